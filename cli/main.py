@@ -1,0 +1,49 @@
+"""The command's entry: verbs that load when they are called, and one line for what the user can mend."""
+
+import importlib
+
+import click
+
+from keras_gan import __version__
+from keras_gan.errors import InputError
+
+VERBS = {
+    "train": "Train a GAN, or go on training it.",
+    "sample": "Sample images from a run or a .tflite.",
+    "export": "Export a run's generator as .tflite or SavedModel.",
+    "datasets": "List data that can be trained on by name.",
+    "presets": "List recipes.",
+}
+
+
+class Verbs(click.Group):
+    """A group whose commands are imported on use, so that `kgan --help` answers at once."""
+
+    def list_commands(self, context):
+        return list(VERBS)
+
+    def get_command(self, context, name):
+        if name not in VERBS:
+            return None
+        return getattr(importlib.import_module(f"keras_gan.cli.{name}"), name)
+
+    def format_commands(self, context, formatter):
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def invoke(self, context):
+        try:
+            return super().invoke(context)
+        except InputError as error:
+            message = " ".join(str(error).split())
+            raise _OneLine(message) from error
+
+
+class _OneLine(click.ClickException):
+    exit_code = 2
+
+
+@click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="kgan")
+def kgan():
+    """Train, sample and export generative adversarial networks."""

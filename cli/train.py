@@ -1,0 +1,39 @@
+"""kgan train: from a name or a path to a trained run."""
+
+import sys
+
+import click
+
+from keras_gan.cli.options import ImageSize, export_format, load_training
+
+
+@click.command()
+@click.argument("data", metavar="NAME_OR_PATH")
+@click.option("--preset", help="Recipe; see kgan presets.  [default: resnet]")
+@click.option("--steps", type=int, help="Generator updates in all.  [default: 5000]")
+@click.option("--batch-size", type=int, help="Images in one discriminator step.  [default: the preset's]")
+@click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
+@click.option("--crop", is_flag=True, default=None, help="Cut the centre to the target's proportions, not stretch.")
+@click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
+@click.option("--latent-dim", type=int, help="Dimension of z.  [default: the preset's]")
+@click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
+@click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
+@click.option("--export", "exported", type=click.Choice(["tflite", "saved_model"]), help="Export when trained.")
+@click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
+def train(data, preset, run_dir, exported, dry_run, **settings):
+    """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy or .npz file.
+
+    The same command goes on where it stopped. Ctrl-C saves first.
+    """
+    training = load_training()
+    job = training.prepare(training.configure(data, preset, **settings), run_dir)
+    click.echo(job.describe(), err=True)
+    if dry_run:
+        return
+    gan = job.train()
+    click.echo(job.outcome(), err=True)
+    if gan.step < job.config.steps:
+        sys.exit(130)  # as a shell reports a program that Ctrl-C ended
+    if exported:
+        name, format = export_format(exported == "tflite", exported == "saved_model")
+        click.echo(gan.export(job.run_dir / "export" / name, format))

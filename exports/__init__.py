@@ -1,0 +1,45 @@
+"""How a generator leaves the house: SavedModel and .tflite, each compared with Keras before it is handed over.
+
+`keras_gan.exports.edge` samples a .tflite without TensorFlow, so nothing here imports it before it is needed.
+"""
+
+import importlib
+import os
+from pathlib import Path
+
+from keras_gan.errors import InputError
+from keras_gan.exports.report import Report
+
+__all__ = ["FORMATS", "Report", "export"]
+
+FORMATS = {"tf_saved_model": "keras_gan.exports.saved_model", "litert": "keras_gan.exports.tflite"}
+
+
+def export(gan, filepath: str | os.PathLike, format: str = "tf_saved_model", quantize: str = "float16") -> Report:
+    """Writes the averaged generator of `gan` for use without this package.
+
+    The file is compared with the Keras generator on the same latents before it takes its place at `filepath`; what is
+    there already stays until then. The report of the check is written beside it, as <filepath>.json.
+
+    Args:
+        gan: a `keras_gan.GAN`.
+        filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert".
+        format: "tf_saved_model", or "litert" for a .tflite.
+        quantize: how a .tflite stores its weights, "float32" or "float16".
+
+    Returns:
+        The report of the check.
+
+    Raises:
+        InputError: for an unknown format or mode, a path that cannot be written, or a file that fails the check.
+    """
+    if format not in FORMATS:
+        raise InputError(f"format {format!r} is unknown; expected one of {', '.join(FORMATS)}")
+    path = Path(filepath)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        report = importlib.import_module(FORMATS[format]).write(gan, path, quantize)
+        path.with_name(path.name + ".json").write_text(report.to_json())
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
+    return report

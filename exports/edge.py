@@ -1,0 +1,84 @@
+"""Sampling from a .tflite with ai-edge-litert, numpy and Pillow: no TensorFlow, no Keras."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import latents, pixels, quiet
+from keras_gan.errors import InputError
+
+IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
+LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
+BATCHES = {"generate_16": 16, "generate": 1}
+
+
+class Generator:
+    """A generator that was exported as a .tflite.
+
+    Args:
+        path: the file, written by `keras_gan.exports.export(format="litert")`.
+
+    Raises:
+        InputError: where the file is no such .tflite, or is damaged.
+
+    Attributes:
+        description: what the file says of itself: latent, latent_dim, data_shape, value_range.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        content = _read(Path(path))
+        # Imported here, so that a wrong path is told without waiting for the runtime.
+        from ai_edge_litert.interpreter import Interpreter
+
+        from keras_gan.exports import metadata
+
+        try:
+            self.description = metadata.read(content)
+            with quiet.native_stderr():
+                self._interpreter = Interpreter(model_content=content)
+            signatures = self._interpreter.get_signature_list()
+        except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
+            raise InputError(f"{path} is damaged; expected a .tflite as kgan export wrote it; export it again") from error
+        if not self.description or not set(BATCHES) <= set(signatures):
+            raise InputError(
+                f"{path} is a .tflite of something else (signatures: {', '.join(signatures) or 'none'}); expected a "
+                "generator written by kgan export"
+            )
+
+    def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
+        """The function that a signature computes: float32 latents (batch, dim) to float32 data in [-1, 1]."""
+        run = self._interpreter.get_signature_runner(signature)
+        return lambda z: run(z=z)["images"]
+
+    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+        """Draws samples; the same seed gives the pictures that `GAN.generate` gives, within the export's tolerance.
+
+        Args:
+            n: how many, at least 1.
+            seed: of the latents; None for fresh ones.
+
+        Returns:
+            uint8 images (n, height, width, channels); float32 (n, features) where the data are vectors.
+        """
+        z = latents.draw(n, self.description["latent_dim"], self.description["latent"], seed)
+        outputs, start = [], 0
+        for signature, size in BATCHES.items():
+            run = self.runner(signature)
+            while n - start >= size:
+                outputs.append(run(z[start : start + size]))
+                start += size
+        samples = np.concatenate(outputs)
+        return pixels.to_uint8(samples) if len(self.description["data_shape"]) == 3 else samples
+
+
+def _read(path: Path) -> bytes:
+    if not path.is_file():
+        raise InputError(f"{path} is not a file; expected a .tflite; check the path")
+    if path.stat().st_size > LARGEST_BYTES:
+        raise InputError(f"{path} is larger than any .tflite; expected at most 2 GB")
+    content = path.read_bytes()
+    if content[4:8] != IDENTIFIER:
+        raise InputError(f"{path} is not a .tflite; expected a file written by kgan export --tflite")
+    return content

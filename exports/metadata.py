@@ -1,0 +1,48 @@
+"""What a .tflite says of itself: a JSON description in its metadata, and the operations that it needs. No TensorFlow."""
+
+import json
+
+from ai_edge_litert import schema_py_generated as schema
+
+NAME = "keras_gan"  # of our entry in the file's metadata
+# Builtin by number, but they keep state that no sampler may depend on.
+STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+
+
+def add(content: bytes, description: dict) -> bytes:
+    """The file's bytes with `description` inside, as JSON under the metadata name "keras_gan"."""
+    # Not schema.ModelT alone: it would drop the weights that newer files keep outside the flatbuffer.
+    from ai_edge_litert.tools import flatbuffer_utils
+
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    buffer = schema.BufferT()
+    buffer.data = list(json.dumps(description).encode())
+    entry = schema.MetadataT()
+    entry.name, entry.buffer = NAME, len(model.buffers)
+    model.buffers.append(buffer)
+    model.metadata = [*(model.metadata or []), entry]
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+
+
+def read(content: bytes) -> dict:
+    """The description that `add` put into a file; empty where there is none."""
+    model = schema.Model.GetRootAs(content)
+    entries = (model.Metadata(i) for i in range(model.MetadataLength()))
+    for entry in entries:
+        if entry.Name() == NAME.encode():
+            return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+    return {}
+
+
+def foreign_operations(content: bytes) -> list[str]:
+    """Names of the operations that are not builtin (Flex, custom), or that keep state."""
+    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
+    model = schema.Model.GetRootAs(content)
+    found = []
+    for code in (model.OperatorCodes(i) for i in range(model.OperatorCodesLength())):
+        name = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
+        if code.CustomCode():
+            found.append(code.CustomCode().decode())
+        elif name in (*STATEFUL, "unknown"):
+            found.append(name)
+    return found

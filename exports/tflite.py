@@ -1,0 +1,75 @@
+"""The generator as a .tflite of builtin operations, with signatures of fixed batch size.
+
+The way through `ExportArchive` and `from_saved_model` is the one that keeps names and shares weights between
+signatures; `tf.saved_model.save` and `from_concrete_functions` lose the weights without a word.
+"""
+
+import contextlib
+import io
+import tempfile
+from pathlib import Path
+
+import tensorflow as tf
+
+from keras_gan import quiet
+from keras_gan.config import lookup
+from keras_gan.errors import InputError
+from keras_gan.exports import edge, metadata, saved_model
+from keras_gan.exports.report import Report, compare
+from keras_gan.sampling import replace
+
+BATCH_SIZES = {"generate": 1, "generate_16": 16}
+TOLERANCES = {"float32": 1e-4, "float16": 2e-2}  # 2e-2 is two and a half of 255 grey levels
+
+
+def write(gan, path: Path, quantize: str) -> Report:
+    """Writes, checks and reports; see `keras_gan.exports.export`."""
+    tolerance = lookup(TOLERANCES, quantize, "quantization", ", ".join(TOLERANCES))
+    if path.suffix != ".tflite":
+        raise InputError(f"{path} does not end in .tflite; expected a name that does; give {path.with_suffix('.tflite')}")
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected the name of a file; give another")
+    content = metadata.add(_convert(gan, quantize), _description(gan))
+    _check_operations(content)
+    measured = []
+
+    def check(draft):
+        draft.write_bytes(content)
+        generator = edge.Generator(draft)
+        runs = {size: generator.runner(name) for name, size in BATCH_SIZES.items()}
+        measured.append(compare(gan, runs, tolerance))
+
+    replace(path, check)
+    return Report(str(path), len(content), quantize, tuple(BATCH_SIZES), tolerance=tolerance, **measured[0])
+
+
+def _convert(gan, quantize) -> bytes:
+    with tempfile.TemporaryDirectory() as folder, quiet.native_stderr(), contextlib.redirect_stdout(io.StringIO()):
+        saved_model.archive(gan, Path(folder), BATCH_SIZES)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(BATCH_SIZES))
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        if quantize == "float16":
+            converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            converter.target_spec.supported_types = [tf.float16]
+        return converter.convert()
+
+
+def _description(gan) -> dict:
+    from keras_gan import __version__
+
+    return {
+        "keras_gan": __version__,
+        "latent": gan.latent,
+        "latent_dim": gan.latent_dim,
+        "data_shape": list(gan.data_shape),
+        "value_range": [-1, 1] if len(gan.data_shape) == 3 else None,
+    }
+
+
+def _check_operations(content):
+    foreign = metadata.foreign_operations(content)
+    if foreign:
+        raise InputError(
+            f"the generator needs operations that no phone has: {', '.join(foreign)}; expected builtin ones; upsample by "
+            "convolution and depth_to_space instead"
+        )

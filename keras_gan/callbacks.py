@@ -1,0 +1,181 @@
+"""What happens beside training: snapshots, history, progress, checkpoints, and a clean stop on Ctrl-C."""
+
+import contextlib
+import signal
+import sys
+import threading
+import time
+
+import keras
+import tensorflow as tf
+
+from keras_gan import latents, pixels, plots, sampling
+from keras_gan.gan import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
+from keras_gan.runs import Run
+
+SNAPSHOT_SAMPLES = 64
+CHECKPOINT_EVERY_S = 60.0
+TERMINAL_EVERY_S, LOG_FILE_EVERY_S = 0.5, 10.0
+
+
+class Every(keras.callbacks.Callback):
+    """Calls `act(step)` whenever training has passed a multiple of `steps`; a base for the callbacks below."""
+
+    def __init__(self, steps: int):
+        super().__init__()
+        self.steps = steps
+        self.last = 0
+
+    def on_train_begin(self, logs=None):
+        self.last = self.model.step
+
+    def on_train_batch_end(self, batch, logs=None):
+        step = self.model.step
+        # Several steps may run between two calls, so "passed" rather than "divides".
+        if step // self.steps > self.last // self.steps:
+            self.act(step, logs)
+        self.last = step
+
+
+class Snapshots(Every):
+    """Samples of the same latents, from step 0 on, as samples/step_*.png."""
+
+    def __init__(self, run: Run, steps: int, seed: int):
+        super().__init__(steps)
+        self.run = run
+        self.seed = seed
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        if self.last == 0:
+            self.act(0)
+
+    def act(self, step, logs=None):
+        gan = self.model
+        z = latents.draw(SNAPSHOT_SAMPLES, gan.latent_dim, gan.latent, self.seed)
+        samples = keras.ops.convert_to_numpy(gan(z))
+        path = self.run.path / "samples" / f"step_{step:07d}.png"
+        if samples.ndim == 4:
+            sampling.replace(path, sampling.grid(pixels.to_uint8(samples)).save)
+        else:
+            plots.vectors(samples, path)
+
+
+class History(Every):
+    """The means since the last row, as rows of history.csv and TensorBoard events; redraws curves.png at the end."""
+
+    def __init__(self, run: Run, steps: int, batch_size: int):
+        super().__init__(steps)
+        self.run = run
+        self.batch_size = batch_size
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        before = self.run.history()
+        self.seconds = float(before["seconds"][-1]) if before else 0.0
+        self.row_step = int(before["step"][-1]) if before else 0
+        self.writer = tf.summary.create_file_writer(str(self.run.path / "events"))
+        self.since = time.perf_counter()
+
+    def act(self, step, logs=None):
+        now = time.perf_counter()
+        elapsed_s, self.since = now - self.since, now
+        self.seconds += elapsed_s
+        rate = (step - self.row_step) * self.batch_size / elapsed_s
+        self.row_step = step
+        losses = {name: float(logs[name]) for name in LOGS}
+        self.run.append_history({"step": step, "seconds": self.seconds, "images_per_s": rate, **losses})
+        with self.writer.as_default(step):
+            for name, value in {"images_per_s": rate, **losses}.items():
+                tf.summary.scalar(name, value)
+        self.model.reset_metrics()
+
+    def on_train_end(self, logs=None):
+        self.writer.close()
+        if history := self.run.history():
+            plots.curves(history, self.run.path / "curves.png")
+
+
+class Progress(keras.callbacks.Callback):
+    """One line: step, images/s, time left, both losses. Rewritten on a terminal, repeated in a log file."""
+
+    def __init__(self, steps: int, batch_size: int, stream=None):
+        super().__init__()
+        self.steps = steps
+        self.batch_size = batch_size
+        self.stream = stream or sys.stderr
+
+    def on_train_begin(self, logs=None):
+        self.every_s = TERMINAL_EVERY_S if self.stream.isatty() else LOG_FILE_EVERY_S
+        self.mark = None
+
+    def on_train_batch_end(self, batch, logs=None):
+        now, step = time.perf_counter(), self.model.step
+        if self.mark is None:  # the first call includes compilation, which would spoil the rate
+            self.mark = self.shown = (now, step)
+        elif now - self.shown[0] >= self.every_s or step >= self.steps:
+            self._show(now, step, logs)
+
+    def _show(self, now, step, logs):
+        rate = (step - self.mark[1]) / max(now - self.mark[0], 1e-9)  # steps a second
+        left_s = round((self.steps - step) / rate) if rate else 0
+        line = (
+            f"step {step:,}/{self.steps:,}   {rate * self.batch_size:,.0f} images/s   "
+            f"{left_s // 60}:{left_s % 60:02d} left   "
+            f"D {logs[DISCRIMINATOR_LOSS]:.3f}   G {logs[GENERATOR_LOSS]:.3f}"
+        )
+        start, end = ("\r\033[K", "") if self.stream.isatty() else ("", "\n")
+        print(start + line, end=end, file=self.stream, flush=True)
+        self.shown = (now, step)
+
+    def on_train_end(self, logs=None):
+        if self.stream.isatty():
+            print(file=self.stream)
+
+
+class Checkpoints(keras.callbacks.Callback):
+    """Saves the run every minute, and at the end however training ends."""
+
+    def __init__(self, run: Run):
+        super().__init__()
+        self.run = run
+
+    def on_train_begin(self, logs=None):
+        self.saved_at = time.monotonic()
+
+    def on_train_batch_end(self, batch, logs=None):
+        if time.monotonic() - self.saved_at >= CHECKPOINT_EVERY_S:
+            self.run.save(self.model)
+            self.saved_at = time.monotonic()
+
+    def on_train_end(self, logs=None):
+        self.run.save(self.model)
+
+
+class Stop(keras.callbacks.Callback):
+    """Ends training after the present step once Ctrl-C was pressed; a second Ctrl-C ends it at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.asked = False
+
+    @contextlib.contextmanager
+    def listening(self):
+        """Listens for Ctrl-C inside the block."""
+
+        def ask(number, frame):
+            self.asked = True
+            signal.signal(signal.SIGINT, before)
+
+        if threading.current_thread() is not threading.main_thread():
+            yield self  # only the main thread receives signals
+            return
+        before = signal.signal(signal.SIGINT, ask)
+        try:
+            yield self
+        finally:
+            signal.signal(signal.SIGINT, before)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.asked:
+            self.model.stop_training = True

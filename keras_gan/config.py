@@ -1,0 +1,138 @@
+"""What a training run is made of: presets and `TrainConfig`. Standard library only."""
+
+import dataclasses
+import difflib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_gan.errors import InputError
+
+DEFAULT_PRESET = "resnet"
+DEFAULT_STEPS = 5_000
+
+
+def _adam(learning_rate: float, beta_1: float, beta_2: float) -> dict[str, Any]:
+    return {
+        "class_name": "Adam",
+        "config": {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2},
+    }
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One recipe: the networks' family, the losses, and how both networks are updated."""
+
+    summary: str  # one line for `kgan presets`
+    reference: str  # the paper whose settings these are
+    networks: str  # family in networks.FAMILIES
+    loss: str  # name in losses.LOSSES
+    generator_optimizer: Mapping[str, Any]  # Keras's serialized form
+    discriminator_optimizer: Mapping[str, Any]
+    penalties: Mapping[str, float] = field(default_factory=dict)  # name in penalties.PENALTIES -> weight γ
+    discriminator_steps: int = 1  # k of Algorithm 1
+    latent: str = "normal"  # name in latents.DISTRIBUTIONS
+    latent_dim: int = 64
+    batch_size: int = 64  # images in one discriminator step
+    ema_half_life_images: int = 20_000
+
+
+PRESETS: dict[str, Preset] = {
+    "resnet": Preset(
+        summary="residual networks without normalisation, relativistic pairing with R1 and R2 (default)",
+        reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
+        networks="resnet",
+        loss="relativistic",
+        penalties={"r1": 10.0, "r2": 10.0},
+        generator_optimizer=_adam(5e-4, 0.0, 0.99),
+        discriminator_optimizer=_adam(5e-4, 0.0, 0.99),
+    ),
+    "dcgan": Preset(
+        summary="lean convolutional networks, batch normalisation in G, non-saturating loss",
+        reference="Radford et al. 2015, Unsupervised representation learning with DCGANs (arXiv:1511.06434)",
+        networks="dcgan",
+        loss="non_saturating",
+        generator_optimizer=_adam(5e-4, 0.5, 0.999),
+        discriminator_optimizer=_adam(5e-4, 0.5, 0.999),
+    ),
+    "goodfellow2014": Preset(
+        summary="the 2014 paper's multilayer perceptrons: maxout and dropout in D, momentum SGD",
+        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661)",
+        networks="goodfellow2014",
+        loss="non_saturating",
+        generator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
+        discriminator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
+        latent_dim=100,
+        batch_size=100,
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`. Raises InputError, with the nearest names, where there is none."""
+    return lookup(PRESETS, name, "preset", "kgan presets")
+
+
+def lookup(table: Mapping[str, Any], name: str, noun: str, listing: str) -> Any:
+    """The entry `name` of a table of choices. Raises InputError naming the nearest choices."""
+    if name in table:
+        return table[name]
+    raise InputError(f"unknown {noun} {name!r}; {nearest(name, table)} (all: {listing})")
+
+
+def nearest(name: str, choices: Iterable[str]) -> str:
+    """A phrase that offers the choices most like `name`, or all of them where nothing is alike."""
+    choices = list(choices)
+    alike = difflib.get_close_matches(name, choices, n=3, cutoff=0.5) or choices[:8]
+    return "did you mean " + " or ".join(alike) + "?"
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Everything that decides what a run computes. Written into the run folder before step one."""
+
+    data: str  # dataset name, or the absolute path of a folder, .npy or .npz file
+    preset: str = DEFAULT_PRESET  # recipe, a name in PRESETS
+    steps: int = DEFAULT_STEPS  # generator updates in all; the one setting that a continued run may change
+    batch_size: int = 64  # images in one discriminator step
+    image_size: tuple[int, int] | None = None  # height, width to resize to; None keeps the images' own size
+    crop: bool = False  # cut the centre to the target's proportions before resizing
+    skip_damaged: bool = False  # leave unreadable images out instead of stopping
+    latent_dim: int = 64  # dimension of z
+    seed: int = 0  # of weights, noise and data order
+
+    def __post_init__(self):
+        for name in ("steps", "batch_size", "latent_dim"):
+            value = getattr(self, name)
+            if value < 1:
+                option = "--" + name.replace("_", "-")
+                raise InputError(f"{name} is {value}; expected at least 1; give {option} 1 or more")
+        if not 0 <= self.seed < 2**31:
+            raise InputError(f"seed is {self.seed}; expected 0 to {2**31 - 1}; give --seed in that range")
+        preset(self.preset)
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
+        """The config whose fields `dataclasses.asdict`, and JSON after it, made a mapping of."""
+        try:
+            size = values.get("image_size")
+            return cls(**{**values, "image_size": tuple(size) if size else None})
+        except (TypeError, AttributeError) as error:
+            raise InputError(f"not a run's config ({error}); expected the settings that kgan train writes") from error
+
+    def differences(self, other: "TrainConfig") -> list[str]:
+        """The settings that change what is computed, as lines "name: mine -> other's"; steps is not one."""
+        return [
+            f"{f.name}: {getattr(self, f.name)} -> {getattr(other, f.name)}"
+            for f in dataclasses.fields(self)
+            if f.name != "steps" and getattr(self, f.name) != getattr(other, f.name)
+        ]
+
+
+def resolve(data: str, preset_name: str | None = None, **given: Any) -> TrainConfig:
+    """A full config from what was given: None means "the preset's value", then the field's own default."""
+    name = preset_name or DEFAULT_PRESET
+    recipe = preset(name)
+    values = {"batch_size": recipe.batch_size, "latent_dim": recipe.latent_dim}
+    values |= {key: value for key, value in given.items() if value is not None}
+    return TrainConfig(data=data, preset=name, **values)

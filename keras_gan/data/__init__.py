@@ -1,0 +1,90 @@
+"""Images by name or by path, in [-1, 1]; the order in which they come is a function of seed and step."""
+
+import os
+from pathlib import Path
+
+from keras_gan.config import nearest
+from keras_gan.data import arrays, catalog, folder
+from keras_gan.data.source import Source, batches
+from keras_gan.errors import InputError
+
+__all__ = ["Source", "batches", "load", "open_source"]
+
+ARRAY_FILES = (".npy", ".npz")
+
+
+def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_damaged=False):
+    """Opens images and gives them as a `tf.data.Dataset` for `fit`.
+
+    Args:
+        name_or_path: "digits", an image dataset of tensorflow-datasets ("mnist", "cifar10", …), a folder of images
+            with or without subfolders, or a .npy or .npz file.
+        batch_size: images in a batch, all batches alike.
+        image_size: (height, width) or one side to resize to; None keeps the images' own size.
+        crop: cut the centre to the target's proportions before resizing, instead of stretching.
+        seed: of the order.
+        skip_damaged: leave unreadable images out instead of raising.
+
+    Returns:
+        A dataset of one epoch, of float32 batches in [-1, 1], shape (batch_size, height, width, channels); iterated
+        again, it has another order, the same in every process.
+
+    Raises:
+        InputError: where the name is unknown, the path holds no usable images, or the batch is larger than the data.
+    """
+    import tensorflow as tf
+
+    source = open_source(name_or_path, image_size, crop, skip_damaged)
+    steps = source.count // check_batch(source, batch_size)
+
+    def epoch(epoch_seed):
+        order = tf.cast(epoch_seed % 2**31, "int64")
+        return batches(source, batch_size, order).take(steps)
+
+    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).take(1)
+    return draws.flat_map(epoch).apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False) -> Source:
+    """Opens images by name or path. Arguments and errors as in `load`."""
+    name = os.fspath(name_or_path)
+    size = check_size(image_size)
+    if name == "digits":
+        return arrays.digits(size, crop)
+    path = Path(name).expanduser()
+    if path.suffix.lower() in ARRAY_FILES:
+        return arrays.from_file(path, size, crop)
+    if is_path(name):
+        return folder.open_folder(path, size, crop, skip_damaged)
+    if name not in catalog.names():
+        raise InputError(
+            f"unknown data {name!r}: neither a dataset nor a folder here; {nearest(name, ['digits', *catalog.names()])} "
+            "(all: kgan datasets; a folder: ./NAME)"
+        )
+    return catalog.open_dataset(name, size, crop)
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` means a path rather than a dataset: it is written like one, or only exists as one."""
+    written_as_path = name.startswith((".", "~")) or os.sep in name or Path(name).suffix.lower() in ARRAY_FILES
+    return written_as_path or (Path(name).is_dir() and name != "digits" and name not in catalog.names())
+
+
+def check_size(image_size) -> tuple[int, int] | None:
+    """The size as (height, width), from one side, a pair, or None."""
+    if image_size is None:
+        return None
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(size) != 2 or min(size) < 1:
+        raise InputError(f"image size {image_size}; expected one positive side or (height, width); give 32 or 48x32")
+    return size
+
+
+def check_batch(source: Source, batch_size: int) -> int:
+    """`batch_size` itself. Raises InputError where it is larger than the data, or no batch at all."""
+    if not 1 <= batch_size <= source.count:
+        raise InputError(
+            f"batch size {batch_size} for the {source.count} images of {source.name}; expected 1 to {source.count}; "
+            f"give batch_size (--batch-size) in that range"
+        )
+    return batch_size

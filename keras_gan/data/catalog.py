@@ -1,0 +1,141 @@
+"""Image datasets of tensorflow-datasets, by name; with a plain word where one cannot be downloaded."""
+
+import contextlib
+import functools
+import hashlib
+import logging
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_gan.data import source
+from keras_gan.data.source import Source, fit_array, fit_image, from_array
+from keras_gan.errors import InputError
+
+ANSWER_S = 4.0  # seconds a dataset's host has to answer
+
+# The datasets that `kgan datasets` shows; every other image dataset of the catalogue works by its name too.
+POPULAR = {
+    "mnist": "28x28 grey, handwritten digits",
+    "fashion_mnist": "28x28 grey, clothing",
+    "kmnist": "28x28 grey, Japanese characters",
+    "emnist": "28x28 grey, letters and digits",
+    "cifar10": "32x32 colour, ten classes",
+    "cifar100": "32x32 colour, a hundred classes",
+    "svhn_cropped": "32x32 colour, house numbers",
+    "celeb_a": "218x178 colour, faces (use --image-size 64 --crop)",
+    "oxford_flowers102": "mixed sizes, flowers (use --image-size 64 --crop)",
+    "stanford_dogs": "mixed sizes, dogs (use --image-size 64 --crop)",
+}
+
+
+@functools.cache
+def names() -> frozenset[str]:
+    """Every dataset of the installed catalogue, images or not; from a list on disk, no network."""
+    return frozenset(_tfds().list_builders(with_community_datasets=False))
+
+
+def open_dataset(name: str, size=None, crop=False) -> Source:
+    """Opens the images of a dataset's training split, downloading it where it is not prepared yet.
+
+    Prepared datasets are looked for, and put, in $TFDS_DATA_DIR, or ~/tensorflow_datasets where that is not set.
+
+    Raises:
+        InputError: where the dataset holds no images, or is neither prepared nor downloadable.
+    """
+    tfds = _tfds()
+    builder = tfds.builder(name)
+    key = _image_feature(tfds, builder, name)
+    if not builder.is_prepared():
+        _prepare(builder, name)
+    split = "train" if "train" in builder.info.splits else next(iter(builder.info.splits))
+    shape, count = builder.info.features[key].shape, builder.info.splits[split].num_examples
+    if size is None and None in shape[:2]:
+        raise InputError(
+            f"the images of {name} have mixed sizes; expected one; give image_size (--image-size), and crop (--crop) "
+            "to keep proportions"
+        )
+    target = (count, *(size or shape[:2]), shape[2])
+
+    def images():
+        for example in tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False)):
+            yield example[key]
+
+    if np.prod(target) > source.MEMORY_LIMIT_BYTES:
+        return from_array(name, _mapped(f"{builder.info.full_name}/{split}", images, target, crop))
+    if None in shape[:2]:
+        return from_array(name, _fitted(images, np.empty(target, "uint8"), crop))
+    held = np.empty((count, *shape), "uint8")
+    for index, image in enumerate(images()):
+        held[index] = image
+    return from_array(name, fit_array(held, size, crop))
+
+
+@functools.cache
+def _tfds():
+    logging.getLogger("absl").setLevel(logging.ERROR)
+    import tensorflow_datasets as tfds
+
+    return tfds
+
+
+def _image_feature(tfds, builder, name) -> str:
+    features = builder.info.features
+    keys = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
+    if not keys or features[keys[0]].shape[2] not in (1, 3):
+        raise InputError(f"{name} has no grey or colour images; expected an image dataset; see kgan datasets")
+    return "image" if "image" in keys else keys[0]
+
+
+def _prepare(builder, name):
+    """Downloads and prepares a dataset, after asking its host: left alone, the download would retry for minutes."""
+    hosts = {urllib.parse.urlsplit(url).hostname: url for url in builder.url_infos}
+    silent = [host for host, url in list(hosts.items())[:1] if not _answers(url)]
+    remedy = "connect once, point TFDS_DATA_DIR at a prepared copy, or train on digits, which needs no download"
+    if silent:
+        raise InputError(f"{name} is not prepared in {builder.data_path.parent.parent} and {silent[0]} does not answer; {remedy}")
+    try:
+        builder.download_and_prepare()
+    except Exception as error:  # a download fails in too many ways to name them all
+        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
+        raise InputError(f"{name} cannot be downloaded ({reason}); {remedy}") from error
+
+
+def _answers(url) -> bool:
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=ANSWER_S):
+            return True
+    except urllib.error.HTTPError:
+        return True  # it spoke, even if it does not like HEAD
+    except (OSError, ValueError):
+        return False
+
+
+def _fitted(images, array, crop):
+    """Writes every image, resized and cropped, into the rows of `array`."""
+    size, grey = array.shape[1:3], array.shape[3] == 1
+    for row, image in zip(array, images(), strict=True):
+        row[:] = np.asarray(fit_image(Image.fromarray(image[..., 0] if grey else image), size, crop)).reshape(row.shape)
+    return array
+
+
+def _mapped(key, images, shape, crop):
+    """The images as an array mapped from a file in the cache folder, made on first use: too large for memory."""
+    folder = Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))
+    digest = hashlib.sha256(f"{key} {shape} {crop}".encode()).hexdigest()[:16]
+    file = folder / f"{digest}.npy"
+    if not file.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        draft = file.with_suffix(f".{os.getpid()}")
+        try:
+            _fitted(images, np.lib.format.open_memmap(draft, "w+", "uint8", shape), crop).flush()
+            os.replace(draft, file)
+        finally:
+            with contextlib.suppress(FileNotFoundError):
+                draft.unlink()
+    return np.load(file, mmap_mode="r")

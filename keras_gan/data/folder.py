@@ -1,0 +1,116 @@
+"""A folder of images, with or without subfolders: held in memory where small, read from disk where large."""
+
+import os
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from keras_gan.data import source
+from keras_gan.data.source import Source, fit_image, from_array
+from keras_gan.errors import InputError
+
+SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+GREY_MODES = frozenset({"1", "L"})
+LARGEST_PIXELS = 2**26  # refuse decompression bombs: 64 megapixels
+
+
+def open_folder(path: Path, size=None, crop=False, skip_damaged=False) -> Source:
+    """Opens every image below `path`, in the order of their names.
+
+    Grey images give one channel, any colour among them gives three. Without `size` all images must have one size.
+
+    Raises:
+        InputError: for a folder without images, mixed sizes without `size`, or damaged images without `skip_damaged`.
+    """
+    files = _files(path)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        headers = list(pool.map(_header, files))
+    files = _readable(files, [header is not None for header in headers], path, skip_damaged)
+    headers = [header for header in headers if header]
+    size = size or _common_size([header[0] for header in headers], path)
+    mode = "L" if all(header[1] in GREY_MODES for header in headers) else "RGB"
+    shape = (*size, 1 if mode == "L" else 3)
+
+    def decode(file):
+        return _decode(file, mode, size, crop)
+
+    if len(files) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
+        return _streamed(path, files, shape, decode, skip_damaged)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        images = list(pool.map(decode, files))
+    _readable(files, [image is not None for image in images], path, skip_damaged)
+    return from_array(str(path), np.stack([image for image in images if image is not None]))
+
+
+def _files(path: Path) -> list[Path]:
+    if not path.is_dir():
+        raise InputError(f"{path} is not a folder; expected a folder of images; check the path")
+    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    if not files:
+        raise InputError(f"{path} holds no images; expected files ending in {', '.join(sorted(SUFFIXES))}")
+    return files
+
+
+def _header(file: Path):
+    """(height, width) and mode of an image, read without decoding it; None where that fails."""
+    try:
+        with Image.open(file) as image:
+            return (image.height, image.width), image.mode
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+
+
+def _decode(file: Path, mode, size, crop):
+    """One image as uint8 (height, width, channels); None where it is damaged."""
+    try:
+        with Image.open(file) as image:
+            if image.width * image.height > LARGEST_PIXELS:
+                return None
+            array = np.asarray(fit_image(image.convert(mode), size, crop))
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return None
+    return array.reshape(*array.shape[:2], -1)
+
+
+def _readable(files, good, path, skip_damaged):
+    """The files that are good. Raises InputError, naming the others, unless they may be skipped."""
+    damaged = [str(file.relative_to(path)) for file, ok in zip(files, good, strict=True) if not ok]
+    if damaged and not skip_damaged:
+        named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
+        raise InputError(
+            f"{len(damaged)} of {len(files)} images in {path} cannot be read: {named}; repair or remove them, or give "
+            "skip_damaged=True (--skip-damaged)"
+        )
+    if len(damaged) == len(files):
+        raise InputError(f"none of the {len(files)} images in {path} can be read; expected at least one")
+    return [file for file, ok in zip(files, good, strict=True) if ok]
+
+
+def _common_size(sizes, path) -> tuple[int, int]:
+    counts = Counter(sizes)
+    if len(counts) > 1:
+        common = ", ".join(f"{h}x{w} ({n})" for (h, w), n in counts.most_common(4)) + (", …" if len(counts) > 4 else "")
+        raise InputError(
+            f"the images in {path} have {len(counts)} sizes: {common}; expected one; give image_size (--image-size), "
+            "and crop (--crop) to keep proportions"
+        )
+    return sizes[0]
+
+
+def _streamed(path, files, shape, decode, skip_damaged) -> Source:
+    """A source that decodes at every access; a damaged image is replaced by the next good one where asked."""
+    pool = ThreadPoolExecutor(os.cpu_count())
+
+    def read(index):
+        for offset in range(len(files) if skip_damaged else 1):
+            image = decode(files[(index + offset) % len(files)])
+            if image is not None:
+                return image
+        raise InputError(
+            f"{files[index]} cannot be read; repair or remove it, or give skip_damaged=True (--skip-damaged)"
+        )
+
+    return Source(str(path), shape, len(files), lambda indices: np.stack(list(pool.map(read, indices))))

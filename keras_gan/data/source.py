@@ -1,0 +1,102 @@
+"""A set of images that can be read by index, and the order in which training sees them."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from PIL import Image
+
+from keras_gan import pixels
+from keras_gan.errors import InputError
+
+# Data up to this size are held in memory; larger data are read from disk, batch by batch.
+MEMORY_LIMIT_BYTES = 2**30
+
+
+@dataclass(frozen=True)
+class Source:
+    """Images, or vectors, of one shape."""
+
+    name: str  # for messages
+    shape: tuple[int, ...]  # of one image: height, width, channels; of one vector: features
+    count: int
+    fetch: Callable[[np.ndarray], np.ndarray]  # int64 indices (n,) -> uint8 [0, 255] or float32 [-1, 1] (n, *shape)
+    array: np.ndarray | None = None  # the same images, where they are held in memory
+
+
+def from_array(name: str, array: np.ndarray) -> Source:
+    """A source over an array held in memory or mapped from disk."""
+    held = None if isinstance(array, np.memmap) else array
+    return Source(name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held)
+
+
+def batches(source: Source, batch_size: int, seed, first_step: int = 0):
+    """An endless dataset of batches whose order is a function of seed and step alone.
+
+    Every epoch is a permutation of all images; the batch at a step is the same whichever step comes first, so a run
+    can go on exactly where it stopped.
+
+    Args:
+        source: the images.
+        batch_size: images in a batch.
+        seed: integer, or int64 scalar tensor.
+        first_step: the step of the first batch.
+
+    Returns:
+        `tf.data.Dataset` of float32 batches in [-1, 1], shape (batch_size, *source.shape).
+    """
+    import tensorflow as tf
+
+    def indices(step):
+        position = step * batch_size + tf.range(batch_size, dtype="int64")
+        epoch = position // source.count
+        seeds = tf.stack([tf.broadcast_to(tf.cast(seed, "int64"), [batch_size]), epoch, tf.zeros_like(epoch)], axis=1)
+        largest = tf.cast(source.count - 1, "int64")
+        return tf.raw_ops.RandomIndexShuffle(index=position % source.count, seed=seeds, max_index=largest)
+
+    def read(index):
+        if source.array is not None:
+            return tf.gather(held, index)
+        images = tf.numpy_function(source.fetch, [index], dtype)
+        return tf.ensure_shape(images, (batch_size, *source.shape))
+
+    def signed(images):
+        return pixels.to_signed(tf.cast(images, "float32")) if images.dtype == tf.uint8 else images
+
+    if source.array is not None:
+        # One tensor beside the graph, not a constant inside it, which protobuf would limit to 2 GB.
+        held = tf.convert_to_tensor(source.array)
+    else:
+        dtype = tf.as_dtype(source.fetch(np.zeros(1, "int64")).dtype)
+    steps = tf.data.Dataset.range(first_step, np.iinfo("int64").max)
+    parallel = 1 if source.array is not None else tf.data.AUTOTUNE
+    return steps.map(lambda step: signed(read(indices(step))), num_parallel_calls=parallel).prefetch(2)
+
+
+def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: bool) -> Image.Image:
+    """The image at `size` (height, width): stretched, or with `crop` cut at the centre to its proportions first."""
+    if size is None or image.size == size[::-1]:
+        return image
+    height, width = size
+    box = None
+    if crop:
+        scale = min(image.width / width, image.height / height)
+        cut_width, cut_height = width * scale, height * scale
+        left, top = (image.width - cut_width) / 2, (image.height - cut_height) / 2
+        box = (left, top, left + cut_width, top + cut_height)
+    return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
+
+
+def fit_array(images: np.ndarray, size: tuple[int, int] | None, crop: bool) -> np.ndarray:
+    """uint8 images (n, height, width, channels) at `size`, as `fit_image` does it."""
+    if size is None or images.shape[1:3] == size:
+        return images
+    flat = images[..., 0] if images.shape[-1] == 1 else images
+    resized = np.stack([np.asarray(fit_image(Image.fromarray(image), size, crop)) for image in flat])
+    return resized.reshape(len(images), *size, images.shape[-1])
+
+
+def check_resizable(size, wanted: bool, name: str) -> None:
+    """Raises InputError where a size is asked for of data that are not images in [0, 255]."""
+    if size is not None and not wanted:
+        raise InputError(f"{name} holds no uint8 images; expected those to resize; leave image_size (--image-size) out")

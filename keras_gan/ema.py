@@ -1,0 +1,41 @@
+"""The exponential moving average of the generator's weights, used for samples and export.
+
+Yazıcı et al. 2018 (arXiv:1806.04498); the half-life in images and its ramp as in Karras et al. 2020 (StyleGAN2).
+"""
+
+import keras
+from keras import ops
+
+# The half-life is at most this share of the images seen, so that the untrained start is forgotten early on.
+RAMP = 0.05
+
+
+def float32_copy(model: keras.Model) -> keras.Model:
+    """A copy of `model`, weights included, that computes in float32 whatever precision the original trains in."""
+
+    def in_float32(layer):
+        config = layer.get_config()
+        # A graph also holds bare operations, which have no policy, and inputs, whose dtype is the data's.
+        if isinstance(layer, keras.Layer) and not isinstance(layer, keras.layers.InputLayer):
+            config["dtype"] = "float32"
+        return layer.__class__.from_config(config)
+
+    # Functional has no public name; only graphs of layers have `operations`.
+    graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
+    copy = keras.models.clone_model(model, clone_function=in_float32 if graph else None)
+    if not copy.built:
+        copy.build(model.input_shape)
+    copy.set_weights(model.get_weights())  # clone_model does not copy weights
+    return copy
+
+
+def decay(batch_size, images_seen, half_life_images):
+    """β of one update: ½ ** (batch_size / half-life). All three in images; returns a float32 scalar in [0, 1)."""
+    half_life = ops.minimum(ops.cast(half_life_images, "float32"), RAMP * ops.cast(images_seen, "float32"))
+    return ops.exp(-0.6931472 * ops.cast(batch_size, "float32") / ops.maximum(half_life, 1e-8))
+
+
+def update(average: keras.Model, model: keras.Model, beta) -> None:
+    """average ← β · average + (1 - β) · model, for trained weights; batch statistics are copied."""
+    for mean, weight in zip(average.weights, model.weights, strict=True):
+        mean.assign(weight + beta * (mean - weight) if weight.trainable else weight)

@@ -1,0 +1,356 @@
+"""The generative adversarial network as a `keras.Model`: `train_step` is Algorithm 1 of Goodfellow et al. 2014."""
+
+from collections.abc import Mapping
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import ops
+
+from keras_gan import ema, latents, pixels, precision
+from keras_gan.config import DEFAULT_PRESET, PRESETS, lookup
+from keras_gan.errors import InputError
+from keras_gan.losses import LOSSES, Loss
+from keras_gan.penalties import PENALTIES, POINTS, Penalty, interpolate
+
+DISCRIMINATOR_LOSS = "d_loss"
+GENERATOR_LOSS = "g_loss"
+PENALTY = "penalty"
+LOGS = (DISCRIMINATOR_LOSS, GENERATOR_LOSS, PENALTY)
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class GAN(keras.Model):
+    """A generator G and a discriminator D that play the minimax game in `fit`.
+
+    Calling the model, `predict`, `generate` and `export` all use `ema_generator`, the moving average of G's weights,
+    which computes in float32.
+
+    Args:
+        generator: Keras model, latents (batch, latent_dim) to data.
+        discriminator: Keras model, data to logits (no sigmoid at the end).
+        latent: distribution of z, "normal" N(0, 1) or "uniform" U[-1, 1).
+        latent_dim: dimension of z; None reads it from the generator's input.
+        ema_half_life_images: half-life of the moving average, in images seen by G.
+        seed: of the training noise; None for a fresh one.
+
+    Raises:
+        InputError: where G's output is not what D takes, or D ends in a sigmoid.
+
+    Example:
+        >>> from keras_gan import GAN, networks
+        >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
+        >>> gan.compile()
+        >>> gan.generate(4, seed=7).shape
+        (4, 8, 8, 1)
+
+    Reference: Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661).
+    """
+
+    def __init__(
+        self,
+        generator,
+        discriminator,
+        latent="normal",
+        latent_dim=None,
+        ema_half_life_images=20_000,
+        seed=None,
+        name="gan",
+    ):
+        super().__init__(name=name)
+        self.latent = latents.check_distribution(latent)
+        self.latent_dim = latent_dim or _input_shape(generator, "generator", "latent_dim=…")[-1]
+        self.data_shape = _check_pair(generator, discriminator, self.latent_dim)
+        self.generator = generator
+        self.discriminator = discriminator
+        self.ema_generator = ema.float32_copy(generator)
+        self.ema_generator.trainable = False
+        self.ema_half_life_images = ema_half_life_images
+        self.seed = seed
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.trackers = [keras.metrics.Mean(name) for name in LOGS]
+        self.built = True
+
+    def compile(
+        self,
+        generator_optimizer=None,
+        discriminator_optimizer=None,
+        loss=None,
+        penalties=None,
+        discriminator_steps=1,
+        steps_per_execution=1,
+        jit_compile="auto",
+    ):
+        """Chooses the game's losses and how both networks are updated; every default is the preset "resnet".
+
+        Args:
+            generator_optimizer: Keras optimizer, its name or its serialized form.
+            discriminator_optimizer: the same, for D.
+            loss: name in `losses.LOSSES`, or a `losses.Loss`.
+            penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ. None means
+                the preset's with the preset's loss, and none with any other loss.
+            discriminator_steps: k of Algorithm 1. The batch that `fit` brings is divided among the k steps, so that
+                each sees fresh images: give it k times the batch of one step.
+            steps_per_execution: training steps in one call of the compiled function, as in `keras.Model.compile`.
+            jit_compile: whether XLA compiles the step; "auto" for what is faster here (see `precision`).
+
+        Raises:
+            InputError: for an unknown name or k < 1.
+        """
+        recipe = PRESETS[DEFAULT_PRESET]
+        if discriminator_steps < 1:
+            raise InputError(
+                f"discriminator_steps (k) is {discriminator_steps}; expected at least 1; give discriminator_steps=1"
+            )
+        if penalties is None:
+            penalties = recipe.penalties if loss is None else {}
+        super().compile(
+            optimizer=None,
+            steps_per_execution=steps_per_execution,
+            jit_compile=precision.jit_compile()[0] if jit_compile == "auto" else jit_compile,
+        )
+        self.loss_pair = _resolve(loss or recipe.loss, Loss, LOSSES, "loss")
+        self.penalties = {_resolve(key, Penalty, PENALTIES, "penalty"): w for key, w in dict(penalties).items()}
+        self.discriminator_steps = discriminator_steps
+        self.generator_optimizer = _optimizer(generator_optimizer or recipe.generator_optimizer)
+        self.discriminator_optimizer = _optimizer(discriminator_optimizer or recipe.discriminator_optimizer)
+        self.generator_optimizer.build(self.generator.trainable_variables)
+        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+
+    def train_step(self, data):
+        """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
+        for real in self._minibatches(data):
+            fake = self.generator(self._noise(real), training=True)
+            with tf.GradientTape() as tape:
+                real_logits, fake_logits, slopes = self._judge(real, fake)
+                d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
+                penalty = self._penalty(slopes)
+                objective = d_loss + penalty
+            self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
+
+        z = self._noise(real)
+        # D(x) does not depend on G: it is judged outside the tape, and only where the loss compares pairs.
+        real_logits = [self.discriminator(real, training=True)] if self.loss_pair.paired else []
+        with tf.GradientTape() as tape:
+            fake_logits = self.discriminator(self.generator(z, training=True), training=True)
+            g_loss = self.loss_pair.generator(*real_logits, fake_logits)
+        self._descend(self.generator_optimizer, self.generator, tape, g_loss)
+        self._average(ops.shape(real)[0])
+        return self._report(d_loss, g_loss, penalty)
+
+    def test_step(self, data):
+        """The losses on held-out images, without updating anything; the penalty is part of training only."""
+        (real,) = self._minibatches(data, steps=1)
+        fake = self.generator(self._noise(real), training=False)
+        real_logits = self.discriminator(real, training=False)
+        fake_logits = self.discriminator(fake, training=False)
+        g_logits = [real_logits, fake_logits] if self.loss_pair.paired else [fake_logits]
+        return self._report(
+            self.loss_pair.discriminator(real_logits, fake_logits), self.loss_pair.generator(*g_logits), 0.0
+        )
+
+    def call(self, z, training=False):
+        """Data from latents by the averaged generator: (batch, latent_dim) to (batch, *data_shape), float32."""
+        return self.ema_generator(z, training=False)
+
+    def generate(self, n, seed=None, batch_size=64):
+        """Draws samples from the averaged generator.
+
+        Args:
+            n: how many, at least 1.
+            seed: of the latents; the same seed gives the same pictures, here and in the exported files.
+            batch_size: images computed at once.
+
+        Returns:
+            uint8 images in [0, 255], shape (n, height, width, channels); float32 where the data are vectors.
+
+        Raises:
+            InputError: where n < 1 or the seed is negative.
+        """
+        z = latents.draw(n, self.latent_dim, self.latent, seed)
+        samples = self.predict(z, batch_size=min(n, batch_size), verbose=0)
+        return pixels.to_uint8(samples) if len(self.data_shape) == 3 else np.asarray(samples)
+
+    def export(self, filepath, format="tf_saved_model", quantize="float16"):
+        """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.
+
+        Args:
+            filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert".
+            format: "tf_saved_model" or "litert".
+            quantize: weights of the .tflite, "float32" or "float16".
+
+        Returns:
+            The report of the check, a `keras_gan.exports.Report`.
+        """
+        from keras_gan import exports
+
+        return exports.export(self, filepath, format, quantize)
+
+    @property
+    def step(self) -> int:
+        """Generator updates made so far."""
+        return int(self.generator_optimizer.iterations)
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latent": self.latent,
+            "latent_dim": self.latent_dim,
+            "ema_half_life_images": self.ema_half_life_images,
+            "seed": self.seed,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        networks = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("generator", "discriminator")}
+        return cls(**{**config, **networks})
+
+    def get_compile_config(self):
+        return {
+            "generator_optimizer": keras.saving.serialize_keras_object(self.generator_optimizer),
+            "discriminator_optimizer": keras.saving.serialize_keras_object(self.discriminator_optimizer),
+            "loss": _named(self.loss_pair, LOSSES),
+            "penalties": [[_named(penalty, PENALTIES), weight] for penalty, weight in self.penalties.items()],
+            "discriminator_steps": self.discriminator_steps,
+            "steps_per_execution": self.steps_per_execution,
+        }
+
+    def compile_from_config(self, config):
+        deserialize = keras.saving.deserialize_keras_object
+        restored = {
+            "generator_optimizer": deserialize(config["generator_optimizer"]),
+            "discriminator_optimizer": deserialize(config["discriminator_optimizer"]),
+            "loss": deserialize(config["loss"]),
+            "penalties": {deserialize(penalty): weight for penalty, weight in config["penalties"]},
+        }
+        self.compile(**{**config, **restored})
+
+    @property
+    def metrics(self):
+        return self.trackers
+
+    def _minibatches(self, data, steps=None):
+        """The k batches of fresh images that one batch from `fit` holds."""
+        images = _check_images(data, self.data_shape)
+        steps = steps or self.discriminator_steps
+        if steps == 1:
+            return [images]
+        if images.shape[0] is not None and images.shape[0] < steps:
+            raise InputError(
+                f"a batch of {images.shape[0]} for discriminator_steps={steps}; expected at least one image for each "
+                f"step; give fit batches of {steps} times the batch of one step"
+            )
+        size = ops.shape(images)[0] // steps
+        return ops.unstack(ops.reshape(images[: size * steps], (steps, size, *self.data_shape)), steps)
+
+    def _noise(self, real):
+        shape = (ops.shape(real)[0], self.latent_dim)
+        if self.latent == "uniform":
+            return keras.random.uniform(shape, -1.0, 1.0, seed=self.seed_generator)
+        return keras.random.normal(shape, seed=self.seed_generator)
+
+    def _judge(self, real, fake):
+        """D's logits for both batches, and its input gradients at the points where a penalty wants them.
+
+        D sees all points that need a gradient in one pass, and the others in one pass: nothing is computed in vain.
+        """
+        points = {"real": real, "fake": fake}
+        if self._penalized("between"):
+            share = keras.random.uniform((ops.shape(real)[0],), seed=self.seed_generator)
+            points["between"] = interpolate(real, fake, share)
+        logits, slopes = {}, {}
+        for steep in (True, False):
+            names = [name for name in points if self._penalized(name) == steep]
+            if not names:
+                continue
+            images = ops.concatenate([points[name] for name in names])
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(images)
+                outputs = self.discriminator(images, training=True)
+            logits |= dict(zip(names, ops.split(outputs, len(names)), strict=True))
+            if steep:
+                slopes = dict(zip(names, ops.split(tape.gradient(outputs, images), len(names)), strict=True))
+        return logits["real"], logits["fake"], slopes
+
+    def _penalized(self, point):
+        return any(penalty.at == point for penalty in self.penalties)
+
+    def _penalty(self, slopes):
+        return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in self.penalties.items()), 0.0)
+
+    def _descend(self, optimizer, network, tape, objective):
+        # Keras sums gradients over replicas; dividing here makes the update that of the global batch's mean.
+        with tape:
+            objective = objective / tf.distribute.get_strategy().num_replicas_in_sync
+        weights = network.trainable_variables
+        optimizer.apply(tape.gradient(objective, weights), weights)
+
+    def _average(self, batch_size):
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        images_seen = self.generator_optimizer.iterations * batch_size * replicas
+        beta = ema.decay(batch_size * replicas, images_seen, self.ema_half_life_images)
+        ema.update(self.ema_generator, self.generator, beta)
+
+    def _report(self, *values):
+        for tracker, value in zip(self.trackers, values, strict=True):
+            tracker.update_state(value)
+        return {tracker.name: tracker.result() for tracker in self.trackers}
+
+
+def _input_shape(network, role, remedy):
+    shape = getattr(network, "input_shape", None) if network.built else None
+    if shape is None:
+        raise InputError(f"the {role} has no known input shape; build it, or give {remedy}")
+    return shape
+
+
+def _check_pair(generator, discriminator, latent_dim):
+    """The shape of one datum. Builds what is not built; raises InputError where G and D do not fit together."""
+    data_shape = tuple(generator(ops.zeros((1, latent_dim))).shape[1:])
+    if discriminator.built:
+        expected = tuple(_input_shape(discriminator, "discriminator", "an Input layer")[1:])
+        if expected != data_shape:
+            raise InputError(
+                f"the generator makes data of shape {data_shape}, the discriminator takes {expected}; expected the "
+                "same; build both for one data_shape"
+            )
+    discriminator(ops.zeros((1, *data_shape)))
+    last = discriminator.layers[-1] if discriminator.layers else None
+    if getattr(last, "activation", None) is keras.activations.sigmoid:
+        raise InputError(
+            "the discriminator ends in a sigmoid; expected logits, since the losses apply the sigmoid themselves; "
+            "leave the last activation out"
+        )
+    return data_shape
+
+
+def _check_images(data, data_shape):
+    """The images of what `fit` brings: a tensor, or (images, labels). Raises InputError for a shape or dtype."""
+    images = data[0] if isinstance(data, (tuple, list)) else data
+    if tuple(images.shape[1:]) != data_shape:
+        raise InputError(
+            f"fit received data of shape {tuple(images.shape[1:])}; expected {data_shape}, which both networks were "
+            "built for; resize the data, or build the networks for its shape"
+        )
+    if not keras.backend.is_float_dtype(images.dtype):
+        raise InputError(
+            f"fit received {keras.backend.standardize_dtype(images.dtype)} data; expected floats in [-1, 1]; "
+            "use keras_gan.data.load, or keras_gan.pixels.to_signed on float pixels in [0, 255]"
+        )
+    return ops.cast(images, "float32")
+
+
+def _resolve(choice, kind, table, noun):
+    return choice if isinstance(choice, kind) else lookup(table, choice, noun, ", ".join(table))
+
+
+def _named(entry, table):
+    """The entry's name in its table, or its serialized form where the user brought it."""
+    names = [name for name, known in table.items() if known == entry]
+    return names[0] if names else keras.saving.serialize_keras_object(entry)
+
+
+def _optimizer(choice):
+    return keras.optimizers.get(dict(choice) if isinstance(choice, Mapping) else choice)

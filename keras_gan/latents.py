@@ -1,0 +1,39 @@
+"""Latents z for sampling, from numpy alone, so that one seed is one picture in Keras, LiteRT and a bare script."""
+
+import numpy as np
+
+from keras_gan.errors import InputError
+
+DISTRIBUTIONS = {
+    "normal": lambda rng, shape: rng.standard_normal(shape, dtype="float32"),
+    "uniform": lambda rng, shape: rng.uniform(-1.0, 1.0, shape).astype("float32"),
+}
+
+
+def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None) -> np.ndarray:
+    """Draws latents; the first rows for one seed are the same whatever `n` is.
+
+    Args:
+        n: how many, at least 1.
+        dim: dimension of z.
+        distribution: "normal", N(0, 1), or "uniform", U[-1, 1).
+        seed: non-negative integer, or None for fresh noise.
+
+    Returns:
+        float32, shape (n, dim).
+
+    Raises:
+        InputError: where n < 1, the seed is negative, or the distribution has no such name.
+    """
+    if n < 1:
+        raise InputError(f"asked for {n} samples; expected at least 1; give n (--n) 1 or more")
+    if seed is not None and seed < 0:
+        raise InputError(f"seed is {seed}; expected 0 or more; give seed (--seed) 0 or more")
+    return DISTRIBUTIONS[check_distribution(distribution)](np.random.default_rng(seed), (n, dim))
+
+
+def check_distribution(name: str) -> str:
+    """`name` itself, if it is a distribution of z. Raises InputError otherwise."""
+    if name not in DISTRIBUTIONS:
+        raise InputError(f"latent distribution {name!r} is unknown; expected one of {', '.join(DISTRIBUTIONS)}")
+    return name

@@ -1,0 +1,240 @@
+"""Generators and discriminators for images of any size from 8×8 to 256×256, and for plain vectors.
+
+Upsampling is convolution + depth-to-space: it is what the edge runs fast, and its second derivative is defined.
+Hidden layers compute in `dtype`; the last layer of every network computes in float32.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+from keras import layers, ops
+
+from keras_gan import precision
+from keras_gan.config import DEFAULT_PRESET, lookup, preset
+from keras_gan.errors import InputError
+from keras_gan.layers import Maxout
+
+SMALLEST, LARGEST = 8, 256  # pixels on a side
+BASE = 4  # the smallest feature map is 4 to 7 pixels on its shorter side
+FULL_SIZE_WIDTH, WIDEST = 32, 256  # channels of the residual networks at full resolution, and at most
+
+
+def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="auto") -> keras.Model:
+    """Builds a generator: latents (batch, latent_dim) to data (batch, *data_shape), float32.
+
+    Args:
+        data_shape: (height, width, channels) of images, 8 to 256 pixels on a side and 1 or 3 channels; or
+            (features,), which gives a multilayer perceptron with a linear output.
+        latent_dim: dimension of z; None for the preset's.
+        preset_name: a name in `config.PRESETS`.
+        dtype: Keras dtype policy of the hidden layers; "auto" for the fastest here (see `precision`).
+
+    Returns:
+        A built `keras.Model`; images are in [-1, 1].
+
+    Raises:
+        InputError: where no network can be built for the shape.
+    """
+    recipe = preset(preset_name)
+    shape = check_shape(data_shape)
+    z = keras.Input((recipe.latent_dim if latent_dim is None else latent_dim,), name="z")
+    return keras.Model(z, _family(recipe, shape).generator(z, shape, _policy(dtype)), name="generator")
+
+
+def discriminator(data_shape, preset_name=DEFAULT_PRESET, dtype="auto") -> keras.Model:
+    """Builds a discriminator: data (batch, *data_shape) to logits (batch, 1), float32.
+
+    Arguments and errors as in `generator`.
+    """
+    shape = check_shape(data_shape)
+    x = keras.Input(shape, name="image")
+    family = _family(preset(preset_name), shape)
+    return keras.Model(x, family.discriminator(x, shape, _policy(dtype)), name="discriminator")
+
+
+def check_shape(data_shape) -> tuple[int, ...]:
+    """The shape as a tuple of ints. Raises InputError where no network can be built for it."""
+    shape = tuple(int(size) for size in data_shape)
+    if len(shape) == 1 and shape[0] >= 1:
+        return shape
+    if len(shape) == 3 and all(SMALLEST <= side <= LARGEST for side in shape[:2]) and shape[2] in (1, 3):
+        return shape
+    raise InputError(
+        f"data of shape {shape}; expected (height, width, channels) with {SMALLEST} to {LARGEST} pixels on a side "
+        "and 1 or 3 channels, or (features,); resize with image_size (--image-size)"
+    )
+
+
+def _policy(dtype):
+    return precision.policy()[0] if dtype == "auto" else dtype
+
+
+def _levels(shape) -> int:
+    """How often the feature map is halved between full size and base."""
+    return max(1, int(math.log2(min(shape[:2]) / BASE)))
+
+
+def _padded(shape, levels) -> tuple[int, int]:
+    """The shape's sides rounded up to what `levels` halvings divide."""
+    block = 2**levels
+    return tuple(math.ceil(side / block) * block for side in shape[:2])
+
+
+def _crop(x, shape):
+    height, width = x.shape[1] - shape[0], x.shape[2] - shape[1]
+    if not (height or width):
+        return x
+    return layers.Cropping2D(((height // 2, height - height // 2), (width // 2, width - width // 2)), dtype="float32")(x)
+
+
+def _pad(x, shape, levels):
+    height, width = (padded - side for padded, side in zip(_padded(shape, levels), shape, strict=False))
+    if not (height or width):
+        return x
+    return layers.ZeroPadding2D(((height // 2, height - height // 2), (width // 2, width - width // 2)))(x)
+
+
+def _base(z, shape, levels, width, dense):
+    """z to a feature map of the smallest size, (batch, height / 2^levels, width / 2^levels, channels)."""
+    height, breadth = (side // 2**levels for side in _padded(shape, levels))
+    # ops.reshape, not layers.Reshape: the latter keeps a dynamic shape in the .tflite, which loses XNNPACK.
+    return ops.reshape(dense(height * breadth * width)(z), (-1, height, breadth, width))
+
+
+# resnet -------------------------------------------------------------------------------------------------------
+
+
+def _residual(x, dtype):
+    """x + conv(act(conv(act(x)))); the last convolution starts at zero, so that the block starts as identity."""
+    width = x.shape[-1]
+    h = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    h = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", dtype=dtype)(h)
+    h = layers.LeakyReLU(0.2, dtype=dtype)(h)
+    h = layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros", dtype=dtype)(h)
+    return layers.Add(dtype=dtype)([x, h])
+
+
+def _residual_width(level):
+    return min(FULL_SIZE_WIDTH * 2**level, WIDEST)
+
+
+def _resnet_generator(z, shape, dtype):
+    levels = _levels(shape)
+    x = _base(z, shape, levels, _residual_width(levels), lambda units: layers.Dense(units, dtype=dtype))
+    for level in reversed(range(levels)):
+        x = _residual(x, dtype)
+        x = layers.Conv2D(4 * _residual_width(level), 1, dtype=dtype)(x)
+        x = ops.depth_to_space(x, 2)  # (batch, 2h, 2w, width)
+    x = layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype))
+    x = layers.Conv2D(shape[2], 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
+    return _crop(x, shape)
+
+
+def _resnet_discriminator(x, shape, dtype):
+    levels = _levels(shape)
+    x = _pad(x, shape, levels)
+    x = layers.Conv2D(_residual_width(0), 3, padding="same", dtype=dtype)(x)
+    for level in range(1, levels + 1):
+        x = _residual(x, dtype)
+        x = ops.space_to_depth(x, 2)  # (batch, h/2, w/2, 4 · width)
+        x = layers.Conv2D(_residual_width(level), 1, dtype=dtype)(x)
+    x = layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype))
+    return layers.Dense(1, dtype="float32", name="logit")(layers.Flatten(dtype=dtype)(x))
+
+
+# dcgan --------------------------------------------------------------------------------------------------------
+
+
+def _dcgan_width(level):
+    """Channels after `level` halvings: 64, 128, 256, 512 as in the paper."""
+    return min(64 * 2 ** (level - 1), 512)
+
+
+def _normalized(x, dtype):
+    x = layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True, dtype=dtype)(x)
+    return layers.ReLU(dtype=dtype)(x)
+
+
+def _dcgan_generator(z, shape, dtype):
+    levels = _levels(shape)
+    width = _dcgan_width(levels)
+    x = _base(z, shape, levels, width, lambda units: layers.Dense(units, use_bias=False, dtype=dtype))
+    x = _normalized(x, dtype)
+    for level in reversed(range(1, levels)):
+        x = layers.Conv2D(4 * _dcgan_width(level), 3, padding="same", use_bias=False, dtype=dtype)(x)
+        x = _normalized(ops.depth_to_space(x, 2), dtype)  # (batch, 2h, 2w, width)
+    x = layers.Conv2D(4 * shape[2], 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
+    return _crop(ops.depth_to_space(x, 2), shape)
+
+
+def _dcgan_discriminator(x, shape, dtype):
+    levels = _levels(shape)
+    x = _pad(x, shape, levels)
+    for level in range(1, levels + 1):
+        x = layers.Conv2D(_dcgan_width(level), 4, strides=2, padding="same", dtype=dtype)(x)
+        x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    return layers.Dense(1, dtype="float32", name="logit")(layers.Flatten(dtype=dtype)(x))
+
+
+# multilayer perceptrons ---------------------------------------------------------------------------------------
+
+
+def _goodfellow_generator(z, shape, dtype):
+    def uniform():
+        return keras.initializers.RandomUniform(-0.05, 0.05)
+
+    x = layers.Dense(1200, activation="relu", kernel_initializer=uniform(), dtype=dtype)(z)
+    x = layers.Dense(1200, activation="relu", kernel_initializer=uniform(), dtype=dtype)(x)
+    # The paper's sigmoid on [0, 1] is this tanh on [-1, 1]: 2 σ(2x) - 1 = tanh(x); so its weights are halved.
+    halved = keras.initializers.RandomUniform(-0.025, 0.025)
+    x = layers.Dense(
+        math.prod(shape), activation="tanh", kernel_initializer=halved, dtype="float32", name="image"
+    )(x)
+    return ops.reshape(x, (-1, *shape))
+
+
+def _goodfellow_discriminator(x, shape, dtype):
+    def uniform():
+        return keras.initializers.RandomUniform(-0.005, 0.005)
+
+    x = layers.Dropout(0.2, dtype=dtype)(layers.Flatten(dtype=dtype)(x))
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=uniform(), dtype=dtype)(x))
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=uniform(), dtype=dtype)(x))
+    return layers.Dense(1, kernel_initializer=uniform(), dtype="float32", name="logit")(x)
+
+
+def _vector_generator(z, shape, dtype):
+    for _ in range(2):
+        z = layers.Dense(64, activation="relu", dtype=dtype)(z)
+    return layers.Dense(shape[0], dtype="float32", name="vector")(z)
+
+
+def _vector_discriminator(x, shape, dtype):
+    for _ in range(3):
+        x = layers.Dense(64, dtype=dtype)(x)
+        x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    return layers.Dense(1, dtype="float32", name="logit")(x)
+
+
+@dataclass(frozen=True)
+class Family:
+    """A pair of builders: (input tensor, data shape, dtype policy) to output tensor."""
+
+    generator: Callable
+    discriminator: Callable
+
+
+FAMILIES = {
+    "resnet": Family(_resnet_generator, _resnet_discriminator),
+    "dcgan": Family(_dcgan_generator, _dcgan_discriminator),
+    "goodfellow2014": Family(_goodfellow_generator, _goodfellow_discriminator),
+}
+VECTOR_FAMILY = Family(_vector_generator, _vector_discriminator)
+
+
+def _family(recipe, shape):
+    if len(shape) == 1:
+        return VECTOR_FAMILY
+    return lookup(FAMILIES, recipe.networks, "network family", ", ".join(FAMILIES))

@@ -1,0 +1,64 @@
+"""Gradient penalties on the discriminator, as pure functions of its input gradients.
+
+A `Penalty` says at which images the gradient of D's logit is taken ("real", "fake", or "between" the two) and what
+is made of it; `GAN` takes the gradients, in one pass of D for all penalties and, where it can, for the loss as well.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import keras
+from keras import ops
+
+POINTS = ("real", "fake", "between")
+
+
+def squared_norm(gradients):
+    """‖∇D‖² of each image: shape (batch, ...) to (batch,), float32."""
+    gradients = ops.cast(gradients, "float32")
+    return ops.sum(ops.square(gradients), axis=list(range(1, len(gradients.shape))))
+
+
+def zero_centred(gradients):
+    """½ E ‖∇D‖²: R1 at real and R2 at generated images. Mescheder et al. 2018 (arXiv:1801.04406), eq. 9."""
+    return 0.5 * ops.mean(squared_norm(gradients))
+
+
+def one_centred(gradients):
+    """E (‖∇D‖ - 1)². Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3."""
+    # The small constant keeps the derivative of the root finite where the gradient is zero.
+    return ops.mean(ops.square(ops.sqrt(squared_norm(gradients) + 1e-12) - 1.0))
+
+
+def interpolate(real, fake, share):
+    """share · real + (1 - share) · fake, image by image; share has shape (batch,), in [0, 1]."""
+    share = ops.reshape(share, [-1] + [1] * (len(real.shape) - 1))  # (batch, 1, ...)
+    return share * real + (1.0 - share) * fake
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+@dataclass(frozen=True)
+class Penalty:
+    """One gradient penalty for `GAN.compile(penalties={...: weight})`.
+
+    Args:
+        at: where the gradient of D is taken: "real", "fake" or "between".
+        of_gradients: function of gradients of shape (batch, ...) to a scalar.
+    """
+
+    at: str
+    of_gradients: Callable
+
+    def get_config(self):
+        return {"at": self.at, "of_gradients": keras.saving.serialize_keras_object(self.of_gradients)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(config["at"], keras.saving.deserialize_keras_object(config["of_gradients"]))
+
+
+PENALTIES: dict[str, Penalty] = {
+    "r1": Penalty("real", zero_centred),
+    "r2": Penalty("fake", zero_centred),
+    "wgan_gp": Penalty("between", one_centred),
+}

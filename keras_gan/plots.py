@@ -1,0 +1,49 @@
+"""Figures of a run: the error curves, and samples that are vectors rather than images."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.sampling import replace
+
+
+def curves(history: dict[str, np.ndarray], path: Path) -> None:
+    """Draws both networks' errors over the steps.
+
+    Args:
+        history: columns of a run's history.csv by name; "step", "d_loss" and "g_loss" are drawn.
+        path: the .png to write.
+    """
+    figure = _figure(7, 3.6)
+    axes = figure.subplots()
+    for name, label, colour in (("d_loss", "discriminator", "tab:blue"), ("g_loss", "generator", "tab:orange")):
+        axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
+    axes.set_xlabel("step (generator updates)")
+    axes.set_ylabel("loss")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def vectors(samples: np.ndarray, path: Path) -> None:
+    """Draws samples (n, features): a histogram of one feature, or the first two as points."""
+    figure = _figure(4, 4)
+    axes = figure.subplots()
+    if samples.shape[1] == 1:
+        axes.hist(samples[:, 0], bins=40, density=True)
+        axes.set_ylabel("density")
+    else:
+        axes.scatter(samples[:, 0], samples[:, 1], s=6)
+        axes.set_ylabel("feature 2")
+    axes.set_xlabel("feature 1")
+    _save(figure, path)
+
+
+def _figure(width_in, height_in):
+    from matplotlib.figure import Figure  # not pyplot: no window system, no global state
+
+    return Figure(figsize=(width_in, height_in), dpi=120, layout="constrained")
+
+
+def _save(figure, path):
+    replace(path, lambda draft: figure.savefig(draft, format="png"))

@@ -1,0 +1,44 @@
+"""Which arithmetic trains fastest on this machine: the precision policy and XLA, each with its reason."""
+
+import functools
+from pathlib import Path
+
+import tensorflow as tf
+
+BF16_FLAGS = ("amx_bf16", "avx512_bf16")
+
+
+@functools.cache
+def processor_flags() -> frozenset[str]:
+    """The feature flags of the first processor; empty where the system does not list them."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return frozenset()
+    lines = (line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
+    return frozenset(next(lines, "").split())
+
+
+def policy() -> tuple[str, str]:
+    """The Keras dtype policy for training here, and why: bfloat16 where the hardware multiplies in it."""
+    gpus = tf.config.list_physical_devices("GPU")
+    if gpus:
+        capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
+        if capability >= (8, 0):
+            return "mixed_bfloat16", "the GPU multiplies in bfloat16"
+        return "float32", "the GPU has no bfloat16"
+    found = [flag for flag in BF16_FLAGS if flag in processor_flags()]
+    if found:
+        return "mixed_bfloat16", f"the processor has {found[0].upper()}"
+    return "float32", "the processor has no bfloat16 arithmetic"
+
+
+def jit_compile() -> tuple[bool, str]:
+    """Whether XLA compiles the training step here, and why.
+
+    On a CPU XLA halves the speed of convolutional training; with several replicas it fails in TensorFlow 2.21.
+    """
+    if not tf.config.list_physical_devices("GPU"):
+        return False, "XLA is slower than oneDNN on a CPU"
+    if tf.distribute.get_strategy().num_replicas_in_sync > 1:
+        return False, "XLA fails with several replicas"
+    return True, "one GPU"

@@ -1,0 +1,178 @@
+"""From a config to a trained run: the one place where data, networks, game and run folder meet."""
+
+import contextlib
+import math
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from keras_gan import data, networks, precision
+from keras_gan.callbacks import Checkpoints, History, Progress, Snapshots, Stop
+from keras_gan.config import TrainConfig, preset, resolve
+from keras_gan.errors import InputError
+from keras_gan.gan import GAN
+from keras_gan.runs import Run
+
+ROWS, SNAPSHOTS = 200, 20  # of history.csv and samples/, over a whole run
+SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
+SMALL_STEPS_PER_EXECUTION = 10
+
+
+def open_data(config: TrainConfig) -> data.Source:
+    """The images that a config names. Raises InputError as `data.open_source` does, or for too large a batch."""
+    source = data.open_source(config.data, config.image_size, config.crop, config.skip_damaged)
+    data.check_batch(source, images_per_step(config))
+    return source
+
+
+def images_per_step(config: TrainConfig) -> int:
+    """Fresh images that one training step takes: the batch size times k."""
+    return config.batch_size * preset(config.preset).discriminator_steps
+
+
+def build(config: TrainConfig, data_shape: tuple[int, ...]) -> GAN:
+    """A compiled GAN with fresh weights, the same for the same config."""
+    recipe = preset(config.preset)
+    keras.utils.set_random_seed(config.seed)
+    gan = GAN(
+        networks.generator(data_shape, config.latent_dim, config.preset),
+        networks.discriminator(data_shape, config.preset),
+        latent=recipe.latent,
+        ema_half_life_images=recipe.ema_half_life_images,
+        seed=config.seed,
+    )
+    gan.compile(
+        recipe.generator_optimizer,
+        recipe.discriminator_optimizer,
+        recipe.loss,
+        recipe.penalties,
+        recipe.discriminator_steps,
+        steps_per_execution=SMALL_STEPS_PER_EXECUTION if math.prod(data_shape[:2]) <= SMALL_PIXELS else 1,
+    )
+    return gan
+
+
+@dataclass(frozen=True)
+class Job:
+    """A training run that is ready to start: the data are open and the networks built. `prepare` makes it."""
+
+    config: TrainConfig
+    run_dir: Path
+    source: data.Source
+    gan: GAN
+
+    def train(self) -> GAN:
+        """Trains, or goes on training, until `config.steps`; Ctrl-C saves and returns early.
+
+        Returns:
+            The trained GAN; `gan.step` says how far it came.
+
+        Raises:
+            InputError: where the run folder or its newest checkpoint cannot be used.
+        """
+        run = Run.create(self.run_dir, self.config, self.source.shape)
+        with run.lock():
+            run.extend(self.config)
+            if run.checkpoints():
+                run.restore(self.gan)
+            run.rewind(self.gan.step)
+            if self.gan.step < self.config.steps:
+                self._fit(run)
+        return self.gan
+
+    def _fit(self, run):
+        config, gan = self.config, self.gan
+        remaining = config.steps - gan.step
+        images = data.batches(self.source, images_per_step(config), config.seed, first_step=gan.step).take(remaining)
+        with Stop().listening() as stop, _input_errors():
+            gan.fit(
+                images,
+                steps_per_epoch=remaining,
+                verbose=0,
+                callbacks=[
+                    Snapshots(run, max(1, config.steps // SNAPSHOTS), config.seed),
+                    History(run, max(1, config.steps // ROWS), config.batch_size),
+                    Progress(config.steps, config.batch_size),
+                    stop,
+                    Checkpoints(run),
+                ],
+            )
+
+    def describe(self) -> str:
+        """What will be trained, and in which arithmetic, in a few lines."""
+        config, gan = self.config, self.gan
+        policy, why = precision.policy()
+        xla, why_xla = precision.jit_compile()
+        size = "x".join(map(str, self.source.shape))
+        return (
+            f"data        {self.source.name}: {self.source.count:,} of {size}\n"
+            f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
+            f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
+            f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
+            f"run         {self.run_dir}"
+        )
+
+    def outcome(self) -> str:
+        """How far training came, where the pictures lie, and how to go on."""
+        if self.gan.step < self.config.steps:
+            return (
+                f"stopped at step {self.gan.step:,} of {self.config.steps:,}; saved in {self.run_dir}; the same command "
+                "goes on from there"
+            )
+        return (
+            f"trained {self.gan.step:,} steps; samples in {self.run_dir}/samples, errors in {self.run_dir}/curves.png; "
+            "more --steps go on from there"
+        )
+
+
+def configure(name_or_path: str, preset_name: str | None = None, **given) -> TrainConfig:
+    """A config from what was given; None means the preset's value, and paths become absolute."""
+    if data.is_path(name_or_path):
+        name_or_path = str(Path(name_or_path).expanduser().resolve())
+    return resolve(name_or_path, preset_name, **given)
+
+
+def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> Job:
+    """Opens the data and builds the networks of a config.
+
+    Args:
+        config: the settings; a run that exists must have been started with the same, steps aside.
+        run_dir: the run folder; None for runs/<data>-<preset>, so that the same command finds it again.
+
+    Raises:
+        InputError: where the data cannot be used, or no network can be built for them.
+    """
+    source = open_data(config)
+    folder = Path(run_dir or Path("runs") / f"{Path(config.data).stem}-{config.preset}")
+    return Job(config, folder, source, build(config, source.shape))
+
+
+def train(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> GAN:
+    """Prepares a job and trains it; see `prepare` and `Job.train`."""
+    return prepare(config, run_dir).train()
+
+
+def load(run_dir: str | os.PathLike) -> GAN:
+    """The GAN of a run at its newest checkpoint, ready to generate, export or train on."""
+    run = Run(run_dir)
+    if not run.checkpoints():
+        raise InputError(f"{run.path} has no checkpoint yet; expected a run that was trained; run kgan train first")
+    gan = build(run.config, run.data_shape)
+    run.restore(gan)
+    return gan
+
+
+@contextlib.contextmanager
+def _input_errors():
+    """Brings back an InputError that arose while tf.data read an image, where TensorFlow wraps it into its own."""
+    try:
+        yield
+    except tf.errors.OpError as error:
+        found = re.search(r"InputError: (.*)", error.message)
+        if not found:
+            raise
+        raise InputError(found[1]) from error
