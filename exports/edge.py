@@ -40,7 +40,9 @@ class Generator:
                 self._interpreter = Interpreter(model_content=content)
             signatures = self._interpreter.get_signature_list()
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
-            raise InputError(f"{path} is damaged; expected a .tflite as kgan export wrote it; export it again") from error
+            raise InputError(
+                f"{path} is damaged; expected a .tflite as kgan export wrote it; export it again"
+            ) from error
         if not self.description or not set(BATCHES) <= set(signatures):
             raise InputError(
                 f"{path} is a .tflite of something else (signatures: {', '.join(signatures) or 'none'}); expected a "

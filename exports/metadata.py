@@ -1,4 +1,4 @@
-"""What a .tflite says of itself: a JSON description in its metadata, and the operations that it needs. No TensorFlow."""
+"""What a .tflite says of itself, without TensorFlow: a JSON description, and the operations that it needs."""
 
 import json
 

@@ -60,7 +60,9 @@ def compare(gan, generate: dict[int, Callable], tolerance: float) -> dict[str, f
     for size, function in generate.items():
         outputs = np.concatenate([function(z[i : i + size]) for i in range(0, SAMPLES, size)])
         if not np.isfinite(outputs).all():
-            raise InputError("the exported generator gives NaN or infinity; expected finite data; train on, then export")
+            raise InputError(
+                "the exported generator gives NaN or infinity; expected finite data; train on, then export"
+            )
         errors.append(np.abs(outputs - expected))
     largest = float(max(error.max() for error in errors))
     if largest > tolerance:

@@ -26,7 +26,9 @@ def write(gan, path: Path, quantize: str) -> Report:
     """Writes, checks and reports; see `keras_gan.exports.export`."""
     tolerance = lookup(TOLERANCES, quantize, "quantization", ", ".join(TOLERANCES))
     if path.suffix != ".tflite":
-        raise InputError(f"{path} does not end in .tflite; expected a name that does; give {path.with_suffix('.tflite')}")
+        raise InputError(
+            f"{path} does not end in .tflite; expected a name that does; give {path.with_suffix('.tflite')}"
+        )
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file; give another")
     content = metadata.add(_convert(gan, quantize), _description(gan))
@@ -70,6 +72,6 @@ def _check_operations(content):
     foreign = metadata.foreign_operations(content)
     if foreign:
         raise InputError(
-            f"the generator needs operations that no phone has: {', '.join(foreign)}; expected builtin ones; upsample by "
-            "convolution and depth_to_space instead"
+            f"the generator needs operations that no phone has: {', '.join(foreign)}; expected builtin ones; "
+            "upsample by convolution and depth_to_space instead"
         )

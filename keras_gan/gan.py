@@ -11,7 +11,7 @@ from keras_gan import ema, latents, pixels, precision
 from keras_gan.config import DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES, Loss
-from keras_gan.penalties import PENALTIES, POINTS, Penalty, interpolate
+from keras_gan.penalties import PENALTIES, Penalty, interpolate
 
 DISCRIMINATOR_LOSS = "d_loss"
 GENERATOR_LOSS = "g_loss"

@@ -82,18 +82,20 @@ def _padded(shape, levels) -> tuple[int, int]:
     return tuple(math.ceil(side / block) * block for side in shape[:2])
 
 
-def _crop(x, shape):
-    height, width = x.shape[1] - shape[0], x.shape[2] - shape[1]
-    if not (height or width):
-        return x
-    return layers.Cropping2D(((height // 2, height - height // 2), (width // 2, width - width // 2)), dtype="float32")(x)
+def _margins(shape, levels):
+    """What padding adds, or cropping takes away: ((top, bottom), (left, right)), in pixels."""
+    extra = (padded - side for padded, side in zip(_padded(shape, levels), shape[:2], strict=True))
+    return tuple((pixels // 2, pixels - pixels // 2) for pixels in extra)
+
+
+def _crop(x, shape, levels):
+    margins = _margins(shape, levels)
+    return layers.Cropping2D(margins, dtype="float32")(x) if any(map(any, margins)) else x
 
 
 def _pad(x, shape, levels):
-    height, width = (padded - side for padded, side in zip(_padded(shape, levels), shape, strict=False))
-    if not (height or width):
-        return x
-    return layers.ZeroPadding2D(((height // 2, height - height // 2), (width // 2, width - width // 2)))(x)
+    margins = _margins(shape, levels)
+    return layers.ZeroPadding2D(margins, dtype="float32")(x) if any(map(any, margins)) else x
 
 
 def _base(z, shape, levels, width, dense):
@@ -129,7 +131,7 @@ def _resnet_generator(z, shape, dtype):
         x = ops.depth_to_space(x, 2)  # (batch, 2h, 2w, width)
     x = layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype))
     x = layers.Conv2D(shape[2], 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
-    return _crop(x, shape)
+    return _crop(x, shape, levels)
 
 
 def _resnet_discriminator(x, shape, dtype):
@@ -166,7 +168,7 @@ def _dcgan_generator(z, shape, dtype):
         x = layers.Conv2D(4 * _dcgan_width(level), 3, padding="same", use_bias=False, dtype=dtype)(x)
         x = _normalized(ops.depth_to_space(x, 2), dtype)  # (batch, 2h, 2w, width)
     x = layers.Conv2D(4 * shape[2], 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
-    return _crop(ops.depth_to_space(x, 2), shape)
+    return _crop(ops.depth_to_space(x, 2), shape, levels)
 
 
 def _dcgan_discriminator(x, shape, dtype):
@@ -189,9 +191,7 @@ def _goodfellow_generator(z, shape, dtype):
     x = layers.Dense(1200, activation="relu", kernel_initializer=uniform(), dtype=dtype)(x)
     # The paper's sigmoid on [0, 1] is this tanh on [-1, 1]: 2 σ(2x) - 1 = tanh(x); so its weights are halved.
     halved = keras.initializers.RandomUniform(-0.025, 0.025)
-    x = layers.Dense(
-        math.prod(shape), activation="tanh", kernel_initializer=halved, dtype="float32", name="image"
-    )(x)
+    x = layers.Dense(math.prod(shape), activation="tanh", kernel_initializer=halved, dtype="float32", name="image")(x)
     return ops.reshape(x, (-1, *shape))
 
 

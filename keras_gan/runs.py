@@ -1,12 +1,12 @@
 """The run folder: config, history, samples, checkpoints; written so that a kill at any moment leaves it whole.
 
-    config.json                 the settings, written before step one
-    history.csv                 one row an interval: step, seconds, images per second, losses
-    samples/step_0000000.png    the same latents at every snapshot
-    curves.png                  both errors over the steps
-    events/                     TensorBoard
-    checkpoints/step_0000000.npz
-    export/
+config.json                 the settings, written before step one
+history.csv                 one row an interval: step, seconds, images per second, losses
+samples/step_0000000.png    the same latents at every snapshot
+curves.png                  both errors over the steps
+events/                     TensorBoard
+checkpoints/step_0000000.npz
+export/
 """
 
 import contextlib
@@ -52,7 +52,9 @@ class Run:
             run._check_settings(config, data_shape)
             return run
         if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-            raise InputError(f"{folder} exists and is not a run folder; expected a new or empty one; give another --run")
+            raise InputError(
+                f"{folder} exists and is not a run folder; expected a new or empty one; give another --run"
+            )
         try:
             for name in ("samples", "checkpoints"):
                 (folder / name).mkdir(parents=True, exist_ok=True)
@@ -100,8 +102,8 @@ class Run:
             differences.append(f"shape of the data: {self.data_shape} -> {data_shape}")
         if differences:
             raise InputError(
-                f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same; repeat them, "
-                "or give another --run"
+                f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same; "
+                "repeat them, or give another --run"
             )
 
     @contextlib.contextmanager
@@ -115,7 +117,9 @@ class Run:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
             who = holder.read_text() if holder.exists() else "another process"
-            raise InputError(f"{self.path} is in use by {who}; expected a free run; wait for it, or give another --run") from error
+            raise InputError(
+                f"{self.path} is in use by {who}; expected a free run; wait for it, or give another --run"
+            ) from error
         try:
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
             yield
@@ -145,7 +149,9 @@ class Run:
     def restore(self, gan) -> None:
         """Puts the newest checkpoint into `gan`. Raises InputError where there is none, or it is damaged."""
         if not self.checkpoints():
-            raise InputError(f"{self.path} has no checkpoint yet; expected a run that was trained; run kgan train first")
+            raise InputError(
+                f"{self.path} has no checkpoint yet; expected a run that was trained; run kgan train first"
+            )
         newest = self.checkpoints()[-1]
         state = _state(gan)
         try:
@@ -160,7 +166,9 @@ class Run:
             reason = "it holds another network"
         if not shapes_agree:
             earlier = f"to go on from {self.checkpoints()[-2].stem}" if len(self.checkpoints()) > 1 else "to start anew"
-            raise InputError(f"checkpoint {newest} is damaged ({reason}); expected what kgan train wrote; delete it {earlier}")
+            raise InputError(
+                f"checkpoint {newest} is damaged ({reason}); expected what kgan train wrote; delete it {earlier}"
+            )
         for variable, array in zip(state, arrays, strict=True):
             variable.assign(array)
 

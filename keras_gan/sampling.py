@@ -66,7 +66,9 @@ def check_out(out: str | os.PathLike) -> Path:
     """`out` as a path that `save` can write, its folder made. Raises InputError before any sample was computed."""
     path = Path(out)
     if path.suffix.lower() not in (".png", ".npz", ""):
-        raise InputError(f"cannot write samples as {path.suffix}; expected a .png, an .npz or a folder; give another --out")
+        raise InputError(
+            f"cannot write samples as {path.suffix}; expected a .png, an .npz or a folder; give another --out"
+        )
     folder = path.parent if path.suffix else path
     try:
         folder.mkdir(parents=True, exist_ok=True)

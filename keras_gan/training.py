@@ -92,6 +92,7 @@ class Job:
             gan.fit(
                 images,
                 steps_per_epoch=remaining,
+                shuffle=False,  # they come shuffled
                 verbose=0,
                 callbacks=[
                     Snapshots(run, max(1, config.steps // SNAPSHOTS), config.seed),
@@ -120,8 +121,8 @@ class Job:
         """How far training came, where the pictures lie, and how to go on."""
         if self.gan.step < self.config.steps:
             return (
-                f"stopped at step {self.gan.step:,} of {self.config.steps:,}; saved in {self.run_dir}; the same command "
-                "goes on from there"
+                f"stopped at step {self.gan.step:,} of {self.config.steps:,}; saved in {self.run_dir}; "
+                "the same command goes on from there"
             )
         return (
             f"trained {self.gan.step:,} steps; samples in {self.run_dir}/samples, errors in {self.run_dir}/curves.png; "
@@ -159,8 +160,6 @@ def train(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> GAN:
 def load(run_dir: str | os.PathLike) -> GAN:
     """The GAN of a run at its newest checkpoint, ready to generate, export or train on."""
     run = Run(run_dir)
-    if not run.checkpoints():
-        raise InputError(f"{run.path} has no checkpoint yet; expected a run that was trained; run kgan train first")
     gan = build(run.config, run.data_shape)
     run.restore(gan)
     return gan

@@ -57,8 +57,9 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False) -
     if is_path(name):
         return folder.open_folder(path, size, crop, skip_damaged)
     if name not in catalog.names():
+        choices = nearest(name, ["digits", *catalog.names()])
         raise InputError(
-            f"unknown data {name!r}: neither a dataset nor a folder here; {nearest(name, ['digits', *catalog.names()])} "
+            f"unknown data {name!r}: neither a dataset nor a folder here; {choices} "
             "(all: kgan datasets; a folder: ./NAME)"
         )
     return catalog.open_dataset(name, size, crop)

@@ -43,7 +43,9 @@ def _read(path: Path) -> np.ndarray:
 def _member(path, archive) -> np.ndarray:
     names = [name for name in KEYS if name in archive] or (archive.files if len(archive.files) == 1 else [])
     if not names:
-        raise InputError(f"{path} holds {', '.join(archive.files) or 'nothing'}; expected one array or one called images")
+        raise InputError(
+            f"{path} holds {', '.join(archive.files) or 'nothing'}; expected one array or one called images"
+        )
     return archive[names[0]]
 
 

@@ -98,7 +98,9 @@ def _prepare(builder, name):
     silent = [host for host, url in list(hosts.items())[:1] if not _answers(url)]
     remedy = "connect once, point TFDS_DATA_DIR at a prepared copy, or train on digits, which needs no download"
     if silent:
-        raise InputError(f"{name} is not prepared in {builder.data_path.parent.parent} and {silent[0]} does not answer; {remedy}")
+        raise InputError(
+            f"{name} is not prepared in {builder.data_path.parent.parent} and {silent[0]} does not answer; {remedy}"
+        )
     try:
         builder.download_and_prepare()
     except Exception as error:  # a download fails in too many ways to name them all

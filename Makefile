@@ -1,0 +1,29 @@
+# `make demo` and `make test` need Python 3.11 with pip, and a package index; nothing else.
+PYTHON ?= python3
+BIN = .venv/bin
+RUN = runs/demo
+
+.PHONY: demo test lint clean
+
+demo: .venv/installed
+	$(BIN)/kgan train digits --run $(RUN) --export tflite
+	$(BIN)/kgan sample $(RUN)/export/generator.tflite --out $(RUN)/digits.png
+	@echo
+	@echo "digits drawn by the .tflite, without TensorFlow:  $(RUN)/digits.png"
+	@echo "the same latents from the first step to the last: $(RUN)/samples"
+	@echo "the errors of both networks:                      $(RUN)/curves.png"
+
+test: .venv/installed
+	$(BIN)/python -m pytest
+
+lint: .venv/installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+
+.venv/installed: pyproject.toml constraints.txt
+	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	touch $@
+
+clean:
+	rm -rf .venv
