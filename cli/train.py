@@ -10,7 +10,7 @@ from keras_gan.cli.options import ImageSize, export_format, load_training
 @click.command()
 @click.argument("data", metavar="NAME_OR_PATH")
 @click.option("--preset", help="Recipe; see kgan presets.  [default: resnet]")
-@click.option("--steps", type=int, help="Generator updates in all.  [default: 5000]")
+@click.option("--steps", type=int, help="Generator updates in all.  [default: 2000]")
 @click.option("--batch-size", type=int, help="Images in one discriminator step.  [default: the preset's]")
 @click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
 @click.option("--crop", is_flag=True, default=None, help="Cut the centre to the target's proportions, not stretch.")

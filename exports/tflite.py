@@ -6,6 +6,7 @@ signatures; `tf.saved_model.save` and `from_concrete_functions` lose the weights
 
 import contextlib
 import io
+import re
 import tempfile
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from keras_gan.config import lookup
 from keras_gan.errors import InputError
 from keras_gan.exports import edge, metadata, saved_model
 from keras_gan.exports.report import Report, compare
-from keras_gan.sampling import replace
+from keras_gan.files import replace
 
 BATCH_SIZES = {"generate": 1, "generate_16": 16}
 TOLERANCES = {"float32": 1e-4, "float16": 2e-2}  # 2e-2 is two and a half of 255 grey levels
@@ -53,7 +54,11 @@ def _convert(gan, quantize) -> bytes:
         if quantize == "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
-        return converter.convert()
+        try:
+            return converter.convert()
+        except Exception as error:  # the converter's own class has no public name
+            unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
+            raise _foreign(unknown or ["see the cause above"]) from error
 
 
 def _description(gan) -> dict:
@@ -69,9 +74,12 @@ def _description(gan) -> dict:
 
 
 def _check_operations(content):
-    foreign = metadata.foreign_operations(content)
-    if foreign:
-        raise InputError(
-            f"the generator needs operations that no phone has: {', '.join(foreign)}; expected builtin ones; "
-            "upsample by convolution and depth_to_space instead"
-        )
+    if foreign := metadata.foreign_operations(content):
+        raise _foreign(foreign)
+
+
+def _foreign(operations):
+    return InputError(
+        f"the generator needs operations that a .tflite has not built in: {', '.join(operations)}; "
+        "expected builtin ones; change the layers that bring them (upsample by convolution and depth_to_space)"
+    )

@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from keras_gan import latents, pixels, plots, sampling
+from keras_gan.files import replace
 from keras_gan.gan import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.runs import Run
 
@@ -56,7 +57,7 @@ class Snapshots(Every):
         samples = keras.ops.convert_to_numpy(gan(z))
         path = self.run.path / "samples" / f"step_{step:07d}.png"
         if samples.ndim == 4:
-            sampling.replace(path, sampling.grid(pixels.to_uint8(samples)).save)
+            replace(path, sampling.grid(pixels.to_uint8(samples)).save)
         else:
             plots.vectors(samples, path)
 

@@ -9,7 +9,7 @@ from typing import Any
 from keras_gan.errors import InputError
 
 DEFAULT_PRESET = "resnet"
-DEFAULT_STEPS = 5_000
+DEFAULT_STEPS = 2_000
 
 
 def _adam(learning_rate: float, beta_1: float, beta_2: float) -> dict[str, Any]:

@@ -130,7 +130,8 @@ def _resnet_generator(z, shape, dtype):
         x = layers.Conv2D(4 * _residual_width(level), 1, dtype=dtype)(x)
         x = ops.depth_to_space(x, 2)  # (batch, 2h, 2w, width)
     x = layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype))
-    x = layers.Conv2D(shape[2], 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
+    # No tanh: against a D that wins early it saturates at one colour, and its gradient never comes back.
+    x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", name="image")(x)
     return _crop(x, shape, levels)
 
 

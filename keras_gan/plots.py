@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.sampling import replace
+from keras_gan.files import replace
 
 
 def curves(history: dict[str, np.ndarray], path: Path) -> None:

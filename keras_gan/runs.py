@@ -23,7 +23,7 @@ import numpy as np
 
 from keras_gan.config import TrainConfig
 from keras_gan.errors import InputError
-from keras_gan.sampling import replace
+from keras_gan.files import replace
 
 KEPT_CHECKPOINTS = 2
 

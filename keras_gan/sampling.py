@@ -9,6 +9,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gan.errors import InputError
+from keras_gan.files import replace
 
 SMALLEST_CELL_PX = 48  # small images are enlarged in whole steps until a person can see them
 GAP_PX = 2
@@ -88,16 +89,6 @@ def _write(samples, path):
         digits = len(str(len(samples) - 1))
         for index, image in enumerate(samples):
             to_picture(image).save(path / f"{index:0{digits}d}.png")
-
-
-def replace(path: Path, write) -> None:
-    """Calls `write` with a path beside `path`, then moves that file into place: whole, or not there at all."""
-    draft = path.with_name(f".{os.getpid()}-{path.name}")
-    try:
-        write(draft)
-        os.replace(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def save_gif(frames: Iterable[Image.Image], path: Path, frame_ms: int = 300) -> None:

@@ -1,0 +1,102 @@
+import dataclasses
+import json
+
+import pytest
+
+from keras_gan import losses, networks, penalties
+from keras_gan.config import PRESETS, TrainConfig, nearest, preset, resolve
+from keras_gan.errors import InputError
+from keras_gan.latents import DISTRIBUTIONS
+
+
+def test_resolve_fills_batch_size_and_latent_dim_from_the_preset():
+    config = resolve("digits", "goodfellow2014")
+    assert (config.batch_size, config.latent_dim) == (100, 100)
+    assert (config.steps, config.seed, config.image_size, config.crop) == (5_000, 0, None, False)
+
+
+def test_resolve_without_a_preset_takes_the_default_one():
+    assert resolve("digits").preset == "resnet"
+
+
+def test_resolve_keeps_what_was_given_and_reads_none_as_not_given():
+    config = resolve("digits", "goodfellow2014", batch_size=7, latent_dim=None, steps=None, crop=None, seed=3)
+    assert (config.batch_size, config.latent_dim, config.steps, config.crop, config.seed) == (7, 100, 5_000, False, 3)
+
+
+def test_a_given_zero_is_not_taken_for_absent():
+    with pytest.raises(InputError, match="batch_size is 0"):
+        resolve("digits", batch_size=0)
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        resolve("digits").steps = 1
+
+
+def test_differences_show_both_values_and_leave_steps_out():
+    mine = TrainConfig("digits", steps=10, batch_size=8, seed=1)
+    other = TrainConfig("digits", steps=20, batch_size=16, seed=1, image_size=(8, 9))
+    assert mine.differences(other) == ["batch_size: 8 -> 16", "image_size: None -> (8, 9)"]
+    assert mine.differences(dataclasses.replace(mine, steps=99)) == []
+
+
+@pytest.mark.parametrize("size", [None, (8, 12)])
+def test_a_config_survives_json(size):
+    config = TrainConfig("digits", "dcgan", steps=3, image_size=size, crop=True, seed=5)
+    assert TrainConfig.from_dict(json.loads(json.dumps(dataclasses.asdict(config)))) == config
+
+
+@pytest.mark.parametrize("values", [{}, {"data": "digits", "colour": "red"}, {"data": "digits", "steps": "ten"}, [1]])
+def test_what_is_no_config_is_refused(values):
+    with pytest.raises(InputError, match="not a run's config"):
+        TrainConfig.from_dict(values)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"steps": 0}, r"steps is 0; expected at least 1; give --steps"),
+        ({"batch_size": -2}, r"batch_size is -2; expected at least 1; give --batch-size"),
+        ({"latent_dim": 0}, r"latent_dim is 0; expected at least 1; give --latent-dim"),
+        ({"seed": -1}, r"seed is -1; expected 0 to 2147483647; give --seed"),
+        ({"seed": 2**31}, r"seed is 2147483648; expected 0 to 2147483647"),
+    ],
+)
+def test_a_number_out_of_range_is_refused_with_its_option(given, message):
+    with pytest.raises(InputError, match=message):
+        TrainConfig("digits", **given)
+
+
+def test_the_largest_seed_is_accepted():
+    assert TrainConfig("digits", seed=2**31 - 1).seed == 2147483647
+
+
+def test_an_unknown_preset_is_refused_with_the_nearest_name():
+    with pytest.raises(InputError, match=r"unknown preset 'dcgen'; did you mean dcgan\? \(all: kgan presets\)"):
+        preset("dcgen")
+    with pytest.raises(InputError, match="did you mean resnet"):
+        TrainConfig("digits", preset="resnett")
+
+
+def test_names_that_resemble_nothing_offer_every_choice():
+    assert nearest("zzzz", ["one", "two"]) == "did you mean one or two?"
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_entry_of_a_preset_exists(name):
+    recipe = PRESETS[name]
+    assert recipe.networks in networks.FAMILIES
+    assert recipe.loss in losses.LOSSES
+    assert set(recipe.penalties) <= set(penalties.PENALTIES)
+    assert recipe.latent in DISTRIBUTIONS
+    assert "\n" not in recipe.summary + recipe.reference
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_builds_networks_that_fit_together(name):
+    generator = networks.generator((9, 12, 3), preset_name=name)
+    discriminator = networks.discriminator((9, 12, 3), preset_name=name)
+    assert generator.input_shape == (None, PRESETS[name].latent_dim)
+    assert generator.output_shape == discriminator.input_shape == (None, 9, 12, 3)
+    assert discriminator.output_shape == (None, 1)

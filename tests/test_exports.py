@@ -1,0 +1,184 @@
+"""Exports by numbers against the Keras generator, in the runtime that phones have."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from keras_gan import GAN, InputError, exports, latents, networks
+from keras_gan.exports import edge, metadata, tflite
+
+SHAPE = (8, 8, 1)
+
+
+def shaken(gan):
+    """Batch statistics and zero-initialised weights away from their start, so that an error in them would show."""
+    rng = np.random.default_rng(0)
+    for weight in gan.ema_generator.weights:
+        weight.assign(weight + rng.uniform(-0.05, 0.05, weight.shape).astype("float32"))
+    return gan
+
+
+def built(preset="resnet", shape=SHAPE, **options):
+    return shaken(GAN(networks.generator(shape, 4, preset), networks.discriminator(shape, preset), seed=0, **options))
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return built()
+
+
+@pytest.fixture(scope="module")
+def exported(gan, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "generator.tflite"
+    return path, gan.export(path, format="litert")
+
+
+@pytest.mark.parametrize("quantize", ["float32", "float16"])
+@pytest.mark.parametrize(
+    "preset, shape",
+    [("resnet", SHAPE), ("dcgan", (9, 17, 3)), ("goodfellow2014", SHAPE), ("resnet", (2,))],
+    ids=["resnet", "dcgan, odd size, colour", "perceptron", "vectors"],
+)
+def test_tflite_agrees_with_keras(preset, shape, quantize, tmp_path):
+    gan = built(preset, shape)
+    report = gan.export(tmp_path / "g.tflite", "litert", quantize)
+    z = latents.draw(16, 4, seed=5)
+    expected = gan.predict(z, verbose=0)
+    run = edge.Generator(tmp_path / "g.tflite").runner("generate_16")
+    error = np.abs(run(z) - expected).max()
+    assert error <= tflite.TOLERANCES[quantize] * max(1.0, np.abs(expected).max())
+    assert np.ptp(expected) > 0.1
+    assert report.largest_error <= report.tolerance
+
+
+def test_both_signatures_and_the_same_seed_give_the_pictures_of_keras(gan, exported):
+    generator = edge.Generator(exported[0])
+    pictures = generator.generate(19, seed=7)  # one batch of 16, then three single ones
+    assert pictures.shape == (19, 8, 8, 1) and pictures.dtype == np.uint8
+    assert np.abs(pictures.astype(int) - gan.generate(19, seed=7).astype(int)).max() <= 2
+
+
+def test_report_is_measured_and_lies_beside_the_file(exported):
+    path, report = exported
+    written = json.loads(path.with_name("generator.tflite.json").read_text())
+    assert written["size_bytes"] == path.stat().st_size == report.size_bytes
+    assert 0 < report.mean_error <= report.largest_error < report.tolerance
+    assert 0 < report.latency_ms < 100
+    assert written["signatures"] == ["generate", "generate_16"]
+    assert "kB" in str(report)
+
+
+def test_float16_halves_the_file(gan, exported, tmp_path):
+    report = gan.export(tmp_path / "g.tflite", "litert", "float32")
+    assert exported[1].size_bytes < 0.55 * report.size_bytes
+
+
+def test_description_inside_the_file(exported):
+    description = metadata.read(exported[0].read_bytes())
+    assert description["latent"] == "normal" and description["latent_dim"] == 4
+    assert description["data_shape"] == [8, 8, 1] and description["value_range"] == [-1, 1]
+
+
+def test_uniform_latents_are_sampled_as_such(tmp_path):
+    gan = built(latent="uniform")
+    gan.export(tmp_path / "g.tflite", "litert", "float32")
+    pictures = edge.Generator(tmp_path / "g.tflite").generate(4, seed=1)
+    assert np.abs(pictures.astype(int) - gan.generate(4, seed=1).astype(int)).max() <= 1
+
+
+def test_saved_model_loads_with_plain_tensorflow(gan, tmp_path):
+    report = gan.export(tmp_path / "saved")
+    signature = tf.saved_model.load(str(tmp_path / "saved")).signatures["generate"]
+    z = latents.draw(3, 4, seed=2)
+    images = signature(z=tf.constant(z))["images"].numpy()
+    np.testing.assert_allclose(images, gan.predict(z, verbose=0), atol=1e-5)
+    assert report.file == str(tmp_path / "saved") and "generate" in report.signatures
+
+
+def test_an_export_takes_the_place_of_an_earlier_one(gan, tmp_path):
+    for _ in range(2):
+        gan.export(tmp_path / "saved")
+        gan.export(tmp_path / "g.tflite", "litert")
+    assert sorted(file.name for file in tmp_path.iterdir()) == [
+        "g.tflite",
+        "g.tflite.json",
+        "saved",
+        "saved.json",
+    ]
+
+
+def test_operations_that_no_phone_has_are_refused(tmp_path):
+    z = keras.Input((4,))
+    generator = keras.Model(z, layers.Reshape(SHAPE)(keras.ops.erfinv(layers.Dense(64, activation="tanh")(z))))
+    gan = GAN(generator, networks.discriminator(SHAPE))
+    with pytest.raises(InputError, match="has not built in: tf.Erfinv; expected builtin ones"):
+        gan.export(tmp_path / "g.tflite", "litert")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_generator_that_gives_nan_is_refused_and_the_old_file_stays(tmp_path):
+    gan = built()
+    path = tmp_path / "g.tflite"
+    path.write_bytes(b"before")
+    gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))
+    with pytest.raises(InputError, match="NaN or infinity; expected finite"):
+        gan.export(path, "litert")
+    assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"before"
+
+
+def test_a_difference_above_the_tolerance_is_refused(gan, tmp_path, monkeypatch):
+    monkeypatch.setitem(tflite.TOLERANCES, "float16", 1e-9)
+    with pytest.raises(InputError, match=r"differs from Keras by .*; expected at most 1e-09; export with .*float32"):
+        gan.export(tmp_path / "g.tflite", "litert")
+    assert not list(tmp_path.iterdir())
+
+
+def test_arguments_that_cannot_be_used(gan, tmp_path):
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("years of work")
+    cases = [
+        ({"filepath": tmp_path / "x", "format": "onnx"}, "format 'onnx' is unknown"),
+        ({"filepath": tmp_path / "x.bin", "format": "litert"}, "does not end in .tflite"),
+        ({"filepath": tmp_path / "x.tflite", "format": "litert", "quantize": "float8"}, "did you mean float"),
+        ({"filepath": tmp_path / "mine", "format": "tf_saved_model"}, "not a SavedModel"),
+        ({"filepath": tmp_path / "mine" / "thesis.txt" / "x.tflite", "format": "litert"}, "cannot write"),
+    ]
+    for arguments, message in cases:
+        with pytest.raises(InputError, match=message):
+            exports.export(gan, **arguments)
+    assert [file.name for file in tmp_path.rglob("*")] == ["mine", "thesis.txt"]
+
+
+def test_files_that_are_no_generator(exported, tmp_path):
+    good = exported[0].read_bytes()
+    path = tmp_path / "x.tflite"
+    with pytest.raises(InputError, match="is not a file"):
+        edge.Generator(path)
+    for content in (b"", b"hello", b"\x89PNG" + bytes(100), good[: len(good) // 2], good[:8] + bytes(1000)):
+        path.write_bytes(content)
+        with pytest.raises(InputError, match="is not a .tflite|is damaged"):
+            edge.Generator(path)
+    z = keras.Input((4,))
+    other = tf.lite.TFLiteConverter.from_keras_model(keras.Model(z, layers.Dense(1)(z))).convert()
+    path.write_bytes(other)
+    with pytest.raises(InputError, match="of something else; expected a generator"):
+        edge.Generator(path)
+
+
+def test_sampling_a_tflite_never_imports_tensorflow(exported, tmp_path):
+    program = (
+        "import sys; from keras_gan.cli.main import kgan\n"
+        f"arguments = ['sample', {str(exported[0])!r}, '-n', '4', '--out', {str(tmp_path / 'grid.png')!r}]\n"
+        "kgan.main(arguments, standalone_mode=False)\n"
+        "loaded = {name.split('.')[0] for name in sys.modules}\n"
+        "assert not loaded & {'tensorflow', 'keras', 'matplotlib', 'sklearn'}, loaded"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0 and not done.stderr, done.stderr
+    assert (tmp_path / "grid.png").stat().st_size > 100

@@ -1,0 +1,104 @@
+"""What the project installs, and what its README promises."""
+
+import re
+import subprocess
+import sys
+import tomllib
+import zipfile
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).parents[1]
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_wheel_holds_one_package(tmp_path):
+    # A copy, so that no build folder is left in the checkout to revive deleted files.
+    source = tmp_path / "source"
+    names = ["keras_gan", "cli", "exports", "pyproject.toml", "README.md", "LICENSE"]
+    subprocess.run(["cp", "-r", *(ROOT / name for name in names), f"{tmp_path}/"], check=True)
+    source.mkdir()
+    for name in names:
+        (tmp_path / name).rename(source / name)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, source]
+    subprocess.run(command, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    files = zipfile.ZipFile(wheel).namelist()
+    top = {name.split("/")[0] for name in files}
+    assert {name for name in top if not name.endswith(".dist-info")} == {"keras_gan"}
+    assert {"keras_gan/gan.py", "keras_gan/cli/main.py", "keras_gan/exports/edge.py", "keras_gan/data/folder.py"} <= set(files)
+
+
+def pins():
+    lines = (ROOT / "constraints.txt").read_text().splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+def test_constraints_pin_every_dependency_inside_its_declared_range():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    pinned = {name.lower().replace("-", "_"): version for name, version in pins().items()}
+    declared = [*project["dependencies"], *project["optional-dependencies"]["test"]]
+    for requirement in map(Requirement, declared):
+        version = pinned[requirement.name.lower().replace("-", "_")]
+        assert requirement.specifier.contains(version), requirement
+
+
+def test_constraints_name_no_index():
+    assert not re.search(r"://|--|@", (ROOT / "constraints.txt").read_text())
+
+
+def test_the_environment_is_what_the_constraints_pin():
+    from importlib.metadata import PackageNotFoundError, version
+
+    for name, pinned in pins().items():
+        try:
+            assert version(name) == pinned, name
+        except PackageNotFoundError:
+            pytest.fail(f"{name} is pinned but not installed")
+
+
+def code_blocks(language):
+    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+
+
+@pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
+def test_readme_examples_run_as_written(tmp_path, monkeypatch, prepared_mnist):
+    monkeypatch.chdir(tmp_path)
+    blocks = code_blocks("python")
+    assert blocks
+    for block in blocks:
+        # The example says 20 epochs; two steps of each show that it runs.
+        import keras
+
+        keras.config.set_max_epochs(1)
+        keras.config.set_max_steps_per_epoch(2)
+        try:
+            with pytest.warns(UserWarning, match="Limiting"):
+                exec(compile(block, "README.md", "exec"), {"__name__": "readme"})
+        finally:
+            keras.config.set_max_epochs(None)
+            keras.config.set_max_steps_per_epoch(None)
+    assert (tmp_path / "generator.tflite").exists() and (tmp_path / "gan.keras").exists()
+
+
+def test_readme_commands_are_commands_with_those_options():
+    from click.testing import CliRunner
+
+    from keras_gan.cli.main import VERBS, kgan
+
+    lines = [line for block in code_blocks("sh") for line in block.splitlines() if line.startswith("kgan ")]
+    assert {line.split()[1] for line in lines} >= set(VERBS)
+    for line in lines:
+        verb, *words = line.split("#")[0].split()[1:]
+        text = CliRunner().invoke(kgan, [verb, "--help"]).output
+        for option in (word for word in words if word.startswith("-")):
+            assert re.search(rf"(?<![\w-]){option}\b", text), line
+
+
+def test_readme_pictures_exist_and_name_their_command():
+    pictures = re.findall(r"!\[[^]]+\]\(([^)]+)\)", README)
+    assert pictures
+    for picture in pictures:
+        assert (ROOT / picture).is_file(), picture
