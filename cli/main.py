@@ -35,8 +35,10 @@ class Verbs(click.Group):
         try:
             return super().invoke(context)
         except InputError as error:
-            message = " ".join(str(error).split())
-            raise _OneLine(message) from error
+            raise _OneLine(" ".join(str(error).split())) from error
+        except OSError as error:
+            where = f" at {error.filename}" if error.filename else ""
+            raise _OneLine(f"{error.strerror or error}{where}; what was saved before is whole") from error
 
 
 class _OneLine(click.ClickException):

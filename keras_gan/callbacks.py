@@ -39,7 +39,7 @@ class Every(keras.callbacks.Callback):
 
 
 class Snapshots(Every):
-    """Samples of the same latents, from step 0 on, as samples/step_*.png."""
+    """Samples of the same latents, from step 0 on, as samples/step_*.png; progress.gif shows them in a row."""
 
     def __init__(self, run: Run, steps: int, seed: int):
         super().__init__(steps)
@@ -60,6 +60,10 @@ class Snapshots(Every):
             replace(path, sampling.grid(pixels.to_uint8(samples)).save)
         else:
             plots.vectors(samples, path)
+
+    def on_train_end(self, logs=None):
+        files = sorted((self.run.path / "samples").glob("step_*.png"))
+        sampling.save_gif([sampling.read(file) for file in files], self.run.path / "progress.gif")
 
 
 class History(Every):

@@ -10,8 +10,11 @@ from keras import ops
 RAMP = 0.05
 
 
-def float32_copy(model: keras.Model) -> keras.Model:
-    """A copy of `model`, weights included, that computes in float32 whatever precision the original trains in."""
+def float32_copy(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> keras.Model:
+    """A copy of `model`, weights included, that computes in float32 whatever precision the original trains in.
+
+    `input_shape`, batch size included, is needed for networks that only a call builds.
+    """
 
     def in_float32(layer):
         config = layer.get_config()
@@ -24,7 +27,7 @@ def float32_copy(model: keras.Model) -> keras.Model:
     graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
     copy = keras.models.clone_model(model, clone_function=in_float32 if graph else None)
     if not copy.built:
-        copy.build(model.input_shape)
+        copy(ops.zeros(input_shape))
     copy.set_weights(model.get_weights())  # clone_model does not copy weights
     return copy
 

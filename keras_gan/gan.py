@@ -59,11 +59,11 @@ class GAN(keras.Model):
     ):
         super().__init__(name=name)
         self.latent = latents.check_distribution(latent)
-        self.latent_dim = latent_dim or _input_shape(generator, "generator", "latent_dim=…")[-1]
+        self.latent_dim = _check_latent_dim(generator, latent_dim)
         self.data_shape = _check_pair(generator, discriminator, self.latent_dim)
         self.generator = generator
         self.discriminator = discriminator
-        self.ema_generator = ema.float32_copy(generator)
+        self.ema_generator = ema.float32_copy(generator, (1, self.latent_dim))
         self.ema_generator.trainable = False
         self.ema_half_life_images = ema_half_life_images
         self.seed = seed
@@ -125,7 +125,7 @@ class GAN(keras.Model):
                 real_logits, fake_logits, slopes = self._judge(real, fake)
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
                 penalty = self._penalty(slopes)
-                objective = d_loss + penalty
+                objective = self._shared(d_loss + penalty)
             self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
 
         z = self._noise(real)
@@ -134,7 +134,8 @@ class GAN(keras.Model):
         with tf.GradientTape() as tape:
             fake_logits = self.discriminator(self.generator(z, training=True), training=True)
             g_loss = self.loss_pair.generator(*real_logits, fake_logits)
-        self._descend(self.generator_optimizer, self.generator, tape, g_loss)
+            objective = self._shared(g_loss)
+        self._descend(self.generator_optimizer, self.generator, tape, objective)
         self._average(ops.shape(real)[0])
         return self._report(d_loss, g_loss, penalty)
 
@@ -280,10 +281,11 @@ class GAN(keras.Model):
     def _penalty(self, slopes):
         return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in self.penalties.items()), 0.0)
 
+    def _shared(self, objective):
+        """This replica's share: Keras sums gradients over replicas, so this makes them the global batch's mean."""
+        return objective / tf.distribute.get_strategy().num_replicas_in_sync
+
     def _descend(self, optimizer, network, tape, objective):
-        # Keras sums gradients over replicas; dividing here makes the update that of the global batch's mean.
-        with tape:
-            objective = objective / tf.distribute.get_strategy().num_replicas_in_sync
         weights = network.trainable_variables
         optimizer.apply(tape.gradient(objective, weights), weights)
 
@@ -299,23 +301,33 @@ class GAN(keras.Model):
         return {tracker.name: tracker.result() for tracker in self.trackers}
 
 
-def _input_shape(network, role, remedy):
+def _known_input(network):
+    """Shape of one input of a network, or None where it is not known before the first call."""
     shape = getattr(network, "input_shape", None) if network.built else None
-    if shape is None:
-        raise InputError(f"the {role} has no known input shape; build it, or give {remedy}")
-    return shape
+    return None if shape is None else tuple(shape[1:])
+
+
+def _check_latent_dim(generator, latent_dim):
+    known = _known_input(generator)
+    if known is None and latent_dim is None:
+        raise InputError("the generator has no known input shape; expected one; give latent_dim, or an Input layer")
+    if known is not None and (len(known) != 1 or latent_dim not in (None, known[0])):
+        raise InputError(
+            f"the generator takes inputs of shape {known}, latent_dim is {latent_dim}; expected (latent_dim,); "
+            "leave latent_dim out, or build the generator for it"
+        )
+    return latent_dim if known is None else known[0]
 
 
 def _check_pair(generator, discriminator, latent_dim):
     """The shape of one datum. Builds what is not built; raises InputError where G and D do not fit together."""
     data_shape = tuple(generator(ops.zeros((1, latent_dim))).shape[1:])
-    if discriminator.built:
-        expected = tuple(_input_shape(discriminator, "discriminator", "an Input layer")[1:])
-        if expected != data_shape:
-            raise InputError(
-                f"the generator makes data of shape {data_shape}, the discriminator takes {expected}; expected the "
-                "same; build both for one data_shape"
-            )
+    expected = _known_input(discriminator)
+    if expected not in (None, data_shape):
+        raise InputError(
+            f"the generator makes data of shape {data_shape}, the discriminator takes {expected}; expected the same; "
+            "build both for one data_shape"
+        )
     discriminator(ops.zeros((1, *data_shape)))
     last = discriminator.layers[-1] if discriminator.layers else None
     if getattr(last, "activation", None) is keras.activations.sigmoid:

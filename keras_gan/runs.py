@@ -4,6 +4,7 @@ config.json                 the settings, written before step one
 history.csv                 one row an interval: step, seconds, images per second, losses
 samples/step_0000000.png    the same latents at every snapshot
 curves.png                  both errors over the steps
+progress.gif                the samples in a row
 events/                     TensorBoard
 checkpoints/step_0000000.npz
 export/

@@ -91,9 +91,15 @@ def _write(samples, path):
             to_picture(image).save(path / f"{index:0{digits}d}.png")
 
 
+def read(path: Path) -> Image.Image:
+    """A picture from a file, decoded at once, so that the file is closed again."""
+    with Image.open(path) as image:
+        return image.copy()
+
+
 def save_gif(frames: Iterable[Image.Image], path: Path, frame_ms: int = 300) -> None:
     """Writes an endless GIF; the last picture stays for two seconds."""
     frames = [frame.convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
     durations = [frame_ms] * (len(frames) - 1) + [2_000]
     options = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}
-    replace(path, lambda draft: frames[0].save(draft, **options))
+    replace(path, lambda draft: frames[0].save(draft, format="GIF", **options))

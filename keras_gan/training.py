@@ -88,7 +88,7 @@ class Job:
         config, gan = self.config, self.gan
         remaining = config.steps - gan.step
         images = data.batches(self.source, images_per_step(config), config.seed, first_step=gan.step).take(remaining)
-        with Stop().listening() as stop, _input_errors():
+        with Stop().listening() as stop, self._saving_on_bad_input(run):
             gan.fit(
                 images,
                 steps_per_epoch=remaining,
@@ -102,6 +102,18 @@ class Job:
                     Checkpoints(run),
                 ],
             )
+
+    @contextlib.contextmanager
+    def _saving_on_bad_input(self, run):
+        """Saves, then brings back, an InputError that arose while tf.data read an image, where TensorFlow wraps it."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            found = re.search(r"InputError: (.*)", error.message)
+            if not found:
+                raise
+            run.save(self.gan)
+            raise InputError(found[1]) from error
 
     def describe(self) -> str:
         """What will be trained, and in which arithmetic, in a few lines."""
@@ -163,15 +175,3 @@ def load(run_dir: str | os.PathLike) -> GAN:
     gan = build(run.config, run.data_shape)
     run.restore(gan)
     return gan
-
-
-@contextlib.contextmanager
-def _input_errors():
-    """Brings back an InputError that arose while tf.data read an image, where TensorFlow wraps it into its own."""
-    try:
-        yield
-    except tf.errors.OpError as error:
-        found = re.search(r"InputError: (.*)", error.message)
-        if not found:
-            raise
-        raise InputError(found[1]) from error

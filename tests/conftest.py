@@ -1,6 +1,9 @@
 """The one shared fixture module: 8×8 networks with two filters, quick to trace and to compute."""
 
+import hashlib
 import os
+import shutil
+from pathlib import Path
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # read once, when TensorFlow is imported
 
@@ -11,12 +14,17 @@ from keras import layers
 from keras_gan import GAN
 
 
-@pytest.fixture
+def pytest_configure(config):
+    # Keras 3.15 reads its variables in a way that numpy 2.4 deprecates, whenever a model is saved.
+    config.addinivalue_line("filterwarnings", "ignore:__array__ implementation doesn't accept:DeprecationWarning")
+
+
+@pytest.fixture(scope="session")
 def tiny_generator():
-    """A factory of generators: latents (batch, latent_dim) to (batch, *shape) in [-1, 1]."""
-    keras.utils.set_random_seed(1)
+    """A factory of generators: latents (batch, latent_dim) to (batch, *shape), images in [-1, 1]."""
 
     def build(shape=(8, 8, 1), latent_dim=4):
+        keras.utils.set_random_seed(1)
         z = keras.Input((latent_dim,), name="z")
         if len(shape) == 1:
             return keras.Model(z, layers.Dense(shape[0])(layers.Dense(2, activation="relu")(z)), name="generator")
@@ -27,12 +35,12 @@ def tiny_generator():
     return build
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tiny_discriminator():
     """A factory of discriminators: (batch, *shape) to logits (batch, 1)."""
-    keras.utils.set_random_seed(2)
 
     def build(shape=(8, 8, 1)):
+        keras.utils.set_random_seed(2)
         image = keras.Input(shape, name="image")
         x = layers.Dense(2)(image) if len(shape) == 1 else layers.Conv2D(2, 3, strides=2, padding="same")(image)
         return keras.Model(image, layers.Dense(1)(layers.Flatten()(layers.LeakyReLU(0.2)(x))), name="discriminator")
@@ -46,3 +54,34 @@ def tiny_gan(tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
     gan.compile()
     return gan
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A finished `Job`: 30 steps on digits. Shared by all tests, so copy its `run_dir` before changing it."""
+    from keras_gan import training
+
+    config = training.configure("digits", "dcgan", steps=30, batch_size=16, latent_dim=8)
+    job = training.prepare(config, tmp_path_factory.mktemp("trained") / "run")
+    job.train()
+    return job
+
+
+@pytest.fixture
+def run_dir(trained, tmp_path):
+    """A copy of the trained run's folder."""
+    return Path(shutil.copytree(trained.run_dir, tmp_path / "run"))
+
+
+@pytest.fixture
+def listing():
+    """A function that gives every file and folder below a path with a digest of what it holds."""
+
+    def of(path):
+        files = [file for file in Path(path).rglob("*") if file.name not in (".lock", ".holder")]
+        return {
+            str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() if file.is_file() else "folder"
+            for file in files
+        }
+
+    return of

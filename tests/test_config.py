@@ -4,7 +4,7 @@ import json
 import pytest
 
 from keras_gan import losses, networks, penalties
-from keras_gan.config import PRESETS, TrainConfig, nearest, preset, resolve
+from keras_gan.config import DEFAULT_STEPS, PRESETS, TrainConfig, nearest, preset, resolve
 from keras_gan.errors import InputError
 from keras_gan.latents import DISTRIBUTIONS
 
@@ -12,7 +12,7 @@ from keras_gan.latents import DISTRIBUTIONS
 def test_resolve_fills_batch_size_and_latent_dim_from_the_preset():
     config = resolve("digits", "goodfellow2014")
     assert (config.batch_size, config.latent_dim) == (100, 100)
-    assert (config.steps, config.seed, config.image_size, config.crop) == (5_000, 0, None, False)
+    assert (config.steps, config.seed, config.image_size, config.crop) == (DEFAULT_STEPS, 0, None, False)
 
 
 def test_resolve_without_a_preset_takes_the_default_one():
@@ -21,7 +21,7 @@ def test_resolve_without_a_preset_takes_the_default_one():
 
 def test_resolve_keeps_what_was_given_and_reads_none_as_not_given():
     config = resolve("digits", "goodfellow2014", batch_size=7, latent_dim=None, steps=None, crop=None, seed=3)
-    assert (config.batch_size, config.latent_dim, config.steps, config.crop, config.seed) == (7, 100, 5_000, False, 3)
+    assert (config.batch_size, config.latent_dim, config.steps, config.crop, config.seed) == (7, 100, DEFAULT_STEPS, False, 3)
 
 
 def test_a_given_zero_is_not_taken_for_absent():

@@ -26,7 +26,9 @@ def linear(w):
 def game(tiny_generator):
     def build(discriminator, penalties):
         gan = GAN(tiny_generator(discriminator.input_shape[1:]), discriminator, seed=5)
-        gan.compile(loss="non_saturating", penalties=penalties, generator_optimizer="sgd", discriminator_optimizer="sgd")
+        gan.compile(
+            loss="non_saturating", penalties=penalties, generator_optimizer="sgd", discriminator_optimizer="sgd"
+        )
         return gan
 
     return build

@@ -56,7 +56,7 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False) -
         return arrays.from_file(path, size, crop)
     if is_path(name):
         return folder.open_folder(path, size, crop, skip_damaged)
-    if name not in catalog.names():
+    if name.split("/")[0] not in catalog.names():
         choices = nearest(name, ["digits", *catalog.names()])
         raise InputError(
             f"unknown data {name!r}: neither a dataset nor a folder here; {choices} "
@@ -67,8 +67,12 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False) -
 
 def is_path(name: str) -> bool:
     """Whether `name` means a path rather than a dataset: it is written like one, or only exists as one."""
-    written_as_path = name.startswith((".", "~")) or os.sep in name or Path(name).suffix.lower() in ARRAY_FILES
-    return written_as_path or (Path(name).is_dir() and name != "digits" and name not in catalog.names())
+    if name == "digits":
+        return False
+    if name.startswith((".", "~", os.sep)) or Path(name).suffix.lower() in ARRAY_FILES:
+        return True
+    # "emnist/letters" is a dataset with its configuration.
+    return (Path(name).is_dir() or "/" in name) and name.split("/")[0] not in catalog.names()
 
 
 def check_size(image_size) -> tuple[int, int] | None:

@@ -1,0 +1,112 @@
+"""The catalogue of tensorflow-datasets: a prepared MNIST where there is one, and a small dataset made here."""
+
+import hashlib
+import socket
+import time
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from keras_gan import data
+from keras_gan.data import catalog, source
+from keras_gan.errors import InputError
+
+SIZES = ((8, 8), (8, 16), (16, 8), (12, 10))
+
+
+class SmallPictures(tfds.core.GeneratorBasedBuilder):
+    """Four colour images of mixed sizes."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    pkg_dir_path = tfds.core.Path(__file__).parent
+
+    def _info(self):
+        features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(None, None, 3))})
+        return tfds.core.DatasetInfo(builder=self, description="Mixed sizes.", features=features)
+
+    def _split_generators(self, manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        rng = np.random.default_rng(0)
+        for index, (height, width) in enumerate(SIZES):
+            yield index, {"image": rng.integers(0, 256, (height, width, 3), dtype="uint8")}
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("tfds")
+    SmallPictures(data_dir=folder).download_and_prepare()
+    tfds.core.add_data_dir(folder)
+    return "small_pictures"
+
+
+def test_mixed_sizes_need_one(prepared):
+    with pytest.raises(InputError, match=r"images of small_pictures have mixed sizes; .*\(--image-size\).*\(--crop\)"):
+        catalog.open_dataset(prepared)
+
+
+def test_images_over_the_memory_limit_are_mapped_from_the_cache_and_are_the_same(prepared, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
+    held = catalog.open_dataset(prepared, (8, 9), crop=True)
+    assert not (tmp_path / "cache").exists()
+    monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
+    mapped = catalog.open_dataset(prepared, (8, 9), crop=True)
+    assert held.array is not None and mapped.array is None and mapped.count == len(SIZES)
+    np.testing.assert_array_equal(mapped.fetch(np.arange(4)), held.array)
+    for a, b in zip(*(data.batches(s, 3, seed=2).take(4) for s in (held, mapped)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_the_cache_is_made_once_for_each_size(prepared, tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path))
+    monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
+    catalog.open_dataset(prepared, (8, 8))
+    (first,) = tmp_path.iterdir()
+    made_ns = first.stat().st_mtime_ns
+    catalog.open_dataset(prepared, (8, 8))
+    assert [file.stat().st_mtime_ns for file in tmp_path.iterdir()] == [made_ns]
+    catalog.open_dataset(prepared, (8, 8), crop=True)
+    assert sorted(file.suffix for file in tmp_path.iterdir()) == [".npy", ".npy"]
+
+
+def test_prepared_mnist_is_complete():
+    if not tfds.builder("mnist").is_prepared():
+        pytest.skip("no prepared mnist in TFDS_DATA_DIR")
+    mnist = data.open_source("mnist")
+    assert mnist.shape == (28, 28, 1) and mnist.count == 60_000
+    digest = hashlib.sha256(mnist.array[0].tobytes()).hexdigest()
+    assert digest == "3c1b849efd9cc03f8b8b5bac4bf3b1a71afd19be1fa6a973a38924ae1c6762b9"
+
+
+@pytest.mark.parametrize(("name", "nearest"), [("mnits", "mnist"), ("cifar-10", "cifar10"), ("digit", "digits")])
+def test_an_unknown_name_is_refused_with_the_nearest(name, nearest):
+    with pytest.raises(InputError, match=rf"unknown data '{name}': .* did you mean .*\b{nearest}\b.*\(all: kgan"):
+        data.open_source(name)
+
+
+def test_a_dataset_without_images_is_refused():
+    with pytest.raises(InputError, match="iris has no grey or colour images; expected an image dataset"):
+        data.open_source("iris")
+
+
+@pytest.mark.parametrize("answer", ["refused", "silent"])
+def test_without_a_network_one_line_offers_digits_within_10_s(monkeypatch, answer):
+    if tfds.builder("cifar10").is_prepared():
+        pytest.skip("cifar10 is prepared here, so nothing has to be fetched")
+    # As a proxy, a closed port or one that accepts and says nothing makes any machine one without a network.
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        if answer == "refused":
+            server.close()
+        for variable in ("http_proxy", "https_proxy"):
+            monkeypatch.setenv(variable, f"http://127.0.0.1:{port}")
+        monkeypatch.delenv("no_proxy", raising=False)
+        start = time.monotonic()
+        with pytest.raises(
+            InputError, match="cifar10 is not prepared in .* does not answer; .*train on digits"
+        ) as told:
+            data.open_source("cifar10")
+    assert time.monotonic() - start < 10
+    assert "\n" not in str(told.value)

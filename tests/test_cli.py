@@ -1,0 +1,276 @@
+"""The real command: in this process where that is enough, as a process of its own where it is not."""
+
+import re
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from keras_gan import __version__
+from keras_gan.cli.main import VERBS, kgan
+from keras_gan.config import PRESETS
+from keras_gan.data.catalog import POPULAR
+from keras_gan.runs import Run
+
+KGAN = Path(sys.executable).with_name("kgan")
+SAME = ["--preset", "dcgan", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
+DESCRIPTION = ("data ", "recipe ", "arithmetic ", "run ")
+
+
+def command(*words):
+    return CliRunner().invoke(kgan, [str(word) for word in words])
+
+
+@pytest.fixture(scope="session")
+def tflite(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "g.tflite"
+    result = command("export", trained.run_dir, "--tflite", "--out", path)
+    assert result.exit_code == 0, result.output
+    assert re.match(rf"{path}: .* largest error .* signatures generate, generate_16\n$", result.stdout)
+    return path
+
+
+@pytest.fixture
+def place(tmp_path, run_dir, trained, monkeypatch):
+    """A working folder with one of everything that can be wrong; `run` is a copy of the trained run."""
+    rng = np.random.default_rng(0)
+    for name in ("empty", "cut", "images"):
+        (tmp_path / name).mkdir()
+    for index in range(3):
+        for folder in ("cut", "images"):
+            image = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype="uint8"))
+            image.save(tmp_path / folder / f"{index}.png")
+    cut = tmp_path / "cut" / "1.png"
+    cut.write_bytes(cut.read_bytes()[:90])
+    np.save(tmp_path / "nan.npy", np.full((4, 8, 8), np.nan))
+    np.save(tmp_path / "unit.npy", np.linspace(0, 1, 256).reshape(4, 8, 8))
+    np.savez_compressed(tmp_path / "cut.npz", images=rng.integers(0, 9, (40, 8, 8), dtype="uint8"))
+    content = (tmp_path / "cut.npz").read_bytes()
+    (tmp_path / "cut.npz").write_bytes(content[:60] + bytes(range(200, 240)) + content[100:])
+    (tmp_path / "file").write_text("a text")
+    (tmp_path / "text.tflite").write_text("a text, not a model")
+    Run.create(tmp_path / "fresh", trained.config, (8, 8, 1))
+    Run.create(tmp_path / "damaged", trained.config, (8, 8, 1))
+    whole = Run(run_dir).checkpoints()[0]
+    (tmp_path / "damaged" / "checkpoints" / whole.name).write_bytes(whole.read_bytes()[:-100])
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+TRAIN = {
+    "unknown dataset": ("train mnits", "unknown data 'mnits'.* did you mean mnist"),
+    "unknown preset": ("train digits --preset dcgen", "unknown preset 'dcgen'; did you mean dcgan"),
+    "empty folder": ("train ./empty", "holds no images"),
+    "missing folder": ("train ./missing", "is not a folder"),
+    "missing file": ("train missing.npy", "is not a file"),
+    "truncated image": ("train ./cut", r"1 of 3 images .* cannot be read: 1.png; .*--skip-damaged"),
+    "NaN": ("train nan.npy", "holds 256 values that are NaN"),
+    "floats from 0 to 1": ("train unit.npy", r"expected \[-1, 1\]; scale them"),
+    "damaged npz": ("train cut.npz", "cannot be read"),
+    "no steps": ("train digits --steps 0", "steps is 0; .*--steps"),
+    "no batch": ("train digits --batch-size 0", "batch_size is 0; .*--batch-size"),
+    "batch larger than the data": ("train ./images --batch-size 4", "batch size 4 for the 3 images .*--batch-size"),
+    "negative seed": ("train digits --seed -1", "seed is -1; .*--seed"),
+    "no latents": ("train digits --latent-dim 0", "latent_dim is 0; .*--latent-dim"),
+    "too small": ("train digits --image-size 4", r"data of shape \(4, 4, 1\); .*--image-size"),
+    "no size": ("train digits --image-size 0", "image size .*; expected one positive side"),
+    "folder that is no run": ("train digits --run empty/../images", "images exists and is not a run folder; .*--run"),
+    "run below a file": ("train digits --run file/run", "file/run .*; .*--run"),
+    "changed setting": ("train digits --run run --steps 40 --seed 1", "other settings .*seed: 0 -> 1.*--run"),
+    "other data": ("train ./images --run run --batch-size 2", "other settings .*data: digits -> .*--run"),
+    "damaged checkpoint": ("train digits --run damaged --steps 40 SAME", "step_0000030.npz is damaged .* delete it"),
+}
+SAMPLE = {
+    "missing path": ("sample missing --out new/x.png", "missing is not a file; expected a .tflite"),
+    "text": ("sample file --out new/x.png", "file is not a .tflite"),
+    "text called .tflite": ("sample text.tflite", "text.tflite is not a .tflite"),
+    "folder that is no run": ("sample empty", "empty is not a run folder"),
+    "run without checkpoint": ("sample fresh", "fresh has no checkpoint yet; .*kgan train"),
+    "damaged checkpoint": ("sample damaged --out new", "step_0000030.npz is damaged"),
+    "none": ("sample run -n 0 --out new/x.png", r"asked for 0 samples; .*--n"),
+    "negative seed": ("sample run --seed -1", "seed is -1; .*--seed"),
+    "below a file": ("sample run --out file/x.png", "cannot .*; expected a writable path"),
+    "into a file": ("sample run --out file", "cannot .*; expected a writable path"),
+    "unknown suffix": ("sample run --out x.jpg", "cannot write samples as .jpg; .*--out"),
+}
+EXPORT = {
+    "no format": ("export run", "which export.* expected one of --tflite and --saved-model"),
+    "both formats": ("export run --tflite --saved-model", "which export"),
+    "unknown quantization": ("export run --tflite --quantize int9", "unknown quantization 'int9'; .*float16"),
+    "below a file": ("export run --tflite --out file/g.tflite", "cannot write file/g.tflite"),
+    "wrong suffix": ("export run --tflite --out g.onnx", r"does not end in .tflite; .*g.tflite"),
+    "no SavedModel there": ("export run --saved-model --out images", "images exists and is not a SavedModel"),
+    "run without checkpoint": ("export fresh --tflite", "fresh has no checkpoint yet"),
+    "no run": ("export empty --tflite", "empty is not a run folder"),
+    "damaged checkpoint": ("export damaged --tflite", "step_0000030.npz is damaged"),
+}
+BAD = {f"{verb}: {name}": case for verb, t in [("t", TRAIN), ("s", SAMPLE), ("e", EXPORT)] for name, case in t.items()}
+
+
+def assert_one_line(status, out, err, message):
+    assert status == 2, err
+    *before, last = err.splitlines()
+    assert re.match(f"Error: .*{message}", last), err
+    assert all(line.startswith(DESCRIPTION) for line in before), err
+    assert out == ""
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_input_ends_in_one_line_and_leaves_everything_as_it_was(place, listing, name):
+    words, message = BAD[name]
+    before = listing(place)
+    result = command(*words.replace("SAME", " ".join(SAME)).split())
+    assert result.exception is None or isinstance(result.exception, SystemExit), result.exception
+    assert_one_line(result.exit_code, result.stdout, result.stderr, message)
+    assert listing(place) == before
+
+
+def test_a_run_in_use_is_refused(place, listing):
+    with Run("run").lock():
+        before = listing(place)
+        result = command("train", "digits", "--run", "run", "--steps", "40", *SAME)
+        assert_one_line(result.exit_code, result.stdout, result.stderr, r"run is in use by process \d+ on .*--run")
+        assert listing(place) == before
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["train"],
+        ["train", "digits", "--image-size", "axb"],
+        ["train", "digits", "--image-size", "8x8x8"],
+        ["train", "digits", "--steps", "many"],
+        ["train", "digits", "--export", "onnx"],
+        ["train", "digits", "--colour"],
+        ["sample"],
+        ["sample", "run", "-n", "few"],
+        ["export"],
+        ["paint"],
+    ],
+    ids=" ".join,
+)
+def test_a_misused_command_ends_with_status_2(place, listing, words):
+    before = listing(place)
+    result = command(*words)
+    assert result.exit_code == 2 and "Error: " in result.stderr and result.stdout == ""
+    assert isinstance(result.exception, SystemExit)
+    assert listing(place) == before
+
+
+def test_a_real_process_prints_one_line_and_no_traceback(place):
+    words = ["train", "digits", "--run", "damaged", "--steps", "40", *SAME]
+    ended = subprocess.run([KGAN, *words], capture_output=True, text=True)
+    assert_one_line(ended.returncode, ended.stdout, ended.stderr, "checkpoint .*is damaged")
+
+
+def test_help_version_and_lists_load_nothing_heavy():
+    code = (
+        "import sys; from click.testing import CliRunner; from keras_gan.cli.main import kgan\n"
+        "for words in (['--help'], ['--version'], ['presets'], ['sample', '--help'], ['train', '--help']):\n"
+        "    assert CliRunner().invoke(kgan, words).exit_code == 0, words\n"
+        "assert not {'tensorflow', 'keras', 'matplotlib', 'tensorflow_datasets'} & set(sys.modules)"
+    )
+    ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
+def test_version_and_help_of_the_installed_command():
+    told = subprocess.run([KGAN, "--version"], capture_output=True, text=True, check=True).stdout
+    assert told == f"kgan, version {__version__}\n"
+    shown = command("--help").stdout
+    assert all(re.search(rf"^  {verb} +{re.escape(VERBS[verb])}$", shown, re.MULTILINE) for verb in VERBS)
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_every_verb_explains_itself(verb):
+    result = command(verb, "--help")
+    assert result.exit_code == 0 and result.stdout.startswith(f"Usage: kgan {verb}")
+
+
+def test_presets_lists_every_recipe_with_its_paper():
+    told = command("presets").stdout
+    assert [line.split()[0] for line in told.splitlines()[::2]] == list(PRESETS)
+    assert told.count("arXiv:") == len(PRESETS)
+
+
+def test_datasets_lists_digits_first_and_says_that_paths_work():
+    told = command("datasets").stdout
+    assert [line.split()[0] for line in told.split("\n\n")[0].splitlines()] == ["digits", *POPULAR]
+    assert "folder of images" in told
+
+
+def test_a_dry_run_describes_and_writes_nothing(place, listing):
+    before = listing(place)
+    result = command("train", "digits", "--steps", "7", "--dry-run", "--image-size", "9x12", "--crop")
+    assert result.exit_code == 0 and result.stdout == "" and listing(place) == before
+    lines = result.stderr.splitlines()
+    assert [line.split()[0] for line in lines] == ["data", "recipe", "arithmetic", "run"]
+    assert "digits: 1,797 of 9x12x1" in lines[0] and "resnet: G " in lines[1] and "7 steps of 64" in lines[1]
+    assert lines[3].endswith("runs/digits-resnet")
+
+
+def test_train_and_export_in_one_command_and_again(place):
+    words = ["train", "./images", "--run", "new", "--preset", "dcgan", "--latent-dim", "4", "--batch-size", "3"]
+    words += ["--steps", "2", "--export", "tflite"]
+    result = command(*words)
+    assert result.exit_code == 0, result.output
+    assert "trained 2 steps" in result.stderr and result.stdout.startswith("new/export/generator.tflite: ")
+    assert Run("new").config.data == str(place / "images")
+    assert (place / "new" / "export" / "generator.tflite").read_bytes()[4:8] == b"TFL3"
+
+
+def test_damaged_images_are_skipped_where_asked(place):
+    result = command("train", "./cut", "--skip-damaged", "--batch-size", "2", "--dry-run")
+    assert result.exit_code == 0 and "cut: 2 of 8x8x3" in result.stderr
+
+
+def test_samples_of_a_run_and_of_its_tflite_agree(trained, tflite, tmp_path):
+    arrays = []
+    for origin in (trained.run_dir, tflite):
+        out = tmp_path / f"{len(arrays)}.npz"
+        result = command("sample", origin, "-n", 20, "--seed", 5, "--out", out)
+        assert result.exit_code == 0 and result.stdout == f"20 samples in {out}\n", result.output
+        with np.load(out) as archive:
+            arrays.append(archive["images"].astype(int))
+    assert arrays[0].shape == (20, 8, 8, 1) and np.ptp(arrays[0]) > 20
+    np.testing.assert_allclose(*arrays, atol=2)
+
+
+def test_a_tflite_is_sampled_without_tensorflow(tflite, tmp_path):
+    code = (
+        "import sys; from keras_gan.cli.main import kgan\n"
+        "kgan(sys.argv[1:], standalone_mode=False)\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    words = ["sample", tflite, "-n", "3", "--out", tmp_path / "x.png"]
+    ended = subprocess.run([sys.executable, "-c", code, *words], capture_output=True, text=True)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    with Image.open(tmp_path / "x.png") as picture:
+        assert picture.size == (2 * 50 + 2, 2 * 50 + 2)
+
+
+def test_samples_go_into_a_folder_by_default_into_a_grid(place):
+    assert command("sample", "run", "-n", 3).stdout == "3 samples in samples.png\n"
+    assert command("sample", "run", "-n", 3, "--out", "many").exit_code == 0
+    assert sorted(path.name for path in (place / "many").iterdir()) == ["0.png", "1.png", "2.png"]
+
+
+def test_a_saved_model_is_exported_into_the_run(place):
+    result = command("export", "run", "--saved-model")
+    assert result.exit_code == 0, result.output
+    assert (place / "run" / "export" / "saved_model" / "saved_model.pb").is_file()
+    assert "signatures generate" in result.stdout
+
+
+def test_vectors_are_sampled_as_an_array_only(place):
+    np.save("v.npy", np.random.default_rng(0).normal(size=(50, 2)))
+    assert command("train", "v.npy", "--run", "vectors", "--steps", 1, "--batch-size", 5).exit_code == 0
+    assert command("sample", "vectors", "-n", 4, "--out", "v.npz").exit_code == 0
+    assert zipfile.is_zipfile("v.npz")
+    result = command("sample", "vectors", "-n", 4, "--out", "v.png")
+    assert_one_line(result.exit_code, result.stdout, result.stderr, "are no images; .*--out x.npz")

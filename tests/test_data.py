@@ -1,0 +1,263 @@
+"""Arrays, and the order in which images come; folders and the catalogue have files of their own."""
+
+import gc
+import hashlib
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+from keras_gan import data
+from keras_gan.data import arrays, source
+from keras_gan.errors import InputError
+
+
+def counted(n):
+    """A source whose datum at index i is the vector (i)."""
+    return source.from_array("counted", np.arange(n, dtype="float32")[:, None])
+
+
+def order(n, batch_size, steps, seed=0, first_step=0):
+    batches = data.batches(counted(n), batch_size, seed, first_step).take(steps)
+    return np.concatenate([batch.numpy()[:, 0] for batch in batches]).astype(int)
+
+
+def as_file(tmp_path, array, name="x.npy"):
+    np.save(tmp_path / name, array)
+    return tmp_path / name
+
+
+def lower_memory_limit(monkeypatch, limit_bytes):
+    for module in (source, arrays):
+        monkeypatch.setattr(module, "MEMORY_LIMIT_BYTES", limit_bytes, raising=False)
+
+
+PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 10, 3), dtype="uint8")
+
+
+# the order
+
+
+@pytest.mark.parametrize(("n", "batch_size"), [(10, 5), (10, 4), (7, 3)])
+def test_every_epoch_is_a_permutation_unlike_the_last(n, batch_size):
+    epochs = order(n, batch_size, steps=3 * n).reshape(-1, n)
+    assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
+    assert len({tuple(epoch) for epoch in epochs}) > 1
+
+
+def test_a_start_at_step_s_is_the_tail_of_a_start_at_0():
+    whole = order(10, 4, steps=12)
+    # Step 7 lies within the third epoch, and its batches cross into the fourth.
+    np.testing.assert_array_equal(order(10, 4, steps=5, first_step=7), whole[7 * 4 :])
+
+
+def test_the_order_is_that_of_the_seed():
+    np.testing.assert_array_equal(order(50, 10, 5, seed=3), order(50, 10, 5, seed=3))
+    assert not np.array_equal(order(50, 10, 5, seed=3), order(50, 10, 5, seed=4))
+
+
+ORDER_OF_LOAD = """
+import hashlib, numpy as np
+from keras_gan import data
+dataset = data.load("digits", batch_size=599, seed=5)
+print(" ".join(hashlib.sha256(np.concatenate(list(dataset)).tobytes()).hexdigest() for _ in range(2)))
+"""
+
+
+def epochs_of_load():
+    dataset = data.load("digits", batch_size=599, seed=5)
+    return [np.concatenate([batch.numpy() for batch in dataset]) for _ in range(2)]
+
+
+def test_load_shuffles_every_epoch_anew_and_alike_in_a_second_process():
+    epochs = epochs_of_load()
+    assert not np.array_equal(*epochs)
+    assert sorted(image.tobytes() for image in epochs[0]) == sorted(image.tobytes() for image in epochs[1])
+    other = subprocess.run([sys.executable, "-c", ORDER_OF_LOAD], capture_output=True, text=True, check=True)
+    assert other.stdout.split() == [hashlib.sha256(epoch.tobytes()).hexdigest() for epoch in epochs]
+
+
+def test_load_has_the_same_order_whatever_the_global_seed_is():
+    before = epochs_of_load()
+    keras.utils.set_random_seed(99)
+    np.testing.assert_array_equal(epochs_of_load(), before)
+
+
+def test_load_gives_whole_batches_in_the_range_of_the_networks():
+    dataset = data.load("digits", batch_size=64)
+    assert dataset.cardinality() == 28  # 1797 // 64
+    shapes = {tuple(batch.shape) for batch in dataset}
+    first = next(iter(dataset)).numpy()
+    assert shapes == {(64, 8, 8, 1)} and first.dtype == np.float32
+    assert (first.min(), first.max()) == (-1.0, 1.0)
+
+
+@pytest.mark.parametrize("batch_size", [0, 1798])
+def test_a_batch_that_the_data_cannot_fill_is_refused(batch_size):
+    with pytest.raises(InputError, match=rf"batch size {batch_size} .* of digits; expected 1 to 1797; .*--batch-size"):
+        data.load("digits", batch_size)
+
+
+# digits
+
+
+def test_digits_are_scikit_learns_in_the_full_range():
+    digits = data.open_source("digits")
+    assert digits.shape == (8, 8, 1) and digits.count == 1797
+    assert (digits.array.min(), digits.array.max(), digits.array.dtype) == (0, 255, np.uint8)
+    np.testing.assert_allclose(digits.array[..., 0] / 255 * 16, load_digits().images, atol=16 / 255 / 2 + 1e-6)
+
+
+def test_digits_are_resized_where_asked():
+    assert data.open_source("digits", image_size=(12, 9)).shape == (12, 9, 1)
+    assert data.open_source("digits", image_size=16).shape == (16, 16, 1)
+
+
+@pytest.mark.parametrize("size", [0, (8, 0), (1, 2, 3), ()])
+def test_a_size_that_is_none_is_refused(size):
+    with pytest.raises(InputError, match="expected one positive side or .height, width.; give 32 or 48x32"):
+        data.open_source("digits", image_size=size)
+
+
+# .npy and .npz
+
+
+def test_uint8_pixels_come_as_they_are(tmp_path):
+    opened = data.open_source(as_file(tmp_path, PIXELS))
+    assert opened.shape == (8, 10, 3) and opened.count == 6
+    np.testing.assert_array_equal(opened.fetch(np.array([4, 1])), PIXELS[[4, 1]])
+    batch = next(iter(data.batches(opened, 6, seed=0))).numpy()
+    np.testing.assert_allclose(sorted(batch.sum((1, 2, 3))), sorted((PIXELS / 127.5 - 1).sum((1, 2, 3))), atol=1e-3)
+
+
+def test_images_without_channels_get_one_and_float64_becomes_float32(tmp_path):
+    opened = data.open_source(as_file(tmp_path, PIXELS[..., 0] / 127.5 - 1))
+    assert opened.shape == (8, 10, 1) and opened.array.dtype == np.float32
+
+
+def test_vectors_are_data_too(tmp_path):
+    vectors = np.random.default_rng(0).normal(0, 30, (20, 3))
+    opened = data.open_source(as_file(tmp_path, vectors))
+    assert opened.shape == (3,)
+    batch = next(iter(data.batches(opened, 20, seed=0))).numpy()
+    np.testing.assert_allclose(np.sort(batch, 0), np.sort(vectors.astype("float32"), 0), atol=0)
+
+
+@pytest.mark.parametrize("keys", [["images", "labels"], ["x_train", "x_test"], ["x", "y"], ["anything"]])
+@pytest.mark.parametrize("write", [np.savez, np.savez_compressed])
+def test_an_npz_gives_its_images(tmp_path, keys, write):
+    write(tmp_path / "x.npz", **{key: PIXELS + 0 if i == 0 else np.arange(3) for i, key in enumerate(keys)})
+    np.testing.assert_array_equal(data.open_source(tmp_path / "x.npz").array, PIXELS)
+
+
+def test_an_npz_is_closed_again(tmp_path):
+    np.savez(tmp_path / "x.npz", images=PIXELS)
+    data.open_source(tmp_path / "x.npz")
+    gc.collect()  # an open file tells of itself when it is collected, and warnings are errors here
+
+
+def test_an_npz_with_several_unknown_keys_is_refused_by_their_names(tmp_path):
+    np.savez(tmp_path / "x.npz", left=PIXELS, right=PIXELS)
+    with pytest.raises(InputError, match="holds left, right; expected one array or one called images"):
+        data.open_source(tmp_path / "x.npz")
+
+
+def test_a_large_npy_is_mapped_and_gives_the_same_batches(tmp_path, monkeypatch):
+    path = as_file(tmp_path, PIXELS)
+    held = data.open_source(path)
+    lower_memory_limit(monkeypatch, 100)
+    mapped = data.open_source(path)
+    assert held.array is not None and mapped.array is None
+    for a, b in zip(*(data.batches(s, 4, seed=2).take(5) for s in (held, mapped)), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+UNIT = np.linspace(0, 1, 6 * 64).reshape(6, 8, 8)
+WITH_NAN = np.where(UNIT == 1, np.nan, UNIT * 2 - 1)
+
+
+@pytest.mark.parametrize(
+    ("array", "message"),
+    [
+        (WITH_NAN, "holds 1 values that are NaN or infinite"),
+        (np.where(UNIT > 0.99, np.inf, UNIT), r"holds \d+ values that are NaN or infinite"),
+        (UNIT, r"floats from 0 to 1; expected \[-1, 1\]; scale them \(from \[0, 1\]: x \* 2 - 1\)"),
+        (UNIT * 255 - 1, r"floats from -1 to 254; expected \[-1, 1\]"),
+        (PIXELS.astype("int64"), r"dtype int64; expected uint8 pixels in \[0, 255\] or floats"),
+        (PIXELS > 9, "dtype bool; expected uint8"),
+        (PIXELS[0, 0, 0], r"shape \(3,\); expected images"),
+        (PIXELS[None], r"shape \(1, 6, 8, 10, 3\); expected images"),
+        (PIXELS[:0], r"shape \(0, 8, 10, 3\); expected images"),
+        (PIXELS[:, :, 0, 0], "uint8 vectors; expected floats"),
+        (np.array([{"a": 1}]), "cannot be read .*Object arrays cannot be loaded"),
+    ],
+)
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+def test_arrays_that_cannot_be_trained_on_are_refused(tmp_path, kind, array, message):
+    path = tmp_path / f"x.{kind}"
+    np.save(path, array) if kind == "npy" else np.savez(path, images=array)
+    with pytest.raises(InputError, match=message) as caught:
+        data.open_source(path)
+    assert str(path) in str(caught.value)
+
+
+def test_floats_are_not_resized(tmp_path):
+    with pytest.raises(InputError, match="holds no uint8 images; expected those to resize; leave image_size"):
+        data.open_source(as_file(tmp_path, UNIT * 2 - 1), image_size=16)
+
+
+@pytest.mark.parametrize("name", ["missing.npy", "missing.npz", "folder.npy"])
+def test_a_path_that_is_no_file_is_told_at_once(tmp_path, name):
+    (tmp_path / "folder.npy").mkdir()
+    with pytest.raises(InputError, match=f"{name} is not a file; expected a .npy or .npz file"):
+        data.open_source(tmp_path / name)
+
+
+def damaged_file(tmp_path, kind, damage):
+    path = tmp_path / f"x.{kind}"
+    {"npy": np.save, "npz": np.savez_compressed}[kind](path, np.tile(PIXELS, (4, 1, 1, 1)))
+    path.write_bytes(damage(path.read_bytes()))
+    return path
+
+
+def overwritten(content, start, new):
+    return content[:start] + new + content[start + len(new) :]
+
+
+@pytest.mark.parametrize("kind", ["npy", "npz"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda content: b"",
+        lambda content: content[:5],
+        lambda content: content[: len(content) // 2],
+        lambda content: content[:-1],
+        lambda content: b"just a text\n" * 20,
+        # The middle of the compressed pixels, so that inflating fails before the checksum is looked at.
+        lambda content: overwritten(content, 60, bytes(range(200, 240))),
+    ],
+    ids=["empty", "five bytes", "half", "one byte short", "text", "overwritten"],
+)
+def test_a_damaged_file_is_refused_in_one_line(tmp_path, kind, damage):
+    path = damaged_file(tmp_path, kind, damage)
+    with pytest.raises(InputError, match=r"cannot be read \(.*\); expected arrays written by numpy.save") as caught:
+        data.open_source(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_npz_of_unknown_compression_is_refused(tmp_path):
+    def as_deflate64(content):
+        entry = content.index(b"PK\x01\x02")
+        return overwritten(content, entry + 10, b"\x09")  # the method's place in the central directory
+
+    with pytest.raises(InputError, match="cannot be read"):
+        data.open_source(damaged_file(tmp_path, "npz", as_deflate64))
+
+
+def test_a_truncated_npy_is_refused_where_it_would_be_mapped(tmp_path, monkeypatch):
+    lower_memory_limit(monkeypatch, 100)
+    with pytest.raises(InputError, match="cannot be read"):
+        data.open_source(damaged_file(tmp_path, "npy", lambda content: content[: len(content) // 2]))

@@ -1,0 +1,321 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from keras_gan import GAN
+from keras_gan.config import TrainConfig
+from keras_gan.errors import InputError
+from keras_gan.runs import Run
+
+CONFIG = TrainConfig("digits", "dcgan", steps=30, batch_size=4, latent_dim=4)
+SHAPE = (8, 8, 1)
+
+
+@pytest.fixture
+def run(tmp_path):
+    return Run.create(tmp_path / "run", CONFIG, SHAPE)
+
+
+@pytest.fixture
+def moved_gan(tiny_gan):
+    """A GAN after two steps, so that no slot, seed or average is at its start any more."""
+    images = np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
+    tiny_gan.fit(images, batch_size=4, verbose=0)
+    return tiny_gan
+
+
+def variables(gan):
+    """Everything that decides how training goes on, by what it is."""
+    return {
+        "generator": gan.generator.variables,
+        "discriminator": gan.discriminator.variables,
+        "average": gan.ema_generator.variables,
+        "generator's slots": gan.generator_optimizer.variables,
+        "discriminator's slots": gan.discriminator_optimizer.variables,
+        "noise": [gan.seed_generator.state],
+        "means": [variable for tracker in gan.trackers for variable in tracker.variables],
+    }
+
+
+def values(gan):
+    return {part: [variable.numpy().copy() for variable in found] for part, found in variables(gan).items()}
+
+
+def saved_at(run, gan, *steps):
+    for step in steps:
+        gan.generator_optimizer.iterations.assign(step)
+        run.save(gan)
+
+
+# the folder
+
+
+def test_create_writes_the_settings_before_anything_is_trained(run):
+    assert json.loads(run.config_file.read_text())["config"]["preset"] == "dcgan"
+    assert Run(run.path).config == CONFIG and Run(run.path).data_shape == SHAPE
+    assert run.checkpoints() == [] and run.history() == {}
+
+
+def test_create_opens_a_run_of_the_same_settings_whatever_its_steps(run):
+    again = Run.create(run.path, dataclasses.replace(CONFIG, steps=99), SHAPE)
+    assert again.config.steps == 30
+    again.extend(dataclasses.replace(CONFIG, steps=99))
+    assert Run(run.path).config == dataclasses.replace(CONFIG, steps=99)
+
+
+def test_create_takes_an_empty_folder(tmp_path):
+    (tmp_path / "run").mkdir()
+    assert Run.create(tmp_path / "run", CONFIG, SHAPE).config == CONFIG
+
+
+def test_other_settings_are_refused_with_the_differences(run, listing):
+    before = listing(run.path)
+    message = (
+        r"was started with other settings \(seed: 0 -> 1; shape of the data: \(8, 8, 1\) -> \(9, 8, 1\)\); .*--run"
+    )
+    with pytest.raises(InputError, match=message):
+        Run.create(run.path, dataclasses.replace(CONFIG, seed=1, steps=99), (9, 8, 1))
+    assert listing(run.path) == before
+
+
+@pytest.mark.parametrize("name", ["file", "file/run", "full"])
+def test_a_place_that_cannot_be_a_run_is_refused_and_left_alone(tmp_path, listing, name):
+    (tmp_path / "file").write_text("kept")
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "notes.txt").write_text("kept")
+    before = listing(tmp_path)
+    with pytest.raises(InputError, match="give another --run"):
+        Run.create(tmp_path / name, CONFIG, SHAPE)
+    assert listing(tmp_path) == before
+
+
+def test_a_folder_that_is_no_run_is_refused(tmp_path):
+    with pytest.raises(InputError, match="is not a run folder .no config.json.; expected one that kgan train made"):
+        Run(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", '{"config": {"data": "di', "[]", "{}", '{"config": {"data": "digits", "x": 1}}'])
+def test_a_damaged_config_is_told(run, text):
+    run.config_file.write_text(text)
+    with pytest.raises(InputError, match="is damaged|not a run's config"):
+        _ = run.config
+
+
+# checkpoints
+
+
+def test_restore_is_bit_exact_for_every_variable(run, moved_gan, tiny_generator, tiny_discriminator):
+    run.save(moved_gan)
+    other = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=77)
+    other.compile()
+    expected, before = values(moved_gan), values(other)
+    run.restore(other)
+    for part, arrays in values(other).items():
+        assert arrays, part
+        assert any(not np.array_equal(a, b) for a, b in zip(arrays, before[part], strict=True)), part
+        for array, wanted in zip(arrays, expected[part], strict=True):
+            np.testing.assert_array_equal(array, wanted, err_msg=part, strict=True)
+    assert other.step == 2
+
+
+def test_a_restored_gan_trains_on_like_the_saved_one(run, moved_gan, tiny_generator, tiny_discriminator):
+    run.save(moved_gan)
+    other = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=77)
+    other.compile()
+    run.restore(other)
+    images = np.random.default_rng(1).uniform(-1, 1, (4, *SHAPE)).astype("float32")
+    for gan in (moved_gan, other):
+        gan.fit(images, batch_size=4, verbose=0)
+    for mine, its in zip(values(moved_gan).values(), values(other).values(), strict=True):
+        for array, wanted in zip(mine, its, strict=True):
+            np.testing.assert_array_equal(array, wanted)
+
+
+def test_the_newest_two_checkpoints_are_kept(run, tiny_gan):
+    saved_at(run, tiny_gan, 1, 5, 9)
+    assert [path.name for path in run.checkpoints()] == ["step_0000005.npz", "step_0000009.npz"]
+    assert len(os.listdir(run.path / "checkpoints")) == 2
+    tiny_gan.generator_optimizer.iterations.assign(0)
+    run.restore(tiny_gan)
+    assert tiny_gan.step == 9
+
+
+def test_the_newest_checkpoint_is_that_of_the_highest_step_beyond_seven_digits_too(run, tiny_gan):
+    saved_at(run, tiny_gan, 9_999_998, 9_999_999, 10_000_000)
+    assert [path.name for path in run.checkpoints()] == ["step_9999999.npz", "step_10000000.npz"]
+
+
+def test_a_run_without_a_checkpoint_says_so(run, tiny_gan):
+    with pytest.raises(InputError, match="has no checkpoint yet; .* run kgan train first"):
+        run.restore(tiny_gan)
+
+
+def changed(content, position, change):
+    return content[:position] + bytes([change(content[position])]) + content[position + 1 :]
+
+
+def central_directory(content, offset, change):
+    return changed(content, content.index(b"PK\x01\x02") + offset, change)
+
+
+DAMAGES = {
+    "empty": lambda content: b"",
+    "truncated": lambda content: content[: len(content) // 2],
+    "one byte short": lambda content: content[:-1],
+    "text": lambda content: b"no checkpoint\n" * 99,
+    "one array without a name": lambda content: b"\x93NUMPY" + content[6:],
+    # The first bytes of the first array's numbers, beyond the headers of zip and npy.
+    "a bit flipped": lambda content: changed(content, 400, lambda byte: byte ^ 4),
+    "a bit flipped in the compression method": lambda content: central_directory(content, 10, lambda byte: byte ^ 2),
+    "a bit flipped in the encryption flag": lambda content: central_directory(content, 8, lambda byte: byte ^ 1),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES)
+def test_a_damaged_checkpoint_is_refused_and_nothing_is_touched(run, moved_gan, listing, damage):
+    run.save(moved_gan)
+    (newest,) = run.checkpoints()
+    newest.write_bytes(DAMAGES[damage](newest.read_bytes()))
+    moved_gan.fit(np.zeros((4, *SHAPE), "float32"), batch_size=4, verbose=0)
+    before, files = values(moved_gan), listing(run.path)
+    with pytest.raises(
+        InputError, match=r"checkpoint .*step_0000002.npz is damaged \(.+\); .*; delete it to start anew"
+    ):
+        run.restore(moved_gan)
+    assert listing(run.path) == files
+    for part, arrays in values(moved_gan).items():
+        for array, wanted in zip(arrays, before[part], strict=True):
+            np.testing.assert_array_equal(array, wanted, err_msg=part)
+
+
+def test_a_checkpoint_of_another_network_is_refused(run, moved_gan, tiny_generator, tiny_discriminator):
+    run.save(moved_gan)
+    other = GAN(tiny_generator((8, 9, 1)), tiny_discriminator((8, 9, 1)), seed=0)
+    other.compile()
+    with pytest.raises(InputError, match="is damaged .it holds another network.; .*; delete it"):
+        run.restore(other)
+
+
+def test_where_an_earlier_checkpoint_is_left_the_error_offers_it(run, tiny_gan):
+    saved_at(run, tiny_gan, 3, 7)
+    run.checkpoints()[-1].write_bytes(b"PK")
+    with pytest.raises(InputError, match="delete it to go on from step_0000003$"):
+        run.restore(tiny_gan)
+    run.checkpoints()[-1].unlink()
+    run.restore(tiny_gan)
+    assert tiny_gan.step == 3
+
+
+def test_a_failed_save_leaves_the_earlier_checkpoint_and_no_draft(run, tiny_gan, monkeypatch):
+    saved_at(run, tiny_gan, 3)
+    monkeypatch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError("disk full")))
+    with pytest.raises(OSError, match="disk full"):
+        saved_at(run, tiny_gan, 7)
+    assert os.listdir(run.path / "checkpoints") == ["step_0000003.npz"]
+
+
+# history
+
+ROWS = [{"step": 10, "seconds": 1.5, "d_loss": 0.25}, {"step": 20, "seconds": 3.0, "d_loss": -1.25e-7}]
+
+
+def test_history_comes_back_as_it_was_written(run):
+    for row in ROWS:
+        run.append_history(row)
+    assert {name: column.tolist() for name, column in run.history().items()} == {
+        name: [row[name] for row in ROWS] for name in ROWS[0]
+    }
+    assert run.history_file.read_text().splitlines() == ["step,seconds,d_loss", "10,1.5,0.25", "20,3,-1.25e-07"]
+
+
+def test_steps_beyond_seven_digits_are_written_in_full(run):
+    run.append_history({"step": 12_345_678, "seconds": 1.0})
+    assert run.history()["step"].tolist() == [12_345_678]
+
+
+def test_a_row_that_a_kill_cut_short_is_left_out(run):
+    for row in ROWS:
+        run.append_history(row)
+    run.history_file.write_text(run.history_file.read_text()[:-12])
+    assert run.history()["step"].tolist() == [10]
+
+
+def test_rewind_drops_the_rows_and_samples_after_a_step(run):
+    for row in ROWS:
+        run.append_history(row)
+    for step in (0, 10, 11, 20):
+        (run.path / "samples" / f"step_{step:07d}.png").touch()
+    run.rewind(10)
+    assert run.history()["step"].tolist() == [10]
+    assert sorted(os.listdir(run.path / "samples")) == ["step_0000000.png", "step_0000010.png"]
+    run.append_history(ROWS[1])
+    assert run.history()["d_loss"].tolist() == [0.25, -1.25e-7]
+
+
+def test_rewind_to_the_start_leaves_a_history_that_can_be_continued(run):
+    run.append_history(ROWS[0])
+    run.rewind(0)
+    assert run.history() == {}
+    run.append_history(ROWS[0])
+    assert run.history()["step"].tolist() == [10]
+
+
+def test_rewind_leaves_a_history_that_ends_in_time_alone(run):
+    run.append_history(ROWS[0])
+    before = os.stat(run.history_file).st_ino
+    run.rewind(10)
+    assert os.stat(run.history_file).st_ino == before
+
+
+# the lock
+
+HOLD = """
+import sys
+from keras_gan.runs import Run
+with Run(sys.argv[1]).lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def holder(run):
+    process = subprocess.Popen(
+        [sys.executable, "-c", HOLD, run.path], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout.readline() == "held\n"
+    yield process
+    process.kill()
+    process.communicate()
+
+
+def test_a_run_in_use_is_refused_with_the_holder(run, holder):
+    with pytest.raises(InputError, match=rf"is in use by process {holder.pid} on .+; expected a free run; wait for it"):
+        with run.lock():
+            pass
+
+
+def test_a_run_whose_holder_was_killed_is_free(run, holder):
+    holder.send_signal(signal.SIGKILL)
+    assert holder.wait() == -signal.SIGKILL
+    with run.lock():
+        pass
+
+
+def test_a_run_is_free_again_after_an_error_inside(run):
+    with pytest.raises(RuntimeError, match="inside"):
+        with run.lock():
+            raise RuntimeError("inside")
+    with run.lock():
+        pass
+
+
+def test_nothing_is_imported_for_a_run_folder_that_takes_seconds():
+    code = "import sys, keras_gan.runs; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0

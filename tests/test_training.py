@@ -1,0 +1,227 @@
+import dataclasses
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from PIL import Image
+
+from keras_gan import training
+from keras_gan.cli.main import kgan
+from keras_gan.data import source
+from keras_gan.errors import InputError
+from keras_gan.runs import Run
+
+COLUMNS = ["step", "seconds", "images_per_s", "d_loss", "g_loss", "penalty"]
+
+
+def everything(gan):
+    """All variables of the networks, the average, the noise, both optimizers and the running means, in order."""
+    found = [*gan.variables, *gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
+    found += [variable for tracker in gan.trackers for variable in tracker.variables]
+    return [variable.numpy() for variable in found]
+
+
+def assert_equal(mine, its):
+    for array, wanted in zip(everything(mine), everything(its), strict=True):
+        np.testing.assert_array_equal(array, wanted)
+
+
+def pixels_of(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+# the run folder
+
+
+def test_a_run_holds_what_its_folder_promises(trained):
+    names = {path.name for path in trained.run_dir.iterdir() if not path.name.startswith(".")}
+    assert names == {"config.json", "history.csv", "samples", "curves.png", "events", "checkpoints"}
+    assert os.listdir(trained.run_dir / "checkpoints") == ["step_0000030.npz"]
+
+
+def test_the_config_is_there_before_the_first_samples(trained):
+    settings = json.loads((trained.run_dir / "config.json").read_text())
+    assert settings["config"] == dataclasses.asdict(trained.config) and settings["data_shape"] == [8, 8, 1]
+    first = trained.run_dir / "samples" / "step_0000000.png"
+    assert (trained.run_dir / "config.json").stat().st_mtime_ns <= first.stat().st_mtime_ns
+
+
+def test_samples_begin_at_step_0_and_show_64_digits(trained):
+    files = sorted((trained.run_dir / "samples").iterdir())
+    # Digits train ten steps at a time, so of a snapshot every 30 // 20 steps one in ten is drawn.
+    assert [file.name for file in files] == [f"step_{step:07d}.png" for step in (0, 10, 20, 30)]
+    pictures = [pixels_of(file) for file in files]
+    # 8 by 8 cells, each of 8 pixels six times enlarged, with gaps of 2.
+    assert {picture.shape for picture in pictures} == {(8 * 50 + 2, 8 * 50 + 2)}
+    assert not np.array_equal(pictures[0], pictures[-1])
+
+
+def test_the_last_samples_are_those_of_the_returned_average(trained):
+    picture = pixels_of(trained.run_dir / "samples" / "step_0000030.png")
+    first = trained.gan.generate(64, seed=trained.config.seed)[0, :, :, 0]
+    shown = picture[2:50:6, 2:50:6]
+    np.testing.assert_allclose(shown, first.astype(int), atol=1)  # another batch size may round otherwise
+
+
+def test_curves_are_a_picture(trained):
+    with Image.open(trained.run_dir / "curves.png") as picture:
+        assert picture.format == "PNG" and min(picture.size) > 300
+        assert len(picture.convert("RGB").getcolors(2**20)) > 10
+
+
+def test_history_has_every_column_and_step(trained):
+    history = Run(trained.run_dir).history()
+    assert list(history) == COLUMNS
+    assert history["step"].tolist() == [10, 20, 30]
+    assert (np.diff(history["seconds"]) > 0).all() and (history["images_per_s"] > 0).all()
+    assert all(np.isfinite(column).all() for column in history.values())
+
+
+def test_events_hold_what_history_holds(trained):
+    history = Run(trained.run_dir).history()
+    (file,) = (trained.run_dir / "events").iterdir()
+    found = {}
+    for record in tf.data.TFRecordDataset(str(file)):
+        event = tf.compat.v1.Event.FromString(record.numpy())
+        for value in event.summary.value:
+            found[event.step, value.tag] = float(tf.make_ndarray(value.tensor))
+    assert len(found) == 3 * len(COLUMNS[2:])
+    for (step, tag), value in found.items():
+        np.testing.assert_allclose(history[tag][history["step"].tolist().index(step)], value, rtol=1e-5)
+
+
+# going on
+
+
+@pytest.mark.parametrize(("preset", "stop", "end"), [("dcgan", 13, 30), ("resnet", 10, 20), ("goodfellow2014", 10, 20)])
+def test_a_run_that_was_stopped_ends_like_one_that_was_not(trained, tmp_path, preset, stop, end):
+    def train(name, steps):
+        config = training.configure("digits", preset, steps=steps, batch_size=16, latent_dim=8)
+        return training.train(config, tmp_path / name)
+
+    whole = trained.gan if preset == "dcgan" else train("whole", end)
+    assert train("parts", stop).step == stop
+    continued = train("parts", end)
+    assert continued.step == whole.step == end
+    assert_equal(continued, whole)
+
+
+def test_more_steps_lengthen_the_same_run(trained, run_dir):
+    config = dataclasses.replace(trained.config, steps=45)
+    before = Run(run_dir).history()
+    gan = training.train(config, run_dir)
+    run = Run(run_dir)
+    assert gan.step == 45 and run.config == config
+    assert [path.name for path in run.checkpoints()] == ["step_0000030.npz", "step_0000045.npz"]
+    history = run.history()
+    assert history["step"].tolist() == [10, 20, 30, 40, 45]
+    for name, column in before.items():
+        np.testing.assert_array_equal(history[name][:3], column)
+    assert history["seconds"][3] > before["seconds"][-1]
+    assert (run_dir / "samples" / "step_0000045.png").exists()
+
+
+def test_a_finished_run_is_left_as_it_is(trained, run_dir, listing):
+    before = listing(run_dir)
+    gan = training.train(trained.config, run_dir)
+    assert gan.step == 30 and listing(run_dir) == before
+    assert_equal(gan, trained.gan)
+
+
+def test_fewer_steps_than_were_trained_change_nothing(trained, run_dir, listing):
+    before = listing(run_dir)
+    assert training.train(dataclasses.replace(trained.config, steps=20), run_dir).step == 30
+    assert listing(run_dir) == before
+
+
+def test_load_gives_the_trained_gan(trained):
+    gan = training.load(trained.run_dir)
+    assert_equal(gan, trained.gan)
+    np.testing.assert_array_equal(gan.generate(5, seed=3), trained.gan.generate(5, seed=3))
+
+
+def test_rows_and_samples_after_the_checkpoint_are_made_anew(trained, run_dir):
+    Run(run_dir).append_history(dict.fromkeys(COLUMNS, 40.0))
+    (run_dir / "samples" / "step_0000040.png").write_text("of a lost step")
+    training.train(dataclasses.replace(trained.config, steps=40), run_dir)
+    history = Run(run_dir).history()
+    assert history["step"].tolist() == [10, 20, 30, 40] and history["d_loss"][-1] != 40.0
+    assert pixels_of(run_dir / "samples" / "step_0000040.png").shape == (402, 402)
+
+
+def test_a_damaged_checkpoint_leaves_the_run_as_it_is(trained, run_dir, listing):
+    (newest,) = Run(run_dir).checkpoints()
+    newest.write_bytes(newest.read_bytes()[:-9])
+    before = listing(run_dir)
+    with pytest.raises(InputError, match="step_0000030.npz is damaged"):
+        training.train(dataclasses.replace(trained.config, steps=40), run_dir)
+    assert listing(run_dir) == before
+
+
+def test_vectors_train_and_are_drawn_as_points(tmp_path):
+    np.save(tmp_path / "x.npy", np.random.default_rng(0).normal(size=(100, 2)))
+    config = training.configure(str(tmp_path / "x.npy"), steps=3, batch_size=8)
+    gan = training.train(config, tmp_path / "run")
+    assert gan.step == 3 and gan.generate(5, seed=0).shape == (5, 2)
+    assert pixels_of(tmp_path / "run" / "samples" / "step_0000003.png").shape == (480, 480, 4)
+
+
+def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(tmp_path, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype="uint8")
+    for index, image in enumerate(images):
+        Image.fromarray(image).save(tmp_path / f"{index:02d}.png")
+    monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
+    config = training.configure(str(tmp_path), "dcgan", steps=100, batch_size=1, latent_dim=8)
+    opened = training.open_data(config)
+    # The image that the order, which the seed decides, brings at step 25.
+    batches = training.data.batches(opened, 1, config.seed).take(26)
+    wanted = list(batches)[25].numpy()
+    late = next(i for i in range(40) if np.allclose(opened.fetch(np.array([i])) / 127.5 - 1, wanted))
+    file = tmp_path / f"{late:02d}.png"
+    file.write_bytes(file.read_bytes()[:60])
+    with pytest.raises(InputError, match=rf"{file.name} cannot be read; repair or remove it, .*--skip-damaged"):
+        training.train(config, tmp_path / "run")
+    run = Run(tmp_path / "run")
+    assert run.config == config
+    assert 20 <= training.load(run.path).step <= 25
+
+
+# Ctrl-C
+
+
+def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
+    command = [Path(sys.executable).with_name("kgan"), "train", "digits", "--preset", "dcgan", "--batch-size", "4"]
+    command += ["--run", tmp_path / "run", "--steps"]
+    process = subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, text=True)
+    try:
+        history = tmp_path / "run" / "history.csv"
+        patience = time.monotonic() + 60
+        while not history.exists() or history.read_text().count("\n") < 2:
+            assert process.poll() is None and time.monotonic() < patience
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate(timeout=30)
+    finally:
+        process.kill()
+        process.wait()
+    assert process.returncode == 130 and "Traceback" not in told
+    stopped = training.load(tmp_path / "run").step
+    assert 500 <= stopped < 100_000
+    assert told.splitlines()[-1] == (
+        f"stopped at step {stopped:,} of 100,000; saved in {tmp_path / 'run'}; the same command goes on from there"
+    )
+    again = CliRunner().invoke(kgan, [str(word) for word in command[1:]] + [str(stopped + 10)])
+    assert again.exit_code == 0, again.output
+    assert f"trained {stopped + 10:,} steps" in again.stderr
+    assert training.load(tmp_path / "run").step == stopped + 10
+    steps = Run(tmp_path / "run").history()["step"]
+    assert (np.diff(steps) > 0).all() and steps[-1] == stopped + 10
