@@ -36,9 +36,11 @@ def export(gan, filepath: str | os.PathLike, format: str = "tf_saved_model", qua
     if format not in FORMATS:
         raise InputError(f"format {format!r} is unknown; expected one of {', '.join(FORMATS)}")
     path = Path(filepath)
+    room = importlib.import_module(FORMATS[format])
+    room.check(path, quantize)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        report = importlib.import_module(FORMATS[format]).write(gan, path, quantize)
+        report = room.write(gan, path, quantize)
         path.with_name(path.name + ".json").write_text(report.to_json())
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error

@@ -35,10 +35,14 @@ def archive(gan, folder: Path, batch_sizes: dict[str, int | None]) -> None:
     exporter.write_out(str(folder), verbose=False)
 
 
-def write(gan, path: Path, quantize: str) -> Report:
-    """Writes, checks and reports; see `keras_gan.exports.export`. Weights are float32 whatever `quantize` says."""
+def check(path: Path, quantize: str) -> None:
+    """Raises InputError for a path where something else lies; `quantize` is of no concern to a SavedModel."""
     if path.exists() and not (path / "saved_model.pb").is_file() and (path.is_file() or any(path.iterdir())):
         raise InputError(f"{path} exists and is not a SavedModel; expected a new or empty folder; give another")
+
+
+def write(gan, path: Path, quantize: str) -> Report:
+    """Writes, compares and reports; see `keras_gan.exports.export`. Weights are float32 whatever `quantize` says."""
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         archive(gan, draft, {"generate": None})

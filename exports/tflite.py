@@ -23,27 +23,31 @@ BATCH_SIZES = {"generate": 1, "generate_16": 16}
 TOLERANCES = {"float32": 1e-4, "float16": 2e-2}  # 2e-2 is two and a half of 255 grey levels
 
 
-def write(gan, path: Path, quantize: str) -> Report:
-    """Writes, checks and reports; see `keras_gan.exports.export`."""
-    tolerance = lookup(TOLERANCES, quantize, "quantization", ", ".join(TOLERANCES))
+def check(path: Path, quantize: str) -> None:
+    """Raises InputError for an unknown mode, or a path that cannot be a .tflite."""
+    lookup(TOLERANCES, quantize, "quantization", ", ".join(TOLERANCES))
     if path.suffix != ".tflite":
         raise InputError(
             f"{path} does not end in .tflite; expected a name that does; give {path.with_suffix('.tflite')}"
         )
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file; give another")
+
+
+def write(gan, path: Path, quantize: str) -> Report:
+    """Writes, compares and reports; see `keras_gan.exports.export`."""
     content = metadata.add(_convert(gan, quantize), _description(gan))
     _check_operations(content)
     measured = []
 
-    def check(draft):
+    def compared(draft):
         draft.write_bytes(content)
         generator = edge.Generator(draft)
         runs = {size: generator.runner(name) for name, size in BATCH_SIZES.items()}
-        measured.append(compare(gan, runs, tolerance))
+        measured.append(compare(gan, runs, TOLERANCES[quantize]))
 
-    replace(path, check)
-    return Report(str(path), len(content), quantize, tuple(BATCH_SIZES), tolerance=tolerance, **measured[0])
+    replace(path, compared)
+    return Report(str(path), len(content), quantize, tuple(BATCH_SIZES), tolerance=TOLERANCES[quantize], **measured[0])
 
 
 def _convert(gan, quantize) -> bytes:

@@ -39,7 +39,7 @@ class Every(keras.callbacks.Callback):
 
 
 class Snapshots(Every):
-    """Samples of the same latents, from step 0 on, as samples/step_*.png; progress.gif shows them in a row."""
+    """Samples of the same latents, from step 0 on, as samples/step_*.png."""
 
     def __init__(self, run: Run, steps: int, seed: int):
         super().__init__(steps)
@@ -55,19 +55,15 @@ class Snapshots(Every):
         gan = self.model
         z = latents.draw(SNAPSHOT_SAMPLES, gan.latent_dim, gan.latent, self.seed)
         samples = keras.ops.convert_to_numpy(gan(z))
-        path = self.run.path / "samples" / f"step_{step:07d}.png"
+        path = self.run.sample_file(step)
         if samples.ndim == 4:
             replace(path, sampling.grid(pixels.to_uint8(samples)).save)
         else:
             plots.vectors(samples, path)
 
-    def on_train_end(self, logs=None):
-        files = sorted((self.run.path / "samples").glob("step_*.png"))
-        sampling.save_gif([sampling.read(file) for file in files], self.run.path / "progress.gif")
-
 
 class History(Every):
-    """The means since the last row, as rows of history.csv and TensorBoard events; redraws curves.png at the end."""
+    """The means since the last row, as rows of history.csv and TensorBoard events."""
 
     def __init__(self, run: Run, steps: int, batch_size: int):
         super().__init__(steps)
@@ -97,8 +93,6 @@ class History(Every):
 
     def on_train_end(self, logs=None):
         self.writer.close()
-        if history := self.run.history():
-            plots.curves(history, self.run.path / "curves.png")
 
 
 class Progress(keras.callbacks.Callback):
@@ -139,7 +133,7 @@ class Progress(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the run every minute, and at the end however training ends."""
+    """Saves the run every minute; comes after `History`, so that a checkpoint holds what its last row left."""
 
     def __init__(self, run: Run):
         super().__init__()
@@ -152,9 +146,6 @@ class Checkpoints(keras.callbacks.Callback):
         if time.monotonic() - self.saved_at >= CHECKPOINT_EVERY_S:
             self.run.save(self.model)
             self.saved_at = time.monotonic()
-
-    def on_train_end(self, logs=None):
-        self.run.save(self.model)
 
 
 class Stop(keras.callbacks.Callback):

@@ -46,6 +46,7 @@ PRESETS: dict[str, Preset] = {
         penalties={"r1": 10.0, "r2": 10.0},
         generator_optimizer=_adam(5e-4, 0.0, 0.99),
         discriminator_optimizer=_adam(5e-4, 0.0, 0.99),
+        batch_size=32,  # at equal time it reached a lower Fréchet distance on MNIST than 64 or 16
     ),
     "dcgan": Preset(
         summary="lean convolutional networks, batch normalisation in G, non-saturating loss",

@@ -16,16 +16,10 @@ def float32_copy(model: keras.Model, input_shape: tuple[int, ...] | None = None)
     `input_shape`, batch size included, is needed for networks that only a call builds.
     """
 
-    def in_float32(layer):
-        config = layer.get_config()
-        # A graph also holds bare operations, which have no policy, and inputs, whose dtype is the data's.
-        if isinstance(layer, keras.Layer) and not isinstance(layer, keras.layers.InputLayer):
-            config["dtype"] = "float32"
-        return layer.__class__.from_config(config)
-
-    # Functional has no public name; only graphs of layers have `operations`.
-    graph = isinstance(model, keras.Sequential) or hasattr(model, "operations")
-    copy = keras.models.clone_model(model, clone_function=in_float32 if graph else None)
+    copy = keras.models.clone_model(model)
+    for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
+        if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
+            layer.dtype_policy = "float32"
     if not copy.built:
         copy(ops.zeros(input_shape))
     copy.set_weights(model.get_weights())  # clone_model does not copy weights

@@ -190,7 +190,7 @@ class GAN(keras.Model):
     @property
     def step(self) -> int:
         """Generator updates made so far."""
-        return int(self.generator_optimizer.iterations)
+        return int(self.generator_optimizer.iterations) if self.compiled else 0
 
     def get_config(self):
         return {
@@ -209,6 +209,8 @@ class GAN(keras.Model):
         return cls(**{**config, **networks})
 
     def get_compile_config(self):
+        if not self.compiled:
+            return None
         return {
             "generator_optimizer": keras.saving.serialize_keras_object(self.generator_optimizer),
             "discriminator_optimizer": keras.saving.serialize_keras_object(self.discriminator_optimizer),
@@ -243,7 +245,11 @@ class GAN(keras.Model):
                 f"a batch of {images.shape[0]} for discriminator_steps={steps}; expected at least one image for each "
                 f"step; give fit batches of {steps} times the batch of one step"
             )
-        size = ops.shape(images)[0] // steps
+        size = tf.shape(images)[0] // steps
+        # The same check for a last batch, whose size is known only now; it must come before the images are cut.
+        enough = tf.debugging.assert_positive(size, f"a batch smaller than discriminator_steps={steps}; drop it")
+        with tf.control_dependencies([enough] if enough is not None else []):
+            images = tf.identity(images)
         return ops.unstack(ops.reshape(images[: size * steps], (steps, size, *self.data_shape)), steps)
 
     def _noise(self, real):
@@ -329,13 +335,19 @@ def _check_pair(generator, discriminator, latent_dim):
             "build both for one data_shape"
         )
     discriminator(ops.zeros((1, *data_shape)))
-    last = discriminator.layers[-1] if discriminator.layers else None
-    if getattr(last, "activation", None) is keras.activations.sigmoid:
+    if _ends_in_sigmoid(discriminator):
         raise InputError(
             "the discriminator ends in a sigmoid; expected logits, since the losses apply the sigmoid themselves; "
             "leave the last activation out"
         )
     return data_shape
+
+
+def _ends_in_sigmoid(network):
+    """Whether a Functional or Sequential network, or the one it ends in, applies a sigmoid last."""
+    while getattr(network, "outputs", None):
+        network = network.outputs[0]._keras_history.operation
+    return getattr(network, "activation", None) is keras.activations.sigmoid or type(network).__name__ == "Sigmoid"
 
 
 def _check_images(data, data_shape):

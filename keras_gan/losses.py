@@ -13,64 +13,76 @@ import keras
 from keras import ops
 
 softplus = ops.softplus
+registered = keras.saving.register_keras_serializable("keras_gan")
 
 
+@registered
 def minimax_discriminator_loss(real_logits, fake_logits):
     """-E log D(x) - E log(1 - D(G(z))). Goodfellow et al. 2014, eq. 1. At D = 1/2 it is 2 log 2 = 1.386."""
     return ops.mean(softplus(-real_logits)) + ops.mean(softplus(fake_logits))
 
 
+@registered
 def minimax_generator_loss(fake_logits):
     """E log(1 - D(G(z))), at most 0: saturates while D rejects samples. Goodfellow et al. 2014, eq. 1."""
     return -ops.mean(softplus(fake_logits))
 
 
+@registered
 def non_saturating_generator_loss(fake_logits):
     """-E log D(G(z)), at least 0: the same fixed point, stronger early gradients. Goodfellow et al. 2014, sec. 3."""
     return ops.mean(softplus(-fake_logits))
 
 
+@registered
 def least_squares_discriminator_loss(real_logits, fake_logits):
     """½ E (D(x) - 1)² + ½ E D(G(z))², on raw outputs. Mao et al. 2017 (arXiv:1611.04076), eq. 9."""
     return 0.5 * (ops.mean(ops.square(real_logits - 1.0)) + ops.mean(ops.square(fake_logits)))
 
 
+@registered
 def least_squares_generator_loss(fake_logits):
     """½ E (D(G(z)) - 1)². Mao et al. 2017 (arXiv:1611.04076), eq. 9."""
     return 0.5 * ops.mean(ops.square(fake_logits - 1.0))
 
 
+@registered
 def hinge_discriminator_loss(real_logits, fake_logits):
     """E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))). Miyato et al. 2018 (arXiv:1802.05957), eq. 16."""
     return ops.mean(ops.relu(1.0 - real_logits)) + ops.mean(ops.relu(1.0 + fake_logits))
 
 
+@registered
 def hinge_generator_loss(fake_logits):
     """-E D(G(z)). Miyato et al. 2018 (arXiv:1802.05957), eq. 17."""
     return -ops.mean(fake_logits)
 
 
+@registered
 def wasserstein_discriminator_loss(real_logits, fake_logits):
     """E D(G(z)) - E D(x), for a 1-Lipschitz D (use the "wgan_gp" penalty). Arjovsky et al. 2017, eq. 2."""
     return ops.mean(fake_logits) - ops.mean(real_logits)
 
 
+@registered
 def wasserstein_generator_loss(fake_logits):
     """-E D(G(z)). Arjovsky et al. 2017 (arXiv:1701.07875), eq. 2."""
     return -ops.mean(fake_logits)
 
 
+@registered
 def relativistic_discriminator_loss(real_logits, fake_logits):
     """E softplus(D(G(z)) - D(x)) over pairs. Jolicoeur-Martineau 2018 (arXiv:1807.00734), RpGAN."""
     return ops.mean(softplus(fake_logits - real_logits))
 
 
+@registered
 def relativistic_generator_loss(real_logits, fake_logits):
     """E softplus(D(x) - D(G(z))) over pairs. Jolicoeur-Martineau 2018 (arXiv:1807.00734), RpGAN."""
     return ops.mean(softplus(real_logits - fake_logits))
 
 
-@keras.saving.register_keras_serializable("keras_gan")
+@registered
 @dataclass(frozen=True)
 class Loss:
     """A pair of losses for `GAN.compile`.

@@ -32,7 +32,8 @@ def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="au
         dtype: Keras dtype policy of the hidden layers; "auto" for the fastest here (see `precision`).
 
     Returns:
-        A built `keras.Model`; images are in [-1, 1].
+        A built `keras.Model`; its images are meant for [-1, 1], which the preset "resnet" does not enforce by a tanh:
+        `pixels.to_uint8` clips.
 
     Raises:
         InputError: where no network can be built for the shape.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-POINTS = ("real", "fake", "between")
+registered = keras.saving.register_keras_serializable("keras_gan")
 
 
 def squared_norm(gradients):
@@ -19,11 +19,13 @@ def squared_norm(gradients):
     return ops.sum(ops.square(gradients), axis=list(range(1, len(gradients.shape))))
 
 
+@registered
 def zero_centred(gradients):
     """½ E ‖∇D‖²: R1 at real and R2 at generated images. Mescheder et al. 2018 (arXiv:1801.04406), eq. 9."""
     return 0.5 * ops.mean(squared_norm(gradients))
 
 
+@registered
 def one_centred(gradients):
     """E (‖∇D‖ - 1)². Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3."""
     # The small constant keeps the derivative of the root finite where the gradient is zero.
@@ -36,7 +38,7 @@ def interpolate(real, fake, share):
     return share * real + (1.0 - share) * fake
 
 
-@keras.saving.register_keras_serializable("keras_gan")
+@registered
 @dataclass(frozen=True)
 class Penalty:
     """One gradient penalty for `GAN.compile(penalties={...: weight})`.

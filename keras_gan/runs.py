@@ -13,15 +13,14 @@ export/
 import contextlib
 import csv
 import dataclasses
-import io
 import json
 import os
 import socket
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from keras_gan import plots, sampling
 from keras_gan.config import TrainConfig
 from keras_gan.errors import InputError
 from keras_gan.files import replace
@@ -131,7 +130,7 @@ class Run:
 
     def checkpoints(self) -> list[Path]:
         """Checkpoint files, oldest first."""
-        return sorted((self.path / "checkpoints").glob("step_*.npz"))
+        return sorted((self.path / "checkpoints").glob("step_*.npz"), key=step_of)
 
     def save(self, gan) -> None:
         """Writes the whole state of training, then drops all but the newest checkpoints."""
@@ -157,10 +156,10 @@ class Run:
         state = _state(gan)
         try:
             # Reading a member checks its CRC, so nothing is assigned before everything was found whole.
-            with np.load(newest, allow_pickle=False) as archive:
+            with open(newest, "rb") as file, np.load(file, allow_pickle=False) as archive:
                 arrays = [archive[f"{i:04d}"] for i in range(len(state))]
             shapes_agree = all(a.shape == tuple(v.shape) for a, v in zip(arrays, state, strict=True))
-        except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, zipfile.LargeZipFile) as error:
+        except Exception as error:  # a damaged archive fails anywhere, with any error
             shapes_agree = False
             reason = str(error) or type(error).__name__
         else:
@@ -177,11 +176,13 @@ class Run:
 
     def history(self) -> dict[str, np.ndarray]:
         """Columns of history.csv by name; empty where nothing was logged yet."""
-        if not self.history_file.exists():
-            return {}
-        with open(self.history_file, newline="") as file:
-            rows = list(csv.DictReader(file))
+        rows = list(csv.DictReader(self._whole_lines()))
         return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]} if rows else {}
+
+    def _whole_lines(self):
+        """Lines of history.csv, without a last one that a kill cut short."""
+        text = self.history_file.read_text() if self.history_file.exists() else ""
+        return text[: text.rfind("\n") + 1].splitlines(keepends=True)
 
     def append_history(self, row: dict[str, float]) -> None:
         """Adds one row to history.csv."""
@@ -190,23 +191,40 @@ class Run:
             writer = csv.DictWriter(file, row, lineterminator="\n")
             if new:
                 writer.writeheader()
-            writer.writerow({name: f"{value:.7g}" for name, value in row.items()})
+            writer.writerow({name: value if isinstance(value, int) else f"{value:.7g}" for name, value in row.items()})
 
     def rewind(self, step: int) -> None:
         """Drops what was logged and drawn after `step`, which a checkpoint did not keep."""
-        for sample in (self.path / "samples").glob("step_*.png"):
-            if int(sample.stem.removeprefix("step_")) > step:
+        for sample in self.samples():
+            if step_of(sample) > step:
                 sample.unlink()
-        history = self.history()
-        if not history or history["step"][-1] <= step:
-            return
-        text = io.StringIO()
-        with open(self.history_file, newline="") as file:
-            reader = csv.DictReader(file)
-            writer = csv.DictWriter(text, reader.fieldnames, lineterminator="\n")
-            writer.writeheader()
-            writer.writerows(row for row in reader if float(row["step"]) <= step)
-        replace(self.history_file, lambda draft: draft.write_text(text.getvalue()))
+        header, *rows = self._whole_lines() or [""]
+        kept = "".join([header, *(row for row in rows if int(row.split(",")[0]) <= step)])
+        if self.history_file.exists() and self.history_file.read_text() != kept:
+            replace(self.history_file, lambda draft: draft.write_text(kept))
+
+    # pictures
+
+    def sample_file(self, step: int) -> Path:
+        """Where the samples of a step lie."""
+        return self.path / "samples" / f"step_{step:07d}.png"
+
+    def samples(self) -> list[Path]:
+        """Sample files, earliest first."""
+        return sorted((self.path / "samples").glob("step_*.png"), key=step_of)
+
+    def draw(self) -> None:
+        """Draws curves.png and progress.gif anew from what lies in the folder."""
+        if history := self.history():
+            plots.curves(history, self.path / "curves.png")
+        frames = [frame for file in self.samples() if (frame := sampling.read(file))]
+        if frames:
+            sampling.save_gif(frames, self.path / "progress.gif")
+
+
+def step_of(file: Path) -> int:
+    """The step in the name of a checkpoint or a sample: a number, since names grow past seven digits."""
+    return int(file.stem.removeprefix("step_"))
 
 
 def _write_settings(folder, config, data_shape):

@@ -57,6 +57,7 @@ def save(samples: np.ndarray, out: str | os.PathLike) -> Path:
     if samples.ndim != 4 and path.suffix.lower() != ".npz":
         raise InputError(f"samples of shape {samples.shape} are no images; expected an .npz to write; give --out x.npz")
     try:
+        (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
         _write(samples, path)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
@@ -64,25 +65,22 @@ def save(samples: np.ndarray, out: str | os.PathLike) -> Path:
 
 
 def check_out(out: str | os.PathLike) -> Path:
-    """`out` as a path that `save` can write, its folder made. Raises InputError before any sample was computed."""
+    """`out` as a path that `save` can write. Raises InputError, before any sample is computed, where it cannot."""
     path = Path(out)
     if path.suffix.lower() not in (".png", ".npz", ""):
         raise InputError(
             f"cannot write samples as {path.suffix}; expected a .png, an .npz or a folder; give another --out"
         )
-    folder = path.parent if path.suffix else path
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise InputError(f"cannot make {folder} ({error.strerror}); expected a writable path; give another") from error
-    if path.suffix and path.is_dir() or not os.access(folder, os.W_OK):
+    existing = next(folder for folder in [path, *path.absolute().parents] if folder.exists())
+    taken = path.is_dir() if path.suffix else path.is_file()
+    if taken or (existing != path and not existing.is_dir()) or not os.access(existing, os.W_OK):
         raise InputError(f"cannot write {path}; expected a writable path; give another --out")
     return path
 
 
 def _write(samples, path):
     if path.suffix.lower() == ".npz":
-        replace(path, lambda draft: np.savez_compressed(draft, images=samples))
+        replace(path, lambda draft: _write_npz(draft, samples))
     elif path.suffix:
         replace(path, grid(samples).save)
     else:
@@ -91,10 +89,18 @@ def _write(samples, path):
             to_picture(image).save(path / f"{index:0{digits}d}.png")
 
 
-def read(path: Path) -> Image.Image:
-    """A picture from a file, decoded at once, so that the file is closed again."""
-    with Image.open(path) as image:
-        return image.copy()
+def _write_npz(path, samples):
+    with open(path, "wb") as file:  # given a name, numpy would add a suffix of its own
+        np.savez_compressed(file, images=samples)
+
+
+def read(path: Path) -> Image.Image | None:
+    """A picture from a file, decoded at once; None where the file is damaged."""
+    try:
+        with Image.open(path) as image:
+            return image.copy()
+    except (OSError, SyntaxError, ValueError):
+        return None
 
 
 def save_gif(frames: Iterable[Image.Image], path: Path, frame_ms: int = 300) -> None:

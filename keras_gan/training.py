@@ -76,12 +76,14 @@ class Job:
         """
         run = Run.create(self.run_dir, self.config, self.source.shape)
         with run.lock():
-            run.extend(self.config)
             if run.checkpoints():
                 run.restore(self.gan)
-            run.rewind(self.gan.step)
             if self.gan.step < self.config.steps:
+                run.extend(self.config)
+                run.rewind(self.gan.step)
                 self._fit(run)
+                run.save(self.gan)
+                run.draw()
         return self.gan
 
     def _fit(self, run):

@@ -206,11 +206,13 @@ def test_datasets_lists_digits_first_and_says_that_paths_work():
 
 def test_a_dry_run_describes_and_writes_nothing(place, listing):
     before = listing(place)
-    result = command("train", "digits", "--steps", "7", "--dry-run", "--image-size", "9x12", "--crop")
+    result = command(
+        "train", "digits", "--steps", "7", "--batch-size", "48", "--dry-run", "--image-size", "9x12", "--crop"
+    )
     assert result.exit_code == 0 and result.stdout == "" and listing(place) == before
     lines = result.stderr.splitlines()
     assert [line.split()[0] for line in lines] == ["data", "recipe", "arithmetic", "run"]
-    assert "digits: 1,797 of 9x12x1" in lines[0] and "resnet: G " in lines[1] and "7 steps of 64" in lines[1]
+    assert "digits: 1,797 of 9x12x1" in lines[0] and "resnet: G " in lines[1] and "7 steps of 48" in lines[1]
     assert lines[3].endswith("runs/digits-resnet")
 
 

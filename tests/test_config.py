@@ -21,7 +21,13 @@ def test_resolve_without_a_preset_takes_the_default_one():
 
 def test_resolve_keeps_what_was_given_and_reads_none_as_not_given():
     config = resolve("digits", "goodfellow2014", batch_size=7, latent_dim=None, steps=None, crop=None, seed=3)
-    assert (config.batch_size, config.latent_dim, config.steps, config.crop, config.seed) == (7, 100, DEFAULT_STEPS, False, 3)
+    assert (config.batch_size, config.latent_dim, config.steps, config.crop, config.seed) == (
+        7,
+        100,
+        DEFAULT_STEPS,
+        False,
+        3,
+    )
 
 
 def test_a_given_zero_is_not_taken_for_absent():

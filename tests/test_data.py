@@ -38,6 +38,34 @@ def lower_memory_limit(monkeypatch, limit_bytes):
 PIXELS = np.random.default_rng(0).integers(0, 256, (6, 8, 10, 3), dtype="uint8")
 
 
+# names and paths
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("digits", False),
+        ("mnist", False),
+        ("emnist/letters", False),
+        ("pets", True),
+        ("pets/cats", True),
+        ("./digits", True),
+        ("/digits", True),
+        ("~/digits", True),
+        ("x.npy", True),
+        ("x.NPZ", True),
+        ("nothing", False),
+    ],
+)
+def test_a_name_is_a_dataset_unless_it_is_written_like_a_path_or_only_a_folder_has_it(
+    tmp_path, monkeypatch, name, expected
+):
+    for folder in ("digits", "mnist", "pets"):
+        (tmp_path / folder).mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert data.is_path(name) is expected
+
+
 # the order
 
 

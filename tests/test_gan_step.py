@@ -197,9 +197,11 @@ TWO_REPLICAS = """
             discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
             generator.set_weights([np.array([[0.5]]), np.array([-0.3])])
             discriminator.set_weights([np.array([[1.1]]), np.array([0.4])])
-            gan = GAN(generator, discriminator, seed=1, ema_half_life_images=1000)
+            gan = GAN(generator, discriminator, seed=1, ema_half_life_images=4)
             rates = keras.optimizers.SGD(0.3), keras.optimizers.SGD(0.2)
             gan.compile(*rates, loss="non_saturating", penalties={"r1": 0.5}, jit_compile=False)
+            # Late in training, where one global batch is one half-life of the average.
+            gan.generator_optimizer.iterations.assign(1000)
         images = np.array([[0.9], [-0.2], [0.5], [0.1]], "float32")
         gan.fit(tf.data.Dataset.from_tensor_slices(images).batch(4), shuffle=False, verbose=0)
         networks = (gan.generator, gan.discriminator, gan.ema_generator)

@@ -13,12 +13,12 @@ from keras_gan.penalties import PENALTIES, Penalty
 
 
 def test_maxout_by_hand():
-    layer = Maxout(2, 2)
+    layer = Maxout(2, 3)
     layer.build((None, 1))
-    # Pieces of unit 0: x and -2x + 1; of unit 1: 3x and 5.
-    layer.set_weights([np.array([[1.0, -2.0, 3.0, 0.0]]), np.array([0.0, 1.0, 0.0, 5.0])])
-    outputs = layer(tf.constant([[2.0], [-1.0], [0.25]]))
-    np.testing.assert_allclose(outputs, [[2.0, 6.0], [3.0, 5.0], [0.5, 5.0]], atol=1e-6)
+    # Pieces of unit 0: x, -2x + 1 and -9; of unit 1: 3x, 5 and 4x - 4.
+    layer.set_weights([np.array([[1.0, -2.0, 0.0, 3.0, 0.0, 4.0]]), np.array([0.0, 1.0, -9.0, 0.0, 5.0, -4.0])])
+    outputs = layer(tf.constant([[2.0], [-1.0], [5.0]]))
+    np.testing.assert_allclose(outputs, [[2.0, 6.0], [3.0, 5.0], [5.0, 16.0]], atol=1e-6)
 
 
 def test_maxout_options_reach_the_kernel():

@@ -191,13 +191,14 @@ def assert_matches_along_directions(probe, gradients, weights, step):
 @pytest.mark.parametrize("penalties", [{"r1": 1.0, "r2": 2.0}, {"wgan_gp": 1.0}])
 @pytest.mark.parametrize("preset", ["resnet", "dcgan", "goodfellow2014"])
 def test_preset_discriminators_against_finite_differences(game, preset, penalties):
+    keras.utils.set_random_seed(0)  # of dropout
     discriminator = networks.discriminator((8, 8, 1), preset, dtype="float32")
     randomize(discriminator, kernel_scale=0.1)
     logit = discriminator.get_layer("logit").kernel
     logit.assign(100 * logit)  # for input gradients of size 1; there is no kink after it
     probe = Probe(game(discriminator, penalties))
     gradients = probe.gradients()
-    assert_matches_along_directions(probe, gradients, discriminator.trainable_variables, step=1e-2)
+    assert_matches_along_directions(probe, gradients, discriminator.trainable_variables, step=3e-3)
 
 
 @pytest.mark.parametrize("name", PENALTIES)

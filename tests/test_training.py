@@ -1,3 +1,4 @@
+import contextlib
 import dataclasses
 import json
 import os
@@ -44,7 +45,7 @@ def pixels_of(path):
 
 def test_a_run_holds_what_its_folder_promises(trained):
     names = {path.name for path in trained.run_dir.iterdir() if not path.name.startswith(".")}
-    assert names == {"config.json", "history.csv", "samples", "curves.png", "events", "checkpoints"}
+    assert names == {"config.json", "history.csv", "samples", "curves.png", "progress.gif", "events", "checkpoints"}
     assert os.listdir(trained.run_dir / "checkpoints") == ["step_0000030.npz"]
 
 
@@ -76,6 +77,11 @@ def test_curves_are_a_picture(trained):
     with Image.open(trained.run_dir / "curves.png") as picture:
         assert picture.format == "PNG" and min(picture.size) > 300
         assert len(picture.convert("RGB").getcolors(2**20)) > 10
+
+
+def test_the_samples_in_a_row_are_a_gif(trained):
+    with Image.open(trained.run_dir / "progress.gif") as gif:
+        assert gif.n_frames == 4 and gif.size == (402, 402)
 
 
 def test_history_has_every_column_and_step(trained):
@@ -165,6 +171,13 @@ def test_a_damaged_checkpoint_leaves_the_run_as_it_is(trained, run_dir, listing)
     with pytest.raises(InputError, match="step_0000030.npz is damaged"):
         training.train(dataclasses.replace(trained.config, steps=40), run_dir)
     assert listing(run_dir) == before
+
+
+def test_a_sample_that_cannot_be_read_does_not_cost_the_training(trained, run_dir):
+    (run_dir / "samples" / "step_0000010.png").write_text("no image")
+    with contextlib.suppress(OSError):
+        training.train(dataclasses.replace(trained.config, steps=40), run_dir)
+    assert training.load(run_dir).step == 40
 
 
 def test_vectors_train_and_are_drawn_as_points(tmp_path):

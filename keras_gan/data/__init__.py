@@ -37,12 +37,10 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
     source = open_source(name_or_path, image_size, crop, skip_damaged)
     steps = source.count // check_batch(source, batch_size)
 
-    def epoch(epoch_seed):
-        order = tf.cast(epoch_seed % 2**31, "int64")
-        return batches(source, batch_size, order).take(steps)
-
-    draws = tf.data.Dataset.random(seed, rerandomize_each_iteration=True).take(1)
-    return draws.flat_map(epoch).apply(tf.data.experimental.assert_cardinality(steps))
+    iterations = tf.Variable(-1, trainable=False, dtype="int64")
+    counter = tf.data.Dataset.range(1).map(lambda _: iterations.assign_add(1))
+    epochs = counter.flat_map(lambda iteration: batches(source, batch_size, seed, order=iteration).take(steps))
+    return epochs.apply(tf.data.experimental.assert_cardinality(steps))
 
 
 def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False) -> Source:

@@ -1,11 +1,11 @@
 """Data that are arrays already: scikit-learn's digits, and .npy and .npz files."""
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan.data.source import MEMORY_LIMIT_BYTES, Source, check_resizable, fit_array, from_array
+from keras_gan.data import source
+from keras_gan.data.source import Source, check_resizable, fit_array, from_array
 from keras_gan.errors import InputError
 
 KEYS = ("images", "x_train", "x", "data")  # names under which an .npz may hold its images
@@ -29,13 +29,15 @@ def from_file(path: Path, size=None, crop=False) -> Source:
 def _read(path: Path) -> np.ndarray:
     if not path.is_file():
         raise InputError(f"{path} is not a file; expected a .npy or .npz file of images; check the path")
-    mapped = "r" if path.stat().st_size > MEMORY_LIMIT_BYTES else None
     try:
-        content = np.load(path, mmap_mode=mapped, allow_pickle=False)
-        return content if isinstance(content, np.ndarray) else _member(path, content)
-    except (ValueError, EOFError, OSError, zipfile.BadZipFile) as error:
-        if isinstance(error, InputError):
-            raise
+        if path.suffix.lower() == ".npy" and path.stat().st_size > source.MEMORY_LIMIT_BYTES:
+            return np.load(path, mmap_mode="r", allow_pickle=False)
+        with open(path, "rb") as file:
+            content = np.load(file, allow_pickle=False)
+            return content if isinstance(content, np.ndarray) else _member(path, content)
+    except InputError:
+        raise
+    except Exception as error:  # a damaged file fails anywhere, with any error
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(f"{path} cannot be read ({reason}); expected arrays written by numpy.save or savez") from error
 

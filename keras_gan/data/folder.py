@@ -13,7 +13,8 @@ from keras_gan.data.source import Source, fit_image, from_array
 from keras_gan.errors import InputError
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-GREY_MODES = frozenset({"1", "L"})
+DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # 16 bits of grey
+GREY_MODES = DEEP_MODES | {"1", "L", "LA"}
 LARGEST_PIXELS = 2**26  # refuse decompression bombs: 64 megapixels
 
 
@@ -27,22 +28,24 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False) -> Source
     """
     files = _files(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        headers = list(pool.map(_header, files))
-    files = _readable(files, [header is not None for header in headers], path, skip_damaged)
-    headers = [header for header in headers if header]
-    size = size or _common_size([header[0] for header in headers], path)
-    mode = "L" if all(header[1] in GREY_MODES for header in headers) else "RGB"
+        headers = dict(zip(files, pool.map(_header, files), strict=True))
+    readable = [file for file in files if headers[file]]
+    if not readable:
+        _check_damaged(files, files, path, skip_damaged)
+    size = size or _common_size([headers[file][0] for file in readable], path)
+    mode = "L" if all(headers[file][1] in GREY_MODES for file in readable) else "RGB"
     shape = (*size, 1 if mode == "L" else 3)
 
     def decode(file):
         return _decode(file, mode, size, crop)
 
-    if len(files) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
-        return _streamed(path, files, shape, decode, skip_damaged)
+    if len(readable) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
+        _check_damaged([file for file in files if not headers[file]], files, path, skip_damaged)
+        return _streamed(path, readable, shape, decode, skip_damaged)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        images = list(pool.map(decode, files))
-    _readable(files, [image is not None for image in images], path, skip_damaged)
-    return from_array(str(path), np.stack([image for image in images if image is not None]))
+        images = dict(zip(readable, pool.map(decode, readable), strict=True))
+    _check_damaged([file for file in files if images.get(file) is None], files, path, skip_damaged)
+    return from_array(str(path), np.stack([image for image in images.values() if image is not None]))
 
 
 def _files(path: Path) -> list[Path]:
@@ -69,24 +72,30 @@ def _decode(file: Path, mode, size, crop):
         with Image.open(file) as image:
             if image.width * image.height > LARGEST_PIXELS:
                 return None
-            array = np.asarray(fit_image(image.convert(mode), size, crop))
+            array = np.asarray(fit_image(_eight_bit(image).convert(mode), size, crop))
     except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
         return None
     return array.reshape(*array.shape[:2], -1)
 
 
-def _readable(files, good, path, skip_damaged):
-    """The files that are good. Raises InputError, naming the others, unless they may be skipped."""
-    damaged = [str(file.relative_to(path)) for file, ok in zip(files, good, strict=True) if not ok]
+def _eight_bit(image):
+    """The image with 8 bits a channel, and a palette's transparency resolved, where `convert` would clip or warn."""
+    if image.mode in DEEP_MODES:
+        return Image.fromarray(np.rint(np.asarray(image) / 257).astype("uint8"))  # 65535 / 257 = 255
+    return image.convert("RGBA") if image.mode == "P" and "transparency" in image.info else image
+
+
+def _check_damaged(damaged, files, path, skip_damaged):
+    """Raises InputError, naming the damaged files, unless they may be skipped and others remain."""
+    if len(damaged) == len(files):
+        raise InputError(f"none of the {len(files)} images in {path} can be read; expected at least one")
     if damaged and not skip_damaged:
-        named = ", ".join(damaged[:3]) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
+        names = [str(file.relative_to(path)) for file in damaged[:3]]
+        named = ", ".join(names) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
         raise InputError(
             f"{len(damaged)} of {len(files)} images in {path} cannot be read: {named}; repair or remove them, or give "
             "skip_damaged=True (--skip-damaged)"
         )
-    if len(damaged) == len(files):
-        raise InputError(f"none of the {len(files)} images in {path} can be read; expected at least one")
-    return [file for file, ok in zip(files, good, strict=True) if ok]
 
 
 def _common_size(sizes, path) -> tuple[int, int]:

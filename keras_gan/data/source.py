@@ -30,7 +30,7 @@ def from_array(name: str, array: np.ndarray) -> Source:
     return Source(name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held)
 
 
-def batches(source: Source, batch_size: int, seed, first_step: int = 0):
+def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, order=0):
     """An endless dataset of batches whose order is a function of seed and step alone.
 
     Every epoch is a permutation of all images; the batch at a step is the same whichever step comes first, so a run
@@ -39,8 +39,9 @@ def batches(source: Source, batch_size: int, seed, first_step: int = 0):
     Args:
         source: the images.
         batch_size: images in a batch.
-        seed: integer, or int64 scalar tensor.
+        seed: of the order.
         first_step: the step of the first batch.
+        order: a number, or int64 scalar tensor, for other orders of the same seed.
 
     Returns:
         `tf.data.Dataset` of float32 batches in [-1, 1], shape (batch_size, *source.shape).
@@ -50,7 +51,8 @@ def batches(source: Source, batch_size: int, seed, first_step: int = 0):
     def indices(step):
         position = step * batch_size + tf.range(batch_size, dtype="int64")
         epoch = position // source.count
-        seeds = tf.stack([tf.broadcast_to(tf.cast(seed, "int64"), [batch_size]), epoch, tf.zeros_like(epoch)], axis=1)
+        ones = tf.ones_like(epoch)
+        seeds = tf.stack([ones * seed, epoch, ones * order], axis=1)  # (batch_size, 3)
         largest = tf.cast(source.count - 1, "int64")
         return tf.raw_ops.RandomIndexShuffle(index=position % source.count, seed=seeds, max_index=largest)
 
