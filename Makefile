@@ -6,7 +6,7 @@ RUN = runs/demo
 .PHONY: demo test lint clean
 
 demo: .venv/installed
-	$(BIN)/kgan train digits --run $(RUN) --export tflite
+	$(BIN)/kgan train digits --steps 3000 --run $(RUN) --export tflite
 	$(BIN)/kgan sample $(RUN)/export/generator.tflite --out $(RUN)/digits.png
 	@echo
 	@echo "digits drawn by the .tflite, without TensorFlow:  $(RUN)/digits.png"
@@ -22,7 +22,7 @@ lint: .venv/installed
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
-	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable ".[test]"
+	PIP_CONSTRAINT=constraints.txt $(BIN)/python -m pip install --quiet --editable ".[test]"
 	touch $@
 
 clean:

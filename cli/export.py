@@ -5,16 +5,19 @@ from pathlib import Path
 import click
 
 from keras_gan.cli.options import export_format, load_training
+from keras_gan.errors import InputError
 
 
 @click.command()
 @click.argument("run", metavar="RUN", type=click.Path())
 @click.option("--tflite", is_flag=True, help="A .tflite, for phones, boards and browsers.")
 @click.option("--saved-model", is_flag=True, help="A TensorFlow SavedModel.")
-@click.option("--quantize", default="float16", show_default=True, help="Weights of the .tflite: float32 or float16.")
+@click.option("--quantize", help="Weights of the .tflite: float32 or float16.  [default: float16]")
 @click.option("--out", type=click.Path(), help="File or folder to write.  [default: RUN/export/…]")
 def export(run, tflite, saved_model, quantize, out):
     """Export the averaged generator of RUN, compared with Keras before it is handed over."""
     name, format = export_format(tflite, saved_model)
+    if saved_model and quantize:
+        raise InputError("--quantize is for --tflite; a SavedModel keeps float32; leave --quantize out")
     gan = load_training().load(run)
-    click.echo(gan.export(out or Path(run) / "export" / name, format, quantize))
+    click.echo(gan.export(out or Path(run) / "export" / name, format, quantize or "float16"))

@@ -25,6 +25,8 @@ def train(data, preset, run_dir, exported, dry_run, **settings):
 
     The same command goes on where it stopped. Ctrl-C saves first.
     """
+    if sys.stderr.isatty():
+        click.echo(f"reading {data} …", err=True)
     training = load_training()
     job = training.prepare(training.configure(data, preset, **settings), run_dir)
     click.echo(job.describe(), err=True)

@@ -11,7 +11,8 @@ from keras_gan.errors import InputError
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
 LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
-BATCHES = {"generate_16": 16, "generate": 1}
+BATCH_SIZES = {"generate_16": 16, "generate": 1}  # signatures, largest batch first
+INPUT, OUTPUT = "z", "images"
 
 
 class Generator:
@@ -38,7 +39,7 @@ class Generator:
             self.description = metadata.read(content)
             with quiet.native_stderr():
                 interpreter = Interpreter(model_content=content)
-                self._runners = {name: interpreter.get_signature_runner(name) for name in BATCHES}
+                self._runners = {name: interpreter.get_signature_runner(name) for name in BATCH_SIZES}
                 # The first call shows damage that loading does not, and brings the runtime's own note.
                 self.runner("generate")(np.zeros((1, self.description["latent_dim"]), "float32"))
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
@@ -49,7 +50,7 @@ class Generator:
     def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
         """The function that a signature computes: float32 latents (batch, dim) to float32 data in [-1, 1]."""
         run = self._runners[signature]
-        return lambda z: run(z=z)["images"]
+        return lambda z: run(**{INPUT: z})[OUTPUT]
 
     def generate(self, n: int, seed: int | None = None) -> np.ndarray:
         """Draws samples; the same seed gives the pictures that `GAN.generate` gives, within the export's tolerance.
@@ -63,7 +64,7 @@ class Generator:
         """
         z = latents.draw(n, self.description["latent_dim"], self.description["latent"], seed)
         outputs, start = [], 0
-        for signature, size in BATCHES.items():
+        for signature, size in BATCH_SIZES.items():
             run = self.runner(signature)
             while n - start >= size:
                 outputs.append(run(z[start : start + size]))

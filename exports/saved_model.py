@@ -8,10 +8,10 @@ import keras
 import tensorflow as tf
 
 from keras_gan.errors import InputError
+from keras_gan.exports.edge import INPUT, OUTPUT
 from keras_gan.exports.report import Report, compare
 
 TOLERANCE = 1e-4
-INPUT, OUTPUT = "z", "images"
 
 
 def archive(gan, folder: Path, batch_sizes: dict[str, int | None]) -> None:
@@ -43,6 +43,7 @@ def check(path: Path, quantize: str) -> None:
 
 def write(gan, path: Path, quantize: str) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`. Weights are float32 whatever `quantize` says."""
+    before = path.with_name(f".{path.name}-before")
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         archive(gan, draft, {"generate": None})
@@ -55,8 +56,10 @@ def write(gan, path: Path, quantize: str) -> Report:
         measured = compare(gan, {1: run, 16: run}, TOLERANCE)
         size = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
         draft.chmod(0o755)  # mkdtemp keeps it to its owner
-        shutil.rmtree(path, ignore_errors=True)
+        if path.exists():
+            path.rename(before)
         draft.rename(path)
     finally:
         shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
     return Report(str(path), size, "float32", tuple(loaded.signatures), tolerance=TOLERANCE, **measured)

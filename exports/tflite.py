@@ -19,7 +19,6 @@ from keras_gan.exports import edge, metadata, saved_model
 from keras_gan.exports.report import Report, compare
 from keras_gan.files import replace
 
-BATCH_SIZES = {"generate": 1, "generate_16": 16}
 TOLERANCES = {"float32": 1e-4, "float16": 2e-2}  # 2e-2 is two and a half of 255 grey levels
 
 
@@ -27,9 +26,7 @@ def check(path: Path, quantize: str) -> None:
     """Raises InputError for an unknown mode, or a path that cannot be a .tflite."""
     lookup(TOLERANCES, quantize, "quantization", ", ".join(TOLERANCES))
     if path.suffix != ".tflite":
-        raise InputError(
-            f"{path} does not end in .tflite; expected a name that does; give {path.with_suffix('.tflite')}"
-        )
+        raise InputError(f"{path} does not end in .tflite; expected a name that does; give {path.stem}.tflite")
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file; give another")
 
@@ -43,17 +40,24 @@ def write(gan, path: Path, quantize: str) -> Report:
     def compared(draft):
         draft.write_bytes(content)
         generator = edge.Generator(draft)
-        runs = {size: generator.runner(name) for name, size in BATCH_SIZES.items()}
+        runs = {size: generator.runner(name) for name, size in edge.BATCH_SIZES.items()}
         measured.append(compare(gan, runs, TOLERANCES[quantize]))
 
     replace(path, compared)
-    return Report(str(path), len(content), quantize, tuple(BATCH_SIZES), tolerance=TOLERANCES[quantize], **measured[0])
+    return Report(
+        str(path),
+        len(content),
+        quantize,
+        tuple(sorted(edge.BATCH_SIZES)),
+        tolerance=TOLERANCES[quantize],
+        **measured[0],
+    )
 
 
 def _convert(gan, quantize) -> bytes:
     with tempfile.TemporaryDirectory() as folder, quiet.native_stderr(), contextlib.redirect_stdout(io.StringIO()):
-        saved_model.archive(gan, Path(folder), BATCH_SIZES)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(BATCH_SIZES))
+        saved_model.archive(gan, Path(folder), edge.BATCH_SIZES)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(edge.BATCH_SIZES))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         if quantize == "float16":
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -62,7 +66,7 @@ def _convert(gan, quantize) -> bytes:
             return converter.convert()
         except Exception as error:  # the converter's own class has no public name
             unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
-            raise _foreign(unknown or ["see the cause above"]) from error
+            raise _foreign(unknown or [str(error).splitlines()[0]]) from error
 
 
 def _description(gan) -> dict:

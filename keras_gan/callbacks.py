@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from keras_gan import latents, pixels, plots, sampling
 from keras_gan.files import replace
-from keras_gan.gan import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
+from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.runs import Run
 
 SNAPSHOT_SAMPLES = 64
@@ -74,7 +74,7 @@ class History(Every):
         super().on_train_begin(logs)
         before = self.run.history()
         self.seconds = float(before["seconds"][-1]) if before else 0.0
-        self.row_step = int(before["step"][-1]) if before else 0
+        self.row_step = self.last
         self.writer = tf.summary.create_file_writer(str(self.run.path / "events"))
         self.since = time.perf_counter()
 
@@ -145,6 +145,7 @@ class Checkpoints(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         if time.monotonic() - self.saved_at >= CHECKPOINT_EVERY_S:
             self.run.save(self.model)
+            self.run.draw_curves()
             self.saved_at = time.monotonic()
 
 
@@ -161,6 +162,7 @@ class Stop(keras.callbacks.Callback):
 
         def ask(number, frame):
             self.asked = True
+            print("\nstopping after this step, then saving; Ctrl-C again stops at once", file=sys.stderr, flush=True)
             signal.signal(signal.SIGINT, before)
 
         if threading.current_thread() is not threading.main_thread():

@@ -10,6 +10,8 @@ from keras_gan.errors import InputError
 
 DEFAULT_PRESET = "resnet"
 DEFAULT_STEPS = 2_000
+LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16}
+CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
 def _adam(learning_rate: float, beta_1: float, beta_2: float) -> dict[str, Any]:
@@ -88,26 +90,37 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     return "did you mean " + " or ".join(alike) + "?"
 
 
+def check_size(image_size) -> tuple[int, int] | None:
+    """The size as (height, width), from one side, a pair, or None."""
+    if image_size is None:
+        return None
+    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
+    if len(size) != 2 or min(size) < 1:
+        raise InputError(f"image size {image_size}; expected one positive side or (height, width); give 32 or 48x32")
+    return size
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides what a run computes. Written into the run folder before step one."""
 
     data: str  # dataset name, or the absolute path of a folder, .npy or .npz file
     preset: str = DEFAULT_PRESET  # recipe, a name in PRESETS
-    steps: int = DEFAULT_STEPS  # generator updates in all; the one setting that a continued run may change
+    steps: int = DEFAULT_STEPS  # generator updates in all; a continued run may change it
     batch_size: int = 64  # images in one discriminator step
     image_size: tuple[int, int] | None = None  # height, width to resize to; None keeps the images' own size
     crop: bool = False  # cut the centre to the target's proportions before resizing
-    skip_damaged: bool = False  # leave unreadable images out instead of stopping
+    skip_damaged: bool = False  # leave unreadable images out instead of stopping; a continued run may change it
     latent_dim: int = 64  # dimension of z
     seed: int = 0  # of weights, noise and data order
 
     def __post_init__(self):
-        for name in ("steps", "batch_size", "latent_dim"):
+        object.__setattr__(self, "image_size", check_size(self.image_size))
+        for name, largest in LARGEST.items():
             value = getattr(self, name)
-            if value < 1:
+            if not 1 <= value <= largest:
                 option = "--" + name.replace("_", "-")
-                raise InputError(f"{name} is {value}; expected at least 1; give {option} 1 or more")
+                raise InputError(f"{name} is {value}; expected 1 to {largest}; give {option} in that range")
         if not 0 <= self.seed < 2**31:
             raise InputError(f"seed is {self.seed}; expected 0 to {2**31 - 1}; give --seed in that range")
         preset(self.preset)
@@ -116,17 +129,16 @@ class TrainConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
         """The config whose fields `dataclasses.asdict`, and JSON after it, made a mapping of."""
         try:
-            size = values.get("image_size")
-            return cls(**{**values, "image_size": tuple(size) if size else None})
+            return cls(**values)
         except (TypeError, AttributeError) as error:
             raise InputError(f"not a run's config ({error}); expected the settings that kgan train writes") from error
 
     def differences(self, other: "TrainConfig") -> list[str]:
-        """The settings that change what is computed, as lines "name: mine -> other's"; steps is not one."""
+        """The settings that decide what is computed, and differ, as lines "name: mine -> other's"."""
         return [
             f"{f.name}: {getattr(self, f.name)} -> {getattr(other, f.name)}"
             for f in dataclasses.fields(self)
-            if f.name != "steps" and getattr(self, f.name) != getattr(other, f.name)
+            if f.name not in CHANGEABLE and getattr(self, f.name) != getattr(other, f.name)
         ]
 
 

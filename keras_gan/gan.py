@@ -10,13 +10,9 @@ from keras import ops
 from keras_gan import ema, latents, pixels, precision
 from keras_gan.config import DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
+from keras_gan.logs import LOGS
 from keras_gan.losses import LOSSES, Loss
 from keras_gan.penalties import PENALTIES, Penalty, interpolate
-
-DISCRIMINATOR_LOSS = "d_loss"
-GENERATOR_LOSS = "g_loss"
-PENALTY = "penalty"
-LOGS = (DISCRIMINATOR_LOSS, GENERATOR_LOSS, PENALTY)
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -28,7 +24,8 @@ class GAN(keras.Model):
 
     Args:
         generator: Keras model, latents (batch, latent_dim) to data.
-        discriminator: Keras model, data to logits (no sigmoid at the end).
+        discriminator: Keras model, data to logits (no sigmoid at the end). D judges real and generated images as
+            one batch wherever the penalties allow it, so its batch normalisation, if any, sees both.
         latent: distribution of z, "normal" N(0, 1) or "uniform" U[-1, 1).
         latent_dim: dimension of z; None reads it from the generator's input.
         ema_half_life_images: half-life of the moving average, in images seen by G.
@@ -109,6 +106,7 @@ class GAN(keras.Model):
             steps_per_execution=steps_per_execution,
             jit_compile=precision.jit_compile()[0] if jit_compile == "auto" else jit_compile,
         )
+        self.jit_choice = jit_compile  # saved as given, so that "auto" is decided anew where the model is loaded
         self.loss_pair = _resolve(loss or recipe.loss, Loss, LOSSES, "loss")
         self.penalties = {_resolve(key, Penalty, PENALTIES, "penalty"): w for key, w in dict(penalties).items()}
         self.discriminator_steps = discriminator_steps
@@ -218,6 +216,7 @@ class GAN(keras.Model):
             "penalties": [[_named(penalty, PENALTIES), weight] for penalty, weight in self.penalties.items()],
             "discriminator_steps": self.discriminator_steps,
             "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_choice,
         }
 
     def compile_from_config(self, config):
@@ -329,18 +328,29 @@ def _check_pair(generator, discriminator, latent_dim):
     """The shape of one datum. Builds what is not built; raises InputError where G and D do not fit together."""
     data_shape = tuple(generator(ops.zeros((1, latent_dim))).shape[1:])
     expected = _known_input(discriminator)
-    if expected not in (None, data_shape):
+    if expected is not None and not _matches(data_shape, expected):
         raise InputError(
             f"the generator makes data of shape {data_shape}, the discriminator takes {expected}; expected the same; "
             "build both for one data_shape"
         )
-    discriminator(ops.zeros((1, *data_shape)))
+    try:
+        discriminator(ops.zeros((1, *data_shape)))
+    except ValueError as error:
+        raise InputError(
+            f"the discriminator cannot take the generator's data of shape {data_shape}; expected one that does; build "
+            "both for one data_shape"
+        ) from error
     if _ends_in_sigmoid(discriminator):
         raise InputError(
             "the discriminator ends in a sigmoid; expected logits, since the losses apply the sigmoid themselves; "
             "leave the last activation out"
         )
     return data_shape
+
+
+def _matches(shape, pattern):
+    """Whether a shape is the pattern's, in which None stands for any size."""
+    return len(shape) == len(pattern) and all(p in (None, s) for s, p in zip(shape, pattern, strict=True))
 
 
 def _ends_in_sigmoid(network):

@@ -4,6 +4,8 @@ import numpy as np
 
 from keras_gan.errors import InputError
 
+LARGEST_VALUES = 2**30  # numbers drawn at once: 4 GB
+
 DISTRIBUTIONS = {
     "normal": lambda rng, shape: rng.standard_normal(shape, dtype="float32"),
     "uniform": lambda rng, shape: rng.uniform(-1.0, 1.0, shape).astype("float32"),
@@ -14,7 +16,7 @@ def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None
     """Draws latents; the first rows for one seed are the same whatever `n` is.
 
     Args:
-        n: how many, at least 1.
+        n: how many, at least 1, and at most 2³⁰ / dim.
         dim: dimension of z.
         distribution: "normal", N(0, 1), or "uniform", U[-1, 1).
         seed: non-negative integer, or None for fresh noise.
@@ -23,10 +25,10 @@ def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None
         float32, shape (n, dim).
 
     Raises:
-        InputError: where n < 1, the seed is negative, or the distribution has no such name.
+        InputError: where n is out of range, the seed is negative, or the distribution has no such name.
     """
-    if n < 1:
-        raise InputError(f"asked for {n} samples; expected at least 1; give n (--n) 1 or more")
+    if not 1 <= n <= LARGEST_VALUES // dim:
+        raise InputError(f"asked for {n} samples; expected 1 to {LARGEST_VALUES // dim}; give n (--n) in that range")
     if seed is not None and seed < 0:
         raise InputError(f"seed is {seed}; expected 0 or more; give seed (--seed) 0 or more")
     return DISTRIBUTIONS[check_distribution(distribution)](np.random.default_rng(seed), (n, dim))

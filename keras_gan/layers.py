@@ -34,6 +34,11 @@ class Maxout(keras.layers.Layer):
     def build(self, input_shape):
         self.dense.build(input_shape)
 
+    @property
+    def kernel(self):
+        """Weights of all pieces, (features, units · pieces); what `spectrally_normalized` divides."""
+        return self.dense.kernel
+
     def call(self, x):
         x = ops.reshape(self.dense(x), (-1, self.units, self.pieces))  # (batch, units, pieces)
         return ops.max(x, axis=-1)  # (batch, units)
@@ -71,4 +76,4 @@ def spectrally_normalized(network: keras.Model, power_iterations: int = 1) -> ke
             return copy
         return keras.layers.SpectralNormalization(copy, power_iterations, name=f"sn_{layer.name}")
 
-    return keras.models.clone_model(network, clone_function=wrapped)
+    return keras.models.clone_model(network, clone_function=wrapped, recursive=True)

@@ -123,6 +123,8 @@ def _residual_width(level):
     return min(FULL_SIZE_WIDTH * 2**level, WIDEST)
 
 
+# A block at full size costs as much as any other. With two levels or more it was not worth it: on MNIST 280 images/s
+# without and 207 with it, and at equal time no better a Fréchet distance; on 8×8 digits, with one level, it was.
 def _resnet_generator(z, shape, dtype):
     levels = _levels(shape)
     x = _base(z, shape, levels, _residual_width(levels), lambda units: layers.Dense(units, dtype=dtype))
@@ -130,7 +132,7 @@ def _resnet_generator(z, shape, dtype):
         x = _residual(x, dtype)
         x = layers.Conv2D(4 * _residual_width(level), 1, dtype=dtype)(x)
         x = ops.depth_to_space(x, 2)  # (batch, 2h, 2w, width)
-    x = layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype))
+    x = layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype) if levels == 1 else x)
     # No tanh: against a D that wins early it saturates at one colour, and its gradient never comes back.
     x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", name="image")(x)
     return _crop(x, shape, levels)
@@ -141,7 +143,7 @@ def _resnet_discriminator(x, shape, dtype):
     x = _pad(x, shape, levels)
     x = layers.Conv2D(_residual_width(0), 3, padding="same", dtype=dtype)(x)
     for level in range(1, levels + 1):
-        x = _residual(x, dtype)
+        x = _residual(x, dtype) if level > 1 or levels == 1 else layers.LeakyReLU(0.2, dtype=dtype)(x)
         x = ops.space_to_depth(x, 2)  # (batch, h/2, w/2, 4 · width)
         x = layers.Conv2D(_residual_width(level), 1, dtype=dtype)(x)
     x = layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype))

@@ -5,18 +5,22 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.files import replace
+from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS
 
 
 def curves(history: dict[str, np.ndarray], path: Path) -> None:
     """Draws both networks' errors over the steps.
 
     Args:
-        history: columns of a run's history.csv by name; "step", "d_loss" and "g_loss" are drawn.
+        history: columns of a run's history.csv by name; the step and both networks' losses are drawn.
         path: the .png to write.
     """
     figure = _figure(7, 3.6)
     axes = figure.subplots()
-    for name, label, colour in (("d_loss", "discriminator", "tab:blue"), ("g_loss", "generator", "tab:orange")):
+    for name, label, colour in (
+        (DISCRIMINATOR_LOSS, "discriminator", "tab:blue"),
+        (GENERATOR_LOSS, "generator", "tab:orange"),
+    ):
         axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
     axes.set_xlabel("step (generator updates)")
     axes.set_ylabel("loss")

@@ -22,9 +22,11 @@ import numpy as np
 
 from keras_gan import plots, sampling
 from keras_gan.config import TrainConfig
+from keras_gan.data import Source
 from keras_gan.errors import InputError
 from keras_gan.files import replace
 
+CONFIG = "config.json"
 KEPT_CHECKPOINTS = 2
 
 
@@ -44,30 +46,30 @@ class Run:
             raise InputError(f"{self.path} is not a run folder (no config.json); expected one that kgan train made")
 
     @classmethod
-    def create(cls, path: str | os.PathLike, config: TrainConfig, data_shape: tuple[int, ...]) -> "Run":
+    def create(cls, path: str | os.PathLike, config: TrainConfig, source: Source) -> "Run":
         """Opens the run in `path`, or makes it; a run with other settings is refused with the differences."""
         folder = Path(path)
-        if (folder / "config.json").is_file():
-            run = cls(folder)
-            run._check_settings(config, data_shape)
-            return run
-        if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        if (folder / CONFIG).is_file():
+            cls(folder)._check_settings(config, source)
+        elif folder.exists() and (not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())):
             raise InputError(
-                f"{folder} exists and is not a run folder; expected a new or empty one; give another --run"
+                f"{folder} exists and is not a run folder; expected a run or a new folder; give another --run"
             )
         try:
+            folder.mkdir(parents=True, exist_ok=True)
+            if not (folder / CONFIG).is_file():
+                _write_settings(folder, config, source.shape, source.count)
             for name in ("samples", "checkpoints"):
-                (folder / name).mkdir(parents=True, exist_ok=True)
+                (folder / name).mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(
                 f"cannot make {folder} ({error.strerror}); expected a writable place; give another --run"
             ) from error
-        _write_settings(folder, config, data_shape)
         return cls(folder)
 
     @property
     def config_file(self) -> Path:
-        return self.path / "config.json"
+        return self.path / CONFIG
 
     @property
     def history_file(self) -> Path:
@@ -86,7 +88,7 @@ class Run:
     def extend(self, config: TrainConfig) -> None:
         """Writes `config`, whose `steps` may differ from those that the run was started with."""
         if config != self.config:
-            _write_settings(self.path, config, self.data_shape)
+            _write_settings(self.path, config, self.data_shape, self._settings("data_count"))
 
     def _settings(self, key):
         try:
@@ -96,10 +98,11 @@ class Run:
                 f"{self.config_file} is damaged ({error}); expected what kgan train wrote; restore it"
             ) from error
 
-    def _check_settings(self, config, data_shape):
+    def _check_settings(self, config, source):
         differences = self.config.differences(config)
-        if data_shape != self.data_shape:
-            differences.append(f"shape of the data: {self.data_shape} -> {data_shape}")
+        for key, now in (("data_shape", list(source.shape)), ("data_count", source.count)):
+            if self._settings(key) != now:
+                differences.append(f"{key}: {self._settings(key)} -> {now}")
         if differences:
             raise InputError(
                 f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same; "
@@ -130,7 +133,7 @@ class Run:
 
     def checkpoints(self) -> list[Path]:
         """Checkpoint files, oldest first."""
-        return sorted((self.path / "checkpoints").glob("step_*.npz"), key=step_of)
+        return _by_step(self.path / "checkpoints", ".npz")
 
     def save(self, gan) -> None:
         """Writes the whole state of training, then drops all but the newest checkpoints."""
@@ -157,17 +160,18 @@ class Run:
         try:
             # Reading a member checks its CRC, so nothing is assigned before everything was found whole.
             with open(newest, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = [archive[f"{i:04d}"] for i in range(len(state))]
-            shapes_agree = all(a.shape == tuple(v.shape) for a, v in zip(arrays, state, strict=True))
+                arrays = [archive[name] for name in archive.files]
+        except (MemoryError, PermissionError):
+            raise
         except Exception as error:  # a damaged archive fails anywhere, with any error
-            shapes_agree = False
-            reason = str(error) or type(error).__name__
-        else:
-            reason = "it holds another network"
-        if not shapes_agree:
             earlier = f"to go on from {self.checkpoints()[-2].stem}" if len(self.checkpoints()) > 1 else "to start anew"
             raise InputError(
-                f"checkpoint {newest} is damaged ({reason}); expected what kgan train wrote; delete it {earlier}"
+                f"checkpoint {newest} is damaged ({error}); expected one as it was saved; delete it {earlier}"
+            ) from error
+        if [array.shape for array in arrays] != [tuple(variable.shape) for variable in state]:
+            raise InputError(
+                f"{newest} holds another network than {self.config_file} describes; expected one run in one folder; "
+                "use the version of keras_gan that made it, or give another --run"
             )
         for variable, array in zip(state, arrays, strict=True):
             variable.assign(array)
@@ -176,13 +180,26 @@ class Run:
 
     def history(self) -> dict[str, np.ndarray]:
         """Columns of history.csv by name; empty where nothing was logged yet."""
-        rows = list(csv.DictReader(self._whole_lines()))
-        return {name: np.array([float(row[name]) for row in rows]) for name in rows[0]} if rows else {}
+        header, rows = self._table()
+        return (
+            {name: np.array(column) for name, column in zip(header, zip(*rows, strict=True), strict=True)}
+            if rows
+            else {}
+        )
 
-    def _whole_lines(self):
-        """Lines of history.csv, without a last one that a kill cut short."""
+    def _table(self):
+        """Column names and rows of history.csv, without a last line that a kill cut short."""
         text = self.history_file.read_text() if self.history_file.exists() else ""
-        return text[: text.rfind("\n") + 1].splitlines(keepends=True)
+        header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
+        rows = []
+        for number, line in enumerate(lines, start=2):
+            try:
+                rows.append([float(value) for value in line.split(",")])
+            except ValueError:
+                rows.append([])
+            if len(rows[-1]) != len(header.split(",")):
+                raise InputError(f"{self.history_file} is damaged in line {number}; expected numbers; delete that line")
+        return header.split(","), rows
 
     def append_history(self, row: dict[str, float]) -> None:
         """Adds one row to history.csv."""
@@ -198,9 +215,12 @@ class Run:
         for sample in self.samples():
             if step_of(sample) > step:
                 sample.unlink()
-        header, *rows = self._whole_lines() or [""]
-        kept = "".join([header, *(row for row in rows if int(row.split(",")[0]) <= step)])
-        if self.history_file.exists() and self.history_file.read_text() != kept:
+        if not self.history_file.exists():
+            return
+        lines = self.history_file.read_text().splitlines(keepends=True)
+        _, rows = self._table()
+        kept = "".join(lines[: 1 + sum(row[0] <= step for row in rows)])
+        if kept != "".join(lines):
             replace(self.history_file, lambda draft: draft.write_text(kept))
 
     # pictures
@@ -211,31 +231,45 @@ class Run:
 
     def samples(self) -> list[Path]:
         """Sample files, earliest first."""
-        return sorted((self.path / "samples").glob("step_*.png"), key=step_of)
+        return _by_step(self.path / "samples", ".png")
+
+    def draw_curves(self) -> None:
+        """Draws curves.png anew from history.csv."""
+        if history := self.history():
+            plots.curves(history, self.path / "curves.png")
 
     def draw(self) -> None:
         """Draws curves.png and progress.gif anew from what lies in the folder."""
-        if history := self.history():
-            plots.curves(history, self.path / "curves.png")
+        self.draw_curves()
         frames = [frame for file in self.samples() if (frame := sampling.read(file))]
         if frames:
             sampling.save_gif(frames, self.path / "progress.gif")
 
 
-def step_of(file: Path) -> int:
-    """The step in the name of a checkpoint or a sample: a number, since names grow past seven digits."""
-    return int(file.stem.removeprefix("step_"))
+def step_of(file: Path) -> int | None:
+    """The step in the name of a checkpoint or a sample; None where it is somebody else's file."""
+    number = file.stem.removeprefix("step_")
+    return int(number) if number.isdecimal() else None
 
 
-def _write_settings(folder, config, data_shape):
+def _by_step(folder, suffix):
+    """The files of a folder in the order of their steps: as numbers, since names grow past seven digits."""
+    return sorted((f for f in folder.glob(f"step_*{suffix}") if step_of(f) is not None), key=step_of)
+
+
+def _write_settings(folder, config, data_shape, data_count):
     from keras_gan import __version__
 
-    settings = {"keras_gan": __version__, "data_shape": data_shape, "config": dataclasses.asdict(config)}
+    settings = {
+        "keras_gan": __version__,
+        "data_shape": data_shape,
+        "data_count": data_count,
+        "config": dataclasses.asdict(config),
+    }
     text = json.dumps(settings, indent=2) + "\n"
-    replace(folder / "config.json", lambda draft: draft.write_text(text))
+    replace(folder / CONFIG, lambda draft: draft.write_text(text))
 
 
 def _state(gan):
-    """Every variable that decides how training goes on: weights, average, noise states, slots, running means."""
-    trackers = [variable for tracker in gan.trackers for variable in tracker.variables]
-    return [*gan.variables, *gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables, *trackers]
+    """Every variable that decides how training goes on: weights, average, noise states and slots."""
+    return [*gan.variables, *gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]

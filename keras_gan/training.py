@@ -24,6 +24,8 @@ SMALL_STEPS_PER_EXECUTION = 10
 
 def open_data(config: TrainConfig) -> data.Source:
     """The images that a config names. Raises InputError as `data.open_source` does, or for too large a batch."""
+    if config.image_size:
+        networks.check_shape((*config.image_size, 3))  # before a million images are resized for nothing
     source = data.open_source(config.data, config.image_size, config.crop, config.skip_damaged)
     data.check_batch(source, images_per_step(config))
     return source
@@ -74,7 +76,7 @@ class Job:
         Raises:
             InputError: where the run folder or its newest checkpoint cannot be used.
         """
-        run = Run.create(self.run_dir, self.config, self.source.shape)
+        run = Run.create(self.run_dir, self.config, self.source)
         with run.lock():
             if run.checkpoints():
                 run.restore(self.gan)
@@ -82,8 +84,6 @@ class Job:
                 run.extend(self.config)
                 run.rewind(self.gan.step)
                 self._fit(run)
-                run.save(self.gan)
-                run.draw()
         return self.gan
 
     def _fit(self, run):
@@ -104,6 +104,8 @@ class Job:
                     Checkpoints(run),
                 ],
             )
+            run.save(gan)
+            run.draw()
 
     @contextlib.contextmanager
     def _saving_on_bad_input(self, run):
@@ -147,7 +149,7 @@ class Job:
 def configure(name_or_path: str, preset_name: str | None = None, **given) -> TrainConfig:
     """A config from what was given; None means the preset's value, and paths become absolute."""
     if data.is_path(name_or_path):
-        name_or_path = str(Path(name_or_path).expanduser().resolve())
+        name_or_path = str(Path(os.path.expanduser(name_or_path)).resolve())
     return resolve(name_or_path, preset_name, **given)
 
 
@@ -161,8 +163,10 @@ def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> Jo
     Raises:
         InputError: where the data cannot be used, or no network can be built for them.
     """
-    source = open_data(config)
     folder = Path(run_dir or Path("runs") / f"{Path(config.data).stem}-{config.preset}")
+    if Path(config.data).is_dir() and folder.resolve().is_relative_to(Path(config.data).resolve()):
+        raise InputError(f"the run folder {folder} lies inside the data, which would become data; give --run elsewhere")
+    source = open_data(config)
     return Job(config, folder, source, build(config, source.shape))
 
 

@@ -14,11 +14,6 @@ from keras import layers
 from keras_gan import GAN
 
 
-def pytest_configure(config):
-    # Keras 3.15 reads its variables in a way that numpy 2.4 deprecates, whenever a model is saved.
-    config.addinivalue_line("filterwarnings", "ignore:__array__ implementation doesn't accept:DeprecationWarning")
-
-
 @pytest.fixture(scope="session")
 def tiny_generator():
     """A factory of generators: latents (batch, latent_dim) to (batch, *shape), images in [-1, 1]."""
@@ -54,6 +49,15 @@ def tiny_gan(tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
     gan.compile()
     return gan
+
+
+@pytest.fixture(scope="session")
+def prepared_mnist():
+    """Skips where MNIST is not prepared: the tests download nothing."""
+    import tensorflow_datasets as tfds
+
+    if not tfds.builder("mnist").is_prepared():
+        pytest.skip("MNIST is not prepared here: point TFDS_DATA_DIR at a folder that holds mnist/3.0.1")
 
 
 @pytest.fixture(scope="session")

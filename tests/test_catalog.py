@@ -71,9 +71,7 @@ def test_the_cache_is_made_once_for_each_size(prepared, tmp_path, monkeypatch):
     assert sorted(file.suffix for file in tmp_path.iterdir()) == [".npy", ".npy"]
 
 
-def test_prepared_mnist_is_complete():
-    if not tfds.builder("mnist").is_prepared():
-        pytest.skip("no prepared mnist in TFDS_DATA_DIR")
+def test_prepared_mnist_is_complete(prepared_mnist):
     mnist = data.open_source("mnist")
     assert mnist.shape == (28, 28, 1) and mnist.count == 60_000
     digest = hashlib.sha256(mnist.array[0].tobytes()).hexdigest()

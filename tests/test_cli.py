@@ -54,8 +54,8 @@ def place(tmp_path, run_dir, trained, monkeypatch):
     (tmp_path / "cut.npz").write_bytes(content[:60] + bytes(range(200, 240)) + content[100:])
     (tmp_path / "file").write_text("a text")
     (tmp_path / "text.tflite").write_text("a text, not a model")
-    Run.create(tmp_path / "fresh", trained.config, (8, 8, 1))
-    Run.create(tmp_path / "damaged", trained.config, (8, 8, 1))
+    Run.create(tmp_path / "fresh", trained.config, trained.source)
+    Run.create(tmp_path / "damaged", trained.config, trained.source)
     whole = Run(run_dir).checkpoints()[0]
     (tmp_path / "damaged" / "checkpoints" / whole.name).write_bytes(whole.read_bytes()[:-100])
     monkeypatch.chdir(tmp_path)
@@ -77,7 +77,7 @@ TRAIN = {
     "batch larger than the data": ("train ./images --batch-size 4", "batch size 4 for the 3 images .*--batch-size"),
     "negative seed": ("train digits --seed -1", "seed is -1; .*--seed"),
     "no latents": ("train digits --latent-dim 0", "latent_dim is 0; .*--latent-dim"),
-    "too small": ("train digits --image-size 4", r"data of shape \(4, 4, 1\); .*--image-size"),
+    "too small": ("train digits --image-size 4", r"data of shape \(4, 4, 3\); .*--image-size"),
     "no size": ("train digits --image-size 0", "image size .*; expected one positive side"),
     "folder that is no run": ("train digits --run empty/../images", "images exists and is not a run folder; .*--run"),
     "run below a file": ("train digits --run file/run", "file/run .*; .*--run"),

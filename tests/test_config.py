@@ -62,9 +62,9 @@ def test_what_is_no_config_is_refused(values):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"steps": 0}, r"steps is 0; expected at least 1; give --steps"),
-        ({"batch_size": -2}, r"batch_size is -2; expected at least 1; give --batch-size"),
-        ({"latent_dim": 0}, r"latent_dim is 0; expected at least 1; give --latent-dim"),
+        ({"steps": 0}, r"steps is 0; expected 1 to 2147483647; give --steps"),
+        ({"batch_size": -2}, r"batch_size is -2; expected 1 to 2147483647; give --batch-size"),
+        ({"latent_dim": 0}, r"latent_dim is 0; expected 1 to 65536; give --latent-dim"),
         ({"seed": -1}, r"seed is -1; expected 0 to 2147483647; give --seed"),
         ({"seed": 2**31}, r"seed is 2147483648; expected 0 to 2147483647"),
     ],
@@ -106,3 +106,14 @@ def test_every_preset_builds_networks_that_fit_together(name):
     assert generator.input_shape == (None, PRESETS[name].latent_dim)
     assert generator.output_shape == discriminator.input_shape == (None, 9, 12, 3)
     assert discriminator.output_shape == (None, 1)
+
+
+@pytest.mark.parametrize("size", [(32, 32), [32, 32], 32])
+def test_an_image_size_is_a_pair_however_it_was_given(size):
+    config = TrainConfig("digits", image_size=size)
+    assert config.image_size == (32, 32)
+    assert not config.differences(TrainConfig.from_dict(json.loads(json.dumps(dataclasses.asdict(config)))))
+
+
+def test_settings_that_change_nothing_of_what_is_computed_are_no_differences():
+    assert not TrainConfig("x").differences(TrainConfig("x", steps=9, skip_damaged=True))

@@ -289,3 +289,21 @@ def test_a_truncated_npy_is_refused_where_it_would_be_mapped(tmp_path, monkeypat
     lower_memory_limit(monkeypatch, 100)
     with pytest.raises(InputError, match="cannot be read"):
         data.open_source(damaged_file(tmp_path, "npy", lambda content: content[: len(content) // 2]))
+
+
+def test_channels_first_is_told_before_anything_is_resized(tmp_path):
+    np.save(tmp_path / "x.npy", np.zeros((3, 3, 32, 32), "uint8"))
+    with pytest.raises(InputError, match=r"\(3, 3, 32, 32\); expected images .*1 or 3 channels.*move the axes"):
+        data.open_source(tmp_path / "x.npy", 16)
+    np.save(tmp_path / "x.npy", np.zeros((5, 0, 8), "float32"))
+    with pytest.raises(InputError, match=r"has shape \(5, 0, 8, 1\)"):
+        data.open_source(tmp_path / "x.npy")
+
+
+def test_a_folder_is_preferred_to_a_configuration_of_a_dataset(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not data.is_path("emnist/letters")
+    (tmp_path / "emnist" / "letters").mkdir(parents=True)
+    assert data.is_path("emnist/letters") and not data.is_path("emnist")
+    with pytest.raises(InputError, match="is no dataset .*; expected NAME or NAME/CONFIGURATION"):
+        data.open_source("mnist/nosuch")

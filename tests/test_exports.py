@@ -132,6 +132,17 @@ def test_a_generator_that_gives_nan_is_refused_and_the_old_file_stays(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"before"
 
 
+def test_nan_that_the_file_hides_is_refused_too(tmp_path):
+    z = keras.Input((4,))
+    # The runtime's ReLU makes 0 of NaN, Keras's does not.
+    x = layers.Reshape(SHAPE)(layers.Dense(64, activation="relu")(z))
+    gan = GAN(keras.Model(z, x), networks.discriminator(SHAPE))
+    gan.ema_generator.weights[0].assign(np.full((4, 64), np.nan, "float32"))
+    with pytest.raises(InputError, match="NaN or infinity|differs from Keras"):
+        gan.export(tmp_path / "g.tflite", "litert")
+    assert not list(tmp_path.iterdir())
+
+
 def test_a_difference_above_the_tolerance_is_refused(gan, tmp_path, monkeypatch):
     monkeypatch.setitem(tflite.TOLERANCES, "float16", 1e-9)
     with pytest.raises(InputError, match=r"differs from Keras by .*; expected at most 1e-09; export with .*float32"):

@@ -3,6 +3,7 @@
 import ast
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -11,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
-    {"errors", "files", "pixels", "quiet"},
+    {"errors", "files", "logs", "pixels", "quiet"},
     {"config", "ema", "latents", "layers", "losses", "penalties", "plots", "precision", "sampling"},
     {"data", "gan", "networks"},
     {"runs"},
@@ -21,7 +22,7 @@ FLOORS = [
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-STANDARD_LIBRARY_ONLY = {"config", "errors", "files", "quiet"}
+STANDARD_LIBRARY_ONLY = {"config", "errors", "files", "logs", "quiet"}
 TENSORFLOW_DOORS = {"callbacks", "data", "exports", "gan", "precision", "training"}
 
 
@@ -109,3 +110,24 @@ def test_public_names_exist():
     assert set(keras_gan.__all__) <= set(dir(keras_gan))
     with pytest.raises(AttributeError, match="no attribute 'Gan'"):
         _ = keras_gan.Gan
+
+
+def seconds(*command):
+    """The fastest of five runs of `kgan`, so that a busy machine does not decide."""
+    program = [Path(sys.executable).with_name("kgan"), *command]
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run(program, check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    return min(times)
+
+
+def test_help_answers_in_0_3_s():
+    assert seconds("--help") < 0.3
+
+
+def test_sampling_a_tflite_takes_less_than_1_s(trained, tmp_path):
+    trained.gan.export(tmp_path / "g.tflite", "litert")
+    assert seconds("sample", tmp_path / "g.tflite", "--out", tmp_path / "grid.png") < 1.0
+    assert (tmp_path / "grid.png").exists()

@@ -10,16 +10,18 @@ import pytest
 
 from keras_gan import GAN
 from keras_gan.config import TrainConfig
+from keras_gan.data.source import from_array
 from keras_gan.errors import InputError
 from keras_gan.runs import Run
 
 CONFIG = TrainConfig("digits", "dcgan", steps=30, batch_size=4, latent_dim=4)
 SHAPE = (8, 8, 1)
+SOURCE = from_array("noise", np.zeros((5, *SHAPE), "uint8"))
 
 
 @pytest.fixture
 def run(tmp_path):
-    return Run.create(tmp_path / "run", CONFIG, SHAPE)
+    return Run.create(tmp_path / "run", CONFIG, SOURCE)
 
 
 @pytest.fixture
@@ -39,7 +41,6 @@ def variables(gan):
         "generator's slots": gan.generator_optimizer.variables,
         "discriminator's slots": gan.discriminator_optimizer.variables,
         "noise": [gan.seed_generator.state],
-        "means": [variable for tracker in gan.trackers for variable in tracker.variables],
     }
 
 
@@ -63,7 +64,7 @@ def test_create_writes_the_settings_before_anything_is_trained(run):
 
 
 def test_create_opens_a_run_of_the_same_settings_whatever_its_steps(run):
-    again = Run.create(run.path, dataclasses.replace(CONFIG, steps=99), SHAPE)
+    again = Run.create(run.path, dataclasses.replace(CONFIG, steps=99), SOURCE)
     assert again.config.steps == 30
     again.extend(dataclasses.replace(CONFIG, steps=99))
     assert Run(run.path).config == dataclasses.replace(CONFIG, steps=99)
@@ -71,16 +72,17 @@ def test_create_opens_a_run_of_the_same_settings_whatever_its_steps(run):
 
 def test_create_takes_an_empty_folder(tmp_path):
     (tmp_path / "run").mkdir()
-    assert Run.create(tmp_path / "run", CONFIG, SHAPE).config == CONFIG
+    assert Run.create(tmp_path / "run", CONFIG, SOURCE).config == CONFIG
 
 
 def test_other_settings_are_refused_with_the_differences(run, listing):
     before = listing(run.path)
     message = (
-        r"was started with other settings \(seed: 0 -> 1; shape of the data: \(8, 8, 1\) -> \(9, 8, 1\)\); .*--run"
+        r"was started with other settings \(seed: 0 -> 1; data_shape: \[8, 8, 1\] -> \[9, 8, 1\]; "
+        r"data_count: 5 -> 6\); .*--run"
     )
     with pytest.raises(InputError, match=message):
-        Run.create(run.path, dataclasses.replace(CONFIG, seed=1, steps=99), (9, 8, 1))
+        Run.create(run.path, dataclasses.replace(CONFIG, seed=1, steps=99), from_array("more", np.zeros((6, 9, 8, 1))))
     assert listing(run.path) == before
 
 
@@ -91,7 +93,7 @@ def test_a_place_that_cannot_be_a_run_is_refused_and_left_alone(tmp_path, listin
     (tmp_path / "full" / "notes.txt").write_text("kept")
     before = listing(tmp_path)
     with pytest.raises(InputError, match="give another --run"):
-        Run.create(tmp_path / name, CONFIG, SHAPE)
+        Run.create(tmp_path / name, CONFIG, SOURCE)
     assert listing(tmp_path) == before
 
 
@@ -198,7 +200,9 @@ def test_a_checkpoint_of_another_network_is_refused(run, moved_gan, tiny_generat
     run.save(moved_gan)
     other = GAN(tiny_generator((8, 9, 1)), tiny_discriminator((8, 9, 1)), seed=0)
     other.compile()
-    with pytest.raises(InputError, match="is damaged .it holds another network.; .*; delete it"):
+    with pytest.raises(
+        InputError, match="holds another network than .*; expected one run in one folder; use the version"
+    ):
         run.restore(other)
 
 
@@ -319,3 +323,26 @@ def test_a_run_is_free_again_after_an_error_inside(run):
 def test_nothing_is_imported_for_a_run_folder_that_takes_seconds():
     code = "import sys, keras_gan.runs; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+def test_files_of_somebody_else_are_left_alone(run, tiny_gan):
+    saved_at(run, tiny_gan, 7)
+    for name in ("step_0000009-copy.npz", "step_0000008 2.npz", "step_0000010_1.npz"):
+        (run.path / "checkpoints" / name).write_text("mine")
+    assert [file.name for file in run.checkpoints()] == ["step_0000007.npz"]
+    run.restore(tiny_gan)
+    assert tiny_gan.step == 7
+
+
+def test_a_folder_that_a_kill_left_before_its_config_is_taken(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".123-config.json").write_text('{"kera')
+    assert Run.create(tmp_path / "run", CONFIG, SOURCE).config == CONFIG
+
+
+def test_a_damaged_line_of_history_is_named(run):
+    run.append_history(ROWS[0])
+    with open(run.history_file, "a") as file:
+        file.write("\x00\x00\n")
+    with pytest.raises(InputError, match=r"history.csv is damaged in line 3; expected numbers; delete that line"):
+        run.history()

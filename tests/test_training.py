@@ -24,9 +24,8 @@ COLUMNS = ["step", "seconds", "images_per_s", "d_loss", "g_loss", "penalty"]
 
 
 def everything(gan):
-    """All variables of the networks, the average, the noise, both optimizers and the running means, in order."""
+    """All variables of the networks, the average, the noise and both optimizers, in order."""
     found = [*gan.variables, *gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]
-    found += [variable for tracker in gan.trackers for variable in tracker.variables]
     return [variable.numpy() for variable in found]
 
 
@@ -190,22 +189,27 @@ def test_vectors_train_and_are_drawn_as_points(tmp_path):
 
 def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(tmp_path, monkeypatch):
     images = np.random.default_rng(0).integers(0, 256, (40, 8, 8), dtype="uint8")
+    photos = tmp_path / "photos"
+    photos.mkdir()
     for index, image in enumerate(images):
-        Image.fromarray(image).save(tmp_path / f"{index:02d}.png")
+        Image.fromarray(image).save(photos / f"{index:02d}.png")
     monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
-    config = training.configure(str(tmp_path), "dcgan", steps=100, batch_size=1, latent_dim=8)
+    config = training.configure(str(photos), "dcgan", steps=100, batch_size=1, latent_dim=8)
     opened = training.open_data(config)
     # The image that the order, which the seed decides, brings at step 25.
     batches = training.data.batches(opened, 1, config.seed).take(26)
     wanted = list(batches)[25].numpy()
     late = next(i for i in range(40) if np.allclose(opened.fetch(np.array([i])) / 127.5 - 1, wanted))
-    file = tmp_path / f"{late:02d}.png"
+    file = photos / f"{late:02d}.png"
     file.write_bytes(file.read_bytes()[:60])
     with pytest.raises(InputError, match=rf"{file.name} cannot be read; repair or remove it, .*--skip-damaged"):
         training.train(config, tmp_path / "run")
     run = Run(tmp_path / "run")
     assert run.config == config
     assert 20 <= training.load(run.path).step <= 25
+    # The remedy that was offered, and the same run goes on.
+    config = dataclasses.replace(config, steps=27, skip_damaged=True)
+    assert training.train(config, run.path).step == 27
 
 
 # Ctrl-C
@@ -238,3 +242,18 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     assert training.load(tmp_path / "run").step == stopped + 10
     steps = Run(tmp_path / "run").history()["step"]
     assert (np.diff(steps) > 0).all() and steps[-1] == stopped + 10
+
+
+def test_a_run_inside_its_own_data_is_refused(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    Image.new("L", (8, 8)).save(tmp_path / "a.png")
+    with pytest.raises(InputError, match="lies inside the data, which would become data; give --run elsewhere"):
+        training.prepare(training.configure("."))
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+def test_a_size_without_networks_is_refused_before_the_data_are_opened():
+    start = time.monotonic()
+    with pytest.raises(InputError, match="8 to 256 pixels on a side"):
+        training.prepare(training.configure("digits", image_size=(100_000, 100_000)))
+    assert time.monotonic() - start < 2

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from keras_gan.config import nearest
+from keras_gan.config import check_size, nearest
 from keras_gan.data import arrays, catalog, folder
 from keras_gan.data.source import Source, batches
 from keras_gan.errors import InputError
@@ -49,7 +49,7 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False) -
     size = check_size(image_size)
     if name == "digits":
         return arrays.digits(size, crop)
-    path = Path(name).expanduser()
+    path = Path(os.path.expanduser(name))
     if path.suffix.lower() in ARRAY_FILES:
         return arrays.from_file(path, size, crop)
     if is_path(name):
@@ -69,18 +69,9 @@ def is_path(name: str) -> bool:
         return False
     if name.startswith((".", "~", os.sep)) or Path(name).suffix.lower() in ARRAY_FILES:
         return True
-    # "emnist/letters" is a dataset with its configuration.
-    return (Path(name).is_dir() or "/" in name) and name.split("/")[0] not in catalog.names()
-
-
-def check_size(image_size) -> tuple[int, int] | None:
-    """The size as (height, width), from one side, a pair, or None."""
-    if image_size is None:
-        return None
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(size) != 2 or min(size) < 1:
-        raise InputError(f"image size {image_size}; expected one positive side or (height, width); give 32 or 48x32")
-    return size
+    exists = Path(name).is_dir()
+    # "emnist/letters" is a dataset with its configuration, unless there is such a folder.
+    return ("/" in name and exists) or ((exists or "/" in name) and name.split("/")[0] not in catalog.names())
 
 
 def check_batch(source: Source, batch_size: int) -> int:

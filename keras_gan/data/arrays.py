@@ -55,9 +55,10 @@ def check_array(array: np.ndarray, name: str) -> np.ndarray:
     """The array as uint8 or float32, images with a channel axis. Raises InputError where it cannot be trained on."""
     if array.ndim == 3:
         array = array[..., None]  # (n, height, width, 1)
-    if array.ndim not in (2, 4) or not len(array):
+    if array.ndim not in (2, 4) or not array.size or (array.ndim == 4 and array.shape[-1] not in (1, 3)):
         raise InputError(
-            f"{name} has shape {array.shape}; expected images (n, height, width[, channels]) or vectors (n, features)"
+            f"{name} has shape {array.shape}; expected images (n, height, width[, 1 or 3 channels]), or vectors "
+            "(n, features); move the axes"
         )
     if array.dtype == np.uint8:
         if array.ndim == 2:

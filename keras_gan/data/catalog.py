@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gan.data import source
-from keras_gan.data.source import Source, fit_array, fit_image, from_array
+from keras_gan.data.source import Source, fit_image, from_array
 from keras_gan.errors import InputError
 
 ANSWER_S = 4.0  # seconds a dataset's host has to answer
@@ -49,7 +49,10 @@ def open_dataset(name: str, size=None, crop=False) -> Source:
         InputError: where the dataset holds no images, or is neither prepared nor downloadable.
     """
     tfds = _tfds()
-    builder = tfds.builder(name)
+    try:
+        builder = tfds.builder(name)
+    except Exception as error:  # a configuration or version that does not exist fails in many ways
+        raise InputError(f"{name} is no dataset ({_first_line(error)}); expected NAME or NAME/CONFIGURATION") from error
     key = _image_feature(tfds, builder, name)
     if not builder.is_prepared():
         _prepare(builder, name)
@@ -68,12 +71,7 @@ def open_dataset(name: str, size=None, crop=False) -> Source:
 
     if np.prod(target) > source.MEMORY_LIMIT_BYTES:
         return from_array(name, _mapped(f"{builder.info.full_name}/{split}", images, target, crop))
-    if None in shape[:2]:
-        return from_array(name, _fitted(images, np.empty(target, "uint8"), crop))
-    held = np.empty((count, *shape), "uint8")
-    for index, image in enumerate(images()):
-        held[index] = image
-    return from_array(name, fit_array(held, size, crop))
+    return from_array(name, _fitted(images, np.empty(target, "uint8"), crop))
 
 
 @functools.cache
@@ -87,9 +85,10 @@ def _tfds():
 def _image_feature(tfds, builder, name) -> str:
     features = builder.info.features
     keys = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
-    if not keys or features[keys[0]].shape[2] not in (1, 3):
+    key = "image" if "image" in keys else next(iter(keys), None)
+    if key is None or features[key].shape[2] not in (1, 3) or features[key].np_dtype != np.uint8:
         raise InputError(f"{name} has no grey or colour images; expected an image dataset; see kgan datasets")
-    return "image" if "image" in keys else keys[0]
+    return key
 
 
 def _prepare(builder, name):
@@ -104,8 +103,11 @@ def _prepare(builder, name):
     try:
         builder.download_and_prepare()
     except Exception as error:  # a download fails in too many ways to name them all
-        reason = str(error).splitlines()[0][:200] if str(error) else type(error).__name__
-        raise InputError(f"{name} cannot be downloaded ({reason}); {remedy}") from error
+        raise InputError(f"{name} cannot be downloaded ({_first_line(error)}); {remedy}") from error
+
+
+def _first_line(error) -> str:
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
 
 
 def _answers(url) -> bool:
