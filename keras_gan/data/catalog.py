@@ -66,8 +66,11 @@ def open_dataset(name: str, size=None, crop=False) -> Source:
     target = (count, *(size or shape[:2]), shape[2])
 
     def images():
-        for example in tfds.as_numpy(builder.as_dataset(split=split, shuffle_files=False)):
-            yield example[key]
+        dataset = builder.as_dataset(split=split, shuffle_files=False).map(lambda example: example[key])
+        # MNIST opens in 10 s by blocks of one shape, in 18 s by single images.
+        blocks = dataset.batch(1 if None in shape[:2] else 256)
+        for block in blocks.as_numpy_iterator():
+            yield from block
 
     if np.prod(target) > source.MEMORY_LIMIT_BYTES:
         return from_array(name, _mapped(f"{builder.info.full_name}/{split}", images, target, crop))
@@ -124,7 +127,10 @@ def _fitted(images, array, crop):
     """Writes every image, resized and cropped, into the rows of `array`."""
     size, grey = array.shape[1:3], array.shape[3] == 1
     for row, image in zip(array, images(), strict=True):
-        row[:] = np.asarray(fit_image(Image.fromarray(image[..., 0] if grey else image), size, crop)).reshape(row.shape)
+        if image.shape != row.shape:
+            picture = fit_image(Image.fromarray(image[..., 0] if grey else image), size, crop)
+            image = np.asarray(picture).reshape(row.shape)
+        row[:] = image
     return array
 
 
