@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.cli.options import export_format, load_training
+from keras_gan.cli.options import EXPORTS, load_training
 from keras_gan.errors import InputError
 
 
@@ -16,8 +16,10 @@ from keras_gan.errors import InputError
 @click.option("--out", type=click.Path(), help="File or folder to write.  [default: RUN/export/…]")
 def export(run, tflite, saved_model, quantize, out):
     """Export the averaged generator of RUN, compared with Keras before it is handed over."""
-    name, format = export_format(tflite, saved_model)
+    if tflite == saved_model:
+        raise InputError("which export? expected one of --tflite and --saved-model; give one")
     if saved_model and quantize:
         raise InputError("--quantize is for --tflite; a SavedModel keeps float32; leave --quantize out")
+    name, format = EXPORTS["tflite" if tflite else "saved_model"]
     gan = load_training().load(run)
     click.echo(gan.export(out or Path(run) / "export" / name, format, quantize or "float16"))

@@ -5,7 +5,6 @@ import os
 import click
 
 from keras_gan import quiet
-from keras_gan.errors import InputError
 
 
 class ImageSize(click.ParamType):
@@ -22,11 +21,8 @@ class ImageSize(click.ParamType):
         return height, width
 
 
-def export_format(tflite: bool, saved_model: bool) -> tuple[str, str]:
-    """File name and format of the one export that was asked for."""
-    if tflite == saved_model:
-        raise InputError("which export? expected one of --tflite and --saved-model; give one")
-    return ("generator.tflite", "litert") if tflite else ("saved_model", "tf_saved_model")
+# What --export and the flags of kgan export mean: file name, format of `keras_gan.exports.export`.
+EXPORTS = {"tflite": ("generator.tflite", "litert"), "saved_model": ("saved_model", "tf_saved_model")}
 
 
 def load_training():

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from keras_gan.cli.options import ImageSize, export_format, load_training
+from keras_gan.cli.options import EXPORTS, ImageSize, load_training
 
 
 @click.command()
@@ -18,7 +18,7 @@ from keras_gan.cli.options import ImageSize, export_format, load_training
 @click.option("--latent-dim", type=int, help="Dimension of z.  [default: the preset's]")
 @click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
-@click.option("--export", "exported", type=click.Choice(["tflite", "saved_model"]), help="Export when trained.")
+@click.option("--export", "exported", type=click.Choice(list(EXPORTS)), help="Export when trained.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
 def train(data, preset, run_dir, exported, dry_run, **settings):
     """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy or .npz file.
@@ -37,5 +37,5 @@ def train(data, preset, run_dir, exported, dry_run, **settings):
     if gan.step < job.config.steps:
         sys.exit(130)  # as a shell reports a program that Ctrl-C ended
     if exported:
-        name, format = export_format(exported == "tflite", exported == "saved_model")
+        name, format = EXPORTS[exported]
         click.echo(gan.export(job.run_dir / "export" / name, format))

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from keras_gan import quiet
 from keras_gan.config import lookup
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 from keras_gan.exports import edge, metadata, saved_model
 from keras_gan.exports.report import Report, compare
 from keras_gan.files import replace
@@ -35,22 +35,21 @@ def write(gan, path: Path, quantize: str) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`."""
     content = metadata.add(_convert(gan, quantize), _description(gan))
     _check_operations(content)
-    measured = []
 
     def compared(draft):
         draft.write_bytes(content)
         generator = edge.Generator(draft)
         runs = {size: generator.runner(name) for name, size in edge.BATCH_SIZES.items()}
-        measured.append(compare(gan, runs, TOLERANCES[quantize]))
+        return compare(gan, runs, TOLERANCES[quantize])
 
-    replace(path, compared)
+    measured = replace(path, compared)
     return Report(
         str(path),
         len(content),
         quantize,
         tuple(sorted(edge.BATCH_SIZES)),
         tolerance=TOLERANCES[quantize],
-        **measured[0],
+        **measured,
     )
 
 
@@ -66,7 +65,7 @@ def _convert(gan, quantize) -> bytes:
             return converter.convert()
         except Exception as error:  # the converter's own class has no public name
             unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
-            raise _foreign(unknown or [str(error).splitlines()[0]]) from error
+            raise _foreign(unknown or [first_line(error)]) from error
 
 
 def _description(gan) -> dict:

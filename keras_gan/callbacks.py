@@ -133,7 +133,7 @@ class Progress(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the run every minute; comes after `History`, so that a checkpoint holds what its last row left."""
+    """Saves the run, and redraws its curves, every minute."""
 
     def __init__(self, run: Run):
         super().__init__()

@@ -15,7 +15,6 @@ def float32_copy(model: keras.Model, input_shape: tuple[int, ...] | None = None)
 
     `input_shape`, batch size included, is needed for networks that only a call builds.
     """
-
     copy = keras.models.clone_model(model)
     for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
         if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's

@@ -3,13 +3,15 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 
-def replace(path: Path, write: Callable[[Path], object]) -> None:
-    """Calls `write` with a path beside `path`, then moves what it wrote into place."""
+def replace(path: Path, write: Callable[[Path], Any]) -> Any:
+    """Calls `write` with a path beside `path`, moves what it wrote into place, and returns what it returned."""
     draft = path.with_name(f".{os.getpid()}-{path.name}")
     try:
-        write(draft)
+        result = write(draft)
         os.replace(draft, path)
+        return result
     finally:
         draft.unlink(missing_ok=True)

@@ -99,11 +99,12 @@ def _pad(x, shape, levels):
     return layers.ZeroPadding2D(margins, dtype="float32")(x) if any(map(any, margins)) else x
 
 
-def _base(z, shape, levels, width, dense):
+def _base(z, shape, levels, width, dtype, use_bias=True):
     """z to a feature map of the smallest size, (batch, height / 2^levels, width / 2^levels, channels)."""
     height, breadth = (side // 2**levels for side in _padded(shape, levels))
     # ops.reshape, not layers.Reshape: the latter keeps a dynamic shape in the .tflite, which loses XNNPACK.
-    return ops.reshape(dense(height * breadth * width)(z), (-1, height, breadth, width))
+    z = layers.Dense(height * breadth * width, use_bias=use_bias, dtype=dtype)(z)
+    return ops.reshape(z, (-1, height, breadth, width))
 
 
 # resnet -------------------------------------------------------------------------------------------------------
@@ -127,7 +128,7 @@ def _residual_width(level):
 # without and 207 with it, and at equal time no better a Fréchet distance; on 8×8 digits, with one level, it was.
 def _resnet_generator(z, shape, dtype):
     levels = _levels(shape)
-    x = _base(z, shape, levels, _residual_width(levels), lambda units: layers.Dense(units, dtype=dtype))
+    x = _base(z, shape, levels, _residual_width(levels), dtype)
     for level in reversed(range(levels)):
         x = _residual(x, dtype)
         x = layers.Conv2D(4 * _residual_width(level), 1, dtype=dtype)(x)
@@ -166,7 +167,7 @@ def _normalized(x, dtype):
 def _dcgan_generator(z, shape, dtype):
     levels = _levels(shape)
     width = _dcgan_width(levels)
-    x = _base(z, shape, levels, width, lambda units: layers.Dense(units, use_bias=False, dtype=dtype))
+    x = _base(z, shape, levels, width, dtype, use_bias=False)
     x = _normalized(x, dtype)
     for level in reversed(range(1, levels)):
         x = layers.Conv2D(4 * _dcgan_width(level), 3, padding="same", use_bias=False, dtype=dtype)(x)
@@ -187,26 +188,24 @@ def _dcgan_discriminator(x, shape, dtype):
 # multilayer perceptrons ---------------------------------------------------------------------------------------
 
 
-def _goodfellow_generator(z, shape, dtype):
-    def uniform():
-        return keras.initializers.RandomUniform(-0.05, 0.05)
+def _uniform(limit):
+    return keras.initializers.RandomUniform(-limit, limit)
 
-    x = layers.Dense(1200, activation="relu", kernel_initializer=uniform(), dtype=dtype)(z)
-    x = layers.Dense(1200, activation="relu", kernel_initializer=uniform(), dtype=dtype)(x)
+
+def _goodfellow_generator(z, shape, dtype):
+    x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(z)
+    x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(x)
     # The paper's sigmoid on [0, 1] is this tanh on [-1, 1]: 2 σ(2x) - 1 = tanh(x); so its weights are halved.
-    halved = keras.initializers.RandomUniform(-0.025, 0.025)
+    halved = _uniform(0.025)
     x = layers.Dense(math.prod(shape), activation="tanh", kernel_initializer=halved, dtype="float32", name="image")(x)
     return ops.reshape(x, (-1, *shape))
 
 
 def _goodfellow_discriminator(x, shape, dtype):
-    def uniform():
-        return keras.initializers.RandomUniform(-0.005, 0.005)
-
     x = layers.Dropout(0.2, dtype=dtype)(layers.Flatten(dtype=dtype)(x))
-    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=uniform(), dtype=dtype)(x))
-    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=uniform(), dtype=dtype)(x))
-    return layers.Dense(1, kernel_initializer=uniform(), dtype="float32", name="logit")(x)
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=_uniform(0.005), dtype=dtype)(x))
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=_uniform(0.005), dtype=dtype)(x))
+    return layers.Dense(1, kernel_initializer=_uniform(0.005), dtype="float32", name="logit")(x)
 
 
 def _vector_generator(z, shape, dtype):

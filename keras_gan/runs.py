@@ -145,17 +145,17 @@ class Run:
                 file.flush()
                 os.fsync(file.fileno())
 
-        replace(self.path / "checkpoints" / f"step_{gan.step:07d}.npz", write)
+        replace(_step_file(self.path / "checkpoints", gan.step, ".npz"), write)
         for old in self.checkpoints()[:-KEPT_CHECKPOINTS]:
             old.unlink()
 
     def restore(self, gan) -> None:
         """Puts the newest checkpoint into `gan`. Raises InputError where there is none, or it is damaged."""
-        if not self.checkpoints():
+        *earlier, newest = self.checkpoints() or [None]
+        if newest is None:
             raise InputError(
                 f"{self.path} has no checkpoint yet; expected a run that was trained; run kgan train first"
             )
-        newest = self.checkpoints()[-1]
         state = _state(gan)
         try:
             # Reading a member checks its CRC, so nothing is assigned before everything was found whole.
@@ -164,9 +164,9 @@ class Run:
         except (MemoryError, PermissionError):
             raise
         except Exception as error:  # a damaged archive fails anywhere, with any error
-            earlier = f"to go on from {self.checkpoints()[-2].stem}" if len(self.checkpoints()) > 1 else "to start anew"
+            then = f"to go on from {earlier[-1].stem}" if earlier else "to start anew"
             raise InputError(
-                f"checkpoint {newest} is damaged ({error}); expected one as it was saved; delete it {earlier}"
+                f"checkpoint {newest} is damaged ({error}); expected one as it was saved; delete it {then}"
             ) from error
         if [array.shape for array in arrays] != [tuple(variable.shape) for variable in state]:
             raise InputError(
@@ -227,7 +227,7 @@ class Run:
 
     def sample_file(self, step: int) -> Path:
         """Where the samples of a step lie."""
-        return self.path / "samples" / f"step_{step:07d}.png"
+        return _step_file(self.path / "samples", step, ".png")
 
     def samples(self) -> list[Path]:
         """Sample files, earliest first."""
@@ -244,6 +244,10 @@ class Run:
         frames = [frame for file in self.samples() if (frame := sampling.read(file))]
         if frames:
             sampling.save_gif(frames, self.path / "progress.gif")
+
+
+def _step_file(folder, step, suffix):
+    return folder / f"step_{step:07d}{suffix}"
 
 
 def step_of(file: Path) -> int | None:

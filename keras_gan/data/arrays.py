@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.data import source
-from keras_gan.data.source import Source, check_resizable, fit_array, from_array
-from keras_gan.errors import InputError
+from keras_gan.data.source import Source, fit_pixels, from_array
+from keras_gan.errors import InputError, first_line
 
 KEYS = ("images", "x_train", "x", "data")  # names under which an .npz may hold its images
 
@@ -16,14 +16,22 @@ def digits(size=None, crop=False) -> Source:
     from sklearn.datasets import load_digits
 
     grey = np.rint(load_digits().images * (255 / 16)).astype("uint8")[..., None]  # (1797, 8, 8, 1)
-    return from_array("digits", fit_array(grey, size, crop))
+    return from_array("digits", _fitted(grey, size, crop))
 
 
 def from_file(path: Path, size=None, crop=False) -> Source:
     """Images or vectors from a .npy file (read from disk where large) or an .npz file."""
     array = check_array(_read(path), str(path))
-    check_resizable(size, array.dtype == np.uint8 and array.ndim == 4, str(path))
-    return from_array(str(path), fit_array(array, size, crop))
+    if size is not None and not (array.dtype == np.uint8 and array.ndim == 4):
+        raise InputError(f"{path} holds no uint8 images; expected those to resize; leave image_size (--image-size) out")
+    return from_array(str(path), _fitted(array, size, crop))
+
+
+def _fitted(images, size, crop):
+    # As it is, where nothing is to be resized: a file that is mapped from disk stays there.
+    if size is None or images.shape[1:3] == size:
+        return images
+    return np.stack([fit_pixels(image, size, crop) for image in images])
 
 
 def _read(path: Path) -> np.ndarray:
@@ -38,8 +46,9 @@ def _read(path: Path) -> np.ndarray:
     except InputError:
         raise
     except Exception as error:  # a damaged file fails anywhere, with any error
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(f"{path} cannot be read ({reason}); expected arrays written by numpy.save or savez") from error
+        raise InputError(
+            f"{path} cannot be read ({first_line(error)}); expected arrays written by numpy.save or savez"
+        ) from error
 
 
 def _member(path, archive) -> np.ndarray:

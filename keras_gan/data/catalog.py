@@ -1,6 +1,5 @@
 """Image datasets of tensorflow-datasets, by name; with a plain word where one cannot be downloaded."""
 
-import contextlib
 import functools
 import hashlib
 import logging
@@ -11,11 +10,11 @@ import urllib.request
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
 from keras_gan.data import source
-from keras_gan.data.source import Source, fit_image, from_array
-from keras_gan.errors import InputError
+from keras_gan.data.source import Source, fit_pixels, from_array
+from keras_gan.errors import InputError, first_line
+from keras_gan.files import replace
 
 ANSWER_S = 4.0  # seconds a dataset's host has to answer
 
@@ -52,7 +51,7 @@ def open_dataset(name: str, size=None, crop=False) -> Source:
     try:
         builder = tfds.builder(name)
     except Exception as error:  # a configuration or version that does not exist fails in many ways
-        raise InputError(f"{name} is no dataset ({_first_line(error)}); expected NAME or NAME/CONFIGURATION") from error
+        raise InputError(f"{name} is no dataset ({first_line(error)}); expected NAME or NAME/CONFIGURATION") from error
     key = _image_feature(tfds, builder, name)
     if not builder.is_prepared():
         _prepare(builder, name)
@@ -106,11 +105,7 @@ def _prepare(builder, name):
     try:
         builder.download_and_prepare()
     except Exception as error:  # a download fails in too many ways to name them all
-        raise InputError(f"{name} cannot be downloaded ({_first_line(error)}); {remedy}") from error
-
-
-def _first_line(error) -> str:
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+        raise InputError(f"{name} cannot be downloaded ({first_line(error)}); {remedy}") from error
 
 
 def _answers(url) -> bool:
@@ -125,12 +120,8 @@ def _answers(url) -> bool:
 
 def _fitted(images, array, crop):
     """Writes every image, resized and cropped, into the rows of `array`."""
-    size, grey = array.shape[1:3], array.shape[3] == 1
     for row, image in zip(array, images(), strict=True):
-        if image.shape != row.shape:
-            picture = fit_image(Image.fromarray(image[..., 0] if grey else image), size, crop)
-            image = np.asarray(picture).reshape(row.shape)
-        row[:] = image
+        row[:] = fit_pixels(image, array.shape[1:3], crop)
     return array
 
 
@@ -141,11 +132,7 @@ def _mapped(key, images, shape, crop):
     file = folder / f"{digest}.npy"
     if not file.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        draft = file.with_suffix(f".{os.getpid()}")
-        try:
-            _fitted(images, np.lib.format.open_memmap(draft, "w+", "uint8", shape), crop).flush()
-            os.replace(draft, file)
-        finally:
-            with contextlib.suppress(FileNotFoundError):
-                draft.unlink()
+        replace(
+            file, lambda draft: _fitted(images, np.lib.format.open_memmap(draft, "w+", "uint8", shape), crop).flush()
+        )
     return np.load(file, mmap_mode="r")

@@ -7,7 +7,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gan import pixels
-from keras_gan.errors import InputError
+from keras_gan.sampling import to_picture
 
 # Data up to this size are held in memory; larger data are read from disk, batch by batch.
 MEMORY_LIMIT_BYTES = 2**30
@@ -89,16 +89,8 @@ def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: bool) -> I
     return image.resize((width, height), Image.Resampling.LANCZOS, box=box)
 
 
-def fit_array(images: np.ndarray, size: tuple[int, int] | None, crop: bool) -> np.ndarray:
-    """uint8 images (n, height, width, channels) at `size`, as `fit_image` does it."""
-    if size is None or images.shape[1:3] == size:
-        return images
-    flat = images[..., 0] if images.shape[-1] == 1 else images
-    resized = np.stack([np.asarray(fit_image(Image.fromarray(image), size, crop)) for image in flat])
-    return resized.reshape(len(images), *size, images.shape[-1])
-
-
-def check_resizable(size, wanted: bool, name: str) -> None:
-    """Raises InputError where a size is asked for of data that are not images in [0, 255]."""
-    if size is not None and not wanted:
-        raise InputError(f"{name} holds no uint8 images; expected those to resize; leave image_size (--image-size) out")
+def fit_pixels(image: np.ndarray, size: tuple[int, int] | None, crop: bool) -> np.ndarray:
+    """One uint8 image (height, width, channels) at `size`, as `fit_image` does it."""
+    if size is None or image.shape[:2] == tuple(size):
+        return image
+    return np.asarray(fit_image(to_picture(image), size, crop)).reshape(*size, -1)
