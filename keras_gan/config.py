@@ -2,6 +2,7 @@
 
 import dataclasses
 import difflib
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -9,8 +10,9 @@ from typing import Any
 from keras_gan.errors import InputError
 
 DEFAULT_PRESET = "resnet"
+DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # where another one is the default
 DEFAULT_STEPS = 2_000
-LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16}
+LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000}
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
@@ -36,6 +38,7 @@ class Preset:
     latent: str = "normal"  # name in latents.DISTRIBUTIONS
     latent_dim: int = 64
     batch_size: int = 64  # images in one discriminator step
+    steps: int = DEFAULT_STEPS  # generator updates that show what the recipe can do
     ema_half_life_images: int = 20_000
 
 
@@ -67,6 +70,39 @@ PRESETS: dict[str, Preset] = {
         discriminator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
         latent_dim=100,
         batch_size=100,
+    ),
+    "gaussian": Preset(
+        summary="the 1-D example: G one linear layer on U[-8, 8], D of four layers, the minimax loss of the notes",
+        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
+        networks="gaussian",
+        loss="non_saturating",
+        generator_optimizer=_adam(1e-3, 0.5, 0.999),
+        discriminator_optimizer=_adam(1e-3, 0.5, 0.999),
+        latent="uniform",
+        latent_dim=1,
+        batch_size=256,
+    ),
+    "gaussian_deep": Preset(
+        summary="the 1-D example with a G of three layers, which can reach the density that a linear one cannot",
+        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
+        networks="gaussian_deep",
+        loss="non_saturating",
+        generator_optimizer=_adam(1e-3, 0.5, 0.999),
+        discriminator_optimizer=_adam(1e-3, 0.5, 0.999),
+        latent="uniform",
+        latent_dim=1,
+        batch_size=256,
+    ),
+    "mixture": Preset(
+        summary="multilayer perceptrons for the ring and the grid of Gaussians, relativistic pairing with R1 and R2",
+        reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
+        networks="mixture",
+        loss="relativistic",
+        penalties={"r1": 0.1, "r2": 0.1},
+        generator_optimizer=_adam(1e-3, 0.0, 0.99),
+        discriminator_optimizer=_adam(1e-3, 0.0, 0.99),
+        latent_dim=2,
+        batch_size=256,
     ),
 }
 
@@ -102,28 +138,58 @@ def check_size(image_size) -> tuple[int, int] | None:
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a run computes. Written into the run folder before step one."""
+    """Everything that decides what a run computes. Written into the run folder before step one.
+
+    None means the preset's value, which is filled in; the preset itself follows from the data.
+    """
 
     data: str  # dataset name, or the absolute path of a folder, .npy or .npz file
-    preset: str = DEFAULT_PRESET  # recipe, a name in PRESETS
-    steps: int = DEFAULT_STEPS  # generator updates in all; a continued run may change it
-    batch_size: int = 64  # images in one discriminator step
+    preset: str | None = None  # recipe, a name in PRESETS
+    steps: int | None = None  # generator updates in all; a continued run may change it
+    batch_size: int | None = None  # images in one discriminator step
     image_size: tuple[int, int] | None = None  # height, width to resize to; None keeps the images' own size
     crop: bool = False  # cut the centre to the target's proportions before resizing
     skip_damaged: bool = False  # leave unreadable images out instead of stopping; a continued run may change it
-    latent_dim: int = 64  # dimension of z
+    latent_dim: int | None = None  # dimension of z
+    latent: str | None = None  # distribution of z
+    loss: str | None = None  # name in losses.LOSSES
+    gamma: float | None = None  # weight γ of every penalty; R1's where the preset has none; None keeps the preset's
+    discriminator_steps: int | None = None  # k of Algorithm 1
+    discriminator_lr: float | None = None  # learning rate of D; None keeps the preset's
+    generator_lr: float | None = None  # learning rate of G; None keeps the preset's
     seed: int = 0  # of weights, noise and data order
 
     def __post_init__(self):
+        object.__setattr__(self, "preset", self.preset or DATA_PRESETS.get(self.data, DEFAULT_PRESET))
+        recipe = preset(self.preset)
+        for name in ("steps", "batch_size", "latent_dim", "latent", "loss", "discriminator_steps"):
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, getattr(recipe, name))
         object.__setattr__(self, "image_size", check_size(self.image_size))
         for name, largest in LARGEST.items():
-            value = getattr(self, name)
-            if not 1 <= value <= largest:
-                option = "--" + name.replace("_", "-")
-                raise InputError(f"{name} is {value}; expected 1 to {largest}; give {option} in that range")
-        if not 0 <= self.seed < 2**31:
-            raise InputError(f"seed is {self.seed}; expected 0 to {2**31 - 1}; give --seed in that range")
-        preset(self.preset)
+            self._check(name, 1 <= getattr(self, name) <= largest, f"1 to {largest}")
+        for name in ("discriminator_lr", "generator_lr"):
+            self._check(name, getattr(self, name) is None or 0 <= getattr(self, name) < math.inf, "0 or more")
+        self._check("gamma", self.gamma is None or 0 <= self.gamma < math.inf, "0 or more")
+        self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
+
+    def _check(self, name, holds, expected):
+        if not holds:
+            option = "--" + name.replace("_", "-")
+            raise InputError(f"{name} is {getattr(self, name)}; expected {expected}; give {option} in that range")
+
+    @property
+    def penalties(self) -> dict[str, float]:
+        """Weights γ of the penalties, by name in penalties.PENALTIES."""
+        penalties = preset(self.preset).penalties
+        return dict(penalties) if self.gamma is None else dict.fromkeys(penalties or ["r1"], self.gamma)
+
+    def optimizer(self, side: str) -> dict[str, Any]:
+        """The optimizer of a "generator" or "discriminator", in Keras's serialized form."""
+        choice = getattr(preset(self.preset), f"{side}_optimizer")
+        rate = getattr(self, f"{side}_lr")
+        settings = choice["config"] if rate is None else {**choice["config"], "learning_rate": rate}
+        return {**choice, "config": settings}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
@@ -140,12 +206,3 @@ class TrainConfig:
             for f in dataclasses.fields(self)
             if f.name not in CHANGEABLE and getattr(self, f.name) != getattr(other, f.name)
         ]
-
-
-def resolve(data: str, preset_name: str | None = None, **given: Any) -> TrainConfig:
-    """A full config from what was given: None means "the preset's value", then the field's own default."""
-    name = preset_name or DEFAULT_PRESET
-    recipe = preset(name)
-    values = {"batch_size": recipe.batch_size, "latent_dim": recipe.latent_dim}
-    values |= {key: value for key, value in given.items() if value is not None}
-    return TrainConfig(data=data, preset=name, **values)

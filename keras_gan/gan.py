@@ -7,10 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan import ema, latents, pixels, precision
+from keras_gan import ema, latents, logs, pixels, precision
 from keras_gan.config import DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
-from keras_gan.logs import LOGS
 from keras_gan.losses import LOSSES, Loss
 from keras_gan.penalties import PENALTIES, Penalty, interpolate
 
@@ -65,7 +64,7 @@ class GAN(keras.Model):
         self.ema_half_life_images = ema_half_life_images
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.trackers = [keras.metrics.Mean(name) for name in LOGS]
+        self.trackers = [keras.metrics.Mean(name) for name in logs.LOGS]
         self.built = True
 
     def compile(
@@ -124,28 +123,37 @@ class GAN(keras.Model):
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
                 penalty = self._penalty(slopes)
                 objective = self._shared(d_loss + penalty)
-            self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
+            d_gradient = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
 
         z = self._noise(real)
         # D(x) does not depend on G: it is judged outside the tape, and only where the loss compares pairs.
-        real_logits = [self.discriminator(real, training=True)] if self.loss_pair.paired else []
+        opponents = [self.discriminator(real, training=True)] if self.loss_pair.paired else []
         with tf.GradientTape() as tape:
-            fake_logits = self.discriminator(self.generator(z, training=True), training=True)
-            g_loss = self.loss_pair.generator(*real_logits, fake_logits)
+            logits = self.discriminator(self.generator(z, training=True), training=True)
+            g_loss = self.loss_pair.generator(*opponents, logits)
             objective = self._shared(g_loss)
-        self._descend(self.generator_optimizer, self.generator, tape, objective)
+        g_gradient = self._descend(self.generator_optimizer, self.generator, tape, objective)
         self._average(ops.shape(real)[0])
-        return self._report(d_loss, g_loss, penalty)
+        return self._report(
+            d_loss=d_loss,
+            g_loss=g_loss,
+            penalty=penalty,
+            **_separation(real_logits, fake_logits),
+            d_gradient=d_gradient,
+            g_gradient=g_gradient,
+        )
 
     def test_step(self, data):
-        """The losses on held-out images, without updating anything; the penalty is part of training only."""
+        """The losses on held-out images, without updating anything; penalty and gradients are training's only."""
         (real,) = self._minibatches(data, steps=1)
         fake = self.generator(self._noise(real), training=False)
         real_logits = self.discriminator(real, training=False)
         fake_logits = self.discriminator(fake, training=False)
         g_logits = [real_logits, fake_logits] if self.loss_pair.paired else [fake_logits]
         return self._report(
-            self.loss_pair.discriminator(real_logits, fake_logits), self.loss_pair.generator(*g_logits), 0.0
+            d_loss=self.loss_pair.discriminator(real_logits, fake_logits),
+            g_loss=self.loss_pair.generator(*g_logits),
+            **_separation(real_logits, fake_logits),
         )
 
     def call(self, z, training=False):
@@ -291,8 +299,11 @@ class GAN(keras.Model):
         return objective / tf.distribute.get_strategy().num_replicas_in_sync
 
     def _descend(self, optimizer, network, tape, objective):
+        """Applies one update, and returns the norm of the gradient over all weights (of one replica's share)."""
         weights = network.trainable_variables
-        optimizer.apply(tape.gradient(objective, weights), weights)
+        gradients = tape.gradient(objective, weights)
+        optimizer.apply(gradients, weights)
+        return tf.linalg.global_norm(gradients)
 
     def _average(self, batch_size):
         replicas = tf.distribute.get_strategy().num_replicas_in_sync
@@ -300,10 +311,18 @@ class GAN(keras.Model):
         beta = ema.decay(batch_size * replicas, images_seen, self.ema_half_life_images)
         ema.update(self.ema_generator, self.generator, beta)
 
-    def _report(self, *values):
-        for tracker, value in zip(self.trackers, values, strict=True):
-            tracker.update_state(value)
-        return {tracker.name: tracker.result() for tracker in self.trackers}
+    def _report(self, **values):
+        trackers = {tracker.name: tracker for tracker in self.trackers}
+        for name, value in values.items():
+            trackers[name].update_state(value)
+        return {name: trackers[name].result() for name in values}
+
+
+def _separation(real_logits, fake_logits):
+    """How well D tells real from generated, whatever its loss: the share of pairs ordered right, and the gap."""
+    right = ops.cast(real_logits > fake_logits, "float32")
+    gap = ops.mean(real_logits) - ops.mean(fake_logits)
+    return {logs.ACCURACY: ops.mean(right), logs.LOGIT_GAP: gap}
 
 
 def _known_input(network):

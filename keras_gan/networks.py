@@ -21,6 +21,14 @@ BASE = 4  # the smallest feature map is 4 to 7 pixels on its shorter side
 FULL_SIZE_WIDTH, WIDEST = 32, 256  # channels of the residual networks at full resolution, and at most
 
 
+@dataclass(frozen=True)
+class Family:
+    """A pair of builders: (input tensor, data shape, dtype policy) to output tensor."""
+
+    generator: Callable
+    discriminator: Callable
+
+
 def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="auto") -> keras.Model:
     """Builds a generator: latents (batch, latent_dim) to data (batch, *data_shape), float32.
 
@@ -41,7 +49,7 @@ def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="au
     recipe = preset(preset_name)
     shape = check_shape(data_shape)
     z = keras.Input((recipe.latent_dim if latent_dim is None else latent_dim,), name="z")
-    return keras.Model(z, _family(recipe, shape).generator(z, shape, _policy(dtype)), name="generator")
+    return keras.Model(z, _family(recipe, shape).generator(z, shape, _policy(dtype, shape)), name="generator")
 
 
 def discriminator(data_shape, preset_name=DEFAULT_PRESET, dtype="auto") -> keras.Model:
@@ -52,7 +60,7 @@ def discriminator(data_shape, preset_name=DEFAULT_PRESET, dtype="auto") -> keras
     shape = check_shape(data_shape)
     x = keras.Input(shape, name="image")
     family = _family(preset(preset_name), shape)
-    return keras.Model(x, family.discriminator(x, shape, _policy(dtype)), name="discriminator")
+    return keras.Model(x, family.discriminator(x, shape, _policy(dtype, shape)), name="discriminator")
 
 
 def check_shape(data_shape) -> tuple[int, ...]:
@@ -68,8 +76,15 @@ def check_shape(data_shape) -> tuple[int, ...]:
     )
 
 
-def _policy(dtype):
-    return precision.policy()[0] if dtype == "auto" else dtype
+def arithmetic(data_shape) -> tuple[str, str]:
+    """The dtype policy that "auto" means for data of a shape, and why."""
+    if len(data_shape) == 1:
+        return "float32", "the data are vectors, whose modes bfloat16 would blur"
+    return precision.policy()
+
+
+def _policy(dtype, shape):
+    return arithmetic(shape)[0] if dtype == "auto" else dtype
 
 
 def _levels(shape) -> int:
@@ -208,36 +223,45 @@ def _goodfellow_discriminator(x, shape, dtype):
     return layers.Dense(1, kernel_initializer=_uniform(0.005), dtype="float32", name="logit")(x)
 
 
-def _vector_generator(z, shape, dtype):
-    for _ in range(2):
-        z = layers.Dense(64, activation="relu", dtype=dtype)(z)
-    return layers.Dense(shape[0], dtype="float32", name="vector")(z)
+def _mlp(x, widths, dtype):
+    for width in widths:
+        x = layers.LeakyReLU(0.2, dtype=dtype)(layers.Dense(width, dtype=dtype)(x))
+    return x
 
 
-def _vector_discriminator(x, shape, dtype):
-    for _ in range(3):
-        x = layers.Dense(64, dtype=dtype)(x)
-        x = layers.LeakyReLU(0.2, dtype=dtype)(x)
-    return layers.Dense(1, dtype="float32", name="logit")(x)
+def _perceptrons(generator_widths, discriminator_widths, z_scale=1.0):
+    """A family of plain multilayer perceptrons for vectors, whose generator sees `z_scale` · z."""
+
+    def generate(z, shape, dtype):
+        z = layers.Rescaling(z_scale, dtype="float32")(z) if z_scale != 1.0 else z
+        return layers.Dense(shape[0], dtype="float32", name="vector")(_mlp(z, generator_widths, dtype))
+
+    def judge(x, shape, dtype):
+        return layers.Dense(1, dtype="float32", name="logit")(_mlp(x, discriminator_widths, dtype))
+
+    return Family(generate, judge)
 
 
-@dataclass(frozen=True)
-class Family:
-    """A pair of builders: (input tensor, data shape, dtype policy) to output tensor."""
-
-    generator: Callable
-    discriminator: Callable
-
-
-FAMILIES = {
+IMAGE_FAMILIES = {
     "resnet": Family(_resnet_generator, _resnet_discriminator),
     "dcgan": Family(_dcgan_generator, _dcgan_discriminator),
     "goodfellow2014": Family(_goodfellow_generator, _goodfellow_discriminator),
 }
-VECTOR_FAMILY = Family(_vector_generator, _vector_discriminator)
+VECTOR_FAMILIES = {
+    "gaussian": _perceptrons((), (32, 32, 32), z_scale=8.0),  # z on U[-8, 8]
+    "gaussian_deep": _perceptrons((32, 32), (32, 32, 32), z_scale=8.0),
+    "mixture": _perceptrons((128, 128), (128, 128, 128)),
+}
+FAMILIES = {**IMAGE_FAMILIES, **VECTOR_FAMILIES}
 
 
 def _family(recipe, shape):
+    """The recipe's own family where it suits the shape; image recipes train vectors with perceptrons."""
     if len(shape) == 1:
-        return VECTOR_FAMILY
-    return lookup(FAMILIES, recipe.networks, "network family", ", ".join(FAMILIES))
+        return VECTOR_FAMILIES.get(recipe.networks, VECTOR_FAMILIES["mixture"])
+    if recipe.networks in VECTOR_FAMILIES:
+        raise InputError(
+            f"the preset's networks ({recipe.networks}) are for vectors, the data are images of shape {shape}; "
+            "expected a preset for images; see kgan presets"
+        )
+    return lookup(IMAGE_FAMILIES, recipe.networks, "network family", ", ".join(IMAGE_FAMILIES))

@@ -10,9 +10,9 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_gan import data, networks, precision
+from keras_gan import data, latents, losses, networks, precision
 from keras_gan.callbacks import Checkpoints, History, Progress, Snapshots, Stop
-from keras_gan.config import TrainConfig, preset, resolve
+from keras_gan.config import TrainConfig, lookup, preset
 from keras_gan.errors import InputError
 from keras_gan.gan import GAN
 from keras_gan.runs import Run
@@ -33,7 +33,7 @@ def open_data(config: TrainConfig) -> data.Source:
 
 def images_per_step(config: TrainConfig) -> int:
     """Fresh images that one training step takes: the batch size times k."""
-    return config.batch_size * preset(config.preset).discriminator_steps
+    return config.batch_size * config.discriminator_steps
 
 
 def build(config: TrainConfig, data_shape: tuple[int, ...]) -> GAN:
@@ -43,16 +43,16 @@ def build(config: TrainConfig, data_shape: tuple[int, ...]) -> GAN:
     gan = GAN(
         networks.generator(data_shape, config.latent_dim, config.preset),
         networks.discriminator(data_shape, config.preset),
-        latent=recipe.latent,
+        latent=config.latent,
         ema_half_life_images=recipe.ema_half_life_images,
         seed=config.seed,
     )
     gan.compile(
-        recipe.generator_optimizer,
-        recipe.discriminator_optimizer,
-        recipe.loss,
-        recipe.penalties,
-        recipe.discriminator_steps,
+        config.optimizer("generator"),
+        config.optimizer("discriminator"),
+        config.loss,
+        config.penalties,
+        config.discriminator_steps,
         steps_per_execution=SMALL_STEPS_PER_EXECUTION if math.prod(data_shape[:2]) <= SMALL_PIXELS else 1,
     )
     return gan
@@ -122,7 +122,7 @@ class Job:
     def describe(self) -> str:
         """What will be trained, and in which arithmetic, in a few lines."""
         config, gan = self.config, self.gan
-        policy, why = precision.policy()
+        policy, why = networks.arithmetic(self.source.shape)
         xla, why_xla = precision.jit_compile()
         size = "x".join(map(str, self.source.shape))
         return (
@@ -150,7 +150,7 @@ def configure(name_or_path: str, preset_name: str | None = None, **given) -> Tra
     """A config from what was given; None means the preset's value, and paths become absolute."""
     if data.is_path(name_or_path):
         name_or_path = str(Path(os.path.expanduser(name_or_path)).resolve())
-    return resolve(name_or_path, preset_name, **given)
+    return TrainConfig(name_or_path, preset_name, **{name: v for name, v in given.items() if v is not None})
 
 
 def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> Job:
@@ -166,6 +166,8 @@ def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> Jo
     folder = Path(run_dir or Path("runs") / f"{Path(config.data).stem}-{config.preset}")
     if Path(config.data).is_dir() and folder.resolve().is_relative_to(Path(config.data).resolve()):
         raise InputError(f"the run folder {folder} lies inside the data, which would become data; give --run elsewhere")
+    lookup(losses.LOSSES, config.loss, "loss", ", ".join(losses.LOSSES))  # before the data are read for nothing
+    latents.check_distribution(config.latent)
     source = open_data(config)
     return Job(config, folder, source, build(config, source.shape))
 

@@ -4,23 +4,23 @@ import json
 import pytest
 
 from keras_gan import losses, networks, penalties
-from keras_gan.config import DEFAULT_STEPS, PRESETS, TrainConfig, nearest, preset, resolve
+from keras_gan.config import DEFAULT_STEPS, PRESETS, TrainConfig, nearest, preset
 from keras_gan.errors import InputError
 from keras_gan.latents import DISTRIBUTIONS
 
 
-def test_resolve_fills_batch_size_and_latent_dim_from_the_preset():
-    config = resolve("digits", "goodfellow2014")
+def test_a_config_fills_batch_size_and_latent_dim_from_the_preset():
+    config = TrainConfig("digits", "goodfellow2014")
     assert (config.batch_size, config.latent_dim) == (100, 100)
     assert (config.steps, config.seed, config.image_size, config.crop) == (DEFAULT_STEPS, 0, None, False)
 
 
-def test_resolve_without_a_preset_takes_the_default_one():
-    assert resolve("digits").preset == "resnet"
+def test_a_config_without_a_preset_takes_the_default_one():
+    assert TrainConfig("digits").preset == "resnet"
 
 
-def test_resolve_keeps_what_was_given_and_reads_none_as_not_given():
-    config = resolve("digits", "goodfellow2014", batch_size=7, latent_dim=None, steps=None, crop=None, seed=3)
+def test_a_config_keeps_what_was_given_and_reads_none_as_not_given():
+    config = TrainConfig("digits", "goodfellow2014", batch_size=7, latent_dim=None, steps=None, seed=3)
     assert (config.batch_size, config.latent_dim, config.steps, config.crop, config.seed) == (
         7,
         100,
@@ -32,12 +32,12 @@ def test_resolve_keeps_what_was_given_and_reads_none_as_not_given():
 
 def test_a_given_zero_is_not_taken_for_absent():
     with pytest.raises(InputError, match="batch_size is 0"):
-        resolve("digits", batch_size=0)
+        TrainConfig("digits", batch_size=0)
 
 
 def test_a_config_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
-        resolve("digits").steps = 1
+        TrainConfig("digits").steps = 1
 
 
 def test_differences_show_both_values_and_leave_steps_out():

@@ -13,8 +13,8 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
     {"errors", "files", "logs", "pixels", "quiet"},
-    {"config", "ema", "latents", "layers", "losses", "penalties", "plots", "precision", "sampling"},
-    {"data", "gan", "networks"},
+    {"config", "ema", "latents", "layers", "losses", "mixtures", "penalties", "plots", "precision", "sampling"},
+    {"data", "gan", "metrics", "networks"},
     {"runs"},
     {"callbacks"},
     {"training"},

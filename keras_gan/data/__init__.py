@@ -4,21 +4,23 @@ import os
 from pathlib import Path
 
 from keras_gan.config import check_size, nearest
-from keras_gan.data import arrays, catalog, folder
+from keras_gan.data import arrays, catalog, folder, known
 from keras_gan.data.source import Source, batches
 from keras_gan.errors import InputError
+from keras_gan.mixtures import MIXTURES
 
 __all__ = ["Source", "batches", "load", "open_source"]
 
 ARRAY_FILES = (".npy", ".npz")
+OWN = ("digits", *MIXTURES, "stacked_mnist")  # names that mean data of ours, whatever folders are called
 
 
 def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_damaged=False):
     """Opens images and gives them as a `tf.data.Dataset` for `fit`.
 
     Args:
-        name_or_path: "digits", an image dataset of tensorflow-datasets ("mnist", "cifar10", …), a folder of images
-            with or without subfolders, or a .npy or .npz file.
+        name_or_path: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets
+            ("mnist", "cifar10", …), a folder of images with or without subfolders, or a .npy or .npz file.
         batch_size: images in a batch, all batches alike.
         image_size: (height, width) or one side to resize to; None keeps the images' own size.
         crop: cut the centre to the target's proportions before resizing, instead of stretching.
@@ -43,29 +45,38 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
     return epochs.apply(tf.data.experimental.assert_cardinality(steps))
 
 
-def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False) -> Source:
-    """Opens images by name or path. Arguments and errors as in `load`."""
+def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, split="train") -> Source | None:
+    """Opens images by name or path. Arguments and errors as in `load`.
+
+    With `split="test"` it opens what the data hold out for judging: the test split of a dataset, x_test of an .npz,
+    or the folder test beside a folder train; None where they hold out nothing.
+    """
     name = os.fspath(name_or_path)
     size = check_size(image_size)
+    if name in MIXTURES or name == "stacked_mnist":
+        if size:
+            raise InputError(f"{name} has one size; expected no image size; leave image_size (--image-size) out")
+        return known.mixture(name, split) if name in MIXTURES else known.stacked_mnist(split)
     if name == "digits":
-        return arrays.digits(size, crop)
+        return arrays.digits(size, crop) if split == "train" else None
     path = Path(os.path.expanduser(name))
     if path.suffix.lower() in ARRAY_FILES:
-        return arrays.from_file(path, size, crop)
+        return arrays.from_file(path, size, crop, split)
     if is_path(name):
-        return folder.open_folder(path, size, crop, skip_damaged)
+        path = path if split == "train" else folder.held_out(path)
+        return path and folder.open_folder(path, size, crop, skip_damaged)
     if name.split("/")[0] not in catalog.names():
-        choices = nearest(name, ["digits", *catalog.names()])
+        choices = nearest(name, [*OWN, *catalog.names()])
         raise InputError(
             f"unknown data {name!r}: neither a dataset nor a folder here; {choices} "
             "(all: kgan datasets; a folder: ./NAME)"
         )
-    return catalog.open_dataset(name, size, crop)
+    return catalog.open_dataset(name, size, crop, split)
 
 
 def is_path(name: str) -> bool:
     """Whether `name` means a path rather than a dataset: it is written like one, or only exists as one."""
-    if name == "digits":
+    if name in OWN:
         return False
     if name.startswith((".", "~", os.sep)) or Path(name).suffix.lower() in ARRAY_FILES:
         return True

@@ -8,23 +8,32 @@ from keras_gan.data import source
 from keras_gan.data.source import Source, fit_pixels, from_array
 from keras_gan.errors import InputError, first_line
 
-KEYS = ("images", "x_train", "x", "data")  # names under which an .npz may hold its images
+# Names under which an .npz may hold its images, and their classes.
+KEYS = {"train": ("images", "x_train", "x", "data"), "test": ("x_test", "images_test")}
+LABEL_KEYS = {"train": ("labels", "y_train", "y"), "test": ("y_test", "labels_test")}
 
 
 def digits(size=None, crop=False) -> Source:
     """The 1,797 handwritten digits that come with scikit-learn: 8×8, one channel, 17 grey levels."""
     from sklearn.datasets import load_digits
 
-    grey = np.rint(load_digits().images * (255 / 16)).astype("uint8")[..., None]  # (1797, 8, 8, 1)
-    return from_array("digits", _fitted(grey, size, crop))
+    digits = load_digits()
+    grey = np.rint(digits.images * (255 / 16)).astype("uint8")[..., None]  # (1797, 8, 8, 1)
+    return from_array("digits", _fitted(grey, size, crop), digits.target.astype("int64"))
 
 
-def from_file(path: Path, size=None, crop=False) -> Source:
-    """Images or vectors from a .npy file (read from disk where large) or an .npz file."""
-    array = check_array(_read(path), str(path))
+def from_file(path: Path, size=None, crop=False, split="train") -> Source | None:
+    """Images or vectors from a .npy file (read from disk where large) or an .npz file, which may hold a test split.
+
+    None where there is no such split.
+    """
+    content, labels = _read(path, split)
+    if content is None:
+        return None
+    array = check_array(content, str(path))
     if size is not None and not (array.dtype == np.uint8 and array.ndim == 4):
         raise InputError(f"{path} holds no uint8 images; expected those to resize; leave image_size (--image-size) out")
-    return from_array(str(path), _fitted(array, size, crop))
+    return from_array(str(path), _fitted(array, size, crop), _classes(labels, len(array)))
 
 
 def _fitted(images, size, crop):
@@ -34,15 +43,18 @@ def _fitted(images, size, crop):
     return np.stack([fit_pixels(image, size, crop) for image in images])
 
 
-def _read(path: Path) -> np.ndarray:
+def _read(path: Path, split) -> tuple[np.ndarray | None, np.ndarray | None]:
+    """The images and the labels of a split; None for what the file does not hold."""
     if not path.is_file():
         raise InputError(f"{path} is not a file; expected a .npy or .npz file of images; check the path")
     try:
         if path.suffix.lower() == ".npy" and path.stat().st_size > source.MEMORY_LIMIT_BYTES:
-            return np.load(path, mmap_mode="r", allow_pickle=False)
+            return (np.load(path, mmap_mode="r", allow_pickle=False) if split == "train" else None), None
         with open(path, "rb") as file:
             content = np.load(file, allow_pickle=False)
-            return content if isinstance(content, np.ndarray) else _member(path, content)
+            if isinstance(content, np.ndarray):
+                return (content if split == "train" else None), None
+            return _member(path, content, split), _first(content, LABEL_KEYS[split])
     except InputError:
         raise
     except Exception as error:  # a damaged file fails anywhere, with any error
@@ -51,13 +63,26 @@ def _read(path: Path) -> np.ndarray:
         ) from error
 
 
-def _member(path, archive) -> np.ndarray:
-    names = [name for name in KEYS if name in archive] or (archive.files if len(archive.files) == 1 else [])
-    if not names:
+def _first(archive, keys):
+    return next((archive[key] for key in keys if key in archive), None)
+
+
+def _member(path, archive, split) -> np.ndarray | None:
+    found = _first(archive, KEYS[split])
+    if found is not None or split == "test":
+        return found
+    if len(archive.files) != 1:
         raise InputError(
             f"{path} holds {', '.join(archive.files) or 'nothing'}; expected one array or one called images"
         )
-    return archive[names[0]]
+    return archive[archive.files[0]]
+
+
+def _classes(labels, count) -> np.ndarray | None:
+    """Labels as int64 (count,); None where there are none, or they are no class numbers, one for each image."""
+    if labels is None or labels.size != count or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+        return None
+    return labels.reshape(count).astype("int64")
 
 
 def check_array(array: np.ndarray, name: str) -> np.ndarray:

@@ -39,8 +39,8 @@ def names() -> frozenset[str]:
     return frozenset(_tfds().list_builders(with_community_datasets=False))
 
 
-def open_dataset(name: str, size=None, crop=False) -> Source:
-    """Opens the images of a dataset's training split, downloading it where it is not prepared yet.
+def open_dataset(name: str, size=None, crop=False, split="train") -> Source | None:
+    """Opens the images of a dataset's split, downloading it where it is not prepared yet; None without that split.
 
     Prepared datasets are looked for, and put, in $TFDS_DATA_DIR, or ~/tensorflow_datasets where that is not set.
 
@@ -55,25 +55,41 @@ def open_dataset(name: str, size=None, crop=False) -> Source:
     key = _image_feature(tfds, builder, name)
     if not builder.is_prepared():
         _prepare(builder, name)
-    split = "train" if "train" in builder.info.splits else next(iter(builder.info.splits))
-    shape, count = builder.info.features[key].shape, builder.info.splits[split].num_examples
+    part = _split(builder, split)
+    if part is None:
+        return None
+    shape, count = builder.info.features[key].shape, builder.info.splits[part].num_examples
     if size is None and None in shape[:2]:
         raise InputError(
             f"the images of {name} have mixed sizes; expected one; give image_size (--image-size), and crop (--crop) "
             "to keep proportions"
         )
     target = (count, *(size or shape[:2]), shape[2])
+    features = builder.info.features
+    label = "label" if "label" in features and isinstance(features["label"], tfds.features.ClassLabel) else None
 
-    def images():
-        dataset = builder.as_dataset(split=split, shuffle_files=False).map(lambda example: example[key])
+    def examples():
+        dataset = builder.as_dataset(split=part, shuffle_files=False)
+        dataset = dataset.map(lambda example: (example[key], example[label] if label else 0))
         # MNIST opens in 10 s by blocks of one shape, in 18 s by single images.
         blocks = dataset.batch(1 if None in shape[:2] else 256)
-        for block in blocks.as_numpy_iterator():
-            yield from block
+        for images, labels in blocks.as_numpy_iterator():
+            yield from zip(images, labels, strict=True)
 
     if np.prod(target) > source.MEMORY_LIMIT_BYTES:
-        return from_array(name, _mapped(f"{builder.info.full_name}/{split}", images, target, crop))
-    return from_array(name, _fitted(images, np.empty(target, "uint8"), crop))
+        images, labels = _mapped(f"{builder.info.full_name}/{part}", examples, target, crop)
+    else:
+        images, labels = np.empty(target, "uint8"), np.empty(count, "int64")
+        _fill(examples, images, labels, crop)
+    return from_array(name, images, labels if label else None)
+
+
+def _split(builder, split) -> str | None:
+    """The builder's name for "train" or "test"."""
+    splits = list(builder.info.splits)
+    if split == "train":
+        return "train" if "train" in splits else splits[0]
+    return next((name for name in ("test", "validation") if name in splits and "train" in splits), None)
 
 
 @functools.cache
@@ -118,21 +134,32 @@ def _answers(url) -> bool:
         return False
 
 
-def _fitted(images, array, crop):
-    """Writes every image, resized and cropped, into the rows of `array`."""
-    for row, image in zip(array, images(), strict=True):
-        row[:] = fit_pixels(image, array.shape[1:3], crop)
-    return array
+def _fill(examples, images, labels, crop):
+    """Writes every image, resized and cropped, and its label into the rows of both arrays."""
+    for row, (image, label) in enumerate(examples()):
+        images[row] = fit_pixels(image, images.shape[1:3], crop)
+        labels[row] = label
 
 
-def _mapped(key, images, shape, crop):
-    """The images as an array mapped from a file in the cache folder, made on first use: too large for memory."""
+def _mapped(key, examples, shape, crop):
+    """Images as an array mapped from a file in the cache folder, made on first use, and labels from one beside it."""
     folder = Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))
     digest = hashlib.sha256(f"{key} {shape} {crop}".encode()).hexdigest()[:16]
-    file = folder / f"{digest}.npy"
-    if not file.exists():
+    file, labels_file = folder / f"{digest}.npy", folder / f"{digest}-labels.npy"
+    if not (file.exists() and labels_file.exists()):
         folder.mkdir(parents=True, exist_ok=True)
-        replace(
-            file, lambda draft: _fitted(images, np.lib.format.open_memmap(draft, "w+", "uint8", shape), crop).flush()
-        )
-    return np.load(file, mmap_mode="r")
+        labels = np.empty(shape[0], "int64")
+
+        def write(draft):
+            images = np.lib.format.open_memmap(draft, "w+", "uint8", shape)
+            _fill(examples, images, labels, crop)
+            images.flush()
+
+        replace(file, write)
+        replace(labels_file, lambda draft: _save(draft, labels))
+    return np.load(file, mmap_mode="r"), np.load(labels_file)
+
+
+def _save(path, array):
+    with open(path, "wb") as file:  # given a name, numpy would add a suffix of its own
+        np.save(file, array)

@@ -41,11 +41,27 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False) -> Source
 
     if len(readable) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
         _check_damaged([file for file in files if not headers[file]], files, path, skip_damaged)
-        return _streamed(path, readable, shape, decode, skip_damaged)
+        return _streamed(path, readable, shape, decode, skip_damaged, _labels(readable, path))
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         images = dict(zip(readable, pool.map(decode, readable), strict=True))
     _check_damaged([file for file in files if images.get(file) is None], files, path, skip_damaged)
-    return from_array(str(path), np.stack([image for image in images.values() if image is not None]))
+    images = {file: image for file, image in images.items() if image is not None}
+    return from_array(str(path), np.stack(list(images.values())), _labels(images, path))
+
+
+def held_out(path: Path) -> Path | None:
+    """The folder beside `path` that holds images to judge by: test or val beside train."""
+    siblings = [path.with_name(name) for name in ("test", "val", "validation")] if path.name == "train" else []
+    return next((sibling for sibling in siblings if sibling.is_dir()), None)
+
+
+def _labels(files, path) -> np.ndarray | None:
+    """Classes as numbers in the order of their names, where every file lies in one of two or more subfolders."""
+    classes = [file.relative_to(path).parts[0] if file.parent != path else None for file in files]
+    names = sorted(set(classes) - {None})
+    if len(names) < 2 or None in classes:
+        return None
+    return np.array([names.index(name) for name in classes], "int64")
 
 
 def _files(path: Path) -> list[Path]:
@@ -109,7 +125,7 @@ def _common_size(sizes, path) -> tuple[int, int]:
     return sizes[0]
 
 
-def _streamed(path, files, shape, decode, skip_damaged) -> Source:
+def _streamed(path, files, shape, decode, skip_damaged, labels) -> Source:
     """A source that decodes at every access; a damaged image is replaced by the next good one where asked."""
     pool = ThreadPoolExecutor(os.cpu_count())
 
@@ -122,4 +138,4 @@ def _streamed(path, files, shape, decode, skip_damaged) -> Source:
             f"{files[index]} cannot be read; repair or remove it, or give skip_damaged=True (--skip-damaged)"
         )
 
-    return Source(str(path), shape, len(files), lambda indices: np.stack(list(pool.map(read, indices))))
+    return Source(str(path), shape, len(files), lambda indices: np.stack(list(pool.map(read, indices))), None, labels)

@@ -22,12 +22,18 @@ class Source:
     count: int
     fetch: Callable[[np.ndarray], np.ndarray]  # int64 indices (n,) -> uint8 [0, 255] or float32 [-1, 1] (n, *shape)
     array: np.ndarray | None = None  # the same images, where they are held in memory
+    labels: np.ndarray | None = None  # int64 (count,), the class of each, where the data have classes
+
+    def sample(self, n: int, seed: int) -> np.ndarray:
+        """Indices of n different data, at random but the same for the same seed; all of them where n is larger."""
+        chosen = np.random.default_rng(seed).permutation(self.count)[:n]
+        return np.sort(chosen)  # in order, as disks like it
 
 
-def from_array(name: str, array: np.ndarray) -> Source:
+def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None) -> Source:
     """A source over an array held in memory or mapped from disk."""
     held = None if isinstance(array, np.memmap) else array
-    return Source(name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held)
+    return Source(name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held, labels)
 
 
 def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, order=0):

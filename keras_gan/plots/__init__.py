@@ -4,8 +4,8 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.files import replace
 from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS
+from keras_gan.plots import canvas
 
 
 def curves(history: dict[str, np.ndarray], path: Path) -> None:
@@ -15,24 +15,24 @@ def curves(history: dict[str, np.ndarray], path: Path) -> None:
         history: columns of a run's history.csv by name; the step and both networks' losses are drawn.
         path: the .png to write.
     """
-    figure = _figure(7, 3.6)
-    axes = figure.subplots()
+    drawn = canvas.figure(7, 3.6)
+    axes = drawn.subplots()
     for name, label, colour in (
-        (DISCRIMINATOR_LOSS, "discriminator", "tab:blue"),
-        (GENERATOR_LOSS, "generator", "tab:orange"),
+        (DISCRIMINATOR_LOSS, "discriminator", canvas.DISCRIMINATOR),
+        (GENERATOR_LOSS, "generator", canvas.GENERATOR),
     ):
         axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
     axes.set_xlabel("step (generator updates)")
     axes.set_ylabel("loss")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    _save(figure, path)
+    canvas.save(drawn, path)
 
 
 def vectors(samples: np.ndarray, path: Path) -> None:
     """Draws samples (n, features): a histogram of one feature, or the first two as points."""
-    figure = _figure(4, 4)
-    axes = figure.subplots()
+    drawn = canvas.figure(4, 4)
+    axes = drawn.subplots()
     if samples.shape[1] == 1:
         axes.hist(samples[:, 0], bins=40, density=True)
         axes.set_ylabel("density")
@@ -40,14 +40,4 @@ def vectors(samples: np.ndarray, path: Path) -> None:
         axes.scatter(samples[:, 0], samples[:, 1], s=6)
         axes.set_ylabel("feature 2")
     axes.set_xlabel("feature 1")
-    _save(figure, path)
-
-
-def _figure(width_in, height_in):
-    from matplotlib.figure import Figure  # not pyplot: no window system, no global state
-
-    return Figure(figsize=(width_in, height_in), dpi=120, layout="constrained")
-
-
-def _save(figure, path):
-    replace(path, lambda draft: figure.savefig(draft, format="png"))
+    canvas.save(drawn, path)

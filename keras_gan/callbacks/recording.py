@@ -1,15 +1,13 @@
-"""What happens beside training: snapshots, history, progress, checkpoints, and a clean stop on Ctrl-C."""
+"""What a run records while it trains: snapshots, history, progress, checkpoints."""
 
-import contextlib
-import signal
 import sys
-import threading
 import time
 
 import keras
 import tensorflow as tf
 
 from keras_gan import latents, pixels, plots, sampling
+from keras_gan.callbacks.every import Every
 from keras_gan.files import replace
 from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.runs import Run
@@ -17,25 +15,6 @@ from keras_gan.runs import Run
 SNAPSHOT_SAMPLES = 64
 CHECKPOINT_EVERY_S = 60.0
 TERMINAL_EVERY_S, LOG_FILE_EVERY_S = 0.5, 10.0
-
-
-class Every(keras.callbacks.Callback):
-    """Calls `act(step)` whenever training has passed a multiple of `steps`; a base for the callbacks below."""
-
-    def __init__(self, steps: int):
-        super().__init__()
-        self.steps = steps
-        self.last = 0
-
-    def on_train_begin(self, logs=None):
-        self.last = self.model.step
-
-    def on_train_batch_end(self, batch, logs=None):
-        step = self.model.step
-        # Several steps may run between two calls, so "passed" rather than "divides".
-        if step // self.steps > self.last // self.steps:
-            self.act(step, logs)
-        self.last = step
 
 
 class Snapshots(Every):
@@ -147,33 +126,3 @@ class Checkpoints(keras.callbacks.Callback):
             self.run.save(self.model)
             self.run.draw_curves()
             self.saved_at = time.monotonic()
-
-
-class Stop(keras.callbacks.Callback):
-    """Ends training after the present step once Ctrl-C was pressed; a second Ctrl-C ends it at once."""
-
-    def __init__(self):
-        super().__init__()
-        self.asked = False
-
-    @contextlib.contextmanager
-    def listening(self):
-        """Listens for Ctrl-C inside the block."""
-
-        def ask(number, frame):
-            self.asked = True
-            print("\nstopping after this step, then saving; Ctrl-C again stops at once", file=sys.stderr, flush=True)
-            signal.signal(signal.SIGINT, before)
-
-        if threading.current_thread() is not threading.main_thread():
-            yield self  # only the main thread receives signals
-            return
-        before = signal.signal(signal.SIGINT, ask)
-        try:
-            yield self
-        finally:
-            signal.signal(signal.SIGINT, before)
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.asked:
-            self.model.stop_training = True

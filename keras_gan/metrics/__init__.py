@@ -1,0 +1,1 @@
+"""How good samples are: features, then statistics, then a number."""

@@ -1,0 +1,41 @@
+"""Densities whose modes are known: the data of the theory, and of the tests of mode coverage."""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """Equally likely isotropic Gaussians."""
+
+    centres: np.ndarray  # (modes, features)
+    std: float  # of every mode, in every feature
+
+    def draw(self, n: int, seed: int) -> np.ndarray:
+        """n points, float32, shape (n, features), the same for the same seed."""
+        return self.draw_with_modes(n, seed)[0]
+
+    def draw_with_modes(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
+        """n points and the number of the mode that each came from, int64 (n,)."""
+        rng = np.random.default_rng(seed)
+        modes = rng.integers(len(self.centres), size=n)
+        noise = rng.standard_normal((n, self.centres.shape[1]))
+        return (self.centres[modes] + self.std * noise).astype("float32"), modes
+
+
+def _ring(modes: int, radius: float) -> np.ndarray:
+    angles = 2 * np.pi * np.arange(modes) / modes
+    return radius * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+
+
+def _grid(ticks) -> np.ndarray:
+    return np.array([(x, y) for x in ticks for y in ticks], "float64")
+
+
+# The sizes are those of Srivastava et al. 2017 (VEEGAN) as Lin et al. 2018 (PacGAN, arXiv:1712.04086) use them.
+MIXTURES: dict[str, Mixture] = {
+    "gaussian": Mixture(np.array([[5.0]]), 1.0),
+    "ring": Mixture(_ring(8, 1.0), 0.01),
+    "grid": Mixture(_grid((-4.0, -2.0, 0.0, 2.0, 4.0)), 0.05),
+}
