@@ -14,8 +14,8 @@ FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports"
 FLOORS = [
     {"errors", "files", "logs", "pixels", "quiet"},
     {"config", "ema", "latents", "layers", "losses", "mixtures", "penalties", "plots", "precision", "sampling"},
-    {"data", "gan", "metrics", "networks"},
-    {"runs"},
+    {"data", "gan", "networks"},
+    {"metrics", "runs"},
     {"callbacks"},
     {"training"},
     {"exports"},
