@@ -10,6 +10,9 @@ from keras_gan.errors import InputError
 VERBS = {
     "train": "Train a GAN, or go on training it.",
     "sample": "Sample images from a run or a .tflite.",
+    "evaluate": "Judge a run, or samples from elsewhere, beside real images.",
+    "report": "Write a run as one page for any browser.",
+    "doctor": "Say what is happening in a run, and what to change.",
     "export": "Export a run's generator as .tflite or SavedModel.",
     "datasets": "List data that can be trained on by name.",
     "presets": "List recipes.",

@@ -31,3 +31,15 @@ def load_training():
     with quiet.native_stderr():
         from keras_gan import training
     return training
+
+
+def open_generator(path):
+    """A run, a .keras file, a .tflite or a SavedModel, ready to generate; only a .tflite without TensorFlow."""
+    if path.endswith(".tflite"):
+        from keras_gan.exports.edge import Generator
+
+        return Generator(path)
+    load_training()
+    from keras_gan import exports
+
+    return exports.open_generator(path)

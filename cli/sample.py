@@ -1,10 +1,8 @@
-"""kgan sample: images from a run or a .tflite; the latter without TensorFlow."""
-
-from pathlib import Path
+"""kgan sample: images from a run or an exported generator; from a .tflite without TensorFlow."""
 
 import click
 
-from keras_gan.cli.options import load_training
+from keras_gan.cli.options import open_generator
 
 
 @click.command()
@@ -13,18 +11,9 @@ from keras_gan.cli.options import load_training
 @click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
 @click.option("--out", default="samples.png", show_default=True, help="A grid.png, a folder/ of PNGs, or an .npz.")
 def sample(source, n, seed, out):
-    """Sample images from a run folder, or from a .tflite without TensorFlow."""
+    """Sample images from a run, a .keras file or a SavedModel, or from a .tflite without TensorFlow."""
     from keras_gan import sampling
 
     sampling.check_out(out)
-    samples = _open(source).generate(n, seed=seed)
+    samples = open_generator(source).generate(n, seed=seed)
     click.echo(f"{n} samples in {sampling.save(samples, out)}")
-
-
-def _open(source):
-    """The generator of a run folder or of a .tflite; only the former brings TensorFlow."""
-    if Path(source).is_dir():
-        return load_training().load(source)
-    from keras_gan.exports.edge import Generator
-
-    return Generator(source)

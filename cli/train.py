@@ -27,7 +27,7 @@ from keras_gan.cli.options import EXPORTS, ImageSize, load_training
 @click.option("--export", "exported", type=click.Choice(list(EXPORTS)), help="Export when trained.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
 def train(data, preset, run_dir, exported, dry_run, **settings):
-    """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy or .npz file.
+    """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy, .npz or .mat file.
 
     The same command goes on where it stopped. Ctrl-C saves first.
     """

@@ -10,7 +10,7 @@ from pathlib import Path
 from keras_gan.errors import InputError
 from keras_gan.exports.report import Report
 
-__all__ = ["FORMATS", "Report", "export"]
+__all__ = ["FORMATS", "Report", "export", "open_generator"]
 
 FORMATS = {"tf_saved_model": "keras_gan.exports.saved_model", "litert": "keras_gan.exports.tflite"}
 
@@ -45,3 +45,24 @@ def export(gan, filepath: str | os.PathLike, format: str = "tf_saved_model", qua
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return report
+
+
+def open_generator(path: str | os.PathLike):
+    """Opens whatever generates: a run folder, a .keras file, a .tflite or a SavedModel.
+
+    Returns:
+        An object with `generate(n, seed)`; the same seed gives the same samples whichever of a GAN's files it is.
+
+    Raises:
+        InputError: where the path is none of these.
+    """
+    path = Path(path)
+    if (path / "saved_model.pb").is_file():
+        from keras_gan.exports.saved_model import Generator
+    elif path.is_dir():
+        from keras_gan.training import load as Generator
+    elif path.suffix == ".keras":
+        from keras_gan.training import load_file as Generator
+    else:
+        from keras_gan.exports.edge import Generator
+    return Generator(path)

@@ -1,4 +1,4 @@
-"""What a .tflite says of itself, without TensorFlow: a JSON description, and the operations that it needs."""
+"""What an export says of itself, without TensorFlow: a JSON description, and the operations that it needs."""
 
 import json
 
@@ -7,6 +7,19 @@ from ai_edge_litert import schema_py_generated as schema
 NAME = "keras_gan"  # of our entry in the file's metadata
 # Builtin by number, but they keep state that no sampler may depend on.
 STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+
+
+def describe(gan) -> dict:
+    """What an exported generator says of itself."""
+    from keras_gan import __version__
+
+    return {
+        "keras_gan": __version__,
+        "latent": gan.latent,
+        "latent_dim": gan.latent_dim,
+        "data_shape": list(gan.data_shape),
+        "value_range": [-1, 1] if len(gan.data_shape) == 3 else None,
+    }
 
 
 def add(content: bytes, description: dict) -> bytes:

@@ -1,17 +1,25 @@
 """The generator as a TensorFlow SavedModel with named signatures."""
 
+import json
+import os
 import shutil
 import tempfile
 from pathlib import Path
 
 import keras
+import numpy as np
 import tensorflow as tf
 
-from keras_gan.errors import InputError
+from keras_gan import latents, pixels, quiet
+from keras_gan.errors import InputError, first_line
+from keras_gan.exports import metadata
 from keras_gan.exports.edge import INPUT, OUTPUT
 from keras_gan.exports.report import Report, compare
 
 TOLERANCE = 1e-4
+DESCRIPTION = Path("assets.extra", "keras_gan.json")  # what an export says of itself
+SIGNATURES = ("generate", "serving_default")  # looked for in this order
+BATCH = 256  # latents computed at once
 
 
 def archive(gan, folder: Path, batch_sizes: dict[str, int | None]) -> None:
@@ -33,6 +41,10 @@ def archive(gan, folder: Path, batch_sizes: dict[str, int | None]) -> None:
         signature = [tf.TensorSpec((size, gan.latent_dim), "float32", name=INPUT)]
         exporter.add_endpoint(name, images, input_signature=signature)
     exporter.write_out(str(folder), verbose=False)
+    # The place that TensorFlow keeps for files of one's own.
+    extra = folder / DESCRIPTION
+    extra.parent.mkdir()
+    extra.write_text(json.dumps(metadata.describe(gan)))
 
 
 def check(path: Path, quantize: str) -> None:
@@ -63,3 +75,42 @@ def write(gan, path: Path, quantize: str) -> Report:
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
     return Report(str(path), size, "float32", tuple(loaded.signatures), tolerance=TOLERANCE, **measured)
+
+
+class Generator:
+    """A generator in a SavedModel, of ours or from elsewhere: one signature from latents to data.
+
+    Args:
+        path: the folder. Where it does not say so itself, z is taken to be normal.
+
+    Raises:
+        InputError: where the folder is no SavedModel, or has no such signature.
+    """
+
+    def __init__(self, path: str | os.PathLike):
+        try:
+            with quiet.native_stderr():
+                self._loaded = tf.saved_model.load(str(path))
+        except Exception as error:  # a damaged SavedModel fails anywhere, with any error
+            raise InputError(f"{path} cannot be loaded ({first_line(error)}); expected a SavedModel") from error
+        signatures = self._loaded.signatures
+        names = [name for name in SIGNATURES if name in signatures] or list(signatures)[:1]
+        inputs = signatures[names[0]].structured_input_signature[1] if names else {}
+        outputs = signatures[names[0]].structured_outputs if names else {}
+        if len(inputs) != 1 or len(outputs) != 1 or next(iter(inputs.values())).shape.rank != 2:
+            raise InputError(
+                f"{path} has signatures {', '.join(signatures) or 'none'}; expected one called generate or "
+                "serving_default from latents (batch, dim) to data"
+            )
+        self._function, (self._input, spec), (self._output,) = signatures[names[0]], *inputs.items(), outputs
+        said = Path(path) / DESCRIPTION
+        self.latent = json.loads(said.read_text())["latent"] if said.is_file() else "normal"
+        self.latent_dim, self._batch = spec.shape[1], spec.shape[0] or BATCH
+
+    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+        """Draws samples: uint8 images (n, height, width, channels), or float32 (n, features)."""
+        z = latents.draw(n, self.latent_dim, self.latent, seed)
+        padded = np.concatenate([z, np.zeros((-n % self._batch, self.latent_dim), "float32")])  # whole batches
+        runs = (padded[start : start + self._batch] for start in range(0, len(padded), self._batch))
+        samples = np.concatenate([self._function(**{self._input: tf.constant(z)})[self._output] for z in runs])[:n]
+        return pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples

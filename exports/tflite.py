@@ -33,7 +33,7 @@ def check(path: Path, quantize: str) -> None:
 
 def write(gan, path: Path, quantize: str) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`."""
-    content = metadata.add(_convert(gan, quantize), _description(gan))
+    content = metadata.add(_convert(gan, quantize), metadata.describe(gan))
     _check_operations(content)
 
     def compared(draft):
@@ -66,18 +66,6 @@ def _convert(gan, quantize) -> bytes:
         except Exception as error:  # the converter's own class has no public name
             unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
             raise _foreign(unknown or [first_line(error)]) from error
-
-
-def _description(gan) -> dict:
-    from keras_gan import __version__
-
-    return {
-        "keras_gan": __version__,
-        "latent": gan.latent,
-        "latent_dim": gan.latent_dim,
-        "data_shape": list(gan.data_shape),
-        "value_range": [-1, 1] if len(gan.data_shape) == 3 else None,
-    }
 
 
 def _check_operations(content):

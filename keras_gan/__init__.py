@@ -5,7 +5,22 @@ import importlib
 __version__ = "0.1.0"
 
 _HOME = {"GAN": "keras_gan.gan", "InputError": "keras_gan.errors", "TrainConfig": "keras_gan.config"}
-_ROOMS = ("config", "data", "exports", "layers", "losses", "networks", "penalties", "pixels", "sampling", "training")
+_ROOMS = (
+    "callbacks",
+    "config",
+    "data",
+    "doctor",
+    "evaluation",
+    "exports",
+    "layers",
+    "losses",
+    "metrics",
+    "networks",
+    "penalties",
+    "pixels",
+    "sampling",
+    "training",
+)
 
 __all__ = [*_HOME, *_ROOMS]
 

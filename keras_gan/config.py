@@ -143,7 +143,7 @@ class TrainConfig:
     None means the preset's value, which is filled in; the preset itself follows from the data.
     """
 
-    data: str  # dataset name, or the absolute path of a folder, .npy or .npz file
+    data: str  # dataset name, or the absolute path of a folder or a file of arrays
     preset: str | None = None  # recipe, a name in PRESETS
     steps: int | None = None  # generator updates in all; a continued run may change it
     batch_size: int | None = None  # images in one discriminator step

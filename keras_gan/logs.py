@@ -9,3 +9,12 @@ DISCRIMINATOR_GRADIENT = "d_gradient"  # norm of the gradient over all weights
 GENERATOR_GRADIENT = "g_gradient"
 LOSSES = (DISCRIMINATOR_LOSS, GENERATOR_LOSS)
 LOGS = (*LOSSES, PENALTY, ACCURACY, LOGIT_GAP, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT)
+
+# Columns of theory.csv, for data on a line (nats; see keras_gan.theory).
+JSD = "jsd_exact"  # of the data's density and the generator's
+JSD_ESTIMATE = "jsd_estimate"  # what D shows of it
+VALUE = "value"  # V(D, G) at held-out draws
+BEST_VALUE = "value_optimal_D"  # max over D
+MINIMAX_GRADIENT = "gradient_minimax"  # norm over G's weights, of the saturating loss
+NON_SATURATING_GRADIENT = "gradient_non_saturating"
+MEAN, STD = "mean", "std"  # of what G gives

@@ -2,6 +2,9 @@
 
 config.json                 the settings, written before step one
 history.csv                 one row an interval: step, seconds, images per second, losses
+checks.csv                  one row a check: step, and what the samples tell (keras_gan.doctor)
+theory.csv                  of data on a line, one row a snapshot: step, divergences, values, gradients
+gradients.png               of data on a line: what either generator loss gives G
 samples/step_0000000.png    the same latents at every snapshot
 curves.png                  both errors over the steps
 progress.gif                the samples in a row
@@ -25,9 +28,11 @@ from keras_gan.config import TrainConfig
 from keras_gan.data import Source
 from keras_gan.errors import InputError
 from keras_gan.files import replace
+from keras_gan.plots.theory import gradients
 
 CONFIG = "config.json"
 KEPT_CHECKPOINTS = 2
+TABLES = ("history", "evaluations", "checks", "theory")  # .csv files with a row an interval, the step first
 
 
 class Run:
@@ -84,6 +89,11 @@ class Run:
     def data_shape(self) -> tuple[int, ...]:
         """Shape of one image, or vector, that the run's networks are built for."""
         return tuple(self._settings("data_shape"))
+
+    @property
+    def data_count(self) -> int:
+        """How many data the run trains on."""
+        return int(self._settings("data_count"))
 
     def extend(self, config: TrainConfig) -> None:
         """Writes `config`, whose `steps` may differ from those that the run was started with."""
@@ -176,20 +186,27 @@ class Run:
         for variable, array in zip(state, arrays, strict=True):
             variable.assign(array)
 
-    # history
+    # tables
 
     def history(self) -> dict[str, np.ndarray]:
         """Columns of history.csv by name; empty where nothing was logged yet."""
-        header, rows = self._table()
+        return self.columns("history")
+
+    def columns(self, table: str) -> dict[str, np.ndarray]:
+        """Columns, by name, of a table in TABLES; empty where it has no rows yet."""
+        header, rows = self._read(self._table_file(table))
         return (
             {name: np.array(column) for name, column in zip(header, zip(*rows, strict=True), strict=True)}
             if rows
             else {}
         )
 
-    def _table(self):
-        """Column names and rows of history.csv, without a last line that a kill cut short."""
-        text = self.history_file.read_text() if self.history_file.exists() else ""
+    def _table_file(self, table):
+        return self.path / f"{table}.csv"
+
+    def _read(self, file):
+        """Column names and rows of a table's file, without a last line that a kill cut short."""
+        text = file.read_text() if file.exists() else ""
         header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
         rows = []
         for number, line in enumerate(lines, start=2):
@@ -198,13 +215,18 @@ class Run:
             except ValueError:
                 rows.append([])
             if len(rows[-1]) != len(header.split(",")):
-                raise InputError(f"{self.history_file} is damaged in line {number}; expected numbers; delete that line")
+                raise InputError(f"{file} is damaged in line {number}; expected numbers; delete that line")
         return header.split(","), rows
 
     def append_history(self, row: dict[str, float]) -> None:
         """Adds one row to history.csv."""
-        new = not self.history_file.exists()
-        with open(self.history_file, "a", newline="") as file:
+        self.append("history", row)
+
+    def append(self, table: str, row: dict[str, float]) -> None:
+        """Adds one row, the step first, to a table in TABLES."""
+        path = self._table_file(table)
+        new = not path.exists()
+        with open(path, "a", newline="") as file:
             writer = csv.DictWriter(file, row, lineterminator="\n")
             if new:
                 writer.writeheader()
@@ -215,13 +237,17 @@ class Run:
         for sample in self.samples():
             if step_of(sample) > step:
                 sample.unlink()
-        if not self.history_file.exists():
+        for table in TABLES:
+            self._rewind(self._table_file(table), step)
+
+    def _rewind(self, file, step):
+        if not file.exists():
             return
-        lines = self.history_file.read_text().splitlines(keepends=True)
-        _, rows = self._table()
+        lines = file.read_text().splitlines(keepends=True)
+        _, rows = self._read(file)
         kept = "".join(lines[: 1 + sum(row[0] <= step for row in rows)])
         if kept != "".join(lines):
-            replace(self.history_file, lambda draft: draft.write_text(kept))
+            replace(file, lambda draft: draft.write_text(kept))
 
     # pictures
 
@@ -241,6 +267,8 @@ class Run:
     def draw(self) -> None:
         """Draws curves.png and progress.gif anew from what lies in the folder."""
         self.draw_curves()
+        if theory := self.columns("theory"):
+            gradients(theory, self.path / "gradients.png")
         frames = [frame for file in self.samples() if (frame := sampling.read(file))]
         if frames:
             sampling.save_gif(frames, self.path / "progress.gif")

@@ -11,13 +11,17 @@ import keras
 import tensorflow as tf
 
 from keras_gan import data, latents, losses, networks, precision
-from keras_gan.callbacks import Checkpoints, History, Progress, Snapshots, Stop
+from keras_gan.callbacks import Checkpoints, Checks, Doctor, Game, History, Progress, Snapshots, Stop
+from keras_gan.callbacks.game import account
+from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
 from keras_gan.config import TrainConfig, lookup, preset
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
 from keras_gan.gan import GAN
+from keras_gan.mixtures import MIXTURES
 from keras_gan.runs import Run
 
-ROWS, SNAPSHOTS = 200, 20  # of history.csv and samples/, over a whole run
+ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv, over a whole run
+CLOSEST_CHECKS_STEPS = 10
 SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
 SMALL_STEPS_PER_EXECUTION = 10
 
@@ -97,8 +101,9 @@ class Job:
                 shuffle=False,  # they come shuffled
                 verbose=0,
                 callbacks=[
-                    Snapshots(run, max(1, config.steps // SNAPSHOTS), config.seed),
+                    self._snapshots(run),
                     History(run, max(1, config.steps // ROWS), config.batch_size),
+                    *self._doctor(run),
                     Progress(config.steps, config.batch_size),
                     stop,
                     Checkpoints(run),
@@ -106,6 +111,23 @@ class Job:
             )
             run.save(gan)
             run.draw()
+
+    def _snapshots(self, run):
+        """What draws the run: the game where theory knows it in numbers, samples elsewhere."""
+        steps, seed = max(1, self.config.steps // SNAPSHOTS), self.config.seed
+        if self._is_the_example():
+            return Game(run, steps, seed, MIXTURES[self.config.data])
+        shown = self.source.sample(SNAPSHOT_VECTORS, seed) if len(self.source.shape) == 1 else None
+        return Snapshots(run, steps, seed, None if shown is None else self.source.fetch(shown))
+
+    def _doctor(self, run):
+        """What watches the samples and the game, and says where something is wrong."""
+        steps = max(CLOSEST_CHECKS_STEPS, self.config.steps // CHECKS)
+        checks = Checks(self.source, steps, self.config.seed, run)
+        return checks, Doctor(steps, checks, run)
+
+    def _is_the_example(self):
+        return self.config.data in MIXTURES and self.source.shape == (1,)
 
     @contextlib.contextmanager
     def _saving_on_bad_input(self, run):
@@ -140,10 +162,11 @@ class Job:
                 f"stopped at step {self.gan.step:,} of {self.config.steps:,}; saved in {self.run_dir}; "
                 "the same command goes on from there"
             )
-        return (
+        trained = (
             f"trained {self.gan.step:,} steps; samples in {self.run_dir}/samples, errors in {self.run_dir}/curves.png; "
             "more --steps go on from there"
         )
+        return f"{trained}\n\n{account(Run(self.run_dir))}" if self._is_the_example() else trained
 
 
 def configure(name_or_path: str, preset_name: str | None = None, **given) -> TrainConfig:
@@ -182,4 +205,15 @@ def load(run_dir: str | os.PathLike) -> GAN:
     run = Run(run_dir)
     gan = build(run.config, run.data_shape)
     run.restore(gan)
+    return gan
+
+
+def load_file(path: str | os.PathLike) -> GAN:
+    """The GAN in a .keras file, as `GAN.save` writes it. Raises InputError where it holds something else."""
+    try:
+        gan = keras.saving.load_model(path)
+    except Exception as error:  # a damaged file fails anywhere, with any error
+        raise InputError(f"{path} cannot be loaded ({first_line(error)}); expected a .keras file") from error
+    if not isinstance(gan, GAN):
+        raise InputError(f"{path} holds a {type(gan).__name__}; expected a keras_gan.GAN; save one by gan.save")
     return gan

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from keras_gan import callbacks
-from keras_gan.callbacks import Every, Progress, Stop
+from keras_gan.callbacks import Every, Progress, Stop, recording
 
 # Ctrl-C; a real process is stopped in test_training
 
@@ -82,7 +82,7 @@ def test_progress_in_a_log_file_is_whole_lines(tiny_gan):
 
 
 def test_progress_on_a_terminal_rewrites_its_line_and_ends_it(tiny_gan, monkeypatch):
-    monkeypatch.setattr(callbacks, "TERMINAL_EVERY_S", 0.0)
+    monkeypatch.setattr(recording, "TERMINAL_EVERY_S", 0.0)
     text = shown(tiny_gan, Terminal())
     start, *lines = text.split("\r\033[K")
     # The first step holds compilation, so it is not shown.
@@ -93,7 +93,7 @@ def test_progress_on_a_terminal_rewrites_its_line_and_ends_it(tiny_gan, monkeypa
 
 
 def test_progress_is_shown_no_more_often_than_asked(tiny_gan, monkeypatch):
-    monkeypatch.setattr(callbacks, "TERMINAL_EVERY_S", 1e9)
+    monkeypatch.setattr(recording, "TERMINAL_EVERY_S", 1e9)
     assert shown(tiny_gan, Terminal()).count("\r\033[K") == 1
 
 

@@ -63,12 +63,12 @@ def test_the_cache_is_made_once_for_each_size(prepared, tmp_path, monkeypatch):
     monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path))
     monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
     catalog.open_dataset(prepared, (8, 8))
-    (first,) = tmp_path.iterdir()
-    made_ns = first.stat().st_mtime_ns
+    made_ns = {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()}
+    assert len(made_ns) == 2  # the images and their labels
     catalog.open_dataset(prepared, (8, 8))
-    assert [file.stat().st_mtime_ns for file in tmp_path.iterdir()] == [made_ns]
+    assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == made_ns
     catalog.open_dataset(prepared, (8, 8), crop=True)
-    assert sorted(file.suffix for file in tmp_path.iterdir()) == [".npy", ".npy"]
+    assert [file.suffix for file in tmp_path.iterdir()] == [".npy"] * 4
 
 
 def test_prepared_mnist_is_complete(prepared_mnist):

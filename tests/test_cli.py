@@ -14,6 +14,7 @@ from PIL import Image
 from keras_gan import __version__
 from keras_gan.cli.main import VERBS, kgan
 from keras_gan.config import PRESETS
+from keras_gan.data import OWN
 from keras_gan.data.catalog import POPULAR
 from keras_gan.runs import Run
 
@@ -198,9 +199,9 @@ def test_presets_lists_every_recipe_with_its_paper():
     assert told.count("arXiv:") == len(PRESETS)
 
 
-def test_datasets_lists_digits_first_and_says_that_paths_work():
+def test_datasets_lists_ours_first_and_says_that_paths_work():
     told = command("datasets").stdout
-    assert [line.split()[0] for line in told.split("\n\n")[0].splitlines()] == ["digits", *POPULAR]
+    assert [line.split()[0] for line in told.split("\n\n")[0].splitlines()] == [*OWN, *POPULAR]
     assert "folder of images" in told
 
 

@@ -240,7 +240,7 @@ def test_floats_are_not_resized(tmp_path):
 @pytest.mark.parametrize("name", ["missing.npy", "missing.npz", "folder.npy"])
 def test_a_path_that_is_no_file_is_told_at_once(tmp_path, name):
     (tmp_path / "folder.npy").mkdir()
-    with pytest.raises(InputError, match=f"{name} is not a file; expected a .npy or .npz file"):
+    with pytest.raises(InputError, match=f"{name} is not a file; expected a .npy, .npz or .mat file"):
         data.open_source(tmp_path / name)
 
 

@@ -13,17 +13,19 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
     {"errors", "files", "logs", "pixels", "quiet"},
-    {"config", "ema", "latents", "layers", "losses", "mixtures", "penalties", "plots", "precision", "sampling"},
+    {"config", "ema", "latents", "layers", "losses", "mixtures", "penalties", "plots", "precision", "sampling", "theory"},
     {"data", "gan", "networks"},
     {"metrics", "runs"},
-    {"callbacks"},
+    {"doctor"},
+    {"callbacks", "report"},
     {"training"},
     {"exports"},
+    {"evaluation"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 STANDARD_LIBRARY_ONLY = {"config", "errors", "files", "logs", "quiet"}
-TENSORFLOW_DOORS = {"callbacks", "data", "exports", "gan", "precision", "training"}
+TENSORFLOW_DOORS = {"callbacks", "data", "exports", "gan", "metrics", "precision", "training"}
 
 
 def modules():

@@ -90,17 +90,23 @@ def test_one_step_of_gradient_descent_by_hand(lines, loss, gamma):
     real_logits, fake_logits = W * REAL + C, W * fake + C
     by_real, by_fake = d_slopes(real_logits, fake_logits)
     # R1 of a line is ½ W², with slope W.
-    w = W - D_RATE * (np.mean(by_real * REAL) + np.mean(by_fake * fake) + gamma * W)
-    c = C - D_RATE * (np.mean(by_real) + np.mean(by_fake))
+    by_w = np.mean(by_real * REAL) + np.mean(by_fake * fake) + gamma * W
+    by_c = np.mean(by_real) + np.mean(by_fake)
+    w, c = W - D_RATE * by_w, C - D_RATE * by_c
     np.testing.assert_allclose(numbers(gan.discriminator), [w, c], atol=1e-6)
     assert float(logs["d_loss"]) == pytest.approx(np.mean(d_loss(real_logits, fake_logits)), abs=1e-6)
     assert float(logs["penalty"]) == pytest.approx(gamma * 0.5 * W**2, abs=1e-6)
+    assert float(logs["d_gradient"]) == pytest.approx(np.hypot(by_w, by_c), abs=1e-6)
+    assert float(logs["d_accuracy"]) == np.mean(real_logits > fake_logits)
+    assert float(logs["logit_gap"]) == pytest.approx(np.mean(real_logits) - np.mean(fake_logits), abs=1e-6)
 
     # G answers the new D, on new noise.
     real_logits, fake_logits = w * REAL + c, w * (A * second + B) + c
     by_fake = g_slope(real_logits, fake_logits)
-    a, b = A - G_RATE * np.mean(by_fake * w * second), B - G_RATE * np.mean(by_fake * w)
+    by_a, by_b = np.mean(by_fake * w * second), np.mean(by_fake * w)
+    a, b = A - G_RATE * by_a, B - G_RATE * by_b
     np.testing.assert_allclose(numbers(gan.generator), [a, b], atol=1e-6)
+    assert float(logs["g_gradient"]) == pytest.approx(np.hypot(by_a, by_b), abs=1e-6)
     assert float(logs["g_loss"]) == pytest.approx(np.mean(g_loss(real_logits, fake_logits)), abs=1e-6)
 
     # 2 images seen: a half-life of a tenth of an image, so that ½²⁰ of the start is left.
@@ -175,7 +181,7 @@ def test_evaluation_updates_nothing(lines):
     real_logits, fake_logits = W * REAL + C, W * (A * z + B) + C
     assert float(logs["d_loss"]) == pytest.approx(np.mean(softplus(fake_logits - real_logits)), abs=1e-6)
     assert float(logs["g_loss"]) == pytest.approx(np.mean(softplus(real_logits - fake_logits)), abs=1e-6)
-    assert float(logs["penalty"]) == 0
+    assert set(logs) == {"d_loss", "g_loss", "d_accuracy", "logit_gap"}
     for weight, value in zip(gan.weights, before, strict=True):
         np.testing.assert_array_equal(weight, value)
 

@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras_gan import InputError, networks, precision
 from keras_gan.config import PRESETS
 
+IMAGE_PRESETS = [name for name, recipe in PRESETS.items() if recipe.networks in networks.IMAGE_FAMILIES]
 SIZES = [(8, 8), (28, 28), (32, 32), (48, 48), (64, 64), (30, 50), (9, 17)]
 
 
@@ -14,7 +15,7 @@ def latents(batch, model, scale=1.0):
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", IMAGE_PRESETS)
 def test_every_preset_at_every_size(preset, size):
     for channels in (1, 3):
         shape = (*size, channels)
@@ -30,7 +31,7 @@ def test_every_preset_at_every_size(preset, size):
         assert generator.output_shape == discriminator.input_shape == (None, *shape)
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", IMAGE_PRESETS)
 def test_logits_are_not_confined_to_probabilities(preset):
     discriminator = networks.discriminator((8, 8, 1), preset, dtype="float32")
     images = np.random.default_rng(0).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
@@ -38,7 +39,7 @@ def test_logits_are_not_confined_to_probabilities(preset):
     assert keras.activations.sigmoid not in {getattr(layer, "activation", None) for layer in discriminator.layers}
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", IMAGE_PRESETS)
 def test_odd_sizes_use_every_pixel(preset):
     discriminator = networks.discriminator((9, 17, 3), preset, dtype="float32")
     images = tf.Variable(np.random.default_rng(0).uniform(-1, 1, (1, 9, 17, 3)), dtype="float32")
@@ -81,7 +82,7 @@ def test_unknown_preset_names_the_nearest():
         networks.generator((8, 8, 1), preset_name="resnt")
 
 
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", IMAGE_PRESETS)
 def test_latent_dim_is_the_presets_or_ones_own(preset):
     assert networks.generator((8, 8, 1), preset_name=preset).input_shape == (None, PRESETS[preset].latent_dim)
     assert networks.generator((8, 8, 1), 7, preset).input_shape == (None, 7)

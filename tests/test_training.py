@@ -18,9 +18,10 @@ from keras_gan import training
 from keras_gan.cli.main import kgan
 from keras_gan.data import source
 from keras_gan.errors import InputError
+from keras_gan.logs import LOGS
 from keras_gan.runs import Run
 
-COLUMNS = ["step", "seconds", "images_per_s", "d_loss", "g_loss", "penalty"]
+COLUMNS = ["step", "seconds", "images_per_s", *LOGS]
 
 
 def everything(gan):

@@ -1,7 +1,10 @@
 """What happens beside training."""
 
+from keras_gan.callbacks.checks import Checks, Doctor
+from keras_gan.callbacks.evaluation import Evaluation
 from keras_gan.callbacks.every import Every
+from keras_gan.callbacks.game import Game
 from keras_gan.callbacks.recording import Checkpoints, History, Progress, Snapshots
 from keras_gan.callbacks.stop import Stop
 
-__all__ = ["Checkpoints", "Every", "History", "Progress", "Snapshots", "Stop"]
+__all__ = ["Checkpoints", "Checks", "Doctor", "Evaluation", "Every", "Game", "History", "Progress", "Snapshots", "Stop"]

@@ -4,6 +4,7 @@ import sys
 import time
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 from keras_gan import latents, pixels, plots, sampling
@@ -13,17 +14,19 @@ from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.runs import Run
 
 SNAPSHOT_SAMPLES = 64
+SNAPSHOT_VECTORS = 1_000  # points are drawn on top of as many real ones
 CHECKPOINT_EVERY_S = 60.0
 TERMINAL_EVERY_S, LOG_FILE_EVERY_S = 0.5, 10.0
 
 
 class Snapshots(Every):
-    """Samples of the same latents, from step 0 on, as samples/step_*.png."""
+    """Samples of the same latents, from step 0 on, as samples/step_*.png; vectors beside `real` ones (n, features)."""
 
-    def __init__(self, run: Run, steps: int, seed: int):
+    def __init__(self, run: Run, steps: int, seed: int, real: np.ndarray | None = None):
         super().__init__(steps)
         self.run = run
         self.seed = seed
+        self.real = real
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -32,13 +35,13 @@ class Snapshots(Every):
 
     def act(self, step, logs=None):
         gan = self.model
-        z = latents.draw(SNAPSHOT_SAMPLES, gan.latent_dim, gan.latent, self.seed)
+        z = latents.draw(SNAPSHOT_SAMPLES if self.real is None else SNAPSHOT_VECTORS, gan.latent_dim, gan.latent, self.seed)
         samples = keras.ops.convert_to_numpy(gan(z))
         path = self.run.sample_file(step)
-        if samples.ndim == 4:
+        if self.real is None:
             replace(path, sampling.grid(pixels.to_uint8(samples)).save)
         else:
-            plots.vectors(samples, path)
+            plots.vectors(samples, self.real, path)
 
 
 class History(Every):

@@ -11,7 +11,7 @@ from keras_gan.mixtures import MIXTURES
 
 __all__ = ["Source", "batches", "load", "open_source"]
 
-ARRAY_FILES = (".npy", ".npz")
+ARRAY_FILES = (".npy", ".npz", ".mat")
 OWN = ("digits", *MIXTURES, "stacked_mnist")  # names that mean data of ours, whatever folders are called
 
 
@@ -20,7 +20,7 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
 
     Args:
         name_or_path: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets
-            ("mnist", "cifar10", …), a folder of images with or without subfolders, or a .npy or .npz file.
+            ("mnist", "cifar10", …), a folder of images with or without subfolders, or a .npy, .npz or .mat file.
         batch_size: images in a batch, all batches alike.
         image_size: (height, width) or one side to resize to; None keeps the images' own size.
         crop: cut the centre to the target's proportions before resizing, instead of stretching.

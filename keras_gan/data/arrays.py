@@ -1,5 +1,7 @@
-"""Data that are arrays already: scikit-learn's digits, and .npy and .npz files."""
+"""Data that are arrays already: scikit-learn's digits, and .npy, .npz and .mat files."""
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -23,7 +25,7 @@ def digits(size=None, crop=False) -> Source:
 
 
 def from_file(path: Path, size=None, crop=False, split="train") -> Source | None:
-    """Images or vectors from a .npy file (read from disk where large) or an .npz file, which may hold a test split.
+    """Images or vectors from a .npy file (read from disk where large), or an .npz or .mat, which may hold a test split.
 
     None where there is no such split.
     """
@@ -46,36 +48,39 @@ def _fitted(images, size, crop):
 def _read(path: Path, split) -> tuple[np.ndarray | None, np.ndarray | None]:
     """The images and the labels of a split; None for what the file does not hold."""
     if not path.is_file():
-        raise InputError(f"{path} is not a file; expected a .npy or .npz file of images; check the path")
+        raise InputError(f"{path} is not a file; expected a .npy, .npz or .mat file of images; check the path")
     try:
-        if path.suffix.lower() == ".npy" and path.stat().st_size > source.MEMORY_LIMIT_BYTES:
-            return (np.load(path, mmap_mode="r", allow_pickle=False) if split == "train" else None), None
-        with open(path, "rb") as file:
-            content = np.load(file, allow_pickle=False)
-            if isinstance(content, np.ndarray):
-                return (content if split == "train" else None), None
-            return _member(path, content, split), _first(content, LABEL_KEYS[split])
-    except InputError:
-        raise
+        with _opened(path) as content:
+            names = list(content)
+            images, labels = _first(content, KEYS[split]), _first(content, LABEL_KEYS[split])
+            if images is None and split == "train" and len(names) == 1:
+                images = content[names[0]]
     except Exception as error:  # a damaged file fails anywhere, with any error
         raise InputError(
             f"{path} cannot be read ({first_line(error)}); expected arrays written by numpy.save or savez"
         ) from error
+    if images is None and split == "train":
+        raise InputError(f"{path} holds {', '.join(names) or 'nothing'}; expected one array or one called images")
+    return images, labels
 
 
-def _first(archive, keys):
-    return next((archive[key] for key in keys if key in archive), None)
+@contextlib.contextmanager
+def _opened(path) -> Iterator[Mapping[str, np.ndarray]]:
+    """The arrays of a file by name; that of a .npy is called images."""
+    if path.suffix.lower() == ".mat":
+        from scipy.io import loadmat  # Matlab's format before 7.3, as of the Toronto Face Database
+
+        yield {name: array for name, array in loadmat(path).items() if isinstance(array, np.ndarray)}
+    elif path.suffix.lower() == ".npy" and path.stat().st_size > source.MEMORY_LIMIT_BYTES:
+        yield {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
+    else:
+        with open(path, "rb") as file:  # np.load itself would leave a damaged archive open
+            content = np.load(file, allow_pickle=False)
+            yield {"images": content} if isinstance(content, np.ndarray) else content
 
 
-def _member(path, archive, split) -> np.ndarray | None:
-    found = _first(archive, KEYS[split])
-    if found is not None or split == "test":
-        return found
-    if len(archive.files) != 1:
-        raise InputError(
-            f"{path} holds {', '.join(archive.files) or 'nothing'}; expected one array or one called images"
-        )
-    return archive[archive.files[0]]
+def _first(content, keys):
+    return next((content[key] for key in keys if key in content), None)
 
 
 def _classes(labels, count) -> np.ndarray | None:

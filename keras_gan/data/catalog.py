@@ -112,7 +112,7 @@ def _image_feature(tfds, builder, name) -> str:
 def _prepare(builder, name):
     """Downloads and prepares a dataset, after asking its host: left alone, the download would retry for minutes."""
     hosts = {urllib.parse.urlsplit(url).hostname: url for url in builder.url_infos}
-    silent = [host for host, url in list(hosts.items())[:1] if not _answers(url)]
+    silent = [host for host, url in list(hosts.items())[:1] if not answers(url)]
     remedy = "connect once, point TFDS_DATA_DIR at a prepared copy, or train on digits, which needs no download"
     if silent:
         raise InputError(
@@ -124,7 +124,8 @@ def _prepare(builder, name):
         raise InputError(f"{name} cannot be downloaded ({first_line(error)}); {remedy}") from error
 
 
-def _answers(url) -> bool:
+def answers(url: str) -> bool:
+    """Whether the host of a URL says anything within 4 s."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=ANSWER_S):
             return True
@@ -141,9 +142,14 @@ def _fill(examples, images, labels, crop):
         labels[row] = label
 
 
+def cache_folder() -> Path:
+    """Where things are kept that were made or downloaded once: $KERAS_GAN_CACHE, or ~/.cache/keras_gan."""
+    return Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))
+
+
 def _mapped(key, examples, shape, crop):
     """Images as an array mapped from a file in the cache folder, made on first use, and labels from one beside it."""
-    folder = Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))
+    folder = cache_folder()
     digest = hashlib.sha256(f"{key} {shape} {crop}".encode()).hexdigest()[:16]
     file, labels_file = folder / f"{digest}.npy", folder / f"{digest}-labels.npy"
     if not (file.exists() and labels_file.exists()):

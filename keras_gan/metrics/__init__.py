@@ -1,1 +1,37 @@
-"""How good samples are: features, then statistics, then a number."""
+"""How good samples are: features, then statistics, then a number, each beside what real images reach.
+
+    from keras_gan import data, metrics
+
+    mnist, test = (data.open_source("mnist", split=split) for split in ("train", "test"))
+    truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
+    print(metrics.judge(gan.generate(truth.count, seed=1), truth))
+"""
+
+from keras_gan.metrics.card import MEASURES, Card, Score, judge
+from keras_gan.metrics.distances import frechet_distance, kernel_distance, sliced_wasserstein
+from keras_gan.metrics.extractors import Extractor
+from keras_gan.metrics.extractors import choose as extractor
+from keras_gan.metrics.likelihood import parzen
+from keras_gan.metrics.modes import class_coverage, class_divergence, mode_coverage
+from keras_gan.metrics.neighbours import duplicates, fidelity_and_diversity
+from keras_gan.metrics.truth import Truth, default_count
+
+__all__ = [
+    "MEASURES",
+    "Card",
+    "Extractor",
+    "Score",
+    "Truth",
+    "class_coverage",
+    "class_divergence",
+    "default_count",
+    "duplicates",
+    "extractor",
+    "fidelity_and_diversity",
+    "frechet_distance",
+    "judge",
+    "kernel_distance",
+    "mode_coverage",
+    "parzen",
+    "sliced_wasserstein",
+]

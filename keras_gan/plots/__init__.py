@@ -29,15 +29,31 @@ def curves(history: dict[str, np.ndarray], path: Path) -> None:
     canvas.save(drawn, path)
 
 
-def vectors(samples: np.ndarray, path: Path) -> None:
-    """Draws samples (n, features): a histogram of one feature, or the first two as points."""
+def vectors(samples: np.ndarray, real: np.ndarray, path: Path) -> None:
+    """Draws samples on top of real data: histograms of one feature, or the first two as points.
+
+    Args:
+        samples: (n, features).
+        real: data (m, features); they decide the axes, which are so the same at every step.
+        path: the .png to write.
+    """
     drawn = canvas.figure(4, 4)
     axes = drawn.subplots()
+    low, high = real.min(axis=0), real.max(axis=0)
+    margin = np.maximum(0.2 * (high - low), 1e-3)
+    axes.set_xlim(low[0] - margin[0], high[0] + margin[0])
     if samples.shape[1] == 1:
-        axes.hist(samples[:, 0], bins=40, density=True)
+        bins = np.linspace(*axes.get_xlim(), 60)
+        axes.hist(real[:, 0], bins, density=True, color=canvas.REAL, alpha=0.4, label="data")
+        axes.hist(samples[:, 0], bins, density=True, color=canvas.GENERATED, alpha=0.6, label="generated")
         axes.set_ylabel("density")
     else:
-        axes.scatter(samples[:, 0], samples[:, 1], s=6)
+        axes.set_ylim(low[1] - margin[1], high[1] + margin[1])
+        axes.scatter(real[:, 0], real[:, 1], s=24, color=canvas.REAL, alpha=0.15, linewidth=0, label="data")
+        axes.scatter(samples[:, 0], samples[:, 1], s=5, color=canvas.GENERATED, linewidth=0, label="generated")
         axes.set_ylabel("feature 2")
     axes.set_xlabel("feature 1")
+    legend = drawn.legend(loc="outside upper left", ncols=2, frameon=False)
+    for handle in legend.legend_handles:
+        handle.set_alpha(1)
     canvas.save(drawn, path)

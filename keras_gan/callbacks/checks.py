@@ -1,0 +1,171 @@
+"""Checks of the samples while a GAN trains, and the doctor who reads them."""
+
+import sys
+import textwrap
+
+import keras
+import numpy as np
+
+from keras_gan import doctor, latents, pixels
+from keras_gan.callbacks.every import Every
+from keras_gan.data import Source
+from keras_gan.doctor import ILL, Settings, Verdict
+from keras_gan.doctor.samples import RealData, features, measure
+from keras_gan.losses import LOSSES
+from keras_gan.runs import Run
+
+SAMPLES = 64  # twice as many cost twice the time, and the shares are good to some percent as it is
+HELD_DATA, READ_DATA = 10_000, 500  # real data, at most: of an array in memory, and of files that must be read
+ROWS_BYTES = 2**26  # and never more memory than this
+BLOCK = 256  # data read at once
+
+
+class Checks(Every):
+    """Measures samples of the same latents beside real data: rows of checks.csv.
+
+    Args:
+        real: a `data.Source`; or an array of floats in [-1, 1], (n, height, width, channels), or vectors (n, features).
+        steps: how often.
+        seed: of the latents, and of the choice among the real data.
+        run: whose checks.csv to write; None keeps the rows in memory only.
+    """
+
+    def __init__(self, real: Source | np.ndarray, steps: int = 50, seed: int = 0, run: Run | None = None):
+        super().__init__(steps)
+        self.real = RealData.of(_rows(real, seed))
+        self.seed = seed
+        self.run = run
+        self.table = []
+
+    def columns(self) -> dict[str, np.ndarray]:
+        """What was measured, by the names in `doctor.samples.MEASURES`, with the step."""
+        return self.run.columns("checks") if self.run else _columns(self.table)
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.before = None
+        if self.last == 0:
+            self.act(0)
+        else:
+            self.before = self._samples()
+
+    def act(self, step, logs=None):
+        samples = self._samples()
+        row = {"step": step, **measure(samples, self.real, self.before)}
+        self.before = samples
+        if self.run:
+            self.run.append("checks", row)
+        else:
+            self.table.append(row)
+
+    def _samples(self):
+        gan = self.model
+        z = latents.draw(SAMPLES, gan.latent_dim, gan.latent, self.seed)
+        return features(keras.ops.convert_to_numpy(gan(z)))
+
+
+class Doctor(Every):
+    """Says what is wrong with a training run, once, as soon as it shows, and when it is over.
+
+    It also works without a run folder, in any `fit`.
+
+    Args:
+        steps: how often.
+        checks: a `Checks` before it in the same list of callbacks; without one samples are not judged.
+        run: whose history.csv to read; None reads what `fit` logs.
+        stream: to print to; None for standard error.
+
+    Example:
+        >>> import numpy as np
+        >>> from keras_gan import GAN, callbacks, networks
+        >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
+        >>> gan.compile()
+        >>> images = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32")
+        >>> watch = callbacks.Checks(images)
+        >>> _ = gan.fit(images, batch_size=16, verbose=0, callbacks=[watch, callbacks.Doctor(checks=watch)])
+    """
+
+    def __init__(self, steps: int = 10, checks: Checks | None = None, run: Run | None = None, stream=None):
+        super().__init__(steps)
+        self.checks = checks
+        self.run = run
+        self.stream = stream or sys.stderr
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.table = []
+        self.sums = {}
+        self.announced = ()
+        self.settings = Settings.of(self.run.config, self.run.data_count) if self.run else _settings(self.model)
+
+    def act(self, step, logs=None):
+        if not self.run:
+            self.table.append({"step": step, **self._means()})
+        self._announce(step, [verdict for verdict in self.verdicts() if verdict.severity == ILL])
+
+    def verdicts(self) -> list[Verdict]:
+        """What can be said now; see `doctor.diagnose`."""
+        history = self.run.history() if self.run else _columns(self.table)
+        return doctor.diagnose(history, self.checks.columns() if self.checks else {}, self.settings)
+
+    def _means(self):
+        """Means of what was logged since the last row, whatever `fit` has summed up since its epoch began."""
+        means = {}
+        for tracker in self.model.trackers:
+            now = np.array([float(tracker.total), float(tracker.count)])
+            total, count = now - self.sums.get(tracker.name, 0.0)
+            if count <= 0:  # a new epoch began
+                total, count = now
+            self.sums[tracker.name] = now
+            means[tracker.name] = total / count
+        return means
+
+    def _announce(self, step, ill):
+        names = tuple(verdict.name for verdict in ill)
+        for verdict in ill:
+            if verdict.name not in self.announced:
+                advice = "; or ".join(verdict.advice[:2])
+                self._print(f"step {step:,}: {verdict.name}. {verdict.sentence} Next: {advice}")
+        for name in self.announced:
+            if name not in names:
+                self._print(f"step {step:,}: {name} is over")
+        self.announced = names
+
+    def _print(self, text):
+        lines = textwrap.wrap(f"doctor: {text}", 79, subsequent_indent="        ")
+        start = "\r\033[K" if self.stream.isatty() else ""  # in place of the line that shows the progress
+        print(start + "\n".join(lines), file=self.stream, flush=True)
+
+
+def _columns(table):
+    return {name: np.array([row[name] for row in table], float) for name in table[0]} if table else {}
+
+
+def _rows(real, seed):
+    """Rows of real data, read in blocks, so that large images are never all held at full size."""
+    if isinstance(real, Source):
+        first = features(_signed(real.fetch(np.zeros(1, "int64"))))
+        most = HELD_DATA if real.array is not None else READ_DATA
+        chosen = real.sample(min(most, ROWS_BYTES // first.nbytes), seed)
+        fetch = real.fetch
+    else:
+        chosen = np.random.default_rng(seed).permutation(len(real))[:HELD_DATA]
+        fetch = real.__getitem__
+    blocks = (chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK))
+    return np.concatenate([features(_signed(fetch(block))) for block in blocks])
+
+
+def _signed(data):
+    return pixels.to_signed(data.astype("float32")) if data.dtype == np.uint8 else data
+
+
+def _settings(gan):
+    """What the doctor has to know, of a compiled GAN."""
+    names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
+    return Settings(
+        loss=names[0] if names else None,
+        discriminator_lr=float(gan.discriminator_optimizer.learning_rate),
+        generator_lr=float(gan.generator_optimizer.learning_rate),
+        discriminator_steps=gan.discriminator_steps,
+        gamma=float(max(gan.penalties.values(), default=0.0)),
+    )

@@ -1,0 +1,87 @@
+"""Judging the generator while it trains, and keeping it at its best."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.callbacks.every import Every
+from keras_gan.errors import InputError
+from keras_gan.files import replace
+from keras_gan.metrics import MEASURES, Truth, judge
+from keras_gan.metrics.card import HIGHER, LOWER
+
+
+class Evaluation(Every):
+    """Measures samples of the averaged generator every so many steps, and keeps the generator where they were best.
+
+    The newest value is in the epoch's logs, and so in `fit(…).history`, under the score's name.
+
+    Args:
+        truth: the real side, a `metrics.Truth`; its count is how many samples are judged. 2,000 cost a second or two
+            with the shipped extractors.
+        steps: how often.
+        measure: a name in `metrics.MEASURES`, whose first score decides; None for the Fréchet distance where the data
+            have an extractor, and the sliced Wasserstein distance otherwise.
+        best: a .keras file for the whole GAN at its best so far; None keeps none.
+        seed: of the latents, the same every time.
+        record: called with {"step": …, score: value} at every evaluation.
+
+    Attributes:
+        history: list of (step, value).
+
+    Raises:
+        InputError: where the measure's first score is not better lower or higher, or `best` does not end in .keras.
+
+    Example:
+        >>> from keras_gan import GAN, callbacks, data, metrics, networks
+        >>> digits = data.open_source("digits")
+        >>> truth = metrics.Truth.of(digits, None, metrics.extractor(digits), count=100)
+        >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
+        >>> gan.compile()
+        >>> images = data.load("digits", batch_size=16).take(4)
+        >>> judging = callbacks.Evaluation(truth, steps=2)
+        >>> history = gan.fit(images, shuffle=False, verbose=0, callbacks=[judging]).history
+        >>> [step for step, value in judging.history], "frechet_distance" in history
+        ([2, 4], True)
+    """
+
+    def __init__(
+        self,
+        truth: Truth,
+        steps: int = 500,
+        measure: str | None = None,
+        best: str | os.PathLike | None = None,
+        seed: int = 0,
+        record: Callable[[dict], None] | None = None,
+    ):
+        super().__init__(steps)
+        self.truth = truth
+        self.measure = measure or ("frechet" if truth.extractor else "sliced")
+        self.name, (_, self.better) = next(iter(MEASURES[self.measure].labels.items()))
+        if self.better not in (LOWER, HIGHER):
+            raise InputError(f"measure {self.measure!r} has no best direction; expected one that has, such as frechet")
+        self.best = None if best is None else Path(best)
+        if self.best is not None and self.best.suffix != ".keras":
+            raise InputError(f"{best} does not end in .keras; expected a name that does; give {self.best.stem}.keras")
+        self.seed = seed
+        self.record = record
+        self.history = []
+
+    def act(self, step, logs=None):
+        samples = self.model.generate(self.truth.count, seed=self.seed, batch_size=256)
+        value = judge(samples, self.truth, [self.measure])[self.name].value
+        if self.best is not None and self._improves(value):
+            replace(self.best, self.model.save)
+        self.history.append((step, value))
+        if self.record:
+            self.record({"step": step, self.name: value})
+
+    def on_epoch_end(self, epoch, logs=None):
+        if self.history and logs is not None:
+            logs[self.name] = self.history[-1][1]
+
+    def _improves(self, value):
+        sign = 1 if self.better == LOWER else -1
+        return np.isfinite(value) and all(sign * value < sign * before for _, before in self.history)

@@ -1,0 +1,92 @@
+"""What the doctor says: a verdict with its evidence, and the setting to change next."""
+
+import dataclasses
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_gan.config import TrainConfig
+
+ILL, NOTE, WELL = "ill", "note", "well"  # worst first
+SEVERITIES = (ILL, NOTE, WELL)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """One thing that is happening in a run."""
+
+    name: str  # such as "mode collapse"
+    severity: str  # ILL calls for a change, NOTE explains, WELL needs nothing
+    sentence: str  # what is happening, in plain words
+    evidence: Mapping[str, float] = field(default_factory=dict)  # column of history.csv or checks.csv -> its median
+    advice: tuple[str, ...] = ()  # what to change next, the likeliest first
+    steps: tuple[int, int] | None = None  # first and last step at which it was seen
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON can hold them: numbers that are not finite become None."""
+        values = dataclasses.asdict(self)
+        values["evidence"] = {name: v if math.isfinite(v) else None for name, v in self.evidence.items()}
+        return values
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the doctor has to know of a game; None where it is not known."""
+
+    loss: str | None = None  # name in losses.LOSSES; None for the user's own
+    discriminator_lr: float | None = None  # learning rate of D
+    generator_lr: float | None = None
+    discriminator_steps: int = 1  # k of Algorithm 1
+    gamma: float | None = None  # largest weight of a gradient penalty; 0 where there is none
+    images: int | None = None  # training data
+
+    @classmethod
+    def of(cls, config: TrainConfig, images: int | None = None) -> "Settings":
+        """What matters of a run's config, and of the number of its training data."""
+        return cls(
+            loss=config.loss,
+            discriminator_lr=config.optimizer("discriminator")["config"]["learning_rate"],
+            generator_lr=config.optimizer("generator")["config"]["learning_rate"],
+            discriminator_steps=config.discriminator_steps,
+            gamma=max(config.penalties.values(), default=0.0),
+            images=images,
+        )
+
+
+def change(option: str, argument: str, now: float | None, then: float | None) -> str:
+    """A piece of advice: the command's option, the argument in code, and both values where they are known."""
+    value = "" if then is None else f" {then:g}"
+    known = "" if now is None else f"now {now:g}; "
+    return f"{option}{value} ({known}in code: {argument})"
+
+
+def scaled(value: float | None, factor: float, at_zero: float) -> float | None:
+    """A value times a factor; `at_zero` where it is zero, which no factor changes."""
+    return value if value is None else value * factor or at_zero
+
+
+def discriminator_rate(settings: Settings, factor: float) -> str:
+    """The advice to multiply D's learning rate."""
+    rate = settings.discriminator_lr
+    then = scaled(rate, factor, 5e-4)
+    return change("--discriminator-lr", "the learning rate of discriminator_optimizer", rate, then)
+
+
+def generator_rate(settings: Settings, factor: float) -> str:
+    """The advice to multiply G's learning rate."""
+    rate = settings.generator_lr
+    then = scaled(rate, factor, 5e-4)
+    return change("--generator-lr", "the learning rate of generator_optimizer", rate, then)
+
+
+def penalty(settings: Settings, factor: float) -> str:
+    """The advice to multiply the weight of the gradient penalties, or to add R1 where there is none."""
+    then = scaled(settings.gamma, factor, 1.0)
+    return change("--gamma", 'penalties={"r1": …} of compile', settings.gamma, then)
+
+
+def more_discriminator_steps(settings: Settings) -> str:
+    """The advice to raise k."""
+    k = settings.discriminator_steps
+    return change("-k", "discriminator_steps of compile", k, k + 1)

@@ -1,0 +1,123 @@
+"""From a run, or samples from elsewhere, to a metric card with its pictures."""
+
+import dataclasses
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import data, exports, metrics, sampling
+from keras_gan.errors import InputError
+from keras_gan.files import replace
+from keras_gan.metrics import neighbours
+from keras_gan.plots.card import card as draw_card
+from keras_gan.runs import CONFIG, Run
+
+CARD, PICTURE, PAIRS = "metrics.json", "card.png", "neighbours.png"
+SHOWN, SHOWN_PAIRS = 80, 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What samples are compared with."""
+
+    data: str | None = None  # name or path; None for the data of the run
+    image_size: tuple[int, int] | None = None  # as for training; None for the run's
+    crop: bool = False
+    samples: int | None = None  # at most so many; None for the published protocols' number
+    extractor: str = "auto"  # see `metrics.extractor`
+    seed: int = 0
+    skip_damaged: bool = False
+
+
+def evaluate(
+    source: str | os.PathLike, settings: Settings | None = None, out: str | os.PathLike | None = None
+) -> metrics.Card:
+    """Judges a run, a generator's file, or samples, and writes metrics.json, card.png and neighbours.png.
+
+    Args:
+        source: a run folder, a .tflite, a SavedModel or a .keras file to draw samples from; or the samples: a folder of
+            images, a .npy or an .npz file.
+        settings: what to compare with; only runs need none.
+        out: the .json to write, the pictures beside it; None for metrics.json in the run, or here.
+
+    Returns:
+        The `metrics.Card`.
+
+    Raises:
+        InputError: where the source or the data cannot be used, or do not fit together.
+    """
+    path = Path(source)
+    run = Run(path) if (path / CONFIG).is_file() else None
+    settings = _completed(settings or Settings(), run, path)
+    drawn = _open(path, settings)  # before the data, since a wrong path is told sooner
+    train, held_out = (
+        data.open_source(settings.data, settings.image_size, settings.crop, settings.skip_damaged, split)
+        for split in ("train", "test")
+    )
+    count = min(settings.samples or metrics.default_count(train.name), drawn.limit)
+    seen = metrics.extractor(train, held_out, settings.extractor)
+    truth = metrics.Truth.of(train, held_out, seen, count, settings.seed)
+    samples = drawn.draw(truth.count, settings.seed)
+    card = dataclasses.replace(metrics.judge(samples, truth), source=str(source), step=drawn.step)
+    _write(card, samples, truth, Path(out or (path / CARD if run else CARD)))
+    return card
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """Where samples come from."""
+
+    draw: Callable[[int, int], np.ndarray]  # (how many, seed) to samples
+    limit: float = math.inf  # how many there are
+    step: int | None = None  # of the run
+
+
+def _completed(settings, run, path):
+    """The settings with the run's own where none were given."""
+    if run is None and settings.data is None:
+        raise InputError(f"{path} does not say what it imitates; expected data to compare with; give data (--data)")
+    if run is None:
+        return settings
+    config = run.config
+    if settings.data is not None and settings.image_size is None and len(run.data_shape) == 3:
+        return dataclasses.replace(settings, image_size=run.data_shape[:2])
+    if settings.data is not None:
+        return settings
+    return dataclasses.replace(
+        settings, data=config.data, image_size=config.image_size, crop=config.crop, skip_damaged=config.skip_damaged
+    )
+
+
+def _open(path, settings) -> _Drawn:
+    plain_folder = path.is_dir() and not any((path / name).exists() for name in (CONFIG, "saved_model.pb"))
+    if plain_folder or path.suffix in data.ARRAY_FILES:
+        source = data.open_source(path, settings.image_size, settings.crop, settings.skip_damaged)
+        return _Drawn(lambda n, seed: source.fetch(source.sample(n, seed)), source.count)
+    generator = exports.open_generator(path)
+    return _Drawn(generator.generate, step=getattr(generator, "step", None))
+
+
+def _write(card, samples, truth, out: Path):
+    """The card as JSON and as a picture, and the samples that come closest to training images."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        replace(out, lambda draft: draft.write_text(card.to_json()))
+        shown = np.asarray(sampling.grid(samples[:SHOWN])) if samples.ndim == 4 else samples
+        draw_card(card.header(), card.rows(), shown, out.with_name(PICTURE), card.shares)
+        if samples.ndim == 4:
+            replace(out.with_name(PAIRS), _closest_pairs(samples, truth.train).save)
+    except OSError as error:
+        raise InputError(f"cannot write {out} ({error.strerror}); expected a writable path; give another") from error
+
+
+def _closest_pairs(samples, train):
+    """A picture of the samples nearest to training images, nearest first, each above its training image."""
+    queries = samples[: neighbours.QUERIES]
+    distances, where = neighbours.nearest(queries, train)
+    order = np.argsort(distances[:, 0])[:SHOWN_PAIRS]
+    pairs = np.concatenate([queries[order], train.fetch(where[order, 0])])
+    return sampling.grid(pairs, columns=len(order))

@@ -1,0 +1,317 @@
+"""The metric card: every measure that applies, for samples and for real images in their place, side by side."""
+
+import json
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field
+
+import numpy as np
+
+from keras_gan.config import lookup
+from keras_gan.errors import InputError
+from keras_gan.metrics import distances, likelihood, modes, neighbours
+from keras_gan.metrics.truth import Batch, Truth, see
+
+LOWER, HIGHER, FLOOR = "lower", "higher", "floor"
+READING = {LOWER: "lower is better", HIGHER: "higher is better", FLOOR: "as real images"}
+
+
+@dataclass(frozen=True)
+class Score:
+    """One number of the card beside what real images reach at the same count."""
+
+    name: str
+    label: str  # for people
+    value: float
+    floor: float
+    better: str  # "lower", "higher", or "floor": best where it equals the real images'
+    error: float | None = None  # standard error, or standard deviation over subsets, of the value
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class Measure:
+    """An entry of the card: which numbers it gives, and what it needs."""
+
+    labels: dict[str, tuple[str, str]]  # name -> label for people, which direction is better
+    compute: Callable[[Batch, Truth], dict[str, float | tuple[float, float]]]  # a pair is a value and its error
+    applies: Callable[[Truth], bool]
+    note: str = ""
+    # What real images reach; None for `compute` of the images that take the samples' place.
+    floor: Callable[[Truth], dict[str, float]] | None = None
+
+
+def _frechet(batch, truth):
+    return {"frechet_distance": distances.frechet_distance(batch.features, truth.reference.features)}
+
+
+def _kernel(batch, truth):
+    return {"kernel_distance": distances.kernel_distance(batch.features, truth.reference.features, truth.seed)}
+
+
+def _neighbourhood(batch, truth):
+    return neighbours.fidelity_and_diversity(truth.reference.features, batch.features)
+
+
+def _sliced(batch, truth):
+    rows, real = (neighbours.flat(images) for images in (batch.images, truth.reference.images))
+    return {"sliced_wasserstein": distances.sliced_wasserstein(rows, real, seed=truth.seed)}
+
+
+def _classes(batch, truth):
+    probabilities = batch.probabilities
+    divergence = modes.class_divergence(probabilities.argmax(axis=1), truth.proportions)
+    return {"class_divergence": divergence, "confidence": float(probabilities.max(axis=1).mean())}
+
+
+def _class_coverage(batch, truth):
+    return modes.class_coverage(batch.probabilities)
+
+
+def _mode_coverage(batch, truth):
+    return modes.mode_coverage(batch.images, truth.mixture)
+
+
+def _memorisation(batch, truth):
+    to_train = neighbours.nearest(batch.images[: neighbours.QUERIES], truth.train)[0][:, 0]
+    return memorisation(to_train, truth.distances_to_train)
+
+
+def memorisation(to_train: np.ndarray, real_to_train: np.ndarray) -> dict[str, float]:
+    """How near samples come to training images, compared with real images that are not among them.
+
+    Args:
+        to_train: distance of each sample to its nearest training image.
+        real_to_train: the same of held-out real images.
+
+    Returns:
+        train_distance: median over median; near 0 for copies of training images, 1 for fresh real images.
+        memorised: share of samples nearer to a training image than all but 1 % of the held-out images; .01 for them.
+    """
+    near = np.quantile(real_to_train, neighbours.NEAR_SHARE)
+    return {
+        "train_distance": float(np.median(to_train) / max(np.median(real_to_train), 1e-12)),
+        "memorised": float(np.mean(to_train < near)),
+    }
+
+
+def _duplicates(batch, truth):
+    return {"duplicates": neighbours.duplicates(batch.images, truth.reference.images)}
+
+
+def _parzen(batch, truth):
+    mean, error, _ = likelihood.parzen(batch.images, truth.validation, truth.reference.images)
+    return {"parzen": (mean, error)}
+
+
+def _has_features(truth):
+    return truth.extractor is not None
+
+
+def _has_image_features(truth):
+    return _has_features(truth) and _has_images(truth)  # the kernel's scale suits networks' features only
+
+
+def _has_classes(truth):
+    return truth.reference.probabilities is not None
+
+
+def _has_images(truth):
+    return truth.reference.images.ndim == 4
+
+
+MEASURES: dict[str, Measure] = {
+    "frechet": Measure({"frechet_distance": ("Fréchet distance", LOWER)}, _frechet, _has_features),
+    "kernel": Measure(
+        {"kernel_distance": ("kernel distance (KID)", LOWER)}, _kernel, _has_image_features, "± over 100 subsets"
+    ),
+    "neighbours": Measure(
+        {
+            "precision": ("precision", HIGHER),
+            "recall": ("recall", HIGHER),
+            "density": ("density", FLOOR),
+            "coverage": ("coverage", HIGHER),
+        },
+        _neighbourhood,
+        _has_features,
+    ),
+    "classes": Measure(
+        {"class_divergence": ("class divergence (KL, nats)", LOWER), "confidence": ("classifier's confidence", FLOOR)},
+        _classes,
+        _has_classes,
+    ),
+    "modes": Measure(
+        {"modes": ("modes", HIGHER), "high_quality": ("near a mode (3 std)", HIGHER)},
+        _mode_coverage,
+        lambda truth: truth.mixture is not None,
+    ),
+    "class_modes": Measure(
+        {"modes": ("modes", HIGHER), "sure_modes": ("modes (confidence > .9)", HIGHER)}, _class_coverage, _has_classes
+    ),
+    "sliced": Measure(
+        {"sliced_wasserstein": ("sliced Wasserstein distance", LOWER)},
+        _sliced,
+        lambda truth: True,
+        "of the data themselves",
+    ),
+    "memorisation": Measure(
+        {
+            "train_distance": ("nearest training image (ratio)", FLOOR),
+            "memorised": ("memorised", FLOOR),
+        },
+        _memorisation,
+        _has_images,
+        # Not those of truth.floor, which are training images themselves.
+        floor=lambda truth: memorisation(truth.distances_to_train, truth.distances_to_train),
+    ),
+    "duplicates": Measure({"duplicates": ("duplicates", LOWER)}, _duplicates, _has_images),
+    "parzen": Measure(
+        {"parzen": ("Parzen log-likelihood (nats)", FLOOR)}, _parzen, _has_images, "above real: smoother than real"
+    ),
+}
+FULL_COUNT = ("classes", "modes", "class_modes")  # measures whose published protocols take more than 10,000 samples
+
+
+@dataclass(frozen=True)
+class Card:
+    """All scores of one set of samples, and what they were measured with."""
+
+    data: str
+    samples: int  # and as many real images on either side
+    reference: dict  # split and count of the real images that the samples are compared with
+    seed: int  # of the choice of real images
+    extractor: dict | None  # name, sha256, accuracy
+    scores: tuple[Score, ...]
+    shares: np.ndarray | None = field(default=None, repr=False)  # (2, classes), of each class: samples, real data
+    source: str | None = None  # what made the samples
+    step: int | None = None  # of the run
+
+    def __getitem__(self, name: str) -> Score:
+        """The score called `name`."""
+        return lookup({score.name: score for score in self.scores}, name, "score", "see card.scores")
+
+    def to_json(self) -> str:
+        """The card as indented JSON; numbers that are not finite as null."""
+        from keras_gan import __version__
+
+        values = _finite({"keras_gan": __version__, **asdict(self)})
+        return json.dumps(values, indent=2, ensure_ascii=False) + "\n"
+
+    def rows(self) -> list[tuple[str, str, str, str]]:
+        """The scores as texts: label, value with its error, what real images reach, how to read it."""
+        return [(s.label, _number(s.value, s.error), _number(s.floor), _reading(s)) for s in self.scores]
+
+    def __str__(self):
+        rows = [("", "samples", "real images", ""), *self.rows()]
+        widths = [max(len(row[column]) for row in rows) for column in range(3)]
+        lines = [f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}   {d}".rstrip() for a, b, c, d in rows]
+        return "\n".join([*self.header(), "", *lines])
+
+    def header(self) -> list[str]:
+        """What was measured with what, in lines of text."""
+        against = {"test": "its test split", "half": "a half of the data (nothing is held out)"}
+        lines = [f"{self.samples:,} samples against {self.data}, {against[self.reference['split']]}"]
+        if self.source:
+            at = "" if self.step is None else f" at step {self.step:,}"
+            lines.insert(0, f"{self.source}{at}")
+        return [*lines, "features: " + self._features()]
+
+    def _features(self):
+        if self.extractor is None:
+            return "none; the data have no labels to learn any from, so no Fréchet distance"
+        if not self.extractor["sha256"]:
+            return "the vectors themselves"
+        accuracy = self.extractor["accuracy"]
+        right = "" if accuracy is None else f", {accuracy:.1%} right on held-out images"
+        return f"network “{self.extractor['name']}” (SHA-256 {self.extractor['sha256'][:12]}…{right})"
+
+
+def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = None) -> Card:
+    """Measures samples against real images.
+
+    Args:
+        samples: uint8 (n, height, width, channels), or float32 (n, features); n at least `truth.count`, of which the
+            first so many are judged.
+        truth: the real side.
+        measures: names in MEASURES; None for all that apply.
+
+    Raises:
+        InputError: where the samples have another shape than the data, or are too few, or a measure does not apply.
+    """
+    chosen = _applicable(measures, truth)
+    expected = truth.reference.images.shape
+    if samples.shape[1:] != expected[1:] or len(samples) < len(truth.reference.images):
+        raise InputError(
+            f"samples of shape {samples.shape} for {truth.name} of shape {expected[1:]}; expected at least "
+            f"{expected[0]} of that shape; give more, or a smaller count (--samples)"
+        )
+    batch = see(samples[: truth.count], truth.extractor)
+    scores = [score for name in chosen for score in _scores(name, batch, truth)]
+    return Card(
+        truth.name,
+        truth.count,
+        {"split": truth.split, "count": truth.count},
+        truth.seed,
+        truth.extractor and {key: getattr(truth.extractor, key) for key in ("name", "sha256", "accuracy")},
+        tuple(scores),
+        _shares(batch, truth),
+    )
+
+
+def _shares(batch, truth):
+    if truth.proportions is None:
+        return None
+    drawn = np.bincount(batch.probabilities.argmax(axis=1), minlength=len(truth.proportions)) / truth.count
+    return np.stack([drawn, truth.proportions])
+
+
+def _applicable(measures, truth) -> list[str]:
+    """The names of the measures to take. Raises InputError for one that is unknown, or asks for what is not there."""
+    if measures is None:
+        return [name for name, measure in MEASURES.items() if measure.applies(truth)]
+    for name in measures:
+        if not lookup(MEASURES, name, "measure", ", ".join(MEASURES)).applies(truth):
+            raise InputError(f"measure {name!r} does not apply to {truth.name} here; expected one that does; leave it")
+    return list(measures)
+
+
+def _scores(name, batch, truth):
+    """The scores of one measure, for the samples and for the real images in their place."""
+    measure = MEASURES[name]
+    if name not in FULL_COUNT:
+        truth = truth.classic
+        batch = batch.first(truth.count)
+    if name not in truth.floors:
+        truth.floors[name] = measure.floor(truth) if measure.floor else measure.compute(truth.floor, truth)
+    for key, value in measure.compute(batch, truth).items():
+        label, better = measure.labels[key]
+        value, error = value if isinstance(value, tuple) else (value, None)
+        floor = truth.floors[name][key]
+        floor = floor[0] if isinstance(floor, tuple) else floor
+        yield Score(key, label, value, floor, better, error, measure.note)
+
+
+def _reading(score):
+    return READING[score.better] + (f"; {score.note}" if score.note else "")
+
+
+def _number(value, error=None):
+    """Four significant digits, and the error to the same decimals."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    if not math.isfinite(value) or value == 0:
+        return f"{value:g}"
+    decimals = max(0, 3 - math.floor(math.log10(abs(value))))
+    decimals = min(decimals, 5)
+    return f"{value:,.{decimals}f}" + (f" ± {error:.{decimals}f}" if error is not None else "")
+
+
+def _finite(value):
+    """The same nested value with null for what JSON has no number for."""
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, np.ndarray):
+        value = value.tolist()
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value

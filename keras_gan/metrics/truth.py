@@ -1,0 +1,135 @@
+"""The real side of a comparison: the images that samples are held against, drawn once and the same for a seed."""
+
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from keras_gan.data.source import Source
+from keras_gan.errors import InputError
+from keras_gan.metrics import neighbours
+from keras_gan.metrics.extractors import Extractor
+from keras_gan.metrics.likelihood import VALIDATION
+from keras_gan.mixtures import MIXTURES, Mixture
+
+SAMPLES = 10_000  # of each kind, where the data suffice
+PROTOCOL = {"ring": 2_500, "grid": 2_500, "stacked_mnist": 26_000}  # the counts of published mode coverage
+FEWEST = 10  # images from which statistics mean anything at all
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Images, generated or real, and what an extractor sees in them."""
+
+    images: np.ndarray  # uint8 (n, height, width, channels), or float32 (n, features)
+    features: np.ndarray | None = None  # (n, d)
+    probabilities: np.ndarray | None = None  # (n, classes)
+
+    def first(self, n: int) -> "Batch":
+        """The first n of them."""
+        return Batch(*(None if x is None else x[:n] for x in (self.images, self.features, self.probabilities)))
+
+
+@dataclass(frozen=True, eq=False)
+class Truth:
+    """Real images in three disjoint sets, and the training data. `Truth.of` draws them."""
+
+    name: str  # of the data
+    split: str  # where the reference comes from: "test", or "half" of data that hold out nothing
+    seed: int
+    extractor: Extractor | None
+    train: Source
+    reference: Batch  # what samples are compared with
+    floor: Batch  # real images that take the samples' place: the best that a generator can do at this count
+    validation: np.ndarray  # for the bandwidth of the Parzen window
+    floors: dict = field(default_factory=dict, repr=False)  # measure -> its numbers for `floor`, once they were needed
+
+    @classmethod
+    def of(cls, train: Source, held_out: Source | None, extractor: Extractor | None, count: int | None = None, seed=0):
+        """Draws the reference from held-out data, or from a half of the training data where there are none.
+
+        Args:
+            train: what the generator was, or is, trained on.
+            held_out: the data's test split; None where they have none.
+            extractor: see `extractors.choose`.
+            count: at most so many images in each set; None for the published protocols' 10,000, 2,500 or 26,000.
+            seed: of the drawing.
+
+        Raises:
+            InputError: where there are fewer than 10 images for a set, or both splits have other shapes.
+        """
+        if held_out is not None and held_out.shape != train.shape:
+            raise InputError(
+                f"held-out data of shape {held_out.shape} for training data of shape {train.shape}; expected one "
+                "shape; give image_size (--image-size)"
+            )
+        order = np.random.default_rng(seed).permutation(train.count)
+        cut = min(VALIDATION, train.count // 10)
+        validation, rest = order[:cut], order[cut:]
+        half = len(rest) if held_out is not None else len(rest) // 2
+        wanted = count or default_count(train.name)
+        most = min(wanted, half, held_out.count if held_out is not None else len(rest) - half)
+        if most < FEWEST:
+            raise InputError(
+                f"{most} real images to compare with; expected at least {FEWEST}; give more data or a larger count"
+            )
+        reference = held_out.fetch(held_out.sample(most, seed)) if held_out else train.fetch(rest[half : half + most])
+        return cls(
+            train.name,
+            "test" if held_out is not None else "half",
+            seed,
+            extractor,
+            train,
+            see(reference, extractor),
+            see(train.fetch(rest[:most]), extractor),
+            train.fetch(validation),
+        )
+
+    @cached_property
+    def classic(self) -> "Truth":
+        """The same with at most 10,000 images in each set, for measures whose protocols take no more."""
+        if self.count <= SAMPLES:
+            return self
+        return replace(self, reference=self.reference.first(SAMPLES), floor=self.floor.first(SAMPLES), floors={})
+
+    @property
+    def count(self) -> int:
+        """Samples to judge: as many as there are reference images."""
+        return len(self.reference.images)
+
+    @property
+    def mixture(self) -> Mixture | None:
+        """The density of the data, where its modes are known and several."""
+        known = MIXTURES.get(self.name)
+        return known if known is not None and len(known.centres) > 1 else None
+
+    @cached_property
+    def proportions(self) -> np.ndarray | None:
+        """Shares of the classes among the training data, (classes,); None without classes."""
+        classes = self.floor.probabilities
+        if classes is None:
+            return None
+        if self.train.labels is None:  # as the extractor sees them
+            return np.bincount(self.reference.probabilities.argmax(axis=1), minlength=classes.shape[1]) / self.count
+        return np.bincount(self.train.labels, minlength=classes.shape[1]) / self.train.count
+
+    @cached_property
+    def distances_to_train(self) -> np.ndarray:
+        """How far real images, which are not training images, are from the nearest training image, in pixels' units.
+
+        Without held-out data, the distance of a training image to the nearest other one says the same.
+        """
+        if self.split == "test":
+            return neighbours.nearest(self.reference.images[: neighbours.QUERIES], self.train)[0][:, 0]
+        some = self.train.fetch(self.train.sample(neighbours.QUERIES, self.seed))
+        return neighbours.nearest(some, self.train, k=2)[0][:, 1]
+
+
+def see(images: np.ndarray, extractor: Extractor | None) -> Batch:
+    """The images with what an extractor sees in them."""
+    return Batch(images) if extractor is None else Batch(images, *extractor.extract(images))
+
+
+def default_count(data_name: str) -> int:
+    """How many samples the published protocols take for a dataset."""
+    return PROTOCOL.get(data_name, SAMPLES)

@@ -1,0 +1,79 @@
+"""The metric card as a picture: samples, the table, and the classes that are drawn."""
+
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.plots import canvas
+
+ROW_IN = 0.27  # height of a line of text
+COLUMNS = (0.0, 0.5, 0.63, 0.66)  # where label, value, real images' value and reading stand
+LARGEST_HISTOGRAM = 100  # classes
+GREY = "0.4"
+
+
+def card(header, rows, samples: np.ndarray, path: Path, shares: np.ndarray | None = None) -> None:
+    """Draws a metric card.
+
+    Args:
+        header: lines of text: what was measured with what.
+        rows: label, value, real images' value, reading; all texts.
+        samples: a picture (height, width[, 3]) of some samples, or points (n, features).
+        path: the .png to write.
+        shares: (2, classes), the classes' shares among samples and among real data; None where there are no classes.
+    """
+    with_classes = shares is not None and shares.shape[1] <= LARGEST_HISTOGRAM
+    text_in = ROW_IN * (len(header) + len(rows) + 2)
+    heights = (text_in, 1.6) if with_classes else (text_in,)
+    drawn = canvas.figure(12, max(4.2, sum(heights)))
+    cells = drawn.add_gridspec(len(heights), 2, width_ratios=(4, 8), height_ratios=heights)
+    _show(drawn.add_subplot(cells[:, 0]), samples)
+    _table(drawn.add_subplot(cells[0, 1]), header, rows)
+    if with_classes:
+        _histogram(drawn.add_subplot(cells[1, 1]), shares)
+    canvas.save(drawn, path)
+
+
+def _show(axes, samples):
+    if samples.dtype == np.uint8:
+        axes.imshow(samples, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+        axes.set_axis_off()
+    elif samples.shape[1] == 1:
+        axes.hist(samples[:, 0], bins=60, density=True, color=canvas.GENERATED)
+    else:
+        axes.scatter(samples[:, 0], samples[:, 1], s=3, color=canvas.GENERATED)
+        axes.set_aspect("equal")
+
+
+def _table(axes, header, rows):
+    axes.set_axis_off()
+    axes.set_ylim(len(header) + len(rows) + 2, 0)
+    for line, text in enumerate(header):
+        axes.text(0, line + 0.5, text, va="center", fontsize=9, color=GREY, transform=axes.get_yaxis_transform())
+    for line, row in enumerate([("", "samples", "real", ""), *rows], start=len(header)):
+        for x, text, side in zip(COLUMNS, row, ("left", "right", "right", "left"), strict=True):
+            faint = side == "left" and x or line == len(header)
+            axes.text(
+                x,
+                line + 1,
+                text,
+                ha=side,
+                va="center",
+                fontsize=9 if faint else 10,
+                color=GREY if faint else "black",
+                transform=axes.get_yaxis_transform(),
+            )
+
+
+def _histogram(axes, shares):
+    ours, real = shares
+    places = np.arange(len(ours))
+    axes.bar(places, ours, width=0.8, color=canvas.GENERATED, label="samples")
+    axes.step(places, real, where="mid", color=canvas.REAL, label="real images")
+    axes.set_xticks(places if len(places) <= 20 else places[::10])
+    axes.set_xlabel("class")
+    axes.set_ylabel("share")
+    axes.legend(frameon=False, fontsize=8, ncols=2, loc="upper right")
+    axes.set_ylim(0, 1.35 * max(ours.max(), real.max()))
+    for side in ("top", "right"):
+        axes.spines[side].set_visible(False)

@@ -1,0 +1,64 @@
+"""The picture of a diagnosis: what the verdicts were read from, over the steps, and when each of them held."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan.logs import ACCURACY, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT
+from keras_gan.plots import canvas
+
+SHADES = ("tab:red", "tab:purple", "tab:brown", "tab:gray", "tab:olive")
+SHARES = (("diversity", canvas.REAL), ("duplicates", "tab:red"), ("memorised", "tab:purple"))
+
+
+def diagnosis(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray], spans: Sequence, path: Path) -> None:
+    """Draws what D gets right, both gradients and what the samples tell, with the stretches of the verdicts shaded.
+
+    Args:
+        history: columns of a run's history.csv by name.
+        checks: columns of its checks.csv; without rows that panel is left out.
+        spans: (name of a verdict, first step, last step) of each stretch to shade.
+        path: the .png to write.
+    """
+    panels = (_accuracy, _gradients, _samples) if checks else (_accuracy, _gradients)
+    drawn = canvas.figure(7, 2.3 * len(panels) + 0.3 * bool(spans))
+    rows = drawn.subplots(len(panels), sharex=True)
+    for axes, panel in zip(rows, panels, strict=True):
+        panel(axes, {**checks, "check": checks.get("step")}, history)
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
+        shades = [_shade(axes, span, number) for number, span in enumerate(spans)]
+    rows[-1].set_xlabel("step (generator updates)")
+    if spans:
+        drawn.legend(handles=shades, loc="outside upper left", frameon=False, fontsize="small", ncols=3)
+    canvas.save(drawn, path)
+
+
+def _shade(axes, span, number):
+    name, first, last = span
+    return axes.axvspan(first, last, alpha=0.12, color=SHADES[number % len(SHADES)], label=name, linewidth=0)
+
+
+def _accuracy(axes, checks, history):
+    axes.plot(history["step"], history[ACCURACY], color=canvas.DISCRIMINATOR, linewidth=1.2, label="D right")
+    axes.axhline(0.5, color="black", linestyle="--", linewidth=0.8, label="chance")
+    axes.set_ylim(-0.05, 1.05)
+    axes.set_ylabel("share of pairs")
+
+
+def _gradients(axes, checks, history):
+    for name, label, colour in (
+        (DISCRIMINATOR_GRADIENT, "discriminator", canvas.DISCRIMINATOR),
+        (GENERATOR_GRADIENT, "generator", canvas.GENERATOR),
+    ):
+        axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
+    axes.set_yscale("log")
+    axes.set_ylabel("gradient norm")
+
+
+def _samples(axes, checks, history):
+    for name, colour in SHARES:
+        axes.plot(checks["check"], checks[name], label=name, color=colour, linewidth=1.2)
+    axes.set_ylim(bottom=-0.05)
+    axes.set_ylabel("samples")

@@ -1,0 +1,117 @@
+"""Figures of the game on a line: densities and both discriminators, divergences over the steps, gradients for G."""
+
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import logs
+from keras_gan.plots import canvas
+
+LOG_4 = math.log(4)
+JSD_LIMITS = (-0.12, 0.72)  # 0 to log 2, and the start, where a D without training shows less than nothing
+EARLY = 0.1  # D(G(z)) below this is what the gradients' figure calls early
+SATURATING, NON_SATURATING = "tab:red", "tab:purple"
+REASON = (
+    "Early on D rejects what G draws, so D(G(z)) ≈ 0. There log(1 − D) is flat: its gradient D vanishes, and G learns\n"
+    "nothing just where it has most to learn. −log D has its steepest slope there: its gradient is 1 − D ≈ 1."
+)
+
+
+@dataclass(frozen=True)
+class Densities:
+    """What a snapshot shows over x; every array is (n,)."""
+
+    x: np.ndarray
+    data: np.ndarray  # p
+    generated: np.ndarray  # q
+    discriminator: np.ndarray  # D(x), in [0, 1]
+    best_discriminator: np.ndarray  # p / (p + q)
+
+
+def snapshot(densities: Densities, table: dict[str, np.ndarray], optimum_nats: float, steps: int, path: Path) -> None:
+    """Draws one frame; all frames of a run have the same axes.
+
+    Args:
+        densities: of this step.
+        table: columns of theory.csv up to this step.
+        optimum_nats: the JSD that the best linear generator reaches.
+        steps: of the whole run.
+        path: the .png to write.
+    """
+    drawn = canvas.figure(8, 3.6)
+    left, right = drawn.subplots(1, 2)
+    _densities(left, densities)
+    left.set_title(f"step {int(table['step'][-1]):,} of {steps:,}", loc="left")
+    _divergences(right, table, optimum_nats, steps)
+    canvas.save(drawn, path)
+
+
+def _densities(axes, shown):
+    axes.fill_between(shown.x, shown.data, color=canvas.REAL, alpha=0.35, linewidth=0, label="data p")
+    axes.fill_between(shown.x, shown.generated, color=canvas.GENERATED, alpha=0.5, linewidth=0, label="generated q")
+    axes.plot(shown.x, shown.discriminator, color=canvas.DISCRIMINATOR, linewidth=1.6, label="D(x)")
+    axes.plot(shown.x, shown.best_discriminator, "k--", linewidth=1, label="best D = p/(p + q)")
+    axes.set_xlim(shown.x[0], shown.x[-1])
+    axes.set_ylim(0, 1.3)  # room for the legend above D = 1
+    axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
+    axes.set_xlabel("x")
+    axes.set_ylabel("density, or probability")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=9)
+
+
+def _divergences(axes, table, optimum_nats, steps):
+    """JSD on the left scale, V on the right: V = 2 JSD - log 4 makes one curve of both."""
+    few = {"marker": "."} if len(table["step"]) < 3 else {}
+    axes.plot(table["step"], table[logs.JSD], color="black", label="exact, for the best D", **few)
+    estimates = np.clip(table[logs.JSD_ESTIMATE], *JSD_LIMITS)
+    axes.plot(table["step"], estimates, color=canvas.DISCRIMINATOR, label="shown by D, held-out draws", **few)
+    axes.axhline(optimum_nats, color="0.45", linestyle="--", linewidth=1, label=f"best linear G: {optimum_nats:.4f}")
+    axes.set_xlim(0, steps)
+    axes.set_ylim(*JSD_LIMITS)
+    axes.set_xlabel("step (generator updates)")
+    axes.set_ylabel("JSD(p, q) in nats")
+    value = axes.secondary_yaxis("right", functions=(lambda jsd: 2 * jsd - LOG_4, lambda v: (v + LOG_4) / 2))
+    value.set_ylabel("V(D, G) = 2 JSD − log 4")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="upper right", fontsize=9)
+
+
+def gradients(table: dict[str, np.ndarray], path: Path) -> None:
+    """Draws both generator losses' gradients: by their formulas, and as they were in a run.
+
+    Args:
+        table: columns of theory.csv.
+        path: the .png to write.
+    """
+    drawn = canvas.figure(8, 4.3)
+    drawn.suptitle(REASON, fontsize=9.5, x=0.01, ha="left")
+    left, right = drawn.subplots(1, 2)
+    _formulas(left)
+    right.plot(table["step"], table[logs.NON_SATURATING_GRADIENT], color=NON_SATURATING, label="of −log D")
+    right.plot(table["step"], table[logs.MINIMAX_GRADIENT], color=SATURATING, label="of log(1 − D)")
+    right.set_yscale("log")
+    right.set_title("measured in this run", fontsize=10)
+    right.set_xlabel("step (generator updates)")
+    right.set_ylabel("norm of the gradient over G's weights")
+    right.grid(alpha=0.3)
+    right.legend(frameon=False)
+    canvas.save(drawn, path)
+
+
+def _formulas(axes):
+    """Derivatives by the logit: of log(1 - σ) it is -σ, of -log σ it is -(1 - σ)."""
+    d = np.linspace(0, 1, 2)
+    axes.axvspan(0, EARLY, color="0.9")
+    axes.text(EARLY / 2, 0.5, "early: D rejects", rotation=90, ha="center", va="center", fontsize=9)
+    axes.plot(d, 1 - d, color=NON_SATURATING, label="non-saturating, −log D: 1 − D")
+    axes.plot(d, d, color=SATURATING, label="saturating, log(1 − D): D")
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1.3)
+    axes.set_title("by the formula", fontsize=10)
+    axes.set_xlabel("D(G(z))")
+    axes.set_ylabel("size of the gradient by D's logit")
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False, loc="upper right", fontsize=9)

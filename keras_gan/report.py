@@ -1,0 +1,297 @@
+"""The page of a run: verdict, samples over the steps, curves, scores, exports, settings, in one file for any browser.
+
+Everything is inside the file and nothing is fetched: its own policy forbids it. A part that the run has not got yet is
+named at the end, with the command that makes it.
+"""
+
+import base64
+import dataclasses
+import hashlib
+import io
+import json
+import math
+import os
+import shlex
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+
+import jinja2
+import numpy as np
+
+from keras_gan import sampling
+from keras_gan.config import TrainConfig, preset
+from keras_gan.errors import InputError
+from keras_gan.files import replace
+from keras_gan.logs import ACCURACY, DISCRIMINATOR_LOSS, GENERATOR_LOSS
+from keras_gan.plots import inline
+from keras_gan.runs import Run, step_of
+
+PAGE = "report.html"
+MOST_FRAMES = 25  # snapshots on the slider
+AS_IT_IS_BYTES = 50_000  # larger pictures are packed anew, so that the page can go by mail
+WIDEST_PX = 1_100  # as sharp as a phone or a column of text can show
+READINGS = {"lower": "lower is better", "higher": "higher is better", "floor": "best near the floor"}
+EXPORT_FIELDS = {"file", "size_bytes", "quantize", "signatures", "largest_error", "tolerance"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A picture inside the page."""
+
+    uri: str  # data:image/…
+    width: int
+    height: int
+    step: int | None = None  # of a snapshot
+
+
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """Lines that belong together: their title, the columns they come from, how to read them."""
+
+    title: str
+    reading: str
+    columns: Mapping[str, str]  # label -> column of history.csv
+    limits: tuple[float, float] | None = None
+
+
+CURVES = (
+    Curves(
+        "Losses",
+        "Neither has to fall: each network is judged by the other one, which learns too.",
+        {"discriminator": DISCRIMINATOR_LOSS, "generator": GENERATOR_LOSS},
+    ),
+    Curves(
+        "How well the discriminator tells real from generated",
+        "Share of pairs, one real and one generated, that it orders right; 0.5 is chance.",
+        {"discriminator": ACCURACY},
+        (0.0, 1.0),
+    ),
+)
+
+
+def write(run: Run, out: str | os.PathLike | None = None) -> Path:
+    """Writes the page of a run.
+
+    Args:
+        run: the run; one that is still being trained will do.
+        out: the .html to write; None for report.html in the run folder. Missing parents are made.
+
+    Returns:
+        The file that was written.
+
+    Raises:
+        InputError: where a file of the run is damaged, or the page cannot be written.
+    """
+    path = _check_out(Path(out or run.path / PAGE))
+    text = page(run)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        replace(path, lambda draft: draft.write_text(text, "utf-8"))
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
+    return path
+
+
+def page(run: Run) -> str:
+    """The page of a run as HTML. Raises InputError where a file of the run is damaged."""
+    config, history = run.config, run.history()
+    style, script = _asset("report.css"), _asset("report.js")
+    return _template().render(
+        policy=_policy(style, script),
+        style=style,
+        script=script,
+        folder=str(run.path),
+        name=Path(config.data).name,
+        config=config,
+        images=len(run.data_shape) == 3,
+        step=_step(run),
+        facts=_facts(run, config, history),
+        frames=_frames(run),
+        charts=_charts(history, CURVES),
+        card=_card(run),
+        readings=READINGS,
+        neighbours=_picture(run.path / "neighbours.png"),
+        exports=_exports(run),
+        settings=_settings(run, config),
+        command=_command(config),
+        missing=_missing(run, config),
+    )
+
+
+# what the page says
+
+
+def _step(run):
+    """Generator updates that the newest checkpoint has seen."""
+    return max((step_of(file) for file in run.checkpoints()), default=0)
+
+
+def _facts(run, config, history):
+    """Short phrases for the line under the title."""
+    step, shape, count = _step(run), run.data_shape, _read_json(run.config_file).get("data_count")
+    noun = "images" if len(shape) == 3 else "points"
+    seen = step * config.batch_size * config.discriminator_steps
+    return [
+        f"{config.preset} recipe",
+        f"{step:,} of {config.steps:,} steps",
+        f"{seen:,} {noun} seen" + (f" from a set of {count:,}" if count else ""),
+        *([f"{_duration(float(history['seconds'][-1]))} of training"] if history else []),
+    ]
+
+
+def _duration(seconds):
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _frames(run):
+    """The snapshots of a run, the last one unchanged; evenly chosen where they are too many for one page."""
+    files = run.samples()
+    chosen = np.linspace(0, len(files) - 1, min(len(files), MOST_FRAMES)).round().astype(int)
+    frames = [_picture(file, step_of(file), lossless=file is files[-1]) for file in (files[i] for i in chosen)]
+    return [frame for frame in frames if frame]
+
+
+def _charts(history, families):
+    """Pairs of a family of lines that the run has columns of, and the family as it is drawn."""
+    pairs = []
+    for family in families:
+        columns = {label: history[name] for label, name in family.columns.items() if name in history}
+        if columns and (drawn := inline.chart(history["step"], columns, family.limits)):
+            pairs.append((family, drawn))
+    return pairs
+
+
+def _card(run):
+    """What kgan evaluate measured; None before it did."""
+    file = run.path / "metrics.json"
+    return _read_json(file) if file.exists() else None
+
+
+def _exports(run):
+    """The reports of the exports in the run folder, without somebody else's files."""
+    reports = [_read_json(file) for file in sorted((run.path / "export").glob("*.json"))]
+    return [report for report in reports if set(report) >= EXPORT_FIELDS]
+
+
+def _settings(run, config):
+    """Rows of the table of settings: name, value."""
+    height, width, *_ = config.image_size or (None, None)
+    return [
+        ("data", config.data),
+        ("shape", " × ".join(map(str, run.data_shape))),
+        *([("resized to", f"{height} × {width}{', cropped' if config.crop else ''}")] if height else []),
+        ("recipe", f"{config.preset}: {preset(config.preset).summary}"),
+        ("reference", preset(config.preset).reference),
+        ("loss", config.loss),
+        ("penalties", ", ".join(f"{name} × {weight:g}" for name, weight in config.penalties.items()) or "none"),
+        ("steps asked for", f"{config.steps:,}"),
+        ("batch size", f"{config.batch_size:,}"),
+        ("D steps for one G step", f"{config.discriminator_steps:,}"),
+        ("latents", f"{config.latent_dim:,}, {config.latent}"),
+        ("D optimizer", _optimizer(config, "discriminator")),
+        ("G optimizer", _optimizer(config, "generator")),
+        ("seed", config.seed),
+        ("keras_gan", _read_json(run.config_file).get("keras_gan", "unknown")),
+    ]
+
+
+def _optimizer(config, side):
+    choice = config.optimizer(side)
+    return ", ".join([choice["class_name"], *(f"{name} {value:g}" for name, value in choice["config"].items())])
+
+
+def _command(config):
+    """The command that trains the same run anew."""
+    plain = dataclasses.asdict(TrainConfig(config.data, config.preset))
+    words = ["kgan", "train", config.data, "--preset", config.preset]
+    for name, value in dataclasses.asdict(config).items():
+        if value != plain[name]:
+            words += ["--" + name.replace("_", "-"), *_words(value)]
+    return shlex.join(words)
+
+
+def _words(value):
+    """A setting as the words that follow its option: none for a flag."""
+    if value is True:
+        return []
+    return ["x".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+
+
+def _missing(run, config):
+    """Pairs of a part that the page could have, and the command that makes it."""
+    kgan = {verb: shlex.join(["kgan", verb, str(run.path)]) for verb in ("evaluate", "export")}
+    parts = [
+        (f"The remaining {config.steps - _step(run):,} steps", _command(config) + f" --run {shlex.quote(str(run.path))}")
+        if _step(run) < config.steps
+        else None,
+        None if _card(run) else ("The metric card", kgan["evaluate"]),
+        None if _exports(run) else ("An export", kgan["export"] + " --tflite"),
+    ]
+    return [part for part in parts if part]
+
+
+# how it gets into one file
+
+
+def _picture(file, step=None, lossless=False):
+    """A picture file for the page; None where it is missing or damaged."""
+    image = sampling.read(file)
+    if image is None:
+        return None
+    if file.stat().st_size <= AS_IT_IS_BYTES:
+        return Picture(_data_uri("image/png", file.read_bytes()), *image.size, step)
+    image = image.convert("RGB")
+    image.thumbnail((WIDEST_PX, image.height))
+    packed = io.BytesIO()
+    image.save(packed, "WEBP", lossless=lossless, quality=90)
+    return Picture(_data_uri("image/webp", packed.getvalue()), *image.size, step)
+
+
+def _data_uri(kind, content):
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
+
+
+def _read_json(file):
+    try:
+        values = json.loads(file.read_text())
+    except (ValueError, OSError) as error:
+        raise InputError(f"{file} is damaged ({error}); expected JSON as it was written; delete it") from error
+    return values if isinstance(values, dict) else {}
+
+
+def _check_out(path):
+    if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
+        raise InputError(f"cannot write the page as {path}; expected the name of an .html file; give another --out")
+    return path
+
+
+def _asset(name):
+    return resources.files("keras_gan").joinpath("templates", name).read_text("utf-8")
+
+
+def _policy(*inline_texts):
+    """A Content-Security-Policy that lets the page's own style and script through, and nothing else from anywhere."""
+    style, script = (
+        "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'" for text in inline_texts
+    )
+    return f"default-src 'none'; img-src data:; style-src {style}; script-src {script}; base-uri 'none'"
+
+
+def _template():
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {"number": _number, "kilobytes": lambda size: f"{size / 1000:,.0f} kB"}
+    return environment.from_string(_asset("report.html"))
+
+
+def _number(value):
+    """A number for a table, with four digits that count."""
+    if not isinstance(value, int | float):
+        return "–"
+    if not math.isfinite(value):
+        return "not finite"
+    return f"{value:,.0f}" if abs(value) >= 1_000 else f"{value:.4g}"

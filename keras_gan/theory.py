@@ -1,0 +1,178 @@
+"""The minimax game in one dimension, where everything has a number: densities, divergences, the best D, its value.
+
+Divergences and values are in nats. p is the density of the data, q that of the generator.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+Z_SCALE = 8.0  # the 1-D example is told for z on [-8, 8]: its generator multiplies z on [-1, 1) by this
+NARROWEST = 1e-6  # a generator that gives one point has no density; below this width it is told as this wide
+HISTOGRAM_BINS = 200
+NORMAL_KNOTS = np.linspace(-9.0, 9.0, 289)  # in standard deviations; beyond lies a mass of 2e-19
+NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
+LATENT_STD = {"uniform": 1 / math.sqrt(3), "normal": 1.0}  # of z, by its distribution
+
+
+@dataclass(frozen=True)
+class Density:
+    """A probability density on the line."""
+
+    of: Callable[[np.ndarray], np.ndarray]  # points (n,) to densities (n,), float64
+    knots: np.ndarray  # ascending, (m,): between neighbours it is smooth, outside them negligible
+
+
+def gaussians(centres: np.ndarray, std: float) -> Density:
+    """Equally likely Gaussians of one width; `centres` (modes,), std above 0."""
+    centres = np.asarray(centres, "float64")
+
+    def of(x):
+        bells = np.exp(-0.5 * ((x[:, None] - centres) / std) ** 2)  # (n, modes)
+        return bells.mean(axis=1) / (std * math.sqrt(2 * math.pi))
+
+    return Density(of, np.unique(centres[:, None] + std * NORMAL_KNOTS))
+
+
+def uniform(low: float, high: float) -> Density:
+    """U[low, high]."""
+    return Density(lambda x: np.where((x >= low) & (x <= high), 1 / (high - low), 0.0), np.array([low, high]))
+
+
+def linear_generator(slope: float, intercept: float, latent: str) -> Density:
+    """What G(z) = slope · z + intercept makes of z: an interval for "uniform" z on [-1, 1), a bell for "normal" z."""
+    width = max(abs(slope), NARROWEST)
+    if latent == "uniform":
+        return uniform(intercept - width, intercept + width)
+    return gaussians([intercept], width)
+
+
+def histogram(values: np.ndarray) -> Density:
+    """The density of many generated values (n,), as constant in each of `HISTOGRAM_BINS` bins."""
+    low, high = float(values.min()), float(values.max())
+    if high - low < NARROWEST:
+        return uniform(low - NARROWEST, low + NARROWEST)
+    heights, edges = np.histogram(values.astype("float64"), HISTOGRAM_BINS, (low, high), density=True)
+    padded = np.concatenate([[0.0], heights, [0.0]])
+    return Density(lambda x: padded[np.searchsorted(edges, x)], edges)
+
+
+def latent_quantiles(n: int, latent: str) -> np.ndarray:
+    """n values of a one-dimensional z, ascending and equally likely: the midpoints of n quantiles, (n,) float64."""
+    shares = (np.arange(n) + 0.5) / n
+    if latent == "uniform":
+        return 2 * shares - 1
+    from scipy.special import ndtri
+
+    return ndtri(shares)
+
+
+def line_through(z: np.ndarray, values: np.ndarray, tolerance: float = 1e-5) -> tuple[float, float] | None:
+    """Slope and intercept of the line that G is at the points z; None where it is none.
+
+    Args:
+        z: latents (n,), ascending.
+        values: G(z), (n,).
+        tolerance: the largest distance from the line, as a share of the largest value.
+    """
+    slope, intercept = np.polyfit(z, values.astype("float64"), 1)
+    distance = np.abs(slope * z + intercept - values).max()
+    return (float(slope), float(intercept)) if distance <= tolerance * max(1.0, np.abs(values).max()) else None
+
+
+# divergences ----------------------------------------------------------------------------------------------------------
+
+
+def _integral(function, p: Density, q: Density) -> float:
+    """∫ function(p(x), q(x)) dx by Gauss-Legendre quadrature between all knots of both."""
+    knots = np.union1d(p.knots, q.knots)
+    half = np.diff(knots)[:, None] / 2  # (pieces, 1)
+    x = (knots[:-1, None] + half + half * NODES).ravel()
+    return float(function(p.of(x), q.of(x)) @ (half * WEIGHTS).ravel())
+
+
+def jensen_shannon(p: Density, q: Density) -> float:
+    """½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2: 0 where p = q, log 2 where they never meet.
+
+    Goodfellow et al. 2014 (arXiv:1406.2661), eq. 5.
+    """
+    from scipy.special import rel_entr
+
+    return 0.5 * _integral(lambda p, q: rel_entr(p, (p + q) / 2) + rel_entr(q, (p + q) / 2), p, q)
+
+
+def kullback_leibler(p: Density, q: Density) -> float:
+    """KL(q ‖ p) = ∫ q log(q / p), of the generator from the data; infinite where q lies outside p."""
+    from scipy.special import rel_entr
+
+    return _integral(lambda p, q: rel_entr(q, p), p, q)
+
+
+def non_saturating_objective(p: Density, q: Density) -> float:
+    """KL(q ‖ p) - 2 JSD, which the loss -log D descends when D is the best: it minds q outside p, and not p outside q.
+
+    Arjovsky & Bottou 2017 (arXiv:1701.04862), theorem 2.5.
+    """
+    return kullback_leibler(p, q) - 2 * jensen_shannon(p, q)
+
+
+def best_accuracy(p: Density, q: Density) -> float:
+    """How often the best D is right when data and generated values come equally often: ½ ∫ max(p, q), ½ to 1."""
+    return 0.5 * _integral(np.maximum, p, q)
+
+
+def best_discriminator(p: Density, q: Density, x: np.ndarray) -> np.ndarray:
+    """D*(x) = p / (p + q), (n,) in [0, 1]; ½ where neither has any density.
+
+    Goodfellow et al. 2014 (arXiv:1406.2661), eq. 2.
+    """
+    real, both = p.of(x), p.of(x) + q.of(x)
+    return np.divide(real, both, out=np.full(len(x), 0.5), where=both > 0)
+
+
+# the game's value -----------------------------------------------------------------------------------------------------
+
+
+def value(real_logits: np.ndarray, fake_logits: np.ndarray) -> float:
+    """V(D, G) = E log D(x) + E log(1 - D(G(z))), from D's logits at draws that it was not trained on; at most 0.
+
+    Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1.
+    """
+    return float(-np.logaddexp(0, -real_logits).mean() - np.logaddexp(0, fake_logits).mean())
+
+
+def best_value(jensen_shannon_nats: float) -> float:
+    """max_D V(D, G) = -log 4 + 2 JSD. Goodfellow et al. 2014 (arXiv:1406.2661), eq. 6."""
+    return 2 * jensen_shannon_nats - math.log(4)
+
+
+def jensen_shannon_estimate(value_nats: float) -> float:
+    """The JSD that a D of this value shows, log 2 + V/2: a lower bound of the true one, and negative for a bad D."""
+    return math.log(2) + value_nats / 2
+
+
+# the best line --------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Line:
+    """G(z) = slope · z + intercept, and how far its density is from the data's."""
+
+    slope: float
+    intercept: float
+    jensen_shannon_nats: float  # of the data's density and the line's
+
+
+def best_line(p: Density, latent: str, objective: Callable[[Density, Density], float] = jensen_shannon) -> Line:
+    """The linear generator at which an objective of (p, q) is least, found by minimisation (Nelder and Mead 1965)."""
+    from scipy.optimize import minimize
+
+    def generated(parameters):
+        return linear_generator(math.exp(parameters[0]), parameters[1], latent)
+
+    start = [0.0, p.knots[[0, -1]].mean()]
+    options = {"xatol": 1e-7, "fatol": 1e-13}
+    found = minimize(lambda x: objective(p, generated(x)), start, method="Nelder-Mead", options=options).x
+    return Line(math.exp(found[0]), float(found[1]), jensen_shannon(p, generated(found)))
