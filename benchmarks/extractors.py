@@ -1,7 +1,7 @@
 """Trains the networks that the metrics look through, from the data as everyone gets them.
 
     python benchmarks/extractors.py digits
-    python benchmarks/extractors.py mnist --out /tmp/mnist.npz
+    python benchmarks/extractors.py mnist --out mnist.npz
 
 On one machine the file comes out the same, byte for byte; on another its numbers differ in the last places, and
 with them its SHA-256. So no result is compared across files.

@@ -21,6 +21,25 @@ class ImageSize(click.ParamType):
         return height, width
 
 
+class Sectioned(click.Command):
+    """A command whose help lists its options under headings; the names that no heading claims come last."""
+
+    def __init__(self, *args, sections: dict[str, tuple[str, ...]], **options):
+        super().__init__(*args, **options)
+        self.sections = sections
+
+    def format_options(self, context, formatter):
+        options = [param for param in self.get_params(context) if isinstance(param, click.Option)]
+        records = {option.name: option.get_help_record(context) for option in options}
+        for heading, names in self.sections.items():
+            self._write(formatter, heading, [records.pop(name) for name in names])
+        self._write(formatter, "Other", list(records.values()))
+
+    def _write(self, formatter, heading, rows):
+        with formatter.section(heading):
+            formatter.write_dl(rows)
+
+
 # What --export and the flags of kgan export mean: file name, format of `keras_gan.exports.export`.
 EXPORTS = {"tflite": ("generator.tflite", "litert"), "saved_model": ("saved_model", "tf_saved_model")}
 

@@ -4,29 +4,48 @@ import sys
 
 import click
 
-from keras_gan.cli.options import EXPORTS, ImageSize, load_training
+from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, load_training
+
+SECTIONS = {
+    "Data": ("image_size", "crop", "skip_damaged"),
+    "Recipe (by default the preset's)": (
+        "preset",
+        "steps",
+        "batch_size",
+        "loss",
+        "discriminator_steps",
+        "gamma",
+        "discriminator_lr",
+        "generator_lr",
+        "latent",
+        "latent_dim",
+        "seed",
+    ),
+    "Run": ("run_dir", "evaluate_every", "exported", "dry_run"),
+}
 
 
-@click.command()
+@click.command(cls=Sectioned, sections=SECTIONS)
 @click.argument("data", metavar="NAME_OR_PATH")
-@click.option("--preset", help="Recipe; see kgan presets.  [default: resnet; for gaussian, ring and grid their own]")
-@click.option("--steps", type=int, help="Generator updates in all.  [default: the preset's]")
-@click.option("--batch-size", type=int, help="Images in one discriminator step.  [default: the preset's]")
+@click.option("--preset", help="See kgan presets.  [default: resnet; for gaussian, ring and grid their own]")
+@click.option("--steps", type=int, help="Generator updates in all.")
+@click.option("--batch-size", type=int, help="Images in one discriminator step.")
 @click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
 @click.option("--crop", is_flag=True, default=None, help="Cut the centre to the target's proportions, not stretch.")
 @click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
-@click.option("--latent-dim", type=int, help="Dimension of z.  [default: the preset's]")
-@click.option("--latent", help="Distribution of z: normal or uniform.  [default: the preset's]")
-@click.option("--loss", help="minimax, non_saturating, relativistic, …  [default: the preset's]")
-@click.option("-k", "--discriminator-steps", type=int, help="Updates of D for one of G.  [default: the preset's]")
-@click.option("--gamma", type=float, help="Weight of the gradient penalties.  [default: the preset's]")
-@click.option("--discriminator-lr", type=float, help="Learning rate of D.  [default: the preset's]")
-@click.option("--generator-lr", type=float, help="Learning rate of G.  [default: the preset's]")
+@click.option("--latent-dim", type=int, help="Dimension of z.")
+@click.option("--latent", help="Distribution of z: normal or uniform.")
+@click.option("--loss", help="minimax, non_saturating, relativistic, …")
+@click.option("-k", "--discriminator-steps", type=int, help="Updates of D for one of G.")
+@click.option("--gamma", type=float, help="Weight of the gradient penalties.")
+@click.option("--discriminator-lr", type=float, help="Learning rate of D.")
+@click.option("--generator-lr", type=float, help="Learning rate of G.")
 @click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
 @click.option("--export", "exported", type=click.Choice(list(EXPORTS)), help="Export when trained.")
+@click.option("--evaluate-every", type=click.IntRange(min=1), help="Steps between metrics; the best keeps best.keras.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
-def train(data, preset, run_dir, exported, dry_run, **settings):
+def train(data, preset, run_dir, exported, evaluate_every, dry_run, **settings):
     """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy, .npz or .mat file.
 
     The same command goes on where it stopped. Ctrl-C saves first.
@@ -34,7 +53,7 @@ def train(data, preset, run_dir, exported, dry_run, **settings):
     if sys.stderr.isatty():
         click.echo(f"reading {data} …", err=True)
     training = load_training()
-    job = training.prepare(training.configure(data, preset, **settings), run_dir)
+    job = training.prepare(training.configure(data, preset, **settings), run_dir, evaluate_every)
     click.echo(job.describe(), err=True)
     if dry_run:
         return

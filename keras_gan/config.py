@@ -16,7 +16,16 @@ LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "di
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
-def _adam(learning_rate: float, beta_1: float, beta_2: float) -> dict[str, Any]:
+def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
+    """A learning rate that falls, so that G, whose steps would keep it moving about the optimum, settles there."""
+    return {
+        "module": "keras.optimizers.schedules",
+        "class_name": "ExponentialDecay",
+        "config": {"initial_learning_rate": learning_rate, "decay_steps": half_life_steps, "decay_rate": 0.5},
+    }
+
+
+def _adam(learning_rate: float | Mapping[str, Any], beta_1: float, beta_2: float) -> dict[str, Any]:
     return {
         "class_name": "Adam",
         "config": {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2},
@@ -72,37 +81,41 @@ PRESETS: dict[str, Preset] = {
         batch_size=100,
     ),
     "gaussian": Preset(
-        summary="the 1-D example: G one linear layer on U[-8, 8], D of four layers, the minimax loss of the notes",
+        summary="the 1-D example: G one linear layer on U[-8, 8], D of four layers",
         reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
         networks="gaussian",
         loss="non_saturating",
-        generator_optimizer=_adam(1e-3, 0.5, 0.999),
-        discriminator_optimizer=_adam(1e-3, 0.5, 0.999),
+        generator_optimizer=_adam(_halving(2e-2, 300), 0.5, 0.99),  # b has 5 to go, at most the rate in a step
+        discriminator_optimizer=_adam(_halving(1e-2, 500), 0.5, 0.99),
         latent="uniform",
         latent_dim=1,
-        batch_size=256,
+        batch_size=512,
+        steps=1_500,
     ),
     "gaussian_deep": Preset(
         summary="the 1-D example with a G of three layers, which can reach the density that a linear one cannot",
         reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
         networks="gaussian_deep",
         loss="non_saturating",
-        generator_optimizer=_adam(1e-3, 0.5, 0.999),
-        discriminator_optimizer=_adam(1e-3, 0.5, 0.999),
+        penalties={"r1": 0.3},  # without it D and a G that can go anywhere turn about each other
+        generator_optimizer=_adam(_halving(2e-3, 600), 0.0, 0.99),
+        discriminator_optimizer=_adam(_halving(5e-3, 600), 0.0, 0.99),
         latent="uniform",
         latent_dim=1,
-        batch_size=256,
+        batch_size=512,
+        steps=2_500,
     ),
     "mixture": Preset(
         summary="multilayer perceptrons for the ring and the grid of Gaussians, relativistic pairing with R1 and R2",
         reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
         networks="mixture",
         loss="relativistic",
-        penalties={"r1": 0.1, "r2": 0.1},
-        generator_optimizer=_adam(1e-3, 0.0, 0.99),
-        discriminator_optimizer=_adam(1e-3, 0.0, 0.99),
+        penalties={"r1": 1e-3, "r2": 1e-3},  # more, and D cannot see modes as narrow as the ring's
+        generator_optimizer=_adam(_halving(3e-3, 1_200), 0.0, 0.99),
+        discriminator_optimizer=_adam(_halving(3e-3, 1_200), 0.0, 0.99),
         latent_dim=2,
         batch_size=256,
+        steps=6_000,
     ),
 }
 

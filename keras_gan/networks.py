@@ -15,6 +15,7 @@ from keras_gan import precision
 from keras_gan.config import DEFAULT_PRESET, lookup, preset
 from keras_gan.errors import InputError
 from keras_gan.layers import Maxout
+from keras_gan.theory import Z_SCALE
 
 SMALLEST, LARGEST = 8, 256  # pixels on a side
 BASE = 4  # the smallest feature map is 4 to 7 pixels on its shorter side
@@ -207,37 +208,48 @@ def _uniform(limit):
     return keras.initializers.RandomUniform(-limit, limit)
 
 
+# The paper's pixels are in [0, 1]: both networks rescale, so that its initial weights and learning rate keep their
+# meaning. Constants are those of the paper's code (github.com/goodfeli/adversarial, mnist.yaml).
+MAX_COLUMN_NORM = 1.9365  # without it D's weights grow until they overflow, on MNIST after some 300 steps
+
+
 def _goodfellow_generator(z, shape, dtype):
     x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(z)
     x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(x)
-    # The paper's sigmoid on [0, 1] is this tanh on [-1, 1]: 2 σ(2x) - 1 = tanh(x); so its weights are halved.
-    halved = _uniform(0.025)
-    x = layers.Dense(math.prod(shape), activation="tanh", kernel_initializer=halved, dtype="float32", name="image")(x)
-    return ops.reshape(x, (-1, *shape))
+    x = layers.Dense(math.prod(shape), activation="sigmoid", kernel_initializer=_uniform(0.05), dtype="float32")(x)
+    return ops.reshape(layers.Rescaling(2.0, -1.0, dtype="float32", name="image")(x), (-1, *shape))
 
 
 def _goodfellow_discriminator(x, shape, dtype):
-    x = layers.Dropout(0.2, dtype=dtype)(layers.Flatten(dtype=dtype)(x))
-    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=_uniform(0.005), dtype=dtype)(x))
-    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, kernel_initializer=_uniform(0.005), dtype=dtype)(x))
-    return layers.Dense(1, kernel_initializer=_uniform(0.005), dtype="float32", name="logit")(x)
+    limits = {"kernel_initializer": _uniform(0.005), "kernel_constraint": keras.constraints.MaxNorm(MAX_COLUMN_NORM)}
+    x = layers.Rescaling(0.5, 0.5, dtype="float32")(layers.Flatten(dtype="float32")(x))
+    x = layers.Dropout(0.2, dtype=dtype)(x)
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **limits)(x))
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **limits)(x))
+    return layers.Dense(1, dtype="float32", name="logit", **limits)(x)
 
 
-def _mlp(x, widths, dtype):
-    for width in widths:
-        x = layers.LeakyReLU(0.2, dtype=dtype)(layers.Dense(width, dtype=dtype)(x))
+def _mlp(x, widths, bias, slope, dtype):
+    """Hidden layers; the first one's biases start on U[-bias, bias]: at 0, all its bends would lie at the origin."""
+    for layer, width in enumerate(widths):
+        start = _uniform(bias) if layer == 0 and bias else "zeros"
+        x = layers.LeakyReLU(slope, dtype=dtype)(layers.Dense(width, bias_initializer=start, dtype=dtype)(x))
     return x
 
 
-def _perceptrons(generator_widths, discriminator_widths, z_scale=1.0):
-    """A family of plain multilayer perceptrons for vectors, whose generator sees `z_scale` · z."""
+def _perceptrons(generator_widths, discriminator_widths, z_scale=1.0, biases=(0.0, 0.0), slope=0.2):
+    """A family of plain multilayer perceptrons for vectors, whose generator sees `z_scale` · z.
+
+    `biases` are the first layers' (see `_mlp`), of G and of D; `slope` is that of the activation below 0.
+    """
 
     def generate(z, shape, dtype):
         z = layers.Rescaling(z_scale, dtype="float32")(z) if z_scale != 1.0 else z
-        return layers.Dense(shape[0], dtype="float32", name="vector")(_mlp(z, generator_widths, dtype))
+        hidden = _mlp(z, generator_widths, biases[0], slope, dtype)
+        return layers.Dense(shape[0], dtype="float32", name="vector")(hidden)
 
     def judge(x, shape, dtype):
-        return layers.Dense(1, dtype="float32", name="logit")(_mlp(x, discriminator_widths, dtype))
+        return layers.Dense(1, dtype="float32", name="logit")(_mlp(x, discriminator_widths, biases[1], slope, dtype))
 
     return Family(generate, judge)
 
@@ -248,9 +260,10 @@ IMAGE_FAMILIES = {
     "goodfellow2014": Family(_goodfellow_generator, _goodfellow_discriminator),
 }
 VECTOR_FAMILIES = {
-    "gaussian": _perceptrons((), (32, 32, 32), z_scale=8.0),  # z on U[-8, 8]
-    "gaussian_deep": _perceptrons((32, 32), (32, 32, 32), z_scale=8.0),
-    "mixture": _perceptrons((128, 128), (128, 128, 128)),
+    "gaussian": _perceptrons((), (32, 32, 32), z_scale=Z_SCALE, biases=(0.0, 2.0)),
+    "gaussian_deep": _perceptrons((32, 32), (32, 32, 32), z_scale=Z_SCALE, biases=(0.0, 2.0)),
+    # ReLU: where it is flat, G gives the same point for many z, as narrow modes need.
+    "mixture": _perceptrons((128, 128), (128, 128), biases=(0.2, 0.5), slope=0.0),
 }
 FAMILIES = {**IMAGE_FAMILIES, **VECTOR_FAMILIES}
 

@@ -19,7 +19,7 @@ from pathlib import Path
 import jinja2
 import numpy as np
 
-from keras_gan import sampling
+from keras_gan import doctor, sampling
 from keras_gan.config import TrainConfig, preset
 from keras_gan.errors import InputError
 from keras_gan.files import replace
@@ -31,7 +31,9 @@ PAGE = "report.html"
 MOST_FRAMES = 25  # snapshots on the slider
 AS_IT_IS_BYTES = 50_000  # larger pictures are packed anew, so that the page can go by mail
 WIDEST_PX = 1_100  # as sharp as a phone or a column of text can show
-READINGS = {"lower": "lower is better", "higher": "higher is better", "floor": "best near the floor"}
+READINGS = {"lower": "lower is better", "higher": "higher is better", "floor": "as real data"}
+REFERENCES = {"test": "of the test split", "half": "of a half of the data, since nothing is held out"}
+MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "worth knowing", doctor.WELL: "nothing to do"}
 EXPORT_FIELDS = {"file", "size_bytes", "quantize", "signatures", "largest_error", "tolerance"}
 
 
@@ -51,7 +53,8 @@ class Curves:
 
     title: str
     reading: str
-    columns: Mapping[str, str]  # label -> column of history.csv
+    columns: Mapping[str, str]  # label -> column
+    table: str = "history"  # a name in runs.TABLES
     limits: tuple[float, float] | None = None
 
 
@@ -65,7 +68,33 @@ CURVES = (
         "How well the discriminator tells real from generated",
         "Share of pairs, one real and one generated, that it orders right; 0.5 is chance.",
         {"discriminator": ACCURACY},
-        (0.0, 1.0),
+        limits=(0.0, 1.0),
+    ),
+    Curves(
+        "What the samples tell",
+        "Diversity is 1 where samples differ from one another as real data do. Duplicates have a twin among the "
+        "samples, memorised ones in the training data; both are best near 0.",
+        {"duplicates": "duplicates", "memorised": "memorised", "diversity": "diversity"},
+        table="checks",
+    ),
+    Curves(
+        "Fréchet distance on the way",
+        "From few samples, so higher than on the metric card; lower is better.",
+        {"Fréchet distance": "frechet_distance"},
+        table="evaluations",
+    ),
+    Curves(
+        "Jensen-Shannon divergence, in nats",
+        "How far the generator's density is from the data's, exactly, and as the discriminator estimates it on fresh "
+        "draws.",
+        {"estimated from D": "jsd_estimate", "exact": "jsd_exact"},
+        table="theory",
+    ),
+    Curves(
+        "Value of the game",
+        "V(D, G) of the discriminator as it is, and −log 4 + 2·JSD, the value of the best one.",
+        {"this D": "value", "best D": "value_optimal_D"},
+        table="theory",
     ),
 )
 
@@ -95,7 +124,7 @@ def write(run: Run, out: str | os.PathLike | None = None) -> Path:
 
 def page(run: Run) -> str:
     """The page of a run as HTML. Raises InputError where a file of the run is damaged."""
-    config, history = run.config, run.history()
+    config = run.config
     style, script = _asset("report.css"), _asset("report.js")
     return _template().render(
         policy=_policy(style, script),
@@ -106,11 +135,16 @@ def page(run: Run) -> str:
         config=config,
         images=len(run.data_shape) == 3,
         step=_step(run),
-        facts=_facts(run, config, history),
+        facts=_facts(run, config),
+        verdicts=doctor.examine(run),
+        marks=MARKS,
+        meanings=doctor.MEANINGS,
         frames=_frames(run),
-        charts=_charts(history, CURVES),
+        charts=_charts(run),
+        gradients=_picture(run.path / "gradients.png"),
         card=_card(run),
         readings=READINGS,
+        references=REFERENCES,
         neighbours=_picture(run.path / "neighbours.png"),
         exports=_exports(run),
         settings=_settings(run, config),
@@ -127,15 +161,15 @@ def _step(run):
     return max((step_of(file) for file in run.checkpoints()), default=0)
 
 
-def _facts(run, config, history):
+def _facts(run, config):
     """Short phrases for the line under the title."""
-    step, shape, count = _step(run), run.data_shape, _read_json(run.config_file).get("data_count")
-    noun = "images" if len(shape) == 3 else "points"
+    step, history = _step(run), run.history()
+    noun = "images" if len(run.data_shape) == 3 else "points"
     seen = step * config.batch_size * config.discriminator_steps
     return [
         f"{config.preset} recipe",
         f"{step:,} of {config.steps:,} steps",
-        f"{seen:,} {noun} seen" + (f" from a set of {count:,}" if count else ""),
+        f"{seen:,} {noun} seen from a set of {run.data_count:,}",
         *([f"{_duration(float(history['seconds'][-1]))} of training"] if history else []),
     ]
 
@@ -154,12 +188,13 @@ def _frames(run):
     return [frame for frame in frames if frame]
 
 
-def _charts(history, families):
+def _charts(run):
     """Pairs of a family of lines that the run has columns of, and the family as it is drawn."""
     pairs = []
-    for family in families:
-        columns = {label: history[name] for label, name in family.columns.items() if name in history}
-        if columns and (drawn := inline.chart(history["step"], columns, family.limits)):
+    for family in CURVES:
+        table = run.columns(family.table)
+        columns = {label: table[name] for label, name in family.columns.items() if name in table}
+        if columns and (drawn := inline.chart(table["step"], columns, family.limits)):
             pairs.append((family, drawn))
     return pairs
 
@@ -186,7 +221,7 @@ def _settings(run, config):
         ("recipe", f"{config.preset}: {preset(config.preset).summary}"),
         ("reference", preset(config.preset).reference),
         ("loss", config.loss),
-        ("penalties", ", ".join(f"{name} × {weight:g}" for name, weight in config.penalties.items()) or "none"),
+        ("penalties", ", ".join(f"{name} of weight {weight:g}" for name, weight in config.penalties.items()) or "none"),
         ("steps asked for", f"{config.steps:,}"),
         ("batch size", f"{config.batch_size:,}"),
         ("D steps for one G step", f"{config.discriminator_steps:,}"),
@@ -199,8 +234,15 @@ def _settings(run, config):
 
 
 def _optimizer(config, side):
-    choice = config.optimizer(side)
-    return ", ".join([choice["class_name"], *(f"{name} {value:g}" for name, value in choice["config"].items())])
+    return _serialized(config.optimizer(side))
+
+
+def _serialized(value):
+    """Keras's serialized form of an optimizer, a schedule inside it, or a number, in words."""
+    if not isinstance(value, Mapping):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    settings = ", ".join(f"{name} {_serialized(inner)}" for name, inner in value["config"].items())
+    return f"{value['class_name']} ({settings})"
 
 
 def _command(config):

@@ -1,6 +1,7 @@
 """From a config to a trained run: the one place where data, networks, game and run folder meet."""
 
 import contextlib
+import functools
 import math
 import os
 import re
@@ -10,8 +11,8 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_gan import data, latents, losses, networks, precision
-from keras_gan.callbacks import Checkpoints, Checks, Doctor, Game, History, Progress, Snapshots, Stop
+from keras_gan import data, latents, losses, metrics, networks, precision
+from keras_gan.callbacks import Checkpoints, Checks, Doctor, Evaluation, Game, History, Progress, Snapshots, Stop
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
 from keras_gan.config import TrainConfig, lookup, preset
@@ -22,6 +23,7 @@ from keras_gan.runs import Run
 
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv, over a whole run
 CLOSEST_CHECKS_STEPS = 10
+EVALUATION_SAMPLES = 2_000
 SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
 SMALL_STEPS_PER_EXECUTION = 10
 
@@ -33,6 +35,11 @@ def open_data(config: TrainConfig) -> data.Source:
     source = data.open_source(config.data, config.image_size, config.crop, config.skip_damaged)
     data.check_batch(source, images_per_step(config))
     return source
+
+
+def open_held_out(config: TrainConfig) -> data.Source | None:
+    """The images that the data of a config hold out for judging; None where they hold out none."""
+    return data.open_source(config.data, config.image_size, config.crop, config.skip_damaged, "test")
 
 
 def images_per_step(config: TrainConfig) -> int:
@@ -70,6 +77,7 @@ class Job:
     run_dir: Path
     source: data.Source
     gan: GAN
+    evaluate_every: int | None = None  # steps between metrics on samples, the best of which keeps best.keras
 
     def train(self) -> GAN:
         """Trains, or goes on training, until `config.steps`; Ctrl-C saves and returns early.
@@ -104,6 +112,7 @@ class Job:
                     self._snapshots(run),
                     History(run, max(1, config.steps // ROWS), config.batch_size),
                     *self._doctor(run),
+                    *self._evaluation(run),
                     Progress(config.steps, config.batch_size),
                     stop,
                     Checkpoints(run),
@@ -125,6 +134,20 @@ class Job:
         steps = max(CLOSEST_CHECKS_STEPS, self.config.steps // CHECKS)
         checks = Checks(self.source, steps, self.config.seed, run)
         return checks, Doctor(steps, checks, run)
+
+    def _evaluation(self, run):
+        """What judges the samples on the way, where it was asked for, and keeps the best generator."""
+        if self.evaluate_every is None:
+            return []
+        held_out = open_held_out(self.config)
+        extractor = metrics.extractor(self.source, held_out)
+        count = min(EVALUATION_SAMPLES, metrics.default_count(self.source.name))
+        truth = metrics.Truth.of(self.source, held_out, extractor, count, self.config.seed)
+        record = functools.partial(run.append, "evaluations")
+        judging = Evaluation(truth, self.evaluate_every, best=run.path / "best.keras", record=record)
+        if before := run.columns("evaluations"):
+            judging.history = list(zip(before["step"].astype(int), before[judging.name], strict=True))
+        return [judging]
 
     def _is_the_example(self):
         return self.config.data in MIXTURES and self.source.shape == (1,)
@@ -176,12 +199,15 @@ def configure(name_or_path: str, preset_name: str | None = None, **given) -> Tra
     return TrainConfig(name_or_path, preset_name, **{name: v for name, v in given.items() if v is not None})
 
 
-def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> Job:
+def prepare(
+    config: TrainConfig, run_dir: str | os.PathLike | None = None, evaluate_every: int | None = None
+) -> Job:
     """Opens the data and builds the networks of a config.
 
     Args:
         config: the settings; a run that exists must have been started with the same, steps aside.
         run_dir: the run folder; None for runs/<data>-<preset>, so that the same command finds it again.
+        evaluate_every: steps between evaluations of 2,000 samples, whose best keeps best.keras; None for none.
 
     Raises:
         InputError: where the data cannot be used, or no network can be built for them.
@@ -192,7 +218,7 @@ def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> Jo
     lookup(losses.LOSSES, config.loss, "loss", ", ".join(losses.LOSSES))  # before the data are read for nothing
     latents.check_distribution(config.latent)
     source = open_data(config)
-    return Job(config, folder, source, build(config, source.shape))
+    return Job(config, folder, source, build(config, source.shape), evaluate_every)
 
 
 def train(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> GAN:

@@ -113,7 +113,7 @@ def test_training_is_the_same_for_a_seed_and_leaves_the_random_state_alone():
     first, again = (classifiers.train(source.array, source.labels, images_seen=300) for _ in range(2))
     assert (np.random.random(), random.random(), float(keras.random.uniform(()))) == expected
     for a, b in zip(first.get_weights(), again.get_weights(), strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-4)
+        np.testing.assert_allclose(a, b, atol=5e-3)  # a few places of float16
     other = classifiers.train(source.array, source.labels, images_seen=300, seed=1)
     assert np.abs(other.get_weights()[0] - first.get_weights()[0]).max() > 0.1
 

@@ -14,7 +14,7 @@ HELD_OUT = 100_000  # draws of each side: V is then known to about .002
 HELD_OUT_SEED = 1_000  # the data's train and test splits are drawn with others
 GRADIENT_DRAWS = 4_096
 QUANTILES = 2**14
-MARGIN = 13.0  # how far to the left of the data's middle x begins, in standard deviations: z is on [-8, 8]
+LEFT, RIGHT = 13.0, 7.0  # how far the pictures reach from the data's middle, in standard deviations: z is on [-8, 8]
 LOG_ODDS_LOSSES = ("minimax", "non_saturating")  # whose best D is p/(p + q)
 
 
@@ -95,7 +95,7 @@ class Game(Snapshots):
 
     def _densities(self, generated):
         middle, std = self.mixture.centres.mean(), self.mixture.std
-        x = np.linspace(middle - MARGIN * std, middle + MARGIN * std, 1_000)
+        x = np.linspace(middle - LEFT * std, middle + RIGHT * std, 1_000)
         d = keras.ops.convert_to_numpy(keras.ops.sigmoid(self._logits(x[:, None].astype("float32"))))
         best = theory.best_discriminator(self.data, generated, x)
         return Densities(x, self.data.of(x), generated.of(x), d, best)
@@ -146,7 +146,7 @@ def _reading(row, line, data, config):
             f"This G is no line, so it could equal the data: its JSD of {exact:.4f} is {side} the best line's "
             f"{line.jensen_shannon_nats:.4f}."
         )
-    yield f"D shows {shown:.4f} of {exact:.4f}: a lower bound, up to the draws' noise; the rest D has not learnt."
+    yield f"D shows {shown:.4f} of {exact:.4f}: a lower bound, up to the draws' noise; the rest it has not learnt."
     if config.loss not in LOG_ODDS_LOSSES:
         yield f"The loss {config.loss} does not teach D the log-odds of real: what D shows, and its V, say little."
 
@@ -159,17 +159,11 @@ def _reading_of_a_line(row, line, data, config):
         yield "A line on normal z can equal the data; on uniform z it cannot (--latent uniform)."
         return
     best = theory.linear_generator(line.slope, line.intercept, config.latent)
+    loss, accuracy = -theory.best_value(line.jensen_shannon_nats), theory.best_accuracy(data, best)
     yield (
-        f"A line on uniform z never equals the data: at its best D's loss is {-theory.best_value(line.jensen_shannon_nats):.3f}, "
-        f"and the best D is right {theory.best_accuracy(data, best):.1%} of the time."
+        f"A line on uniform z never equals the data: at its best D's loss is {loss:.3f}, and the best D is right "
+        f"{accuracy:.1%} of the time."
     )
-    if config.loss == "non_saturating":
-        other = theory.best_line(data, config.latent, theory.non_saturating_objective)
-        yield (
-            "The non-saturating loss descends KL(q || p) - 2 JSD instead of the JSD; its best line is narrower: "
-            f"{_drawn_from(other.slope, other.intercept, config.latent)}, JSD {other.jensen_shannon_nats:.4f}. "
-            "--loss minimax descends the JSD."
-        )
 
 
 def _drawn_from(slope, intercept, latent):

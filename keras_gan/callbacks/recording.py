@@ -35,7 +35,8 @@ class Snapshots(Every):
 
     def act(self, step, logs=None):
         gan = self.model
-        z = latents.draw(SNAPSHOT_SAMPLES if self.real is None else SNAPSHOT_VECTORS, gan.latent_dim, gan.latent, self.seed)
+        count = SNAPSHOT_SAMPLES if self.real is None else SNAPSHOT_VECTORS
+        z = latents.draw(count, gan.latent_dim, gan.latent, self.seed)
         samples = keras.ops.convert_to_numpy(gan(z))
         path = self.run.sample_file(step)
         if self.real is None:

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan import logs
-from keras_gan.doctor.measurements import MIN_STEPS, Measurements
+from keras_gan.doctor.measurements import TELLING_STEPS, Measurements
 from keras_gan.doctor.symptoms import DIVERGENCE, SYMPTOMS
 from keras_gan.doctor.verdicts import ILL, NOTE, SEVERITIES, WELL, Settings, Verdict
 from keras_gan.plots import doctor as plots
@@ -61,9 +61,9 @@ def examine(run: Run) -> list[Verdict]:
 
 
 def draw(run: Run, verdicts: list[Verdict]) -> Path | None:
-    """Draws what verdicts were read from as doctor.png in a run, and returns its path; None where nothing was logged."""
+    """Draws what verdicts were read from as doctor.png in a run; returns its path, or None where too little was logged."""
     history = run.history()
-    if not history:
+    if logs.ACCURACY not in history:
         return None
     path = run.path / "doctor.png"
     spans = [(verdict.name, *verdict.steps) for verdict in verdicts if verdict.severity != WELL and verdict.steps]
@@ -74,12 +74,12 @@ def draw(run: Run, verdicts: list[Verdict]) -> Path | None:
 def _well(m):
     steps = m.history.get("step", np.zeros(1))
     last = int(steps[-1])
-    if last < MIN_STEPS:
+    if last < TELLING_STEPS:
         return Verdict(
             "too early to tell",
             WELL,
-            f"{last:,} steps were logged; from step {MIN_STEPS:,} on the numbers mean something.",
-            advice=("more --steps",),
+            f"{last:,} steps were logged; from step {TELLING_STEPS:,} on the numbers mean something.",
+            advice=("train on with more --steps (in code: epochs of fit)",),
         )
     span = (int(steps[-max(1, len(steps) // 5)]), last)
     return Verdict(

@@ -10,6 +10,7 @@ from keras_gan.config import TrainConfig
 
 ILL, NOTE, WELL = "ill", "note", "well"  # worst first
 SEVERITIES = (ILL, NOTE, WELL)
+USUAL_RATE, FIRST_GAMMA = 5e-4, 1.0  # where the present value is 0
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Settings:
     """What the doctor has to know of a game; None where it is not known."""
 
     loss: str | None = None  # name in losses.LOSSES; None for the user's own
-    discriminator_lr: float | None = None  # learning rate of D
+    discriminator_lr: float | None = None  # learning rate of D; None also for a schedule
     generator_lr: float | None = None
     discriminator_steps: int = 1  # k of Algorithm 1
     gamma: float | None = None  # largest weight of a gradient penalty; 0 where there is none
@@ -46,47 +47,50 @@ class Settings:
         """What matters of a run's config, and of the number of its training data."""
         return cls(
             loss=config.loss,
-            discriminator_lr=config.optimizer("discriminator")["config"]["learning_rate"],
-            generator_lr=config.optimizer("generator")["config"]["learning_rate"],
+            discriminator_lr=_number(config.optimizer("discriminator")["config"]["learning_rate"]),
+            generator_lr=_number(config.optimizer("generator")["config"]["learning_rate"]),
             discriminator_steps=config.discriminator_steps,
             gamma=max(config.penalties.values(), default=0.0),
             images=images,
         )
 
 
-def change(option: str, argument: str, now: float | None, then: float | None) -> str:
+def _number(rate):
+    return float(rate) if isinstance(rate, int | float) else None
+
+
+def change(verb: str, option: str, argument: str, now: float | None, then: float | None) -> str:
     """A piece of advice: the command's option, the argument in code, and both values where they are known."""
-    value = "" if then is None else f" {then:g}"
+    value = "" if then is None else f" to {then:g}"
     known = "" if now is None else f"now {now:g}; "
-    return f"{option}{value} ({known}in code: {argument})"
-
-
-def scaled(value: float | None, factor: float, at_zero: float) -> float | None:
-    """A value times a factor; `at_zero` where it is zero, which no factor changes."""
-    return value if value is None else value * factor or at_zero
+    return f"{verb} {option}{value} ({known}in code: {argument})"
 
 
 def discriminator_rate(settings: Settings, factor: float) -> str:
     """The advice to multiply D's learning rate."""
-    rate = settings.discriminator_lr
-    then = scaled(rate, factor, 5e-4)
-    return change("--discriminator-lr", "the learning rate of discriminator_optimizer", rate, then)
+    return _rate("discriminator", settings.discriminator_lr, factor)
 
 
 def generator_rate(settings: Settings, factor: float) -> str:
     """The advice to multiply G's learning rate."""
-    rate = settings.generator_lr
-    then = scaled(rate, factor, 5e-4)
-    return change("--generator-lr", "the learning rate of generator_optimizer", rate, then)
+    return _rate("generator", settings.generator_lr, factor)
 
 
-def penalty(settings: Settings, factor: float) -> str:
-    """The advice to multiply the weight of the gradient penalties, or to add R1 where there is none."""
-    then = scaled(settings.gamma, factor, 1.0)
-    return change("--gamma", 'penalties={"r1": …} of compile', settings.gamma, then)
+def _rate(side, now, factor):
+    # No factor changes 0, which freezes a network.
+    then = None if now is None else now * factor or USUAL_RATE
+    verb = "lower" if factor < 1 and now != 0 else "raise"
+    return change(verb, f"--{side}-lr", f"the learning rate of {side}_optimizer", now, then)
+
+
+def penalty(settings: Settings) -> str:
+    """The advice to double the weight of the gradient penalties, or to add R1 where there is none."""
+    now = settings.gamma
+    then = None if now is None else 2.0 * now or FIRST_GAMMA
+    return change("raise", "--gamma", 'penalties={"r1": …} of compile', now, then)
 
 
 def more_discriminator_steps(settings: Settings) -> str:
     """The advice to raise k."""
     k = settings.discriminator_steps
-    return change("-k", "discriminator_steps of compile", k, k + 1)
+    return change("raise", "-k", "discriminator_steps of compile", k, k + 1)

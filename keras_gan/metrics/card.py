@@ -182,7 +182,8 @@ class Card:
     seed: int  # of the choice of real images
     extractor: dict | None  # name, sha256, accuracy
     scores: tuple[Score, ...]
-    shares: np.ndarray | None = field(default=None, repr=False)  # (2, classes), of each class: samples, real data
+    # (2, classes), of each class: samples, real data
+    shares: np.ndarray | None = field(default=None, repr=False, compare=False)
     source: str | None = None  # what made the samples
     step: int | None = None  # of the run
 
@@ -269,10 +270,11 @@ def _applicable(measures, truth) -> list[str]:
     """The names of the measures to take. Raises InputError for one that is unknown, or asks for what is not there."""
     if measures is None:
         return [name for name, measure in MEASURES.items() if measure.applies(truth)]
+    measures = list(measures)
     for name in measures:
         if not lookup(MEASURES, name, "measure", ", ".join(MEASURES)).applies(truth):
             raise InputError(f"measure {name!r} does not apply to {truth.name} here; expected one that does; leave it")
-    return list(measures)
+    return measures
 
 
 def _scores(name, batch, truth):

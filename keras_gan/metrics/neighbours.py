@@ -35,6 +35,7 @@ def fidelity_and_diversity(real: np.ndarray, fake: np.ndarray, k: int = K) -> di
     """
     from sklearn.metrics import pairwise_distances_chunked
 
+    real, fake = flat(real), flat(fake)  # in one precision with the reach, or ties at its edge would be lost
     real_reach, fake_reach = _reach(real, k), _reach(fake, k)
     around_fake = np.zeros(len(fake), "int64")  # real balls that hold each sample
     covered, recalled = [], []

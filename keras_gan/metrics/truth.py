@@ -14,6 +14,7 @@ from keras_gan.mixtures import MIXTURES, Mixture
 
 SAMPLES = 10_000  # of each kind, where the data suffice
 PROTOCOL = {"ring": 2_500, "grid": 2_500, "stacked_mnist": 26_000}  # the counts of published mode coverage
+UNIFORM = ("stacked_mnist",)  # whose classes published divergences compare with equal shares; real images reach .0236
 FEWEST = 10  # images from which statistics mean anything at all
 
 
@@ -71,7 +72,8 @@ class Truth:
         most = min(wanted, half, held_out.count if held_out is not None else len(rest) - half)
         if most < FEWEST:
             raise InputError(
-                f"{most} real images to compare with; expected at least {FEWEST}; give more data or a larger count"
+                f"{most} images of a kind to compare; expected at least {FEWEST}; give more data or samples, or a larger "
+                "count (--samples)"
             )
         reference = held_out.fetch(held_out.sample(most, seed)) if held_out else train.fetch(rest[half : half + most])
         return cls(
@@ -105,10 +107,12 @@ class Truth:
 
     @cached_property
     def proportions(self) -> np.ndarray | None:
-        """Shares of the classes among the training data, (classes,); None without classes."""
+        """Shares of the classes among the training data, or those of the protocol, (classes,); None without classes."""
         classes = self.floor.probabilities
         if classes is None:
             return None
+        if self.name in UNIFORM:
+            return np.full(classes.shape[1], 1 / classes.shape[1])
         if self.train.labels is None:  # as the extractor sees them
             return np.bincount(self.reference.probabilities.argmax(axis=1), minlength=classes.shape[1]) / self.count
         return np.bincount(self.train.labels, minlength=classes.shape[1]) / self.train.count

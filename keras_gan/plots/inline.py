@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 BOX = 1000  # units of the lines' box, in both directions
+RARE = 4.0  # peaks that widen the axis more than so many times are cut
 TICKS = 4  # about as many; more do not fit under a curve on a phone
 
 
@@ -28,32 +29,57 @@ class Chart:
     lines: dict[str, str]  # label -> SVG path in a box of BOX by BOX; it is interrupted where a value is not finite
     x_ticks: list[Tick]
     y_ticks: list[Tick]
+    outside: tuple[float, float] | None  # value and step of the farthest peak that leaves the box
 
 
 def chart(steps: np.ndarray, columns: Mapping[str, np.ndarray], limits: tuple[float, float] | None = None):
-    """Places columns of numbers over their steps.
+    """Places columns of numbers over their steps, from step 0 on.
 
     Args:
-        steps: shape (n,), increasing.
+        steps: shape (n,), increasing, 0 or more.
         columns: label -> values, shape (n,); NaN and infinities leave gaps.
-        limits: lowest and highest value of the vertical axis; None for those of the values, rounded outwards.
+        limits: lowest and highest value of the vertical axis; None for those of the values, without rare peaks that
+            would flatten the rest.
 
     Returns:
         A `Chart`; None where there are not two rows, or no finite value.
     """
-    finite = np.concatenate([values[np.isfinite(values)] for values in columns.values()])
-    if len(steps) < 2 or not len(finite):
+    values = np.stack(list(columns.values()))  # (lines, n)
+    if len(steps) < 2 or not np.isfinite(values).any():
         return None
-    low, high = limits or (float(finite.min()), float(finite.max()))
-    values = ticks(low, high)
-    bottom, top = limits or (values[0], values[-1])
-    first, last = float(steps[0]), float(steps[-1])
-    xs = (steps - first) / (last - first) * BOX
+    low, high = limits or bulk(values[np.isfinite(values)])
+    levels = ticks(low, high)
+    bottom, top = limits or (levels[0], levels[-1])
+    last = float(steps[-1])
     return Chart(
-        {label: path(xs, (top - column) / (top - bottom) * BOX) for label, column in columns.items()},
-        [Tick((x - first) / (last - first) * 100, f"{x:,.0f}") for x in ticks(first, last) if first <= x <= last],
-        [Tick((top - y) / (top - bottom) * 100, f"{y:g}") for y in values],
+        {
+            label: path(steps / last * BOX, (top - column) / (top - bottom) * BOX)
+            for label, column in columns.items()
+        },
+        [Tick(x / last * 100, f"{x:,.0f}") for x in ticks(0, last) if x <= last],
+        [Tick((top - y) / (top - bottom) * 100, f"{y:g}") for y in levels],
+        peak(steps, values, bottom, top),
     )
+
+
+def bulk(values: np.ndarray) -> tuple[float, float]:
+    """Lowest and highest of finite values; of all but a hundredth on either side where the rest is `RARE` as wide.
+
+    >>> bulk(np.array([0.0, *[1.0, 2.0] * 100, 90.0]))
+    (1.0, 2.0)
+    >>> bulk(np.array([0.0, *[1.0, 2.0] * 100, 3.0]))
+    (0.0, 3.0)
+    """
+    low, high = (float(edge) for edge in np.quantile(values, (0.01, 0.99)))
+    lowest, highest = float(values.min()), float(values.max())
+    return (low, high) if highest - lowest > RARE * (high - low) > 0 else (lowest, highest)
+
+
+def peak(steps: np.ndarray, values: np.ndarray, bottom: float, top: float) -> tuple[float, float] | None:
+    """The finite value (lines, n) farthest outside of an axis, and its step; None where all are inside."""
+    beyond = np.where(np.isfinite(values), np.maximum(values - top, bottom - values), -1.0)
+    line, place = np.unravel_index(beyond.argmax(), beyond.shape)
+    return (float(values[line, place]), float(steps[place])) if beyond.max() > 0 else None
 
 
 def path(xs: np.ndarray, ys: np.ndarray) -> str:

@@ -11,11 +11,13 @@ from keras_gan.plots import canvas
 
 LOG_4 = math.log(4)
 JSD_LIMITS = (-0.12, 0.72)  # 0 to log 2, and the start, where a D without training shows less than nothing
+HIGHEST = 1.1  # density
 EARLY = 0.1  # D(G(z)) below this is what the gradients' figure calls early
 SATURATING, NON_SATURATING = "tab:red", "tab:purple"
 REASON = (
     "Early on D rejects what G draws, so D(G(z)) ≈ 0. There log(1 − D) is flat: its gradient D vanishes, and G learns\n"
-    "nothing just where it has most to learn. −log D has its steepest slope there: its gradient is 1 − D ≈ 1."
+    "nothing just where it has most to learn; the gradient of −log D is there 1 − D ≈ 1. On the right both, measured:\n"
+    "where some draws pass early on, or Adam divides by the gradient's size, the first loss gets off the ground too."
 )
 
 
@@ -50,16 +52,17 @@ def snapshot(densities: Densities, table: dict[str, np.ndarray], optimum_nats: f
 
 def _densities(axes, shown):
     axes.fill_between(shown.x, shown.data, color=canvas.REAL, alpha=0.35, linewidth=0, label="data p")
-    axes.fill_between(shown.x, shown.generated, color=canvas.GENERATED, alpha=0.5, linewidth=0, label="generated q")
+    generated = np.minimum(shown.generated, HIGHEST)  # of a narrow G only the foot is seen
+    axes.fill_between(shown.x, generated, color=canvas.GENERATED, alpha=0.5, linewidth=0, label="generated q")
     axes.plot(shown.x, shown.discriminator, color=canvas.DISCRIMINATOR, linewidth=1.6, label="D(x)")
-    axes.plot(shown.x, shown.best_discriminator, "k--", linewidth=1, label="best D = p/(p + q)")
+    axes.plot(shown.x, shown.best_discriminator, "k--", linewidth=1, label="best D, p/(p+q)")
     axes.set_xlim(shown.x[0], shown.x[-1])
-    axes.set_ylim(0, 1.3)  # room for the legend above D = 1
+    axes.set_ylim(0, 1.4)  # room for the legend above D = 1
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_xlabel("x")
     axes.set_ylabel("density, or probability")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=9)
+    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=8.5, columnspacing=1)
 
 
 def _divergences(axes, table, optimum_nats, steps):

@@ -1,0 +1,314 @@
+"""The card: the real side it is measured against, negative controls on real digits, and its texts."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from scipy.ndimage import gaussian_filter
+
+from keras_gan import data, metrics
+from keras_gan.data.source import from_array
+from keras_gan.errors import InputError
+from keras_gan.metrics import Truth, card, judge, neighbours
+from keras_gan.metrics.extractors import Extractor
+from keras_gan.metrics.truth import see
+
+FRESH = 397  # digits that are neither training nor test images
+
+
+@pytest.fixture(scope="module")
+def digits():
+    """Training and test digits as sources, and fresh ones with their labels: 1,000, 400 and 397 different images."""
+    source = data.open_source("digits")
+    order = np.random.default_rng(0).permutation(source.count)
+    train, test = (
+        from_array("digits", source.array[part], source.labels[part]) for part in (order[:1000], order[1000:1400])
+    )
+    return train, test, source.array[order[1400:]], source.labels[order[1400:]]
+
+
+@pytest.fixture(scope="module")
+def truth(digits):
+    train, test, *_ = digits
+    return Truth.of(train, test, metrics.extractor(train, test), FRESH)
+
+
+@pytest.fixture(scope="module")
+def real(digits, truth):
+    """The card of fresh real images."""
+    return judge(digits[2], truth)
+
+
+def numbers(count, start=0, name="numbers"):
+    """Vectors of one value, all different."""
+    return from_array(name, np.arange(start, start + count, dtype="float32")[:, None])
+
+
+def see_parity(vectors):
+    """Features are the vectors; the first class is even, the second odd."""
+    return vectors, np.eye(2, dtype="float32")[vectors[:, 0].astype(int) % 2]
+
+
+PARITY = Extractor("parity", "0" * 64, None, see_parity)
+
+
+# negative controls
+
+
+def test_fresh_real_images_reach_what_real_images_reach(real):
+    assert real["frechet_distance"].value < 1.5 * real["frechet_distance"].floor
+    assert real["kernel_distance"].value < real["kernel_distance"].error
+    for name in ("precision", "recall", "density", "coverage", "confidence", "train_distance"):
+        assert real[name].value == pytest.approx(real[name].floor, abs=0.06), name
+    assert real["coverage"].value > neighbours.perfect_coverage(FRESH, FRESH) - 0.03
+    assert real["sliced_wasserstein"].value < 1.3 * real["sliced_wasserstein"].floor
+    assert real["class_divergence"].value < 0.04  # 9 / 2n is .011
+    assert real["memorised"].value < 0.04 and real["duplicates"].value < 0.04
+    assert real["modes"].value == 10
+    assert real["parzen"].value == pytest.approx(real["parzen"].floor, abs=3 * real["parzen"].error)
+
+
+def test_dropped_classes_cost_coverage_recall_and_log_2(digits, truth, real):
+    *_, images, labels = digits
+    kept = np.flatnonzero(labels < 5)
+    half = judge(images[np.random.default_rng(0).choice(kept, FRESH)], truth)
+    assert half["modes"].value <= 6 and half["sure_modes"].value <= 6  # one misread digit is another mode
+    assert half["class_divergence"].value == pytest.approx(np.log(2), abs=0.1)
+    assert half["coverage"].value < 0.6 and half["recall"].value < 0.6
+    assert half["precision"].value > 0.9  # what is left is as good as real
+    assert half["frechet_distance"].value > 10 * real["frechet_distance"].value
+    assert half["kernel_distance"].value > 3 * half["kernel_distance"].error
+
+
+def test_blur_costs_recall_confidence_and_distance(digits, truth, real):
+    blurred = np.rint(gaussian_filter(digits[2].astype("float32"), (0, 0.8, 0.8, 0))).astype("uint8")
+    found = judge(blurred, truth)
+    assert found["frechet_distance"].value > 10 * real["frechet_distance"].value
+    assert found["kernel_distance"].value > 4 * found["kernel_distance"].error
+    assert found["sliced_wasserstein"].value > 3 * real["sliced_wasserstein"].value
+    assert found["coverage"].value < 0.6 and found["recall"].value < 0.5
+    assert found["confidence"].value < real["confidence"].value - 0.02
+    assert found["train_distance"].value > 1.2
+
+
+def test_noise_costs_density_coverage_and_distance(digits, truth, real):
+    noise = np.random.default_rng(0).normal(0, 40, digits[2].shape)
+    found = judge(np.clip(digits[2] + noise, 0, 255).astype("uint8"), truth)
+    assert found["frechet_distance"].value > 2.5 * real["frechet_distance"].value
+    assert found["sliced_wasserstein"].value > 1.3 * real["sliced_wasserstein"].value
+    assert found["density"].value < real["density"].value - 0.05
+    assert found["coverage"].value < real["coverage"].value - 0.04
+    assert found["train_distance"].value > 1.15
+    assert found["parzen"].value < real["parzen"].value - 8
+
+
+def test_duplicates_are_counted_and_cost_coverage(digits, truth, real):
+    twice = judge(np.repeat(digits[2], 2, axis=0)[:FRESH], truth)
+    assert twice["duplicates"].value > 0.99  # of an odd number one has no partner
+    assert twice["memorised"].value < 0.05  # they repeat each other, not the training images
+    four_times = judge(np.tile(digits[2][:100], (4, 1, 1, 1))[:FRESH], truth)
+    assert four_times["duplicates"].value > 0.99
+    assert four_times["coverage"].value < twice["coverage"].value - 0.1 < real["coverage"].value - 0.1
+    assert four_times["frechet_distance"].value > twice["frechet_distance"].value > real["frechet_distance"].value
+
+
+def test_training_images_passed_off_as_samples_are_flagged(digits, truth):
+    found = judge(digits[0].array[:FRESH], truth)
+    assert found["memorised"].value == 1 and found["memorised"].floor == pytest.approx(0.01, abs=0.003)
+    assert found["train_distance"].value < 1e-3 and found["train_distance"].floor == 1
+    # Nothing else could tell: they are as good as real.
+    assert found["frechet_distance"].value < 1.5 * found["frechet_distance"].floor
+    assert found["coverage"].value > 0.93 and found["duplicates"].value < 0.04
+
+
+def test_memorisation_by_hand():
+    held_out = np.arange(1.0, 102.0)  # 1 % lies below 2, the median is 51
+    found = card.memorisation(np.array([0.0, 0.5, 25.5, 300.0, 400.0]), held_out)
+    assert found == {"train_distance": pytest.approx(0.5), "memorised": pytest.approx(2 / 5)}
+    assert card.memorisation(np.array([1.0]), np.zeros(9))["train_distance"] > 1e9  # and no division by zero
+
+
+# the real side
+
+
+def test_reference_floor_and_validation_are_disjoint_and_the_same_for_a_seed():
+    train = numbers(200)
+    first, again, other = (Truth.of(train, None, None, 80, seed) for seed in (0, 0, 1))
+    sets = [set(images[:, 0]) for images in (first.reference.images, first.floor.images, first.validation)]
+    assert [len(images) for images in sets] == [80, 80, 20] and len(set.union(*sets)) == 180
+    np.testing.assert_array_equal(first.reference.images, again.reference.images)
+    assert (first.floor.images != other.floor.images).any()
+    assert (first.split, first.count) == ("half", 80)
+
+
+def test_held_out_data_are_the_reference_and_the_smallest_set_decides_the_count():
+    truth = Truth.of(numbers(200), numbers(50, start=1000), None)
+    assert (truth.split, truth.count) == ("test", 50)
+    assert set(truth.reference.images[:, 0]) == set(range(1000, 1050))
+    assert len(truth.floor.images) == 50 and truth.floor.images.max() < 200
+    # 20 of 200 validate; 180 are left, in two halves where nothing is held out.
+    assert Truth.of(numbers(200), None, None).count == 90
+
+
+def test_what_is_far_from_the_training_data_is_measured_from_held_out_data_or_the_next_training_image():
+    assert set(Truth.of(numbers(50), numbers(20, start=60), None).distances_to_train) == set(range(11, 31))
+    assert set(Truth.of(numbers(50), None, None).distances_to_train) == {1}
+
+
+def test_the_published_protocols_decide_the_count():
+    assert [metrics.default_count(name) for name in ("ring", "grid", "stacked_mnist", "mnist")] == [
+        2_500,
+        2_500,
+        26_000,
+        10_000,
+    ]
+    assert Truth.of(data.open_source("ring"), data.open_source("ring", split="test"), None).count == 2_500
+
+
+def test_shares_of_classes_come_from_labels_or_the_extractor_or_the_protocol():
+    vectors = np.repeat([0, 1], [150, 50]).astype("float32")[:, None]
+    labelled = from_array("labelled", vectors, np.repeat([0, 1], [150, 50]))
+    assert list(Truth.of(labelled, None, PARITY).proportions) == [0.75, 0.25]
+    seen = Truth.of(from_array("unlabelled", vectors), None, PARITY)
+    assert seen.proportions[1] == pytest.approx(0.25, abs=0.15) and seen.proportions.sum() == 1
+    stacked = Truth.of(from_array("stacked_mnist", vectors, np.repeat([0, 1], [150, 50])), None, PARITY)
+    assert list(stacked.proportions) == [0.5, 0.5]  # as published, whatever the data's own are
+    assert Truth.of(labelled, None, None).proportions is None
+
+
+def test_data_that_cannot_be_compared_are_refused_in_one_line():
+    with pytest.raises(InputError, match=r"held-out data of shape \(2,\) for training data of shape \(1,\).*--image-"):
+        Truth.of(numbers(50), from_array("pairs", np.zeros((50, 2), "float32")), None)
+    with pytest.raises(InputError, match="9 images of a kind to compare; expected at least 10; .*--samples"):
+        Truth.of(numbers(50), None, None, count=9)
+
+
+# which measures, and on how many
+
+
+def names(truth):
+    return [score.name for score in judge(truth.floor.images, truth).scores]
+
+
+def test_each_kind_of_data_gets_the_measures_that_apply(truth):
+    ring = data.open_source("ring")
+    of_ring = Truth.of(ring, data.open_source("ring", split="test"), metrics.extractor(ring), 100)
+    fidelity = ["precision", "recall", "density", "coverage"]
+    assert names(of_ring) == ["frechet_distance", *fidelity, "modes", "high_quality", "sliced_wasserstein"]
+    assert names(Truth.of(numbers(50), None, None)) == ["sliced_wasserstein"]
+    bare = Truth.of(truth.train, None, None, 20)
+    assert names(bare) == ["sliced_wasserstein", "train_distance", "memorised", "duplicates", "parzen"]
+    assert len(names(Truth.of(truth.train, None, truth.extractor, 20))) == 15  # everything but mixtures' modes
+
+
+def test_measures_can_be_chosen_by_any_iterable(truth):
+    found = judge(truth.floor.images, truth, (name for name in ("sliced", "duplicates")))
+    assert [score.name for score in found.scores] == ["sliced_wasserstein", "duplicates"]
+
+
+def test_the_floor_is_computed_once(monkeypatch):
+    calls = []
+    sliced = metrics.MEASURES["sliced"]
+
+    def counted(batch, truth):
+        calls.append(len(batch.images))
+        return sliced.compute(batch, truth)
+
+    monkeypatch.setitem(metrics.MEASURES, "sliced", dataclasses.replace(sliced, compute=counted))
+    truth = Truth.of(numbers(60), None, None, 20)
+    first, second = (judge(truth.floor.images + shift, truth) for shift in (1, 2))
+    assert calls == [20, 20, 20]  # samples, floor, samples
+    assert first["sliced_wasserstein"].floor == second["sliced_wasserstein"].floor
+
+
+def test_protocols_with_more_samples_are_cut_for_the_measures_whose_own_take_fewer(monkeypatch):
+    monkeypatch.setattr("keras_gan.metrics.truth.SAMPLES", 30)
+    truth = Truth.of(numbers(300), None, PARITY, 100)
+    samples = np.arange(100, dtype="float32")[:, None] * np.where(np.arange(100) < 30, 2, 1)[:, None]
+    found = judge(samples, truth)
+    assert found.samples == 100
+    reference = truth.reference.images
+    assert found["sliced_wasserstein"].value == metrics.sliced_wasserstein(samples[:30], reference[:30])
+    assert found["frechet_distance"].floor == metrics.frechet_distance(truth.floor.images[:30], reference[:30])
+    # Of all 100 samples 30 + 35 are even; of the first 30 all are.
+    by_hand = metrics.class_divergence(np.repeat([0, 1], [65, 35]), truth.proportions)
+    assert found["class_divergence"].value == pytest.approx(by_hand)
+
+
+def test_only_the_first_samples_are_judged_so_more_change_nothing(truth):
+    images = truth.floor.images
+    assert judge(np.concatenate([images, images[:5]]), truth, ["sliced"]) == judge(images, truth, ["sliced"])
+
+
+def test_samples_that_do_not_fit_are_refused_in_one_line(truth):
+    with pytest.raises(InputError, match=r"shape \(397, 9, 9, 1\) for digits of shape \(8, 8, 1\); .*--samples"):
+        judge(np.zeros((397, 9, 9, 1), "uint8"), truth)
+    with pytest.raises(InputError, match=r"shape \(396, 8, 8, 1\) .* expected at least 397 of that shape; give more"):
+        judge(truth.floor.images[:-1], truth)
+    with pytest.raises(InputError, match="unknown measure 'frechett'; did you mean frechet"):
+        judge(truth.floor.images, truth, ["frechett"])
+    with pytest.raises(InputError, match="measure 'modes' does not apply to digits"):
+        judge(truth.floor.images, truth, ["modes"])
+
+
+# texts
+
+
+def test_json_gives_back_every_number_and_null_where_there_is_none(real):
+    content = json.loads(real.to_json(), parse_constant=pytest.fail)
+    assert content["data"] == "digits" and content["samples"] == FRESH
+    assert content["reference"] == {"split": "test", "count": FRESH} and len(content["extractor"]["sha256"]) == 64
+    scores = {score["name"]: score for score in content["scores"]}
+    assert list(scores) == [score.name for score in real.scores]
+    assert scores["frechet_distance"] == dataclasses.asdict(real["frechet_distance"])
+    assert np.allclose(np.sum(content["shares"], axis=1), 1)
+
+    # A class that the data do not have costs infinitely much.
+    evens = from_array("evens", 2 * numbers(50).array, np.zeros(50, "int64"))
+    infinite = judge(numbers(20).array, Truth.of(evens, None, PARITY, 20))
+    assert infinite["class_divergence"].value == np.inf and "inf" in str(infinite)
+    content = json.loads(infinite.to_json(), parse_constant=pytest.fail)
+    assert {score["name"]: score["value"] for score in content["scores"]}["class_divergence"] is None
+
+
+def test_rows_show_values_errors_and_how_to_read_them(real):
+    rows = {row[0]: row[1:] for row in real.rows()}
+    assert rows["modes"] == ("10", "10", "higher is better")
+    assert rows["density"][2] == "as real images"
+    assert rows["sliced Wasserstein distance"][2] == "lower is better; of the data themselves"
+    score = real["parzen"]
+    value, floor, reading = rows["Parzen log-likelihood (nats)"]
+    assert value == f"{score.value:.2f} ± {score.error:.2f}" and floor == f"{score.floor:.2f}"
+    assert reading == "as real images; above real: smoother than real"
+
+
+@pytest.mark.parametrize(
+    "value, text",
+    [(1000, "1,000"), (12345.6, "12,346"), (99.123, "99.12"), (0.96904, "0.9690"), (0.000456, "0.00046"), (0.0, "0")],
+)
+def test_numbers_have_four_digits_and_at_most_five_decimals(value, text):
+    assert card._number(value) == text
+
+
+def test_the_header_says_against_what_and_through_what(truth, real):
+    against, features = real.header()
+    assert against == "397 samples against digits, its test split"
+    assert features.startswith(f"features: network “digits” (SHA-256 {truth.extractor.sha256[:12]}…, 98.")
+    of_run = dataclasses.replace(real, source="runs/digits", step=1500)
+    assert of_run.header()[0] == "runs/digits at step 1,500" and str(of_run).startswith("runs/digits at step 1,500\n397")
+    bare = judge(numbers(20).array, Truth.of(numbers(60), None, None, 20))
+    assert bare.header()[0] == "20 samples against numbers, a half of the data (nothing is held out)"
+    assert bare.header()[1].startswith("features: none")
+
+
+def test_a_score_that_is_not_on_the_card_is_refused(real):
+    with pytest.raises(InputError, match="unknown score 'frechet'"):
+        real["frechet"]
+
+
+def test_seeing_keeps_images_features_and_probabilities_in_step(truth):
+    batch = see(truth.reference.images[:7], truth.extractor)
+    first = batch.first(3)
+    assert [len(x) for x in (first.images, first.features, first.probabilities)] == [3, 3, 3]
+    assert see(truth.reference.images, None).first(3).features is None

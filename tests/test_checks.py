@@ -1,0 +1,201 @@
+import io
+
+import numpy as np
+import pytest
+
+from keras_gan import callbacks, data
+from keras_gan.callbacks import Checks, Doctor
+from keras_gan.config import TrainConfig
+from keras_gan.doctor import samples
+from keras_gan.doctor.samples import RealData, features, measure, neighbours, spread
+from keras_gan.runs import Run
+
+# statistics, on numbers that can be checked by hand
+
+CORNERS = np.array([[0.0, 0.0], [3.0, 0.0], [0.0, 4.0]])  # distances 3, 4 and 5
+
+
+def test_spread_is_the_mean_distance():
+    assert spread(CORNERS) == pytest.approx(4.0)
+    assert np.isnan(spread(CORNERS[:1]))
+
+
+def test_neighbours_come_nearest_first_and_pass_over_what_they_are_told_to():
+    distances, chosen = neighbours(np.array([[0.0, 1.0]]), CORNERS, 2)
+    assert chosen.tolist() == [[0, 2]] and distances.tolist() == [[1.0, 3.0]]
+    distances, chosen = neighbours(CORNERS, CORNERS, without=np.arange(3))
+    assert chosen[:, 0].tolist() == [1, 0, 0] and distances[:, 0].tolist() == [3.0, 3.0, 4.0]
+
+
+def test_near_neighbours_far_from_the_origin_keep_their_digits():
+    rows = np.array([[100.0, 0.0], [100.0, 0.001], [0.0, 0.0]], "float32")
+    distances, _ = neighbours(rows[:1], rows, without=np.array([0]))
+    assert distances[0, 0] == pytest.approx(0.001, rel=1e-3)
+
+
+def test_images_are_averaged_to_sixteen_pixels_a_side_and_clipped():
+    images = np.zeros((2, 32, 20, 3), "float32")
+    images[0, :2, :2] = 1.0  # a block of two pixels a side
+    images[1] = 7.0
+    rows = features(images).reshape(2, 16, 10, 3)
+    assert rows.dtype == "float32"
+    assert rows[0, 0, 0].tolist() == [1.0, 1.0, 1.0] and rows[0].sum() == 3.0
+    assert (rows[1] == 1.0).all()
+
+
+def test_a_side_that_blocks_do_not_divide_keeps_the_mean_of_its_last_block():
+    images = np.arange(17, dtype="float32").reshape(1, 17, 1, 1) / 17
+    rows = features(images)[0]
+    assert len(rows) == 9 and rows[0] == pytest.approx(0.5 / 17) and rows[-1] == pytest.approx(16 / 17)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    source = data.open_source("digits")
+    images = source.fetch(np.random.default_rng(0).permutation(source.count)).astype("float32") / 127.5 - 1.0
+    return features(images)
+
+
+def test_unseen_real_images_are_diverse_and_neither_twins_nor_copies(digits):
+    row = measure(digits[:64], RealData.of(digits[64:]))
+    assert row["diversity"] == pytest.approx(1.0, abs=0.05)
+    assert row["duplicates"] == 0.0 and row["memorised"] == 0.0 and np.isnan(row["movement"])
+
+
+def test_training_images_given_as_samples_are_told(digits):
+    real = RealData.of(digits)
+    noise = np.random.default_rng(1).normal(0, 0.05, (64, digits.shape[1]))
+    assert measure((digits[:64] + noise).astype("float32"), real)["memorised"] == 1.0
+
+
+def test_half_of_the_samples_copied_is_half_memorised(digits):
+    mixed = np.concatenate([digits[:32], digits[-32:]])
+    assert measure(mixed, RealData.of(digits[:-32]))["memorised"] == 0.5
+
+
+def test_one_sample_many_times_has_no_diversity_and_twins_only(digits):
+    row = measure(np.repeat(digits[:1], 64, axis=0), RealData.of(digits[64:]))
+    assert row["diversity"] == pytest.approx(0.0, abs=1e-3) and row["duplicates"] == 1.0
+
+
+def test_movement_is_measured_in_spreads_of_the_real_data():
+    real = RealData.of(CORNERS)
+    before = np.zeros((2, 2))
+    assert measure(before + [8.0, 0.0], real, before)["movement"] == pytest.approx(2.0)
+    assert measure(before, real, before)["movement"] == 0.0
+
+
+@pytest.mark.parametrize("name", ["gaussian", "ring"])
+def test_what_is_near_by_chance_on_vectors_is_not_memorised(name):
+    points = features(data.open_source(name).fetch(np.arange(3_000)))
+    real = RealData.of(points[64:])
+    assert real.expected > 0.15  # few dimensions: near copies are common
+    assert measure(points[:64], real)["memorised"] < 0.1
+
+
+@pytest.mark.parametrize("real", [CORNERS[:2], np.ones((5, 2))])
+def test_real_data_that_are_too_few_or_alike_measure_nothing(real):
+    row = measure(CORNERS, RealData.of(real), CORNERS)
+    assert list(row) == list(samples.MEASURES) and np.isnan(list(row.values())).all()
+
+
+def test_samples_that_are_no_numbers_measure_nothing():
+    assert np.isnan(measure(np.full((3, 2), np.nan), RealData.of(CORNERS))["diversity"])
+
+
+# the callbacks
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
+
+
+@pytest.fixture
+def run(tmp_path, images):
+    config = TrainConfig("digits", "dcgan", steps=30, batch_size=4, latent_dim=4)
+    return Run.create(tmp_path / "run", config, data.source.from_array("noise", images))
+
+
+def test_checks_are_rows_of_the_run_and_go_on_after_a_resume(tiny_gan, images, run):
+    def fit():
+        tiny_gan.fit(images, batch_size=4, verbose=0, callbacks=[Checks(images, 4, run=run)])
+
+    fit()
+    assert run.columns("checks")["step"].tolist() == [0, 4, 8]
+    assert set(run.columns("checks")) == {"step", *samples.MEASURES}
+    run.rewind(4)
+    assert run.columns("checks")["step"].tolist() == [0, 4]
+    fit()
+    columns = run.columns("checks")
+    assert columns["step"].tolist() == [0, 4, 12, 16, 20]
+    assert np.isnan(columns["movement"][0]) and (columns["movement"][1:] > 0).all()
+
+
+def test_checks_do_not_change_what_is_trained(tiny_generator, tiny_discriminator, images):
+    def trained(watching):
+        from keras_gan import GAN
+
+        gan = GAN(tiny_generator(), tiny_discriminator(), seed=3)
+        gan.compile()
+        gan.fit(images, batch_size=4, shuffle=False, verbose=0, callbacks=watching)
+        return gan.generate(2, seed=0)
+
+    checks = Checks(images, 2)
+    np.testing.assert_array_equal(trained([]), trained([checks, Doctor(2, checks)]))
+
+
+def test_checks_of_an_array_and_of_a_source_agree(tiny_gan, images):
+    grey = np.rint((images + 1.0) * 127.5).astype("uint8")
+    sources = [grey / np.float32(127.5) - 1.0, data.source.from_array("noise", grey)]
+    for real in sources:
+        checks = Checks(real, 4)
+        checks.set_model(tiny_gan)
+        checks.on_train_begin()
+        assert checks.columns()["step"].tolist() == [0]
+        sources[sources.index(real) if isinstance(real, data.Source) else 0] = checks.columns()["diversity"][0]
+    assert sources[0] == pytest.approx(sources[1], rel=1e-5)
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+class Overflow(callbacks.Every):
+    """Turns D's first weights into infinities, once."""
+
+    def act(self, step, logs=None):
+        weights = self.model.discriminator.trainable_variables[0]
+        weights.assign(weights * float("inf"))
+
+
+@pytest.mark.parametrize("stream, start", [(Terminal(), "\r\033[K"), (io.StringIO(), "")])
+def test_the_doctor_speaks_once_without_a_run_folder(tiny_gan, images, stream, start):
+    tiny_gan.fit(images, batch_size=4, epochs=3, verbose=0, callbacks=[Overflow(12), Doctor(2, stream=stream)])
+    text = stream.getvalue()
+    assert text.startswith(f"{start}doctor: step 14: divergence. ")
+    assert text.count("doctor:") == 1 and text.endswith("\n")
+    assert "--discriminator-lr" in text and all(len(line) < 80 + len(start) for line in text.splitlines())
+
+
+def test_the_doctor_is_silent_before_there_is_evidence(tiny_gan, images):
+    stream = io.StringIO()
+    doctor = Doctor(2, stream=stream)
+    tiny_gan.fit(images, batch_size=4, verbose=0, callbacks=[doctor])
+    assert stream.getvalue() == "" and [verdict.name for verdict in doctor.verdicts()] == ["too early to tell"]
+
+
+def test_the_doctor_sees_the_means_since_its_last_row_whatever_the_epochs_sum_up(tiny_gan, images):
+    seen = []
+
+    class Steps(callbacks.Every):
+        def act(self, step, logs=None):
+            seen.append(float(self.model.trackers[0].total))
+
+    doctor = Doctor(2)
+    tiny_gan.fit(images[:24], batch_size=4, epochs=2, verbose=0, callbacks=[Steps(1), doctor])
+    sums = np.array(seen).reshape(2, 6)  # of d_loss, from the start of each epoch
+    singles = np.diff(sums, prepend=0.0)
+    expected = singles.reshape(6, 2).mean(axis=1)
+    np.testing.assert_allclose([row["d_loss"] for row in doctor.table], expected, rtol=1e-4)

@@ -1,0 +1,152 @@
+"""Distances between sets: closed forms on Gaussians with exact moments, tiny examples by hand, and properties."""
+
+import numpy as np
+import pytest
+from scipy.linalg import sqrtm
+
+from keras_gan.errors import InputError
+from keras_gan.metrics import frechet_distance, kernel_distance, sliced_wasserstein
+
+
+def draws(n, d, seed=0):
+    return np.random.default_rng(seed).standard_normal((n, d))
+
+
+def gaussian(mean, covariance, n=500, seed=0):
+    """A sample whose mean and covariance are exactly the given ones."""
+    x = draws(n, len(mean), seed)
+    x -= x.mean(axis=0)
+    white = x @ np.linalg.inv(np.linalg.cholesky(np.atleast_2d(np.cov(x, rowvar=False)))).T
+    return white @ np.linalg.cholesky(np.asarray(covariance, "float64")).T + mean
+
+
+# Fréchet
+
+
+def test_frechet_of_gaussians_in_one_dimension_is_the_difference_of_means_and_of_deviations():
+    a, b = gaussian([1.0], [[4.0]]), gaussian([4.0], [[25.0]], seed=1)
+    assert frechet_distance(a, b) == pytest.approx(3**2 + (2 - 5) ** 2, abs=1e-9)
+
+
+def test_frechet_of_gaussians_whose_covariances_do_not_commute():
+    # In two dimensions Tr (Σa Σb)^½ = (Tr Σa Σb + 2 (det Σa det Σb)^½)^½, here (10 + 2 √12)^½.
+    a, b = gaussian([0, 0], np.diag([4, 1])), gaussian([3, -4], [[2, 1], [1, 2]], seed=1)
+    assert frechet_distance(a, b) == pytest.approx(25 + 5 + 4 - 2 * np.sqrt(10 + 2 * np.sqrt(12)), abs=1e-8)
+
+
+def test_frechet_agrees_with_scipys_matrix_root():
+    a, b = draws(50, 6) @ draws(6, 6, 1) + 2, draws(60, 6, 2) @ draws(6, 6, 3)
+    cov_a, cov_b = np.cov(a, rowvar=False), np.cov(b, rowvar=False)
+    difference = a.mean(axis=0) - b.mean(axis=0)
+    expected = difference @ difference + np.trace(cov_a + cov_b - 2 * sqrtm(cov_a @ cov_b).real)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-9)
+
+
+def test_frechet_is_biased_by_the_count_as_second_order_predicts():
+    # Two sets of n from N(0, I) in d dimensions: 2 d / n from the means. The covariances' entries have the variances
+    # 2 / (n - 1) and 1 / (n - 1), and the distance is a quarter of their squared difference.
+    d = 4
+    for n in (200, 400):
+        found = np.mean([frechet_distance(draws(n, d, 2 * i), draws(n, d, 2 * i + 1)) for i in range(300)])
+        assert found == pytest.approx(2 * d / n + d * (d + 1) / (2 * (n - 1)), rel=0.08)
+
+
+def test_frechet_of_samples_on_a_line_or_in_a_point_is_finite():
+    line = np.outer(draws(30, 1)[:, 0], [1, 0, 0])
+    assert frechet_distance(line, line + [0, 2, 0]) == pytest.approx(4, abs=1e-9)
+    point = np.full((5, 3), 7.0)
+    assert frechet_distance(point, point) == 0
+    # A point's covariance is 0, which leaves the trace of the other's.
+    assert frechet_distance(point, gaussian([7, 7, 9], np.diag([1, 2, 3]))) == pytest.approx(4 + 6, abs=1e-9)
+
+
+def test_frechet_with_fewer_samples_than_dimensions_is_zero_on_itself():
+    few = draws(4, 20)
+    assert frechet_distance(few, few) == pytest.approx(0, abs=1e-6)
+
+
+# kernel
+
+
+def test_kernel_distance_by_hand():
+    # One dimension: k(0, 1) = 1, k(2, 3) = 343; k of the pairs (0, 2) (0, 3) (1, 2) (1, 3) is 1, 1, 27, 64.
+    assert kernel_distance([[0.0], [1.0]], [[2.0], [3.0]]) == pytest.approx((1 + 343 - 2 * 93 / 4, 0))
+    # Two dimensions, where the product is halved: 1 and 1 within, 1, 1, 8, 8 between; below zero.
+    assert kernel_distance([[0, 0], [1, 1]], [[2, 0], [0, 2]]) == pytest.approx((1 + 1 - 2 * 18 / 4, 0))
+
+
+def test_kernel_distance_is_unbiased():
+    # With the diagonal left in, the mean would be 2 (E k(x, x) - E k(x, y)) / size above zero: some 1.5 here.
+    values = np.array([kernel_distance(draws(20, 3, 2 * i), draws(20, 3, 2 * i + 1), i)[0] for i in range(300)])
+    error = values.std() / np.sqrt(len(values))
+    assert abs(values.mean()) < 4 * error < 0.5
+    assert (values < 0).mean() > 0.3
+
+
+def test_kernel_distance_takes_subsets_of_half_and_tells_their_deviation():
+    a, b = draws(60, 2), draws(60, 2, 1) + 1
+    found = [kernel_distance(a, b, seed) for seed in (0, 0, 1)]
+    assert found[0] == found[1] != found[2]
+    assert all(0 < error < value for value, error in found)
+    # A hundred subsets bring the mean within a tenth of the deviation, three times over for both.
+    assert abs(found[0][0] - found[2][0]) < 0.45 * found[0][1]
+
+
+# sliced Wasserstein
+
+
+def test_sliced_wasserstein_in_one_dimension_by_hand():
+    # Sorted, the differences are -2, -1 and 3.
+    assert sliced_wasserstein([[5.0], [0.0], [1.0]], [[2.0]] * 3) == pytest.approx(np.sqrt(14 / 3))
+
+
+@pytest.mark.parametrize("d", [1, 2, 50])
+def test_sliced_wasserstein_of_a_shift_is_its_length_over_root_d(d):
+    a, shift = draws(40, d), np.linspace(1, 3, d)
+    # (u · Δ)² has at most the relative deviation √2 over directions u, so 512 of them give its root to .031; twice that.
+    assert sliced_wasserstein(a, a + shift) == pytest.approx(np.linalg.norm(shift) / np.sqrt(d), rel=0.063)
+
+
+def test_sliced_wasserstein_forgets_the_order_and_scales_with_the_data():
+    a, b = draws(40, 3), 2 * draws(40, 3, 1)
+    value = sliced_wasserstein(a, b)
+    assert sliced_wasserstein(a[::-1], np.random.default_rng(5).permutation(b)) == pytest.approx(value, rel=1e-12)
+    assert sliced_wasserstein(3 * a, 3 * b) == pytest.approx(3 * value, rel=1e-12)
+
+
+def test_sliced_wasserstein_refuses_unequal_counts():
+    with pytest.raises(InputError, match="sets of 5 and 4 samples; expected equal counts; cut the larger"):
+        sliced_wasserstein(draws(5, 2), draws(4, 2))
+
+
+# all of them
+
+
+@pytest.mark.parametrize("distance", [frechet_distance, sliced_wasserstein])
+def test_zero_on_itself_symmetric_seed_stable_and_larger_farther_away(distance):
+    a, b = draws(80, 3), draws(80, 3, 1) * [1, 2, 3] + 0.5
+    assert distance(a, a) == pytest.approx(0, abs=1e-9)
+    assert distance(a, b) == pytest.approx(distance(b, a), rel=1e-9)
+    assert distance(a, b) == distance(a, b)
+    assert 0 < distance(a, b) < distance(a, b + 3) < distance(a, b + 6)
+
+
+def test_kernel_distance_is_near_zero_on_itself_and_symmetric_but_for_its_subsets():
+    a, b = draws(80, 3), draws(80, 3, 1) + 2
+    own, _ = kernel_distance(a, a)
+    there, error = kernel_distance(a, b)
+    back, _ = kernel_distance(b, a)
+    assert abs(own) < 0.05 * there
+    assert there == pytest.approx(back, abs=0.45 * error)
+
+
+@pytest.mark.parametrize("distance", [frechet_distance, kernel_distance, sliced_wasserstein])
+def test_what_has_no_distance_is_refused(distance):
+    with pytest.raises(InputError, match=r"shapes \(5, 2\) and \(5, 3\); expected \(n, d\) with one d"):
+        distance(draws(5, 2), draws(5, 3))
+    with pytest.raises(InputError, match="n of 2 or more"):
+        distance(draws(1, 2), draws(1, 2))
+    broken = draws(5, 2)
+    broken[3, 1] = np.nan
+    with pytest.raises(InputError, match="hold NaN or infinite values; expected finite ones"):
+        distance(draws(5, 2), broken)

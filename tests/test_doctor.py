@@ -1,0 +1,399 @@
+import dataclasses
+import io
+import json
+import math
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras import layers, ops
+from PIL import Image
+
+from keras_gan import GAN, callbacks, doctor, losses, networks, training
+from keras_gan.cli.main import kgan
+from keras_gan.config import TrainConfig
+from keras_gan.doctor import ILL, NOTE, WELL, Settings, diagnose
+from keras_gan.doctor.measurements import MIN_STEPS, TELLING_STEPS, Measurements, smoothed
+from keras_gan.doctor.symptoms import SYMPTOMS
+from keras_gan.errors import InputError
+from keras_gan.runs import Run
+
+DCGAN = Settings("non_saturating", 5e-4, 5e-4, 1, 0.0, 1_797)
+
+
+def names(verdicts):
+    return [verdict.name for verdict in verdicts]
+
+
+# real runs, healthy and broken
+
+
+def train(tmp_path_factory, name, data="digits", preset="dcgan", steps=160, **settings):
+    """The folder of a finished run."""
+    folder = tmp_path_factory.mktemp("doctor") / name
+    settings = {"batch_size": 32, **settings}
+    training.train(training.configure(str(data), preset, steps=steps, **settings), folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def fast_discriminator(tmp_path_factory):
+    return train(tmp_path_factory, "fast", discriminator_lr=0.05)
+
+
+@pytest.fixture(scope="module")
+def healthy(tmp_path_factory):
+    return train(tmp_path_factory, "healthy")
+
+
+def found(run_dir):
+    return names(doctor.examine(Run(run_dir)))
+
+
+def test_a_discriminator_a_hundred_times_too_fast_is_told(fast_discriminator):
+    verdicts = doctor.examine(Run(fast_discriminator))
+    assert verdicts[0].name.startswith("discriminator too") and verdicts[0].severity == ILL
+    assert verdicts[0].evidence["d_accuracy"] > 0.85 and verdicts[0].evidence["logit_gap"] > 2.0
+    assert verdicts[0].advice[0].startswith("lower --discriminator-lr to 0.0")
+    assert verdicts[0].steps[1] == 160
+
+
+def test_a_frozen_generator_is_told(tmp_path_factory):
+    verdicts = doctor.examine(Run(train(tmp_path_factory, "frozen", generator_lr=0.0)))
+    assert names(verdicts)[0] == "generator stands still"
+    assert verdicts[0].advice[0].startswith("raise --generator-lr to 0.0005 (now 0; ")
+
+
+def test_eight_training_images_are_memorised(tmp_path_factory, tmp_path):
+    from keras_gan.data import open_source
+
+    np.savez(tmp_path / "eight.npz", open_source("digits").fetch(np.arange(8)))
+    game = {"gamma": 1.0, "generator_lr": 0.002, "discriminator_lr": 0.002, "latent_dim": 2, "batch_size": 8}
+    folder = train(tmp_path_factory, "eight", tmp_path / "eight.npz", "resnet", 200, **game)
+    verdicts = doctor.examine(Run(folder))
+    assert names(verdicts) == ["memorising"]
+    assert "There are only 8 of them" in verdicts[0].sentence and verdicts[0].evidence["memorised"] > 0.2
+
+
+def test_healthy_images_raise_no_alarm(healthy):
+    assert "healthy" in found(healthy)
+
+
+def test_the_default_recipe_raises_no_alarm(tmp_path_factory):
+    assert "healthy" in found(train(tmp_path_factory, "resnet", preset="resnet"))
+
+
+def test_healthy_vectors_raise_no_alarm(tmp_path_factory):
+    assert "healthy" in found(train(tmp_path_factory, "ring", "ring", "mixture", 300, batch_size=64))
+
+
+def play(gan, data, steps, batch_size=32, before=()):
+    """The verdicts after steps of a plain `fit`, and what was said meanwhile."""
+    stream = io.StringIO()
+    checks = callbacks.Checks(data, 10)
+    watch = callbacks.Doctor(10, checks, stream=stream)
+    epochs = -(-steps * batch_size // len(data))
+    gan.fit(data, batch_size=batch_size, epochs=epochs, verbose=0, callbacks=[*before, checks, watch])
+    return watch.verdicts(), stream.getvalue()
+
+
+@pytest.fixture(scope="module")
+def digits():
+    from keras_gan.data import open_source
+
+    return open_source("digits").fetch(np.arange(1_600)).astype("float32") / 127.5 - 1.0
+
+
+def dcgan(generator=None, loss="non_saturating"):
+    keras.utils.set_random_seed(0)
+    generator = generator or networks.generator((8, 8, 1), 16, "dcgan")
+    gan = GAN(generator, networks.discriminator((8, 8, 1), "dcgan"), seed=0)
+    adam = {"class_name": "Adam", "config": {"learning_rate": 5e-4, "beta_1": 0.5}}
+    gan.compile(adam, adam, loss, {}, steps_per_execution=10)
+    return gan
+
+
+def test_a_generator_that_ignores_its_latents_has_collapsed(digits):
+    z = keras.Input((16,))
+    blind = keras.Model(z, networks.generator((8, 8, 1), 16, "dcgan")(layers.Rescaling(0.0)(z)))
+    verdicts, said = play(dcgan(blind), digits, 150)
+    assert names(verdicts)[0] == "mode collapse"
+    assert verdicts[0].evidence["diversity"] < 0.01 and verdicts[0].evidence["duplicates"] == 1.0
+    assert said.count(": mode collapse. ") == 1  # though it held at several diagnoses
+
+
+def noisy_discriminator_loss(real_logits, fake_logits):
+    swapped = losses.minimax_discriminator_loss(fake_logits, real_logits)
+    right = losses.minimax_discriminator_loss(real_logits, fake_logits)
+    return ops.where(keras.random.uniform(()) < 0.5, swapped, right)
+
+
+def test_answers_swapped_at_random_let_the_generator_win(digits):
+    noise = losses.Loss(noisy_discriminator_loss, losses.non_saturating_generator_loss)
+    verdicts, _ = play(dcgan(loss=noise), digits, 200)
+    assert "generator too strong" in names(verdicts)
+
+
+class Poison(callbacks.Every):
+    """Turns one of D's weights into NaN, once."""
+
+    def act(self, step, logs=None):
+        weights = self.model.discriminator.trainable_variables[0]
+        values = weights.numpy()
+        values.flat[0] = np.nan
+        weights.assign(values)
+
+
+def test_a_nan_is_told_at_once_with_the_last_sound_numbers(digits):
+    verdicts, said = play(dcgan(), digits, 50, before=[Poison(20)])
+    assert names(verdicts) == ["divergence"]
+    assert verdicts[0].steps[0] == 30 and 0.5 < verdicts[0].evidence["d_loss"] < 2.0
+    assert said.startswith("doctor: step 30: divergence. ")
+
+
+def test_a_game_that_is_known_to_circle_oscillates():
+    # A linear D against a linear G: Mescheder et al. 2018 (arXiv:1801.04406), sec. 2.
+    keras.utils.set_random_seed(0)
+    real = np.random.default_rng(0).normal([2.0, 0.0], 0.3, (4_800, 2)).astype("float32")
+    z, x = keras.Input((2,)), keras.Input((2,))
+    start = keras.initializers.Constant(0.1)
+    gan = GAN(keras.Model(z, layers.Dense(2, kernel_initializer=start)(z)), keras.Model(x, layers.Dense(1)(x)), seed=0)
+    gan.compile(keras.optimizers.SGD(0.2), keras.optimizers.SGD(0.2), "non_saturating", {}, steps_per_execution=10)
+    verdicts, _ = play(gan, real, 300)
+    assert "oscillation" in names(verdicts)
+
+
+# the command
+
+
+def invoke(*arguments):
+    return CliRunner().invoke(kgan, ["doctor", *map(str, arguments)])
+
+
+def test_the_command_tells_an_ill_run_by_its_exit_status(fast_discriminator):
+    result = invoke(fast_discriminator)
+    assert result.exit_code == 1
+    assert "DISCRIMINATOR TOO" in result.output and "lower --discriminator-lr" in result.output
+    assert "--run" in result.output and max(map(len, result.output.splitlines())) < 80 + len(str(fast_discriminator))
+    with Image.open(fast_discriminator / "doctor.png") as picture:
+        assert picture.width == 840
+
+
+def test_the_command_ends_with_0_for_a_healthy_run(healthy):
+    result = invoke(healthy)
+    assert result.exit_code == 0 and "HEALTHY" in result.output
+
+
+def test_the_command_prints_json(fast_discriminator):
+    verdicts = json.loads(invoke(fast_discriminator, "--json").output)
+    assert verdicts[0]["severity"] == "ill" and verdicts[0]["evidence"]["d_accuracy"] > 0.85
+    assert set(verdicts[0]) == {field.name for field in dataclasses.fields(doctor.Verdict)}
+
+
+def test_a_young_run_is_not_judged(run_dir):
+    result = invoke(run_dir)
+    assert result.exit_code == 0 and "TOO EARLY TO TELL" in result.output
+
+
+@pytest.mark.parametrize(
+    "file, text, message",
+    [
+        ("history.csv", "step,d_loss\n1,x\n", "history.csv is damaged in line 2"),
+        ("checks.csv", "step,diversity\n1,2,3\n", "checks.csv is damaged in line 2"),
+        ("config.json", "{", "config.json is damaged"),
+    ],
+)
+def test_a_damaged_run_is_one_line_and_exit_status_2(run_dir, file, text, message):
+    (run_dir / file).write_text(text)
+    result = invoke(run_dir)
+    assert result.exit_code == 2 and message in result.output and len(result.output.splitlines()) == 1
+
+
+def test_a_folder_that_is_no_run_is_one_line_and_exit_status_2(tmp_path):
+    result = invoke(tmp_path)
+    assert result.exit_code == 2 and "is not a run folder" in result.output
+    assert len(result.output.splitlines()) == 1 and not list(tmp_path.iterdir())
+
+
+def test_a_run_that_has_logged_nothing_is_too_young(run_dir):
+    for name in ("history.csv", "checks.csv"):
+        (run_dir / name).unlink()
+    result = invoke(run_dir)
+    assert result.exit_code == 0 and "0 steps were logged" in result.output
+    assert not (run_dir / "doctor.png").exists()
+
+
+def test_the_command_answers_in_1_5_s_without_tensorflow(run_dir):
+    program = [Path(sys.executable).with_name("kgan"), "doctor", run_dir]
+    times = []
+    for _ in range(5):
+        start = time.perf_counter()
+        subprocess.run(program, check=True, capture_output=True)
+        times.append(time.perf_counter() - start)
+    assert min(times) < 1.5
+    code = "import sys, keras_gan.doctor; sys.exit('tensorflow' in sys.modules or 'keras' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code]).returncode == 0
+
+
+# the bounds, on histories made by hand
+
+
+def table(steps, **columns):
+    """Rows every ten steps; numbers are spread over all of them."""
+    at = np.arange(10, steps + 1, 10, dtype=float)
+    return {
+        "step": at,
+        **{name: np.broadcast_to(np.asarray(value, float), at.shape) for name, value in columns.items()},
+    }
+
+
+def game(steps=400, **columns):
+    sound = {"d_loss": 1.2, "g_loss": 0.8, "d_accuracy": 0.7, "logit_gap": 0.3, "d_gradient": 1.0, "g_gradient": 1.0}
+    return table(steps, **{**sound, **columns})
+
+
+def samples(steps=400, **columns):
+    sound = {"diversity": 0.95, "duplicates": 0.0, "memorised": 0.0, "movement": 0.05}
+    return table(steps, **{**sound, **columns})
+
+
+@pytest.mark.parametrize(
+    "expected, history, checks",
+    [
+        ("healthy", {}, {}),
+        ("healthy", {"d_accuracy": 0.98, "logit_gap": 1.0}, {}),  # a small lead in nearly all pairs
+        ("discriminator too strong", {"d_accuracy": 0.98, "logit_gap": 4.1, "d_loss": 0.4}, {}),
+        ("healthy", {"d_accuracy": 0.84, "logit_gap": 4.1, "d_loss": 0.4}, {}),
+        ("discriminator too strong", {"d_accuracy": 1.0, "d_loss": 0.01}, {}),
+        ("discriminator too abrupt", {"d_accuracy": 0.8, "logit_gap": 2.1}, {}),
+        ("healthy", {"d_accuracy": 0.8, "logit_gap": 2.1, "d_loss": 1.1}, {}),  # 1.1 is 0.79 of 2 log 2
+        ("generator too strong", {"d_accuracy": 0.34}, {}),
+        ("healthy", {"d_accuracy": 0.36}, {}),
+        ("mode collapse", {}, {"diversity": 0.29}),
+        ("mode collapse", {}, {"duplicates": 0.6}),
+        ("healthy", {}, {"diversity": 0.31, "duplicates": 0.49}),
+        ("memorising", {}, {"memorised": 0.25}),
+        ("healthy", {}, {"memorised": 0.19}),
+        ("generator stands still", {"d_accuracy": 0.99, "logit_gap": 2.5, "d_loss": 0.5}, {"movement": 0.01}),
+        ("healthy", {"d_accuracy": 0.93, "logit_gap": 2.5, "d_loss": 0.5}, {"movement": 0.01}),
+        ("divergence", {"g_loss": 1_001.0}, {}),
+        ("divergence", {"d_gradient": math.inf}, {}),
+        ("healthy", {"d_gradient": 1_001.0}, {}),  # of gradients only what is no number counts
+    ],
+)
+def test_each_symptom_has_a_bound(expected, history, checks):
+    assert names(diagnose(game(**history), samples(**checks), DCGAN)) == [expected]
+
+
+def test_samples_that_spread_out_have_not_collapsed():
+    rising, fixed = np.linspace(0.05, 0.29, 40), np.full(40, 0.2)
+    assert names(diagnose(game(), samples(diversity=rising), DCGAN)) == ["healthy"]
+    assert names(diagnose(game(), samples(diversity=fixed), DCGAN)) == ["mode collapse"]
+
+
+def test_a_generator_that_gains_ground_is_given_time():
+    history = {"d_accuracy": 0.95, "logit_gap": 8.0}
+    assert names(diagnose(game(d_loss=np.linspace(0.2, 0.8, 40), **history), samples(), DCGAN)) == ["healthy"]
+
+
+@pytest.mark.parametrize("swings, expected", [(3, "healthy"), (4, "oscillation")])
+def test_oscillation_takes_two_full_swings(swings, expected):
+    accuracy = np.full(40, 0.5)
+    accuracy[20 : 20 + 4 * (swings + 1) : 4] = [(0.2, 0.8)[number % 2] for number in range(swings + 1)]
+    verdicts = diagnose(game(d_accuracy=accuracy), samples(), DCGAN)
+    assert names(verdicts) == [expected]
+    assert expected == "healthy" or "swung 4 times" in verdicts[0].sentence
+
+
+def test_oscillation_that_ended_is_over():
+    accuracy = np.full(90, 0.5)
+    accuracy[:24] = np.tile([0.2, 0.2, 0.8, 0.8], 6)
+    assert names(diagnose(game(900, d_accuracy=accuracy), samples(900), DCGAN)) == ["healthy"]
+
+
+def test_what_began_just_now_is_no_verdict_yet():
+    for fallen, expected in ((7, "healthy"), (10, "generator too strong")):
+        accuracy = np.full(40, 0.7)
+        accuracy[-fallen:] = 0.1  # the median needs three rows; then a fifth of the run's 400 steps, so 8 rows
+        assert names(diagnose(game(d_accuracy=accuracy), samples(), DCGAN)) == [expected]
+
+
+def test_single_rows_that_stick_out_end_nothing():
+    accuracy = np.full(40, 0.1)
+    accuracy[[12, 25]] = 0.9
+    (verdict,) = diagnose(game(d_accuracy=accuracy), samples(), DCGAN)
+    assert verdict.name == "generator too strong" and verdict.steps == (10, 400)
+
+
+def test_nothing_is_said_before_the_samples_have_taken_shape():
+    assert MIN_STEPS == 100 and TELLING_STEPS == 125
+    early = diagnose(game(120, d_accuracy=0.0), samples(120, diversity=0.0), DCGAN)
+    assert [(v.name, v.severity) for v in early] == [("too early to tell", WELL)]
+    later = diagnose(game(130, d_accuracy=0.0), samples(130, diversity=0.0), DCGAN)
+    assert names(later) == ["mode collapse", "generator too strong"]
+
+
+def test_a_nan_is_told_however_early():
+    assert names(diagnose(game(10, d_loss=math.nan), {}, DCGAN)) == ["divergence"]
+
+
+def test_nothing_logged_is_too_early():
+    (verdict,) = diagnose({}, {}, DCGAN)
+    assert verdict.name == "too early to tell" and verdict.evidence == {}
+
+
+def test_two_log_two_is_explained_and_is_no_alarm():
+    note, well = diagnose(game(d_loss=1.386, d_accuracy=0.5), samples(), DCGAN)
+    assert note.severity == NOTE and note.name == "D's loss near 2 log 2" and "1.386" in note.sentence
+    assert well.name == "healthy"
+    assert names(diagnose(game(d_loss=1.386, d_accuracy=0.7), samples(), DCGAN)) == ["healthy"]
+
+
+def test_for_pairs_the_number_is_log_two():
+    pairs = dataclasses.replace(DCGAN, loss="relativistic")
+    assert diagnose(game(d_loss=0.69, d_accuracy=0.5), samples(), pairs)[0].name == "D's loss near log 2"
+    assert names(diagnose(game(d_loss=1.386, d_accuracy=0.5), samples(), pairs)) == ["healthy"]
+
+
+def test_logits_of_another_scale_are_not_measured_by_their_gap():
+    far = game(d_accuracy=0.99, logit_gap=50.0, d_loss=0.3)
+    for loss in ("wasserstein", "hinge", "least_squares", None):
+        assert names(diagnose(far, samples(), dataclasses.replace(DCGAN, loss=loss))) == ["healthy"]
+
+
+def test_a_user_without_checks_is_judged_by_the_game_alone():
+    assert names(diagnose(game(d_accuracy=0.1), {}, DCGAN)) == ["generator too strong"]
+
+
+def test_advice_names_the_options_and_what_they_are_now():
+    (verdict,) = diagnose(game(d_accuracy=0.99, logit_gap=6.0, d_loss=0.2), samples(), DCGAN)
+    assert verdict.advice[0].startswith("raise --gamma to 1 (now 0; ")
+    assert verdict.advice[1].startswith("lower --discriminator-lr to 0.000125 (now 0.0005; ")
+
+
+def test_settings_come_from_a_config():
+    config = TrainConfig("digits", "resnet", generator_lr=0.1, discriminator_steps=3)
+    assert Settings.of(config, 7) == Settings("relativistic", 5e-4, 0.1, 3, 10.0, 7)
+    assert Settings.of(TrainConfig("digits", "dcgan")).gamma == 0.0
+
+
+def test_the_running_median_looks_back_only():
+    assert smoothed(np.array([1.0, 9.0, 2.0, 8.0, 3.0, 0.0])).tolist() == [1.0, 1.0, 1.0, 2.0, 3.0, 3.0]
+    assert smoothed(np.zeros(0)).tolist() == []
+
+
+@pytest.mark.parametrize("symptom", SYMPTOMS)
+def test_no_symptom_stumbles_over_what_is_missing(symptom):
+    for history, checks in (({}, {}), (game(), {}), ({}, samples()), (table(400), table(400))):
+        assert symptom(Measurements(history, checks, Settings())) is None
+
+
+def test_a_damaged_run_is_refused(run_dir):
+    (run_dir / "checks.csv").write_text("step,diversity\n1,\n")
+    with pytest.raises(InputError, match="checks.csv is damaged in line 2"):
+        doctor.examine(Run(run_dir))

@@ -1,0 +1,179 @@
+"""The 1-D example as users run it: the command in real processes, and what it leaves in the run folder."""
+
+import math
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from keras_gan import logs, theory, training
+from keras_gan.callbacks.game import Game, account
+from keras_gan.cli.main import kgan as command
+from keras_gan.mixtures import MIXTURES
+from keras_gan.runs import Run
+
+KGAN = Path(sys.executable).with_name("kgan")
+COLUMNS = [
+    *("step", logs.JSD, logs.JSD_ESTIMATE, logs.VALUE, logs.BEST_VALUE),
+    *(logs.MINIMAX_GRADIENT, logs.NON_SATURATING_GRADIENT, logs.MEAN, logs.STD),
+]
+
+
+def words(run, *options):
+    return ["train", "gaussian", "--run", str(run), "--batch-size", "64", *map(str, options)]
+
+
+def kgan(run, *options):
+    """What the command says, run in this process."""
+    ended = CliRunner().invoke(command, words(run, *options))
+    assert ended.exit_code == 0, ended.output
+    return ended.stderr
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory):
+    """A run of 40 steps by a process of its own, and what it said."""
+    path = tmp_path_factory.mktemp("game") / "run"
+    ended = subprocess.run([KGAN, *words(path, "--steps", 40)], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+    return path, ended.stderr
+
+
+def game(gan, run):
+    """The callback at work on a GAN outside `fit`."""
+    callback = Game(run, 1, 0, MIXTURES["gaussian"])
+    callback.set_model(gan)
+    callback.on_train_begin()
+    return callback
+
+
+def built(tmp_path, **settings):
+    """A GAN before its first step, and an empty run for it."""
+    job = training.prepare(training.configure("gaussian", steps=10, batch_size=8, **settings), tmp_path / "run")
+    return job.gan, Run.create(job.run_dir, job.config, job.source)
+
+
+# the command
+
+
+def test_a_run_measures_and_draws_every_snapshot(short):
+    path, _ = short
+    rows = Run(path).columns("theory")
+    assert list(rows) == COLUMNS and rows["step"].tolist() == [0, 10, 20, 30, 40]
+    assert all(np.isfinite(column).all() for column in rows.values())
+    assert [int(file.stem[5:]) for file in Run(path).samples()] == [0, 10, 20, 30, 40]
+    with Image.open(path / "progress.gif") as gif, Image.open(path / "gradients.png") as gradients:
+        assert gif.n_frames == 5 and 800 <= gif.size[0] <= 1000 and 800 <= gradients.size[0] <= 1000
+
+
+def test_rows_obey_the_theory(short):
+    rows = Run(short[0]).columns("theory")
+    np.testing.assert_allclose(rows[logs.BEST_VALUE], 2 * rows[logs.JSD] - math.log(4), atol=1e-5)
+    np.testing.assert_allclose(rows[logs.JSD_ESTIMATE], math.log(2) + rows[logs.VALUE] / 2, atol=1e-5)
+    assert (rows[logs.VALUE] <= rows[logs.BEST_VALUE] + 0.01).all()
+    data = theory.gaussians([5.0], 1.0)
+    for mean, std, jsd in zip(rows[logs.MEAN], rows[logs.STD], rows[logs.JSD], strict=True):
+        q = theory.linear_generator(std * math.sqrt(3), mean, "uniform")
+        assert theory.jensen_shannon(data, q) == pytest.approx(jsd, abs=1e-5)
+
+
+def test_the_run_ends_with_its_numbers_beside_the_optimum(short):
+    path, told = short
+    said = told.split("more --steps go on from there\n\n")[1]
+    rows = {line[:19].strip(): line[19:].split() for line in said.splitlines()[:7]}
+    last = {name: column[-1] for name, column in Run(path).columns("theory").items()}
+    assert rows["JSD, exact (nats)"] == [f"{last[logs.JSD]:.6f}", "0.047807", "0"]
+    assert rows["V of the best D"] == [f"{last[logs.BEST_VALUE]:.6f}", "-1.290681", "-1.386294"]
+    assert rows["V(D, G)"] == [f"{last[logs.VALUE]:.6f}"]
+    assert "2 log 2 = 1.386" in said and "a = 0.2343, b = 5.000" in said and "right 60.6% of the time" in said
+    assert max(map(len, said.splitlines())) <= 120
+
+
+def test_the_same_command_goes_on_and_what_no_checkpoint_kept_is_made_anew(short, tmp_path):
+    parts = tmp_path / "parts"
+    kgan(parts, "--steps", 20)
+    Run(parts).append("theory", dict.fromkeys(COLUMNS, 30.0))  # of a step that a kill lost
+    kgan(parts, "--steps", 40)
+    whole, again = Run(short[0]).columns("theory"), Run(parts).columns("theory")
+    # Snapshots are a twentieth of the steps asked for apart, and ten steps run in one call.
+    assert again["step"].tolist() == [0, 10, 20, 30, 40]
+    for name in COLUMNS:
+        np.testing.assert_allclose(again[name], whole[name], rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "options, said",
+    [
+        (["-k", 2, "--loss", "minimax", "--latent", "normal"], "A line on normal z can equal the data"),
+        (["--preset", "gaussian_deep", "--latent-dim", 2], "This G is no line, so it could equal the data"),
+        (["--loss", "hinge"], "The loss hinge does not teach D the log-odds"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
+)
+def test_the_options_of_the_notes(tmp_path, options, said):
+    told = kgan(tmp_path / "run", "--steps", 10, *options)
+    assert said in told and Run(tmp_path / "run").columns("theory")["step"].tolist() == [0, 10]
+
+
+# the callback
+
+
+def test_the_gradients_are_those_of_the_logits_chain_rule(tmp_path):
+    gan, run = built(tmp_path)
+    callback = game(gan, run)
+    weight = 0.7
+    gan.generator.layers[-1].set_weights([np.array([[0.25]]), np.array([3.0])])
+    line = training.keras.Sequential([training.keras.Input((1,)), training.keras.layers.Dense(1)])
+    line.set_weights([np.array([[weight]]), np.array([-2.0])])
+    gan.discriminator = line
+    _, row = callback.measure(5)
+    z = 8.0 * callback.z[:4096, 0].astype("float64")
+    d = 1 / (1 + np.exp(2.0 - weight * (0.25 * z + 3.0)))
+    for name, slope in ((logs.MINIMAX_GRADIENT, -d), (logs.NON_SATURATING_GRADIENT, d - 1)):
+        by_hand = np.hypot(np.mean(slope * weight * z), np.mean(slope * weight))
+        assert row[name] == pytest.approx(by_hand, rel=1e-4)
+    assert (row[logs.MEAN], row[logs.STD]) == pytest.approx((3.0, 2.0 / math.sqrt(3)), abs=1e-4)
+    data, q = theory.gaussians([5.0], 1.0), theory.uniform(1.0, 5.0)
+    assert row[logs.JSD] == pytest.approx(theory.jensen_shannon(data, q), abs=1e-5)
+
+
+def test_it_speaks_of_the_present_generator_not_of_the_average(tmp_path):
+    gan, run = built(tmp_path)
+    callback = game(gan, run)
+    gan.ema_generator.layers[-1].set_weights([np.array([[9.0]]), np.array([99.0])])
+    _, row = callback.measure(5)
+    assert abs(row[logs.MEAN]) < 1
+
+
+def test_a_run_that_was_ended_before_its_first_checkpoint_has_one_row_of_step_0(tmp_path):
+    gan, run = built(tmp_path)
+    game(gan, run)
+    run.sample_file(0).unlink()
+    game(gan, run)
+    assert run.columns("theory")["step"].tolist() == [0] and run.sample_file(0).exists()
+
+
+def test_a_run_without_measurements_has_no_account(tmp_path):
+    _, run = built(tmp_path)
+    assert account(run) == ""
+
+
+def test_rings_are_drawn_on_top_of_the_data_at_the_same_axes(tmp_path):
+    job = training.prepare(training.configure("ring", steps=20, batch_size=16), tmp_path / "run")
+    job.train()
+    assert not (tmp_path / "run" / "theory.csv").exists()
+    first, last = (np.asarray(Image.open(file)) for file in (Run(job.run_dir).samples()[i] for i in (0, -1)))
+    assert first.shape == last.shape and (first != last).any()
+    np.testing.assert_array_equal(first[-50:], last[-50:])  # the numbers below the axes
+
+
+def test_the_preset_comes_near_the_optimum(tmp_path):
+    config = training.configure("gaussian", steps=1_000)
+    job = training.prepare(config, tmp_path / "run")
+    job.train()
+    last = {name: column[-1] for name, column in Run(job.run_dir).columns("theory").items()}
+    assert abs(last[logs.MEAN] - 5) < 0.1 and 0.0478 <= last[logs.JSD] < 0.07

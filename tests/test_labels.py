@@ -1,0 +1,172 @@
+"""Labels and what data hold out: where each comes from, and that they belong to their images."""
+
+import numpy as np
+import pytest
+from PIL import Image
+from sklearn.datasets import load_digits
+
+from keras_gan import data
+from keras_gan.data import arrays, folder, source
+from keras_gan.data.source import Source
+from keras_gan.errors import InputError
+from keras_gan.mixtures import MIXTURES
+
+RNG = np.random.default_rng(0)
+
+
+def noise(n):
+    return RNG.integers(0, 256, (n, 8, 8), dtype="uint8")
+
+
+def savez(path, **content):
+    np.savez(path, **content)
+    return path
+
+
+# a sample of the indices
+
+
+@pytest.mark.parametrize("n, expected", [(4, 4), (10, 10), (25, 10), (0, 0)])
+def test_a_sample_is_of_different_indices_in_order_and_never_more_than_there_are(n, expected):
+    chosen = Source("x", (1,), 10, fetch=np.zeros).sample(n, seed=0)
+    assert len(chosen) == expected and (np.diff(chosen) > 0).all()
+    assert set(chosen) <= set(range(10))
+
+
+def test_a_sample_is_the_same_for_a_seed_and_reaches_everything():
+    numbers = Source("x", (1,), 1000, fetch=np.zeros)
+    np.testing.assert_array_equal(numbers.sample(10, 3), numbers.sample(10, 3))
+    assert (numbers.sample(10, 3) != numbers.sample(10, 4)).any()
+    # The mean of 100 of 0 … 999 has the deviation 27.
+    assert numbers.sample(100, 0).mean() == pytest.approx(499.5, abs=110)
+
+
+# data that come with the package
+
+
+def test_digits_have_their_classes_and_hold_nothing_out():
+    digits, original = data.open_source("digits"), load_digits()
+    np.testing.assert_array_equal(digits.labels, original.target)
+    np.testing.assert_array_equal(digits.array[100, :, :, 0], np.rint(original.images[100] * 255 / 16))
+    assert digits.labels.dtype == np.int64
+    assert data.open_source("digits", split="test") is None
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_mixtures_have_modes_as_labels_and_test_draws_of_their_own(name):
+    train, test = (data.open_source(name, split=split) for split in ("train", "test"))
+    assert (train.count, test.count) == (100_000, 10_000) and train.shape == test.shape
+    assert (test.array != train.array[:10_000]).mean() > 0.99
+    centres, std = MIXTURES[name].centres, MIXTURES[name].std
+    # Six deviations in every feature: fewer than one of a hundred million draws lies farther out.
+    assert np.abs(test.array - centres[test.labels]).max() < 6 * std
+    np.testing.assert_array_equal(data.open_source(name, split="test").array, test.array)
+
+
+def test_mixtures_have_no_size_to_change():
+    with pytest.raises(InputError, match="ring has one size; expected no image size; .*--image-size"):
+        data.open_source("ring", image_size=16)
+
+
+def test_stacked_mnist_holds_three_digits_and_their_number(prepared_mnist):
+    digits, stacked = (data.open_source(name, split="test") for name in ("mnist", "stacked_mnist"))
+    # Test images of each digit; LeCun et al. 1998.
+    assert list(np.bincount(digits.labels)) == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
+    assert (stacked.shape, stacked.count) == ((28, 28, 3), 26_000)
+    label_of = {image.tobytes(): label for image, label in zip(digits.array, digits.labels, strict=True)}
+    for index in (0, 1, 25_999):
+        read = [label_of[stacked.array[index, :, :, channel].tobytes()] for channel in range(3)]
+        assert stacked.labels[index] == 100 * read[0] + 10 * read[1] + read[2]
+    assert len(np.unique(stacked.labels)) == 1000
+
+
+# files of arrays
+
+
+@pytest.mark.parametrize("images, labels", [("images", "labels"), ("x_train", "y_train"), ("x", "y"), ("data", "y")])
+def test_an_npz_may_hold_labels_under_the_usual_names(tmp_path, images, labels):
+    classes = np.array([[2], [0], [1]], "uint8")  # as CIFAR's come
+    opened = data.open_source(savez(tmp_path / "a.npz", **{images: noise(3), labels: classes}))
+    assert opened.labels.dtype == np.int64
+    np.testing.assert_array_equal(opened.labels, [2, 0, 1])
+
+
+@pytest.mark.parametrize(
+    "labels", [np.zeros((3, 40), "int64"), np.array([0.0, 1, 2]), np.array([0, -1, 1]), np.array([0, 1])]
+)
+def test_labels_that_are_no_class_numbers_are_none(tmp_path, labels):
+    assert data.open_source(savez(tmp_path / "a.npz", images=noise(3), labels=labels)).labels is None
+
+
+@pytest.mark.parametrize("images, labels", [("x_test", "y_test"), ("images_test", "labels_test")])
+def test_an_npz_may_hold_out_a_test_split(tmp_path, images, labels):
+    train, test = noise(4), noise(2)
+    file = savez(tmp_path / "a.npz", x_train=train, y_train=np.arange(4), **{images: test, labels: np.array([1, 0])})
+    opened = data.open_source(file, split="test")
+    np.testing.assert_array_equal(opened.array[..., 0], test)
+    np.testing.assert_array_equal(opened.labels, [1, 0])
+    np.testing.assert_array_equal(data.open_source(file).labels, np.arange(4))
+    assert data.open_source(file, image_size=4, split="test").shape == (4, 4, 1)
+
+
+def test_a_file_without_a_test_split_holds_nothing_out(tmp_path):
+    np.save(tmp_path / "a.npy", noise(4))
+    for file in (tmp_path / "a.npy", savez(tmp_path / "a.npz", images=noise(4)), savez(tmp_path / "b.npz", z=noise(4))):
+        assert data.open_source(file, split="test") is None
+
+
+def test_names_of_images_and_of_labels_do_not_overlap():
+    keys = [key for table in (arrays.KEYS, arrays.LABEL_KEYS) for names in table.values() for key in names]
+    assert len(keys) == len(set(keys))
+
+
+# folders
+
+
+def write(path, *files):
+    """One-colour images whose brightness is their number in the list."""
+    for grey, file in enumerate(files):
+        (path / file).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), grey).save(path / file)
+    return path
+
+
+def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path):
+    opened = data.open_source(write(tmp_path, "cat/a.png", "ant/b.png", "cat/deep/c.png", "bee/d.png"))
+    by_brightness = opened.labels[np.argsort(opened.array[:, 0, 0, 0])]
+    np.testing.assert_array_equal(by_brightness, [2, 0, 2, 1])  # cat, ant, cat, bee
+
+
+@pytest.mark.parametrize("files", [("a.png", "b.png"), ("one/a.png", "one/b.png"), ("a.png", "one/b.png", "two/c.png")])
+def test_folders_without_two_classes_for_all_images_have_no_labels(tmp_path, files):
+    assert data.open_source(write(tmp_path, *files)).labels is None
+
+
+def test_labels_stay_with_their_images_when_damaged_ones_are_left_out(tmp_path):
+    write(tmp_path, "ant/a.png", "bee/b.png", "bee/c.png", "cat/d.png")
+    (tmp_path / "bee" / "b.png").write_bytes(b"no picture")
+    opened = data.open_source(tmp_path, skip_damaged=True)
+    np.testing.assert_array_equal(opened.array[:, 0, 0, 0], [0, 2, 3])
+    np.testing.assert_array_equal(opened.labels, [0, 1, 2])
+
+
+def test_a_folder_that_is_read_from_disk_has_the_same_labels(tmp_path, monkeypatch):
+    write(tmp_path, "ant/a.png", "bee/b.png", "ant/c.png")
+    held = data.open_source(tmp_path)
+    monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 10)
+    streamed = data.open_source(tmp_path)
+    assert streamed.array is None
+    np.testing.assert_array_equal(streamed.labels, held.labels)
+    np.testing.assert_array_equal(streamed.fetch(np.arange(3)), held.array)
+
+
+def test_what_lies_beside_a_folder_called_train_is_held_out(tmp_path):
+    train = write(tmp_path / "train", "ant/a.png", "bee/b.png")
+    assert data.open_source(train, split="test") is None
+    write(tmp_path / "validation", "ant/a.png", "bee/b.png", "bee/c.png")
+    assert data.open_source(train, split="test").count == 3
+    write(tmp_path / "test", "bee/c.png", "ant/a.png")
+    held_out = data.open_source(train, split="test")
+    np.testing.assert_array_equal(held_out.labels, [0, 1])
+    np.testing.assert_array_equal(held_out.array[:, 0, 0, 0], [1, 0])
+    assert folder.held_out(tmp_path / "test") is None and data.open_source(tmp_path / "test", split="test") is None
