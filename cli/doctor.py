@@ -48,7 +48,9 @@ def _number(value):
 
 
 def _wrap(text, first="  ", rest="  "):
-    return textwrap.wrap(text, 79, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False)
+    return textwrap.wrap(
+        text, 79, initial_indent=first, subsequent_indent=rest, break_long_words=False, break_on_hyphens=False
+    )
 
 
 def _echo_rest(verdicts, picture):

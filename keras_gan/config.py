@@ -1,5 +1,6 @@
 """What a training run is made of: presets and `TrainConfig`. Standard library only."""
 
+import copy
 import dataclasses
 import difflib
 import math
@@ -201,7 +202,9 @@ class TrainConfig:
         """The optimizer of a "generator" or "discriminator", in Keras's serialized form."""
         choice = getattr(preset(self.preset), f"{side}_optimizer")
         rate = getattr(self, f"{side}_lr")
-        settings = choice["config"] if rate is None else {**choice["config"], "learning_rate": rate}
+        settings = copy.deepcopy(choice["config"])  # Keras builds schedules in place of what it is given
+        if rate is not None:
+            settings["learning_rate"] = rate
         return {**choice, "config": settings}
 
     @classmethod

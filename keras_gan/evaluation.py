@@ -13,11 +13,11 @@ from keras_gan import data, exports, metrics, sampling
 from keras_gan.errors import InputError
 from keras_gan.files import replace
 from keras_gan.metrics import neighbours
-from keras_gan.plots.card import card as draw_card
+from keras_gan.plots import card as plots
 from keras_gan.runs import CONFIG, Run
 
 CARD, PICTURE, PAIRS = "metrics.json", "card.png", "neighbours.png"
-SHOWN, SHOWN_PAIRS = 80, 16
+SHOWN, SHOWN_COLUMNS, SHOWN_PAIRS = 80, 8, 16
 
 
 @dataclass(frozen=True)
@@ -106,18 +106,18 @@ def _write(card, samples, truth, out: Path):
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         replace(out, lambda draft: draft.write_text(card.to_json()))
-        shown = np.asarray(sampling.grid(samples[:SHOWN])) if samples.ndim == 4 else samples
-        draw_card(card.header(), card.rows(), shown, out.with_name(PICTURE), card.shares)
+        shown = np.asarray(sampling.grid(samples[:SHOWN], SHOWN_COLUMNS)) if samples.ndim == 4 else samples
+        plots.card(card.header(), card.rows(), shown, out.with_name(PICTURE), card.shares)
         if samples.ndim == 4:
-            replace(out.with_name(PAIRS), _closest_pairs(samples, truth.train).save)
+            plots.pairs(_closest_pairs(samples, truth.train), out.with_name(PAIRS))
     except OSError as error:
         raise InputError(f"cannot write {out} ({error.strerror}); expected a writable path; give another") from error
 
 
 def _closest_pairs(samples, train):
-    """A picture of the samples nearest to training images, nearest first, each above its training image."""
+    """A picture, as `plots.pairs` takes it, of the samples nearest to training images, each above its own."""
     queries = samples[: neighbours.QUERIES]
     distances, where = neighbours.nearest(queries, train)
     order = np.argsort(distances[:, 0])[:SHOWN_PAIRS]
     pairs = np.concatenate([queries[order], train.fetch(where[order, 0])])
-    return sampling.grid(pairs, columns=len(order))
+    return np.asarray(sampling.grid(pairs, columns=len(order)))

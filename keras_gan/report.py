@@ -264,15 +264,14 @@ def _words(value):
 
 def _missing(run, config):
     """Pairs of a part that the page could have, and the command that makes it."""
-    kgan = {verb: shlex.join(["kgan", verb, str(run.path)]) for verb in ("evaluate", "export")}
+    folder = shlex.quote(str(run.path))
+    left = config.steps - _step(run)
     parts = [
-        (f"The remaining {config.steps - _step(run):,} steps", _command(config) + f" --run {shlex.quote(str(run.path))}")
-        if _step(run) < config.steps
-        else None,
-        None if _card(run) else ("The metric card", kgan["evaluate"]),
-        None if _exports(run) else ("An export", kgan["export"] + " --tflite"),
+        (left > 0, f"The remaining {left:,} steps", f"{_command(config)} --run {folder}"),
+        (_card(run) is None, "The metric card", f"kgan evaluate {folder}"),
+        (not _exports(run), "An export", f"kgan export {folder} --tflite"),
     ]
-    return [part for part in parts if part]
+    return [(part, command) for absent, part, command in parts if absent]
 
 
 # how it gets into one file

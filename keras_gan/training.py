@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_gan import data, latents, losses, metrics, networks, precision
+from keras_gan import data, latents, losses, metrics, networks, precision, report
 from keras_gan.callbacks import Checkpoints, Checks, Doctor, Evaluation, Game, History, Progress, Snapshots, Stop
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
@@ -120,6 +120,7 @@ class Job:
             )
             run.save(gan)
             run.draw()
+            report.write(run)
 
     def _snapshots(self, run):
         """What draws the run: the game where theory knows it in numbers, samples elsewhere."""
@@ -186,7 +187,7 @@ class Job:
                 "the same command goes on from there"
             )
         trained = (
-            f"trained {self.gan.step:,} steps; samples in {self.run_dir}/samples, errors in {self.run_dir}/curves.png; "
+            f"trained {self.gan.step:,} steps; samples in {self.run_dir}/samples, all of it in {self.run_dir}/report.html; "
             "more --steps go on from there"
         )
         return f"{trained}\n\n{account(Run(self.run_dir))}" if self._is_the_example() else trained
@@ -199,9 +200,7 @@ def configure(name_or_path: str, preset_name: str | None = None, **given) -> Tra
     return TrainConfig(name_or_path, preset_name, **{name: v for name, v in given.items() if v is not None})
 
 
-def prepare(
-    config: TrainConfig, run_dir: str | os.PathLike | None = None, evaluate_every: int | None = None
-) -> Job:
+def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None, evaluate_every: int | None = None) -> Job:
     """Opens the data and builds the networks of a config.
 
     Args:

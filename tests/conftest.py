@@ -77,6 +77,32 @@ def run_dir(trained, tmp_path):
     return Path(shutil.copytree(trained.run_dir, tmp_path / "run"))
 
 
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSER_OPTIONS = (
+    "--no-sandbox",  # root may have none
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    """A headless Chromium, driven by Playwright; skips where none is installed."""
+    from playwright.sync_api import sync_playwright
+
+    program = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if program is None:
+        pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is on the PATH; install Debian's chromium")
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=program, args=list(BROWSER_OPTIONS))
+        yield chromium
+        chromium.close()
+
+
 @pytest.fixture
 def listing():
     """A function that gives every file and folder below a path with a digest of what it holds."""

@@ -296,7 +296,9 @@ def test_the_header_says_against_what_and_through_what(truth, real):
     assert against == "397 samples against digits, its test split"
     assert features.startswith(f"features: network “digits” (SHA-256 {truth.extractor.sha256[:12]}…, 98.")
     of_run = dataclasses.replace(real, source="runs/digits", step=1500)
-    assert of_run.header()[0] == "runs/digits at step 1,500" and str(of_run).startswith("runs/digits at step 1,500\n397")
+    assert of_run.header()[0] == "runs/digits at step 1,500" and str(of_run).startswith(
+        "runs/digits at step 1,500\n397"
+    )
     bare = judge(numbers(20).array, Truth.of(numbers(60), None, None, 20))
     assert bare.header()[0] == "20 samples against numbers, a half of the data (nothing is held out)"
     assert bare.header()[1].startswith("features: none")

@@ -13,7 +13,19 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
     {"errors", "files", "logs", "pixels", "quiet"},
-    {"config", "ema", "latents", "layers", "losses", "mixtures", "penalties", "plots", "precision", "sampling", "theory"},
+    {
+        "config",
+        "ema",
+        "latents",
+        "layers",
+        "losses",
+        "mixtures",
+        "penalties",
+        "plots",
+        "precision",
+        "sampling",
+        "theory",
+    },
     {"data", "gan", "networks"},
     {"metrics", "runs"},
     {"doctor"},

@@ -172,7 +172,7 @@ def test_rings_are_drawn_on_top_of_the_data_at_the_same_axes(tmp_path):
 
 
 def test_the_preset_comes_near_the_optimum(tmp_path):
-    config = training.configure("gaussian", steps=1_000)
+    config = training.configure("gaussian")
     job = training.prepare(config, tmp_path / "run")
     job.train()
     last = {name: column[-1] for name, column in Run(job.run_dir).columns("theory").items()}

@@ -45,7 +45,8 @@ def pixels_of(path):
 
 def test_a_run_holds_what_its_folder_promises(trained):
     names = {path.name for path in trained.run_dir.iterdir() if not path.name.startswith(".")}
-    assert names == {"config.json", "history.csv", "samples", "curves.png", "progress.gif", "events", "checkpoints"}
+    tables, pictures = {"history.csv", "checks.csv"}, {"samples", "curves.png", "progress.gif", "report.html"}
+    assert names == {"config.json", *tables, *pictures, "events", "checkpoints"}
     assert os.listdir(trained.run_dir / "checkpoints") == ["step_0000030.npz"]
 
 

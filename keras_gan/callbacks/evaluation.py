@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan.callbacks.every import Every
+from keras_gan.config import lookup
 from keras_gan.errors import InputError
 from keras_gan.files import replace
 from keras_gan.metrics import MEASURES, Truth, judge
@@ -32,7 +33,8 @@ class Evaluation(Every):
         history: list of (step, value).
 
     Raises:
-        InputError: where the measure's first score is not better lower or higher, or `best` does not end in .keras.
+        InputError: where the measure is unknown, its first score is not better lower or higher, or `best` does not end
+            in .keras.
 
     Example:
         >>> from keras_gan import GAN, callbacks, data, metrics, networks
@@ -59,7 +61,8 @@ class Evaluation(Every):
         super().__init__(steps)
         self.truth = truth
         self.measure = measure or ("frechet" if truth.extractor else "sliced")
-        self.name, (_, self.better) = next(iter(MEASURES[self.measure].labels.items()))
+        labels = lookup(MEASURES, self.measure, "measure", ", ".join(MEASURES)).labels
+        self.name, (_, self.better) = next(iter(labels.items()))
         if self.better not in (LOWER, HIGHER):
             raise InputError(f"measure {self.measure!r} has no best direction; expected one that has, such as frechet")
         self.best = None if best is None else Path(best)

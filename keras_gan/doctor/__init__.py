@@ -61,7 +61,7 @@ def examine(run: Run) -> list[Verdict]:
 
 
 def draw(run: Run, verdicts: list[Verdict]) -> Path | None:
-    """Draws what verdicts were read from as doctor.png in a run; returns its path, or None where too little was logged."""
+    """Draws what verdicts were read from as doctor.png in a run; returns its path, or None where nothing was logged."""
     history = run.history()
     if logs.ACCURACY not in history:
         return None

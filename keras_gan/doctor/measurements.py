@@ -34,10 +34,12 @@ class Measurements:
 
     def binned(self, name: str, steps: int) -> np.ndarray:
         """A column of history.csv, each row averaged with those before it over at least so many steps."""
-        at, column = self.history.get("step", np.zeros(0)), self.history.get(name, np.zeros(0))
-        rows = max(1, -(-steps * len(at) // int(at[-1]))) if len(at) else 1
-        padded = np.pad(np.asarray(column, float), (rows - 1, 0), mode="edge") if len(at) else np.zeros(rows)
-        return np.lib.stride_tricks.sliding_window_view(padded, rows).mean(axis=1)[: len(at)]
+        column = self.column(name) if name not in self.history else self.history[name]
+        if not len(column):
+            return np.zeros(0)
+        rows = -(-steps * len(column) // max(1, int(self.history["step"][-1])))
+        padded = np.pad(np.asarray(column, float), (rows - 1, 0), mode="edge")
+        return np.lib.stride_tricks.sliding_window_view(padded, rows).mean(axis=1)
 
     def last(self, holds: np.ndarray, name: str = ACCURACY) -> tuple[int, int] | None:
         """First and last step of the stretch, up to the newest row, in which something holds; None if it is short.
@@ -79,5 +81,7 @@ class Measurements:
 
 def smoothed(column: np.ndarray) -> np.ndarray:
     """Median of each row and the four before it, shape (rows,) to (rows,); NaN where one of them is."""
+    if not len(column):
+        return np.zeros(0)
     padded = np.pad(np.asarray(column, float), (SMOOTHING_ROWS - 1, 0), mode="edge")
     return np.median(np.lib.stride_tricks.sliding_window_view(padded, SMOOTHING_ROWS), axis=1)

@@ -51,8 +51,11 @@ def _averaged(images, axis):
 
 def _squared_distances(rows, among):
     """Shape (n, values) and (m, values) to (n, m)."""
-    squares = np.einsum("ij,ij->i", rows, rows)[:, None] + np.einsum("ij,ij->i", among, among)
-    return np.maximum(squares - 2.0 * (rows @ among.T), 0.0)
+    squared = rows @ among.T
+    squared *= -2.0  # in place: fresh memory for every step would cost more than the product
+    squared += np.einsum("ij,ij->i", among, among)
+    squared += np.einsum("ij,ij->i", rows, rows)[:, None]
+    return np.maximum(squared, 0.0, out=squared)
 
 
 def spread(rows: np.ndarray) -> float:

@@ -1,10 +1,10 @@
 """How good samples are: features, then statistics, then a number, each beside what real images reach.
 
-    from keras_gan import data, metrics
+from keras_gan import data, metrics
 
-    mnist, test = (data.open_source("mnist", split=split) for split in ("train", "test"))
-    truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
-    print(metrics.judge(gan.generate(truth.count, seed=1), truth))
+mnist, test = (data.open_source("mnist", split=split) for split in ("train", "test"))
+truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
+print(metrics.judge(gan.generate(truth.count, seed=1), truth))
 """
 
 from keras_gan.metrics.card import MEASURES, Card, Score, judge

@@ -39,10 +39,7 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float,
     a, b = _checked(a, b)
     rng = np.random.default_rng(seed)
     size = max(2, min(len(a) // 2, len(b) // 2, KERNEL_SUBSET_SIZE))
-    values = [
-        _mmd2(*(x[rng.choice(len(x), size, replace=False)] for x in (a, b)))
-        for _ in range(KERNEL_SUBSETS)
-    ]
+    values = [_mmd2(*(x[rng.choice(len(x), size, replace=False)] for x in (a, b))) for _ in range(KERNEL_SUBSETS)]
     return float(np.mean(values)), float(np.std(values))
 
 

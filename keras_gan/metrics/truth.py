@@ -72,8 +72,8 @@ class Truth:
         most = min(wanted, half, held_out.count if held_out is not None else len(rest) - half)
         if most < FEWEST:
             raise InputError(
-                f"{most} images of a kind to compare; expected at least {FEWEST}; give more data or samples, or a larger "
-                "count (--samples)"
+                f"{most} images of a kind to compare; expected at least {FEWEST}; give more data or samples, or a "
+                "larger count (--samples)"
             )
         reference = held_out.fetch(held_out.sample(most, seed)) if held_out else train.fetch(rest[half : half + most])
         return cls(

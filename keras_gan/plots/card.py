@@ -1,4 +1,4 @@
-"""The metric card as a picture: samples, the table, and the classes that are drawn."""
+"""The metric card as pictures: samples, the table, the classes that are drawn; and the closest training images."""
 
 from pathlib import Path
 
@@ -34,15 +34,38 @@ def card(header, rows, samples: np.ndarray, path: Path, shares: np.ndarray | Non
     canvas.save(drawn, path)
 
 
+def pairs(picture: np.ndarray, path: Path) -> None:
+    """Draws two rows of images with what they are.
+
+    Args:
+        picture: uint8 (height, width[, 3]), a row of samples above their nearest training images, nearest pair first.
+        path: the .png to write.
+    """
+    height, width = picture.shape[:2]
+    drawn = canvas.figure(12, 0.6 + 11 * height / width)
+    axes = drawn.add_subplot()
+    _picture(axes, picture)
+    axes.set_title("the samples that come closest to training images, closest first", fontsize=10, loc="left")
+    for share, text in ((0.75, "sample"), (0.25, "training\nimage")):
+        axes.text(-0.01, share, text, ha="right", va="center", fontsize=9, color=GREY, transform=axes.transAxes)
+    canvas.save(drawn, path)
+
+
+def _picture(axes, picture):
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_axis_off()
+
+
 def _show(axes, samples):
+    axes.set_anchor("N")  # level with the table's head
     if samples.dtype == np.uint8:
-        axes.imshow(samples, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_axis_off()
+        _picture(axes, samples)
     elif samples.shape[1] == 1:
         axes.hist(samples[:, 0], bins=60, density=True, color=canvas.GENERATED)
     else:
         axes.scatter(samples[:, 0], samples[:, 1], s=3, color=canvas.GENERATED)
         axes.set_aspect("equal")
+        axes.locator_params(nbins=5)
 
 
 def _table(axes, header, rows):
@@ -69,7 +92,7 @@ def _histogram(axes, shares):
     ours, real = shares
     places = np.arange(len(ours))
     axes.bar(places, ours, width=0.8, color=canvas.GENERATED, label="samples")
-    axes.step(places, real, where="mid", color=canvas.REAL, label="real images")
+    axes.hlines(real, places - 0.5, places + 0.5, color=canvas.REAL, linewidth=2, label="real images")
     axes.set_xticks(places if len(places) <= 20 else places[::10])
     axes.set_xlabel("class")
     axes.set_ylabel("share")

@@ -1,4 +1,4 @@
-"""Curves as coordinates for the SVG of a page: sharp at any width, in the colours of the reader's scheme. No matplotlib.
+"""Curves as coordinates for the SVG of a page: sharp at any width, in the colours of the reader's scheme.
 
 A page draws the lines in a box of `BOX` by `BOX` units that is stretched to the paper, and writes the ticks beside it.
 """
@@ -32,7 +32,9 @@ class Chart:
     outside: tuple[float, float] | None  # value and step of the farthest peak that leaves the box
 
 
-def chart(steps: np.ndarray, columns: Mapping[str, np.ndarray], limits: tuple[float, float] | None = None):
+def chart(
+    steps: np.ndarray, columns: Mapping[str, np.ndarray], limits: tuple[float, float] | None = None
+) -> Chart | None:
     """Places columns of numbers over their steps, from step 0 on.
 
     Args:
@@ -52,10 +54,7 @@ def chart(steps: np.ndarray, columns: Mapping[str, np.ndarray], limits: tuple[fl
     bottom, top = limits or (levels[0], levels[-1])
     last = float(steps[-1])
     return Chart(
-        {
-            label: path(steps / last * BOX, (top - column) / (top - bottom) * BOX)
-            for label, column in columns.items()
-        },
+        {label: path(steps / last * BOX, (top - column) / (top - bottom) * BOX) for label, column in columns.items()},
         [Tick(x / last * 100, f"{x:,.0f}") for x in ticks(0, last) if x <= last],
         [Tick((top - y) / (top - bottom) * 100, f"{y:g}") for y in levels],
         peak(steps, values, bottom, top),
