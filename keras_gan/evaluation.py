@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import data, exports, metrics, sampling
+from keras_gan import data, exports, metrics, report, sampling
 from keras_gan.errors import InputError
 from keras_gan.files import replace
 from keras_gan.metrics import neighbours
@@ -52,6 +52,7 @@ def evaluate(
     """
     path = Path(source)
     run = Run(path) if (path / CONFIG).is_file() else None
+    out = _check_out(Path(out or (path / CARD if run else CARD)))
     settings = _completed(settings or Settings(), run, path)
     drawn = _open(path, settings)  # before the data, since a wrong path is told sooner
     train, held_out = (
@@ -63,7 +64,9 @@ def evaluate(
     truth = metrics.Truth.of(train, held_out, seen, count, settings.seed)
     samples = drawn.draw(truth.count, settings.seed)
     card = dataclasses.replace(metrics.judge(samples, truth), source=str(source), step=drawn.step)
-    _write(card, samples, truth, Path(out or (path / CARD if run else CARD)))
+    _write(card, samples, truth, out)
+    if run:
+        report.write(run)
     return card
 
 
@@ -74,6 +77,13 @@ class _Drawn:
     draw: Callable[[int, int], np.ndarray]  # (how many, seed) to samples
     limit: float = math.inf  # how many there are
     step: int | None = None  # of the run
+
+
+def _check_out(out) -> Path:
+    """The path itself, if a card can be written there. Before anything is computed."""
+    if out.suffix != ".json" or out.is_dir():
+        raise InputError(f"cannot write {out}; expected the name of a .json file; give --out {out.stem}.json")
+    return out
 
 
 def _completed(settings, run, path):

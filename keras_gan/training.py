@@ -187,7 +187,7 @@ class Job:
                 "the same command goes on from there"
             )
         trained = (
-            f"trained {self.gan.step:,} steps; samples in {self.run_dir}/samples, all of it in {self.run_dir}/report.html; "
+            f"trained {self.gan.step:,} steps; all of it on one page in {self.run_dir}/report.html; "
             "more --steps go on from there"
         )
         return f"{trained}\n\n{account(Run(self.run_dir))}" if self._is_the_example() else trained

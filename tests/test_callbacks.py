@@ -6,7 +6,6 @@ import threading
 import numpy as np
 import pytest
 
-from keras_gan import callbacks
 from keras_gan.callbacks import Every, Progress, Stop, recording
 
 # Ctrl-C; a real process is stopped in test_training

@@ -318,7 +318,7 @@ def test_the_newest_value_is_in_fits_logs(tiny_gan):
 
 def test_what_cannot_judge_is_refused():
     truth = metrics.Truth.of(on_a_line(*range(40)), None, None, 10)
-    with pytest.raises(InputError, match="measure 'parzen' has no best direction; expected one that has"):
+    with pytest.raises(InputError, match="measure 'parzen' does not apply to line; expected one that does"):
         callbacks.Evaluation(truth, measure="parzen")
     with pytest.raises(InputError, match="best.h5 does not end in .keras; .*give best.keras"):
         callbacks.Evaluation(truth, best="best.h5")

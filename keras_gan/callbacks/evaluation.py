@@ -61,8 +61,10 @@ class Evaluation(Every):
         super().__init__(steps)
         self.truth = truth
         self.measure = measure or ("frechet" if truth.extractor else "sliced")
-        labels = lookup(MEASURES, self.measure, "measure", ", ".join(MEASURES)).labels
-        self.name, (_, self.better) = next(iter(labels.items()))
+        chosen = lookup(MEASURES, self.measure, "measure", ", ".join(MEASURES))
+        if not chosen.applies(truth):
+            raise InputError(f"measure {self.measure!r} does not apply to {truth.name}; expected one that does: sliced")
+        self.name, (_, self.better) = next(iter(chosen.labels.items()))
         if self.better not in (LOWER, HIGHER):
             raise InputError(f"measure {self.measure!r} has no best direction; expected one that has, such as frechet")
         self.best = None if best is None else Path(best)
@@ -74,7 +76,9 @@ class Evaluation(Every):
 
     def act(self, step, logs=None):
         samples = self.model.generate(self.truth.count, seed=self.seed, batch_size=256)
-        value = judge(samples, self.truth, [self.measure])[self.name].value
+        # A G that has diverged is recorded as such; to say so, and to stop, is the doctor's part.
+        whole = np.isfinite(samples).all()
+        value = judge(samples, self.truth, [self.measure])[self.name].value if whole else float("nan")
         if self.best is not None and self._improves(value):
             replace(self.best, self.model.save)
         self.history.append((step, value))
@@ -87,4 +91,5 @@ class Evaluation(Every):
 
     def _improves(self, value):
         sign = 1 if self.better == LOWER else -1
-        return np.isfinite(value) and all(sign * value < sign * before for _, before in self.history)
+        before = [sign * value for _, value in self.history if np.isfinite(value)]
+        return np.isfinite(value) and sign * value < min(before, default=np.inf)
