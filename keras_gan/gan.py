@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
-from keras_gan import ema, latents, logs, pixels, precision
+from keras_gan import ema, latents, logs, pairing, pixels, precision
 from keras_gan.config import DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES, Loss
@@ -55,8 +55,8 @@ class GAN(keras.Model):
     ):
         super().__init__(name=name)
         self.latent = latents.check_distribution(latent)
-        self.latent_dim = _check_latent_dim(generator, latent_dim)
-        self.data_shape = _check_pair(generator, discriminator, self.latent_dim)
+        self.latent_dim = pairing.check_latent_dim(generator, latent_dim)
+        self.data_shape = pairing.check_pair(generator, discriminator, self.latent_dim)
         self.generator = generator
         self.discriminator = discriminator
         self.ema_generator = ema.float32_copy(generator, (1, self.latent_dim))
@@ -243,7 +243,7 @@ class GAN(keras.Model):
 
     def _minibatches(self, data, steps=None):
         """The k batches of fresh images that one batch from `fit` holds."""
-        images = _check_images(data, self.data_shape)
+        images = pairing.check_images(data, self.data_shape)
         steps = steps or self.discriminator_steps
         if steps == 1:
             return [images]
@@ -323,76 +323,6 @@ def _separation(real_logits, fake_logits):
     right = ops.cast(real_logits > fake_logits, "float32")
     gap = ops.mean(real_logits) - ops.mean(fake_logits)
     return {logs.ACCURACY: ops.mean(right), logs.LOGIT_GAP: gap}
-
-
-def _known_input(network):
-    """Shape of one input of a network, or None where it is not known before the first call."""
-    shape = getattr(network, "input_shape", None) if network.built else None
-    return None if shape is None else tuple(shape[1:])
-
-
-def _check_latent_dim(generator, latent_dim):
-    known = _known_input(generator)
-    if known is None and latent_dim is None:
-        raise InputError("the generator has no known input shape; expected one; give latent_dim, or an Input layer")
-    if known is not None and (len(known) != 1 or latent_dim not in (None, known[0])):
-        raise InputError(
-            f"the generator takes inputs of shape {known}, latent_dim is {latent_dim}; expected (latent_dim,); "
-            "leave latent_dim out, or build the generator for it"
-        )
-    return latent_dim if known is None else known[0]
-
-
-def _check_pair(generator, discriminator, latent_dim):
-    """The shape of one datum. Builds what is not built; raises InputError where G and D do not fit together."""
-    data_shape = tuple(generator(ops.zeros((1, latent_dim))).shape[1:])
-    expected = _known_input(discriminator)
-    if expected is not None and not _matches(data_shape, expected):
-        raise InputError(
-            f"the generator makes data of shape {data_shape}, the discriminator takes {expected}; expected the same; "
-            "build both for one data_shape"
-        )
-    try:
-        discriminator(ops.zeros((1, *data_shape)))
-    except ValueError as error:
-        raise InputError(
-            f"the discriminator cannot take the generator's data of shape {data_shape}; expected one that does; build "
-            "both for one data_shape"
-        ) from error
-    if _ends_in_sigmoid(discriminator):
-        raise InputError(
-            "the discriminator ends in a sigmoid; expected logits, since the losses apply the sigmoid themselves; "
-            "leave the last activation out"
-        )
-    return data_shape
-
-
-def _matches(shape, pattern):
-    """Whether a shape is the pattern's, in which None stands for any size."""
-    return len(shape) == len(pattern) and all(p in (None, s) for s, p in zip(shape, pattern, strict=True))
-
-
-def _ends_in_sigmoid(network):
-    """Whether a Functional or Sequential network, or the one it ends in, applies a sigmoid last."""
-    while getattr(network, "outputs", None):
-        network = network.outputs[0]._keras_history.operation
-    return getattr(network, "activation", None) is keras.activations.sigmoid or type(network).__name__ == "Sigmoid"
-
-
-def _check_images(data, data_shape):
-    """The images of what `fit` brings: a tensor, or (images, labels). Raises InputError for a shape or dtype."""
-    images = data[0] if isinstance(data, (tuple, list)) else data
-    if tuple(images.shape[1:]) != data_shape:
-        raise InputError(
-            f"fit received data of shape {tuple(images.shape[1:])}; expected {data_shape}, which both networks were "
-            "built for; resize the data, or build the networks for its shape"
-        )
-    if not keras.backend.is_float_dtype(images.dtype):
-        raise InputError(
-            f"fit received {keras.backend.standardize_dtype(images.dtype)} data; expected floats in [-1, 1]; "
-            "use keras_gan.data.load, or keras_gan.pixels.to_signed on float pixels in [0, 255]"
-        )
-    return ops.cast(images, "float32")
 
 
 def _resolve(choice, kind, table, noun):

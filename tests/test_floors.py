@@ -20,6 +20,7 @@ FLOORS = [
         "layers",
         "losses",
         "mixtures",
+        "pairing",
         "penalties",
         "plots",
         "precision",

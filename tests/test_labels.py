@@ -27,9 +27,9 @@ def savez(path, **content):
 
 
 @pytest.mark.parametrize("n, expected", [(4, 4), (10, 10), (25, 10), (0, 0)])
-def test_a_sample_is_of_different_indices_in_order_and_never_more_than_there_are(n, expected):
+def test_a_sample_is_of_different_indices_and_never_more_than_there_are(n, expected):
     chosen = Source("x", (1,), 10, fetch=np.zeros).sample(n, seed=0)
-    assert len(chosen) == expected and (np.diff(chosen) > 0).all()
+    assert len(chosen) == len(set(chosen)) == expected
     assert set(chosen) <= set(range(10))
 
 

@@ -25,9 +25,8 @@ class Source:
     labels: np.ndarray | None = None  # int64 (count,), the class of each, where the data have classes
 
     def sample(self, n: int, seed: int) -> np.ndarray:
-        """Indices of n different data, at random but the same for the same seed; all of them where n is larger."""
-        chosen = np.random.default_rng(seed).permutation(self.count)[:n]
-        return np.sort(chosen)  # in order, as disks like it
+        """Indices of n different data in random order, the same for the same seed; all of them where n is larger."""
+        return np.random.default_rng(seed).permutation(self.count)[:n]
 
 
 def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None) -> Source:

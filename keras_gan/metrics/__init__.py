@@ -7,7 +7,7 @@ truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
 print(metrics.judge(gan.generate(truth.count, seed=1), truth))
 """
 
-from keras_gan.metrics.card import MEASURES, Card, Score, judge
+from keras_gan.metrics.card import MEASURES, Card, Score, compare, judge
 from keras_gan.metrics.distances import frechet_distance, kernel_distance, sliced_wasserstein
 from keras_gan.metrics.extractors import Extractor
 from keras_gan.metrics.extractors import choose as extractor
@@ -24,6 +24,7 @@ __all__ = [
     "Truth",
     "class_coverage",
     "class_divergence",
+    "compare",
     "default_count",
     "duplicates",
     "extractor",

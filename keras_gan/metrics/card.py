@@ -8,8 +8,11 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from keras_gan.config import lookup
+from keras_gan.data.arrays import check_array
+from keras_gan.data.source import from_array
 from keras_gan.errors import InputError
 from keras_gan.metrics import distances, likelihood, modes, neighbours
+from keras_gan.metrics.extractors import choose
 from keras_gan.metrics.truth import Batch, Truth, see
 
 LOWER, HIGHER, FLOOR = "lower", "higher", "floor"
@@ -257,6 +260,33 @@ def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = No
         tuple(scores),
         _shares(batch, truth),
     )
+
+
+def compare(samples: np.ndarray, real: np.ndarray, extractor: str = "none", seed: int = 0) -> Card:
+    """Measures samples against real images, where all there is are two arrays.
+
+    One half of the real images is the reference, the other the floor; both are taken for training images.
+
+    Args:
+        samples: uint8 (n, height, width, channels), or float32 (n, features).
+        real: the same kind, at least about twice as many; fewer, and not all samples are judged.
+        extractor: a name that `extractors.choose` knows, such as "mnist"; "none" leaves Fréchet distance and its
+            kind out, "auto" takes vectors as they are.
+        seed: of the halves.
+
+    Raises:
+        InputError: where the arrays cannot be compared.
+
+    Example:
+        >>> from keras_gan import data, metrics
+        >>> digits = data.open_source("digits").array
+        >>> card = metrics.compare(digits[:400], digits[400:], "digits")
+        >>> card["frechet_distance"].value < 2 * card["frechet_distance"].floor
+        True
+    """
+    source = from_array("the real images", check_array(real, "real"))
+    truth = Truth.of(source, None, choose(source, None, extractor), len(samples), seed)
+    return judge(check_array(samples, "samples"), truth)
 
 
 def _shares(batch, truth):

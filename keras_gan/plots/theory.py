@@ -62,7 +62,7 @@ def _densities(axes, shown):
     axes.set_xlabel("x")
     axes.set_ylabel("density, or probability")
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=8.5, columnspacing=1)
+    axes.legend(frameon=False, loc="upper left", ncols=2, fontsize=8.5, columnspacing=0.8, handlelength=1.4)
 
 
 def _divergences(axes, table, optimum_nats, steps):

@@ -1,0 +1,77 @@
+"""Whether a generator, a discriminator and data fit together; told in words before anything is trained."""
+
+import keras
+from keras import ops
+
+from keras_gan.errors import InputError
+
+
+def _known_input(network):
+    """Shape of one input of a network, or None where it is not known before the first call."""
+    shape = getattr(network, "input_shape", None) if network.built else None
+    return None if shape is None else tuple(shape[1:])
+
+
+def check_latent_dim(generator, latent_dim):
+    """The dimension of z. Raises InputError where it is not known, or not the generator's."""
+    known = _known_input(generator)
+    if known is None and latent_dim is None:
+        raise InputError("the generator has no known input shape; expected one; give latent_dim, or an Input layer")
+    if known is not None and (len(known) != 1 or latent_dim not in (None, known[0])):
+        raise InputError(
+            f"the generator takes inputs of shape {known}, latent_dim is {latent_dim}; expected (latent_dim,); "
+            "leave latent_dim out, or build the generator for it"
+        )
+    return latent_dim if known is None else known[0]
+
+
+def check_pair(generator, discriminator, latent_dim):
+    """The shape of one datum. Builds what is not built; raises InputError where G and D do not fit together."""
+    data_shape = tuple(generator(ops.zeros((1, latent_dim))).shape[1:])
+    expected = _known_input(discriminator)
+    if expected is not None and not _matches(data_shape, expected):
+        raise InputError(
+            f"the generator makes data of shape {data_shape}, the discriminator takes {expected}; expected the same; "
+            "build both for one data_shape"
+        )
+    try:
+        discriminator(ops.zeros((1, *data_shape)))
+    except ValueError as error:
+        raise InputError(
+            f"the discriminator cannot take the generator's data of shape {data_shape}; expected one that does; build "
+            "both for one data_shape"
+        ) from error
+    if _ends_in_sigmoid(discriminator):
+        raise InputError(
+            "the discriminator ends in a sigmoid; expected logits, since the losses apply the sigmoid themselves; "
+            "leave the last activation out"
+        )
+    return data_shape
+
+
+def _matches(shape, pattern):
+    """Whether a shape is the pattern's, in which None stands for any size."""
+    return len(shape) == len(pattern) and all(p in (None, s) for s, p in zip(shape, pattern, strict=True))
+
+
+def _ends_in_sigmoid(network):
+    """Whether a Functional or Sequential network, or the one it ends in, applies a sigmoid last."""
+    while getattr(network, "outputs", None):
+        network = network.outputs[0]._keras_history.operation
+    return getattr(network, "activation", None) is keras.activations.sigmoid or type(network).__name__ == "Sigmoid"
+
+
+def check_images(data, data_shape):
+    """The images of what `fit` brings: a tensor, or (images, labels). Raises InputError for a shape or dtype."""
+    images = data[0] if isinstance(data, (tuple, list)) else data
+    if tuple(images.shape[1:]) != data_shape:
+        raise InputError(
+            f"fit received data of shape {tuple(images.shape[1:])}; expected {data_shape}, which both networks were "
+            "built for; resize the data, or build the networks for its shape"
+        )
+    if not keras.backend.is_float_dtype(images.dtype):
+        raise InputError(
+            f"fit received {keras.backend.standardize_dtype(images.dtype)} data; expected floats in [-1, 1]; "
+            "use keras_gan.data.load, or keras_gan.pixels.to_signed on float pixels in [0, 255]"
+        )
+    return ops.cast(images, "float32")
