@@ -1,10 +1,8 @@
 """kgan export: a run's generator as a file for elsewhere."""
 
-from pathlib import Path
-
 import click
 
-from keras_gan.cli.options import EXPORTS, load_training
+from keras_gan.cli.options import export_run, load_training
 from keras_gan.errors import InputError
 
 
@@ -20,6 +18,5 @@ def export(run, tflite, saved_model, quantize, out):
         raise InputError("which export? expected one of --tflite and --saved-model; give one")
     if saved_model and quantize:
         raise InputError("--quantize is for --tflite; a SavedModel keeps float32; leave --quantize out")
-    name, format = EXPORTS["tflite" if tflite else "saved_model"]
     gan = load_training().load(run)
-    click.echo(gan.export(out or Path(run) / "export" / name, format, quantize or "float16"))
+    click.echo(export_run(gan, run, "tflite" if tflite else "saved_model", quantize or "float16", out))

@@ -9,10 +9,10 @@ from keras_gan.errors import InputError
 
 VERBS = {
     "train": "Train a GAN, or go on training it.",
-    "sample": "Sample images from a run or a .tflite.",
+    "sample": "Sample images from a run or an exported generator.",
     "evaluate": "Judge a run, or samples from elsewhere, beside real images.",
-    "report": "Write a run as one page for any browser.",
     "doctor": "Say what is happening in a run, and what to change.",
+    "report": "Write a run as one page for any browser.",
     "export": "Export a run's generator as .tflite or SavedModel.",
     "datasets": "List data that can be trained on by name.",
     "presets": "List recipes.",
@@ -53,4 +53,4 @@ class _OneLine(click.ClickException):
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kgan")
 def kgan():
-    """Train, sample and export generative adversarial networks."""
+    """Train, judge, sample and export generative adversarial networks."""

@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 import os
+from pathlib import Path
 
 import click
 
@@ -42,6 +43,17 @@ class Sectioned(click.Command):
 
 # What --export and the flags of kgan export mean: file name, format of `keras_gan.exports.export`.
 EXPORTS = {"tflite": ("generator.tflite", "litert"), "saved_model": ("saved_model", "tf_saved_model")}
+
+
+def export_run(gan, run, kind, quantize="float16", out=None):
+    """Exports the generator of a run, as a kind in EXPORTS, and writes the run's page anew; returns the check's report."""
+    from keras_gan import report
+    from keras_gan.runs import Run
+
+    name, format = EXPORTS[kind]
+    checked = gan.export(out or Path(run) / "export" / name, format, quantize)
+    report.write(Run(run))
+    return checked
 
 
 def load_training():

@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, load_training
+from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, export_run, load_training
 
 SECTIONS = {
     "Data": ("image_size", "crop", "skip_damaged"),
@@ -62,5 +62,4 @@ def train(data, preset, run_dir, exported, evaluate_every, dry_run, **settings):
     if gan.step < job.config.steps:
         sys.exit(130)  # as a shell reports a program that Ctrl-C ended
     if exported:
-        name, format = EXPORTS[exported]
-        click.echo(gan.export(job.run_dir / "export" / name, format))
+        click.echo(export_run(gan, job.run_dir, exported))

@@ -3,6 +3,7 @@
 import hashlib
 import socket
 import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -98,6 +99,7 @@ def test_without_a_network_one_line_offers_digits_within_10_s(monkeypatch, answe
         port = server.getsockname()[1]
         if answer == "refused":
             server.close()
+        monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the proxies of its first call
         for variable in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(variable, f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)

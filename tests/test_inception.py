@@ -8,6 +8,7 @@ import socket
 import tarfile
 import threading
 import time
+import urllib.request
 
 import numpy as np
 import pytest
@@ -153,6 +154,7 @@ def serving(tmp_path, monkeypatch):
     served.mkdir()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=served))
     threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the proxies of its first call
     for variable in ("http_proxy", "HTTP_PROXY"):
         monkeypatch.delenv(variable, raising=False)
 
@@ -202,6 +204,7 @@ def test_a_download_that_is_cut_or_foreign_leaves_nothing(folder, serving, conte
 def test_without_a_network_one_line_says_where_to_put_the_graph_within_10_s(folder, monkeypatch):
     # A port that accepts and says nothing, as a proxy, makes any machine one without a network.
     with socket.create_server(("127.0.0.1", 0)) as server:
+        monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the proxies of its first call
         monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.delenv("no_proxy", raising=False)
         start = time.monotonic()

@@ -114,18 +114,19 @@ def account(run: Run) -> str:
     rows, config = run.columns("theory"), run.config
     if not rows:
         return ""
-    data = density(MIXTURES[config.data])
+    mixture = MIXTURES[config.data]
+    data = density(mixture)
     line = theory.best_line(data, config.latent)
     row = {name: float(column[-1]) for name, column in rows.items()}
-    return "\n".join([_table(row, line, config.latent), "", *_reading(row, line, data, config)])
+    return "\n".join([_table(row, line, config.latent, mixture), "", *_reading(row, line, data, config)])
 
 
-def _table(row, line, latent):
+def _table(row, line, latent, mixture):
     exact = theory.best_value(line.jensen_shannon_nats)
     cells = [
         ("", "this run", "best linear G", "G = data"),
-        ("mean of G(z)", f"{row[logs.MEAN]:.3f}", f"{line.intercept:.3f}", "5.000"),
-        ("std of G(z)", f"{row[logs.STD]:.3f}", f"{line.slope * theory.LATENT_STD[latent]:.3f}", "1.000"),
+        ("mean of G(z)", f"{row[logs.MEAN]:.3f}", f"{line.intercept:.3f}", f"{mixture.centres.mean():.3f}"),
+        ("std of G(z)", f"{row[logs.STD]:.3f}", f"{line.slope * theory.LATENT_STD[latent]:.3f}", f"{mixture.std:.3f}"),
         ("JSD, exact (nats)", f"{row[logs.JSD]:.6f}", f"{line.jensen_shannon_nats:.6f}", "0"),
         ("JSD that D shows", f"{row[logs.JSD_ESTIMATE]:.6f}", "", ""),
         ("V of the best D", f"{row[logs.BEST_VALUE]:.6f}", f"{exact:.6f}", f"{-np.log(4):.6f}"),

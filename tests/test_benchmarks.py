@@ -1,0 +1,40 @@
+"""The scripts in benchmarks/ run as their docstrings say, on data small enough for a test."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.io import savemat
+
+from keras_gan import data
+
+BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+
+
+@pytest.fixture(scope="module")
+def faces(tmp_path_factory):
+    """A file like the Toronto Face Database's: images (n, 48, 48) uint8 beside other arrays."""
+    file = tmp_path_factory.mktemp("faces") / "TFD_48x48.mat"
+    images = np.random.default_rng(0).integers(0, 256, (120, 48, 48), dtype="uint8")
+    savemat(file, {"images": images, "folds": np.ones((120, 5), "int8")})
+    return file, images
+
+
+def test_a_matlab_file_gives_its_images(faces):
+    file, images = faces
+    source = data.open_source(file)
+    assert source.shape == (48, 48, 1) and source.count == 120
+    np.testing.assert_array_equal(source.array[..., 0], images)
+    assert data.open_source(file, split="test") is None
+
+
+def test_table_1_on_a_file_of_faces(faces, tmp_path):
+    command = [sys.executable, BENCHMARKS / "table1.py", faces[0], "--steps", "2", "--checks", "2"]
+    done = subprocess.run([*command, "--run", tmp_path / "run"], capture_output=True, text=True, check=True)
+    real, *ours = map(json.loads, done.stdout.splitlines())
+    assert real["kind"] == "real training images" and real["published"] == ""
+    assert [row["step"] for row in ours] == [1, 2]
+    assert all(np.isfinite([row["nats"], row["error"]]).all() and 0.1 <= row["sigma"] <= 1 for row in (real, *ours))
