@@ -46,7 +46,7 @@ EXPORTS = {"tflite": ("generator.tflite", "litert"), "saved_model": ("saved_mode
 
 
 def export_run(gan, run, kind, quantize="float16", out=None):
-    """Exports the generator of a run, as a kind in EXPORTS, and writes the run's page anew; returns the check's report."""
+    """Exports a run's generator, as a kind in EXPORTS, and writes its page anew; returns the report of the check."""
     from keras_gan import report
     from keras_gan.runs import Run
 

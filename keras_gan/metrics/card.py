@@ -99,7 +99,7 @@ def memorisation(to_train: np.ndarray, real_to_train: np.ndarray) -> dict[str, f
 
 
 def _duplicates(batch, truth):
-    return {"duplicates": neighbours.duplicates(batch.images, truth.reference.images)}
+    return {"duplicates": neighbours.share_of_twins(batch.images, truth.twin_distance)}
 
 
 def _parzen(batch, truth):

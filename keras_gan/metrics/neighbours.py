@@ -89,7 +89,17 @@ def nearest_other(data: np.ndarray, k: int = 1) -> np.ndarray:
 
 def duplicates(samples: np.ndarray, real: np.ndarray) -> float:
     """Share of samples that have another sample nearer than all but 1 % of real images have another real one."""
-    return float(np.mean(nearest_other(samples) < np.quantile(nearest_other(real), NEAR_SHARE)))
+    return share_of_twins(samples, twin_distance(real))
+
+
+def twin_distance(real: np.ndarray) -> float:
+    """The distance within which 1 % of real images have another one."""
+    return float(np.quantile(nearest_other(real), NEAR_SHARE))
+
+
+def share_of_twins(samples: np.ndarray, within: float) -> float:
+    """Share of samples that have another sample nearer than a distance."""
+    return float(np.mean(nearest_other(samples) < within))
 
 
 def flat(data: np.ndarray) -> np.ndarray:

@@ -118,6 +118,11 @@ class Truth:
         return np.bincount(self.train.labels, minlength=classes.shape[1]) / self.train.count
 
     @cached_property
+    def twin_distance(self) -> float:
+        """How near two images must be to be taken for one; see `neighbours.duplicates`."""
+        return neighbours.twin_distance(self.reference.images)
+
+    @cached_property
     def distances_to_train(self) -> np.ndarray:
         """How far real images, which are not training images, are from the nearest training image, in pixels' units.
 
