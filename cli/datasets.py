@@ -19,4 +19,4 @@ def datasets():
     for name, summary in rows.items():
         click.echo(f"{name:20} {summary}")
     click.echo("\nEvery other image dataset of tensorflow-datasets works by its name,")
-    click.echo("and so does the path of a folder of images, a .npy or an .npz file.")
+    click.echo("and so does the path of a folder of images, a .npy, .npz or .mat file.")

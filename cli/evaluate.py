@@ -8,13 +8,24 @@ from keras_gan.cli.options import ImageSize, load_training
 @click.command()
 @click.argument("source", metavar="RUN|SAMPLES", type=click.Path())
 @click.option("--data", help="Name or path of the data to compare with.  [default: the run's]")
-@click.option("--samples", type=click.IntRange(min=1), help="At most so many.  [default: 10000]")
-@click.option("--extractor", default="auto", show_default=True, help="auto, mnist, digits, inception or none.")
+@click.option(
+    "--samples",
+    type=click.IntRange(min=1),
+    help="At most so many.  [default: 10000; ring, grid 2500; stacked_mnist 26000]",
+)
+@click.option(
+    "--extractor",
+    default="auto",
+    show_default=True,
+    help="auto, mnist, digits, stacked_mnist, trained, inception or none.",
+)
 @click.option("--image-size", type=ImageSize(), help="Resize the data to N or HxW pixels.  [default: the run's]")
 @click.option("--crop", is_flag=True, help="Cut the centre to the target's proportions, not stretch.")
 @click.option("--skip-damaged", is_flag=True, help="Leave unreadable images out.")
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Of samples and real images.")
-@click.option("--out", type=click.Path(), help="The .json to write, pictures beside it.  [default: RUN/metrics.json]")
+@click.option(
+    "--out", type=click.Path(), help="The .json to write, pictures beside it.  [default: metrics.json in RUN, or here]"
+)
 def evaluate(source, out, **settings):
     """Judge RUN, or SAMPLES: a folder of images, a .npz, a .tflite, a SavedModel, with --data.
 

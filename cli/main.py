@@ -41,6 +41,8 @@ class Verbs(click.Group):
             raise _OneLine(" ".join(str(error).split())) from error
         except MemoryError as error:
             raise _OneLine("not enough memory; give a smaller batch, size or number of samples") from error
+        except BrokenPipeError:
+            raise  # the reader of our output has seen enough; click ends in silence
         except OSError as error:
             where = f" at {error.filename}" if error.filename else ""
             raise _OneLine(f"{error.strerror or error}{where}; what was saved before is whole") from error

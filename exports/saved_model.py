@@ -81,7 +81,8 @@ class Generator:
     """A generator in a SavedModel, of ours or from elsewhere: one signature from latents to data.
 
     Args:
-        path: the folder. Where it does not say so itself, z is taken to be normal.
+        path: the folder. Where it does not say so itself, z is taken to be normal; images that are not uint8 are taken
+            to be in [-1, 1].
 
     Raises:
         InputError: where the folder is no SavedModel, or has no such signature.
@@ -103,6 +104,8 @@ class Generator:
                 "serving_default from latents (batch, dim) to data"
             )
         self._function, (self._input, spec), (self._output,) = signatures[names[0]], *inputs.items(), outputs
+        if spec.shape[1] is None:
+            raise InputError(f"{path} takes latents of any dimension; expected a fixed one; export it with one")
         said = Path(path) / DESCRIPTION
         self.latent = json.loads(said.read_text())["latent"] if said.is_file() else "normal"
         self.latent_dim, self._batch = spec.shape[1], spec.shape[0] or BATCH

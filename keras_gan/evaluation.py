@@ -16,7 +16,7 @@ from keras_gan.metrics import neighbours
 from keras_gan.plots import card as plots
 from keras_gan.runs import CONFIG, Run
 
-CARD, PICTURE, PAIRS = "metrics.json", "card.png", "neighbours.png"
+CARD = "metrics.json"
 SHOWN, SHOWN_COLUMNS, SHOWN_PAIRS = 80, 8, 16
 
 
@@ -38,6 +38,8 @@ def evaluate(
 ) -> metrics.Card:
     """Judges a run, a generator's file, or samples, and writes metrics.json, card.png and neighbours.png.
 
+    With another name of `out`, say a.json, they are a.json, a-card.png and a-neighbours.png.
+
     Args:
         source: a run folder, a .tflite, a SavedModel or a .keras file to draw samples from; or the samples: a folder of
             images, a .npy or an .npz file.
@@ -51,6 +53,8 @@ def evaluate(
         InputError: where the source or the data cannot be used, or do not fit together.
     """
     path = Path(source)
+    if not path.exists():
+        raise InputError(f"{path} does not exist; expected a run folder, samples or a generator's file; check the path")
     run = Run(path) if (path / CONFIG).is_file() else None
     out = _check_out(Path(out or (path / CARD if run else CARD)))
     settings = _completed(settings or Settings(), run, path)
@@ -93,8 +97,8 @@ def _completed(settings, run, path):
     if run is None:
         return settings
     config = run.config
-    if settings.data is not None and settings.image_size is None and len(run.data_shape) == 3:
-        return dataclasses.replace(settings, image_size=run.data_shape[:2])
+    if settings.data is not None and settings.data not in data.OF_ONE_SIZE and settings.image_size is None:
+        return dataclasses.replace(settings, image_size=run.data_shape[:2] if len(run.data_shape) == 3 else None)
     if settings.data is not None:
         return settings
     return dataclasses.replace(
@@ -104,8 +108,9 @@ def _completed(settings, run, path):
 
 def _open(path, settings) -> _Drawn:
     plain_folder = path.is_dir() and not any((path / name).exists() for name in (CONFIG, "saved_model.pb"))
-    if plain_folder or path.suffix in data.ARRAY_FILES:
-        source = data.open_source(path, settings.image_size, settings.crop, settings.skip_damaged)
+    if plain_folder or path.suffix.lower() in data.ARRAY_FILES:
+        # Resolved, lest a folder called mnist be taken for the dataset.
+        source = data.open_source(path.resolve(), settings.image_size, settings.crop, settings.skip_damaged)
         return _Drawn(lambda n, seed: source.fetch(source.sample(n, seed)), source.count)
     generator = exports.open_generator(path)
     return _Drawn(generator.generate, step=getattr(generator, "step", None))
@@ -117,11 +122,16 @@ def _write(card, samples, truth, out: Path):
         out.parent.mkdir(parents=True, exist_ok=True)
         replace(out, lambda draft: draft.write_text(card.to_json()))
         shown = np.asarray(sampling.grid(samples[:SHOWN], SHOWN_COLUMNS)) if samples.ndim == 4 else samples
-        plots.card(card.header(), card.rows(), shown, out.with_name(PICTURE), card.shares)
+        plots.card(card.header(), card.rows(), shown, _beside(out, "card.png"), card.shares)
         if samples.ndim == 4:
-            plots.pairs(_closest_pairs(samples, truth.train), out.with_name(PAIRS))
+            plots.pairs(_closest_pairs(samples, truth.train), _beside(out, "neighbours.png"))
     except OSError as error:
         raise InputError(f"cannot write {out} ({error.strerror}); expected a writable path; give another") from error
+
+
+def _beside(out, name) -> Path:
+    """A picture's path: plain beside metrics.json, else with the stem, lest two cards in one folder share pictures."""
+    return out.with_name(name if out.name == CARD else f"{out.stem}-{name}")
 
 
 def _closest_pairs(samples, train):

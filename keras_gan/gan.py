@@ -320,7 +320,7 @@ class GAN(keras.Model):
 
 def _separation(real_logits, fake_logits):
     """How well D tells real from generated, whatever its loss: the share of pairs ordered right, and the gap."""
-    right = ops.cast(real_logits > fake_logits, "float32")
+    right = 0.5 * (1.0 + ops.sign(real_logits - fake_logits))  # a tie is half right
     gap = ops.mean(real_logits) - ops.mean(fake_logits)
     return {logs.ACCURACY: ops.mean(right), logs.LOGIT_GAP: gap}
 

@@ -34,6 +34,7 @@ WIDEST_PX = 1_100  # as sharp as a phone or a column of text can show
 READINGS = {"lower": "lower is better", "higher": "higher is better", "floor": "as real data"}
 REFERENCES = {"test": "of the test split", "half": "of a half of the data, since nothing is held out"}
 MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "worth knowing", doctor.WELL: "nothing to do"}
+CARD_FIELDS = {"data", "samples", "reference", "extractor", "scores"}
 EXPORT_FIELDS = {"file", "size_bytes", "quantize", "signatures", "largest_error", "tolerance"}
 
 
@@ -202,7 +203,8 @@ def _charts(run):
 def _card(run):
     """What kgan evaluate measured; None before it did."""
     file = run.path / "metrics.json"
-    return _read_json(file) if file.exists() else None
+    card = _read_json(file) if file.exists() else {}
+    return card if set(card) >= CARD_FIELDS else None
 
 
 def _exports(run):

@@ -146,7 +146,8 @@ class Job:
         truth = metrics.Truth.of(self.source, held_out, extractor, count, self.config.seed)
         record = functools.partial(run.append, "evaluations")
         judging = Evaluation(truth, self.evaluate_every, best=run.path / "best.keras", record=record)
-        if before := run.columns("evaluations"):
+        before = run.columns("evaluations")
+        if judging.name in before:
             judging.history = list(zip(before["step"].astype(int), before[judging.name], strict=True))
         return [judging]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from keras_gan import data, metrics
+from keras_gan import data, metrics, pixels
 from keras_gan.data.source import from_array
 from keras_gan.errors import InputError
 from keras_gan.metrics import Truth, card, judge, neighbours
@@ -132,11 +132,11 @@ def test_memorisation_by_hand():
 # the real side
 
 
-def test_reference_floor_and_validation_are_disjoint_and_the_same_for_a_seed():
+def test_reference_and_floor_are_disjoint_and_the_same_for_a_seed():
     train = numbers(200)
     first, again, other = (Truth.of(train, None, None, 80, seed) for seed in (0, 0, 1))
-    sets = [set(images[:, 0]) for images in (first.reference.images, first.floor.images, first.validation)]
-    assert [len(images) for images in sets] == [80, 80, 20] and len(set.union(*sets)) == 180
+    sets = [set(images[:, 0]) for images in (first.reference.images, first.floor.images)]
+    assert [len(images) for images in sets] == [80, 80] and len(set.union(*sets)) == 160
     np.testing.assert_array_equal(first.reference.images, again.reference.images)
     assert (first.floor.images != other.floor.images).any()
     assert (first.split, first.count) == ("half", 80)
@@ -147,8 +147,21 @@ def test_held_out_data_are_the_reference_and_the_smallest_set_decides_the_count(
     assert (truth.split, truth.count) == ("test", 50)
     assert set(truth.reference.images[:, 0]) == set(range(1000, 1050))
     assert len(truth.floor.images) == 50 and truth.floor.images.max() < 200
-    # 20 of 200 validate; 180 are left, in two halves where nothing is held out.
-    assert Truth.of(numbers(200), None, None).count == 90
+    # Two halves where nothing is held out.
+    assert Truth.of(numbers(200), None, None).count == 100
+
+
+def test_images_as_floats_are_judged_as_the_same_images_in_whole_numbers():
+    pictures = data.open_source("digits").array
+    signed = pixels.to_signed(pictures.astype("float32"))
+    expected = metrics.compare(pictures[:300], pictures[300:], "digits")
+    for samples, real in ((signed[:300], pictures[300:]), (pictures[:300], signed[300:])):
+        found = metrics.compare(samples, real, "digits")
+        assert [score.value for score in found.scores] == [score.value for score in expected.scores]
+
+
+def test_copies_are_memorised_even_where_real_images_have_doubles():
+    assert card.memorisation(np.zeros(4), np.array([0.0, 0.0, 1.0, 2.0]))["memorised"] == 1.0
 
 
 def test_what_is_far_from_the_training_data_is_measured_from_held_out_data_or_the_next_training_image():

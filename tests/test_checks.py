@@ -199,3 +199,11 @@ def test_the_doctor_sees_the_means_since_its_last_row_whatever_the_epochs_sum_up
     singles = np.diff(sums, prepend=0.0)
     expected = singles.reshape(6, 2).mean(axis=1)
     np.testing.assert_allclose([row["d_loss"] for row in doctor.table], expected, rtol=1e-4)
+
+
+def test_epochs_shorter_than_the_doctors_steps_do_not_mix_their_means(tiny_gan, images):
+    doctor = Doctor(4)
+    tiny_gan.fit(images[:12], batch_size=4, epochs=4, verbose=0, callbacks=[doctor])  # epochs of three steps
+    rows = doctor.table
+    assert [row["step"] for row in rows] == [4, 8, 12]
+    assert all(0.0 <= row["d_accuracy"] <= 1.0 and 0.1 < row["d_loss"] < 10.0 for row in rows)

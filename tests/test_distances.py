@@ -110,8 +110,8 @@ def test_sliced_wasserstein_of_a_shift_is_its_length_over_root_d(d):
 def test_sliced_wasserstein_forgets_the_order_and_scales_with_the_data():
     a, b = draws(40, 3), 2 * draws(40, 3, 1)
     value = sliced_wasserstein(a, b)
-    assert sliced_wasserstein(a[::-1], np.random.default_rng(5).permutation(b)) == pytest.approx(value, rel=1e-12)
-    assert sliced_wasserstein(3 * a, 3 * b) == pytest.approx(3 * value, rel=1e-12)
+    assert sliced_wasserstein(a[::-1], np.random.default_rng(5).permutation(b)) == pytest.approx(value, rel=1e-5)
+    assert sliced_wasserstein(3 * a, 3 * b) == pytest.approx(3 * value, rel=1e-5)
 
 
 def test_sliced_wasserstein_refuses_unequal_counts():

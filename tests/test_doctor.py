@@ -288,6 +288,18 @@ def test_each_symptom_has_a_bound(expected, history, checks):
     assert names(diagnose(game(**history), samples(**checks), DCGAN)) == [expected]
 
 
+def test_a_single_peak_passes_but_a_lost_number_does_not():
+    for value, expected in ((1_500.0, ["healthy"]), (math.nan, ["divergence"])):
+        d_loss = np.full(40, 1.2)
+        d_loss[5] = value
+        assert names(diagnose(game(d_loss=d_loss), samples(), DCGAN)) == expected
+
+
+def test_a_wasserstein_critic_has_a_scale_of_its_own():
+    settings = dataclasses.replace(DCGAN, loss="wasserstein")
+    assert names(diagnose(game(d_loss=-5_000.0, g_loss=5_000.0), samples(), settings)) == ["healthy"]
+
+
 def test_samples_that_spread_out_have_not_collapsed():
     rising, fixed = np.linspace(0.05, 0.29, 40), np.full(40, 0.2)
     assert names(diagnose(game(), samples(diversity=rising), DCGAN)) == ["healthy"]

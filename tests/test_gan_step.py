@@ -227,3 +227,10 @@ def test_two_replicas_make_the_step_of_one(tmp_path):
     script.write_text(textwrap.dedent(TWO_REPLICAS))
     done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_discriminator_that_answers_alike_is_right_by_chance(lines):
+    gan = lines("non_saturating")
+    gan.discriminator.set_weights([np.zeros((1, 1)), np.array([3.0])])
+    logs = gan.test_step(tf.constant(REAL))
+    assert float(logs["d_accuracy"]) == 0.5 and float(logs["logit_gap"]) == 0.0

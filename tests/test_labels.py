@@ -170,3 +170,15 @@ def test_what_lies_beside_a_folder_called_train_is_held_out(tmp_path):
     np.testing.assert_array_equal(held_out.labels, [0, 1])
     np.testing.assert_array_equal(held_out.array[:, 0, 0, 0], [1, 0])
     assert folder.held_out(tmp_path / "test") is None and data.open_source(tmp_path / "test", split="test") is None
+
+
+def test_classes_of_held_out_folders_are_those_of_the_training_folders(tmp_path):
+    for split, names in (("train", "abc"), ("test", "bc")):
+        for name in names:
+            (tmp_path / split / name).mkdir(parents=True)
+            Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / split / name / "0.png")
+    train, test = (data.open_source(tmp_path / "train", split=split) for split in ("train", "test"))
+    assert train.labels.tolist() == [0, 1, 2] and test.labels.tolist() == [1, 2]
+    (tmp_path / "test" / "d").mkdir()
+    Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "test" / "d" / "0.png")
+    assert data.open_source(tmp_path / "train", split="test").labels is None  # "d" is no class of the training data

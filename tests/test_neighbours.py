@@ -92,7 +92,7 @@ def test_perfect_coverage_is_the_published_number_and_that_of_a_simulation():
 
 @pytest.mark.parametrize("rows, k", [(7, 1), (7, 3), (2, 3), (10_000, 2)])
 def test_nearest_over_blocks_is_that_of_a_whole_distance_matrix(rows, k, monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK_ROWS", rows)
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", rows * 4 * 4 * 4)
     images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), dtype="uint8")
     queries = np.random.default_rng(1).integers(0, 256, (9, 4, 4, 1), dtype="uint8")
     source = Source("streamed", (4, 4, 1), 40, lambda indices: images[indices])  # as one that is read from disk
@@ -104,7 +104,7 @@ def test_nearest_over_blocks_is_that_of_a_whole_distance_matrix(rows, k, monkeyp
 
 
 def test_a_datum_of_the_source_is_found_first_and_its_neighbour_second(monkeypatch):
-    monkeypatch.setattr(neighbours, "BLOCK_ROWS", 8)
+    monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * 5 * 4)
     points = draws(30, 5)
     distances, where = neighbours.nearest(points, from_array("points", points), k=2)
     np.testing.assert_array_equal(where[:, 0], np.arange(30))

@@ -46,7 +46,8 @@ class Checks(Every):
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self.before = None
-        if self.last == 0:
+        # The row of step 0 is there where a run was ended before its first checkpoint.
+        if self.last == 0 and not len(self.columns().get("step", ())):
             self.act(0)
         else:
             self.before = self._samples()
@@ -100,6 +101,9 @@ class Doctor(Every):
         self.announced = ()
         self.settings = Settings.of(self.run.config, self.run.data_count) if self.run else _settings(self.model)
 
+    def on_epoch_begin(self, epoch, logs=None):
+        self.sums = {}  # `fit` begins its means anew
+
     def act(self, step, logs=None):
         if not self.run:
             self.table.append({"step": step, **self._means()})
@@ -116,10 +120,8 @@ class Doctor(Every):
         for tracker in self.model.trackers:
             now = np.array([float(tracker.total), float(tracker.count)])
             total, count = now - self.sums.get(tracker.name, 0.0)
-            if count <= 0:  # a new epoch began
-                total, count = now
             self.sums[tracker.name] = now
-            means[tracker.name] = total / count
+            means[tracker.name] = total / count if count else float("nan")
         return means
 
     def _announce(self, step, ill):

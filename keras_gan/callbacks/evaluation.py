@@ -75,15 +75,19 @@ class Evaluation(Every):
         self.history = []
 
     def act(self, step, logs=None):
-        samples = self.model.generate(self.truth.count, seed=self.seed, batch_size=256)
-        # A G that has diverged is recorded as such; to say so, and to stop, is the doctor's part.
-        whole = np.isfinite(samples).all()
-        value = judge(samples, self.truth, [self.measure])[self.name].value if whole else float("nan")
+        value = self._value()
         if self.best is not None and self._improves(value):
             replace(self.best, self.model.save)
         self.history.append((step, value))
         if self.record:
             self.record({"step": step, self.name: value})
+
+    def _value(self):
+        # A G that has diverged is recorded as such; to say so, and to stop, is the doctor's part.
+        if not all(np.isfinite(weights).all() for weights in self.model.ema_generator.get_weights()):
+            return float("nan")
+        samples = self.model.generate(self.truth.count, seed=self.seed, batch_size=256)
+        return judge(samples, self.truth, [self.measure])[self.name].value
 
     def on_epoch_end(self, epoch, logs=None):
         if self.history and logs is not None:

@@ -43,6 +43,8 @@ class Game(Snapshots):
         super().on_train_begin(logs)
 
     def act(self, step, logs=None):
+        if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
+            return  # nothing has a density any more; the doctor says what happened
         generated, row = self.measure(step)
         rows = self.run.columns("theory")
         # The row of step 0 is there where a run was ended before its first checkpoint.

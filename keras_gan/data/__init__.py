@@ -12,7 +12,8 @@ from keras_gan.mixtures import MIXTURES
 __all__ = ["Source", "batches", "load", "open_source"]
 
 ARRAY_FILES = (".npy", ".npz", ".mat")
-OWN = ("digits", *MIXTURES, "stacked_mnist")  # names that mean data of ours, whatever folders are called
+OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # that are never resized
+OWN = ("digits", *OF_ONE_SIZE)  # names that mean data of ours, whatever folders are called
 
 
 def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_damaged=False):
@@ -53,7 +54,7 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, s
     """
     name = os.fspath(name_or_path)
     size = check_size(image_size)
-    if name in MIXTURES or name == "stacked_mnist":
+    if name in OF_ONE_SIZE:
         if size:
             raise InputError(f"{name} has one size; expected no image size; leave image_size (--image-size) out")
         return known.mixture(name, split) if name in MIXTURES else known.stacked_mnist(split)
@@ -63,8 +64,10 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, s
     if path.suffix.lower() in ARRAY_FILES:
         return arrays.from_file(path, size, crop, split)
     if is_path(name):
-        path = path if split == "train" else folder.held_out(path)
-        return path and folder.open_folder(path, size, crop, skip_damaged)
+        if split == "train":
+            return folder.open_folder(path, size, crop, skip_damaged)
+        beside = folder.held_out(path)
+        return beside and folder.open_folder(beside, size, crop, skip_damaged, folder.subfolders(path))
     if name.split("/")[0] not in catalog.names():
         choices = nearest(name, [*OWN, *catalog.names()])
         raise InputError(

@@ -18,10 +18,11 @@ GREY_MODES = DEEP_MODES | {"1", "L", "LA"}
 LARGEST_PIXELS = 2**26  # refuse decompression bombs: 64 megapixels
 
 
-def open_folder(path: Path, size=None, crop=False, skip_damaged=False) -> Source:
+def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=None) -> Source:
     """Opens every image below `path`, in the order of their names.
 
     Grey images give one channel, any colour among them gives three. Without `size` all images must have one size.
+    Labels are places of the subfolders' names among `classes`, or, where that is None, among themselves.
 
     Raises:
         InputError: for a folder without images, mixed sizes without `size`, or damaged images without `skip_damaged`.
@@ -41,12 +42,14 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False) -> Source
 
     if len(readable) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
         _check_damaged([file for file in files if not headers[file]], files, path, skip_damaged)
-        return _streamed(path, readable, shape, decode, skip_damaged, _labels(readable, path))
+        # A damaged image is replaced by another one, whose class may be another.
+        labels = None if skip_damaged else _labels(readable, path, classes)
+        return _streamed(path, readable, shape, decode, skip_damaged, labels)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         images = dict(zip(readable, pool.map(decode, readable), strict=True))
     _check_damaged([file for file in files if images.get(file) is None], files, path, skip_damaged)
     images = {file: image for file, image in images.items() if image is not None}
-    return from_array(str(path), np.stack(list(images.values())), _labels(images, path))
+    return from_array(str(path), np.stack(list(images.values())), _labels(images, path, classes))
 
 
 def held_out(path: Path) -> Path | None:
@@ -55,11 +58,16 @@ def held_out(path: Path) -> Path | None:
     return next((sibling for sibling in siblings if sibling.is_dir()), None)
 
 
-def _labels(files, path) -> np.ndarray | None:
-    """Classes as numbers in the order of their names, where every file lies in one of two or more subfolders."""
+def subfolders(path: Path) -> list[str]:
+    """Names of the folders in a folder, sorted: its classes."""
+    return sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+
+
+def _labels(files, path, names=None) -> np.ndarray | None:
+    """Places of the classes among `names`, or the subfolders, where every file lies in one of two or more."""
     classes = [file.relative_to(path).parts[0] if file.parent != path else None for file in files]
-    names = sorted(set(classes) - {None})
-    if len(names) < 2 or None in classes:
+    names = names or subfolders(path)
+    if len(names) < 2 or not set(classes) <= set(names):
         return None
     return np.array([names.index(name) for name in classes], "int64")
 

@@ -55,9 +55,14 @@ def diverged(m: Measurements) -> Verdict | None:
     """Losses or gradients that are no numbers any more, or beyond all measure."""
     columns = (*logs.LOSSES, logs.DISCRIMINATOR_GRADIENT, logs.GENERATOR_GRADIENT)
     table = {name: m.history[name] for name in columns if name in m.history}
-    bad = np.zeros(len(m.history.get("step", ())), bool)
+    broken = np.zeros(len(m.history.get("step", ())), bool)
+    large = broken.copy()
     for name, column in table.items():
-        bad |= ~np.isfinite(column) | ((np.abs(column) > EXPLODED_LOSS) & (name in logs.LOSSES))
+        broken |= ~np.isfinite(column)
+        # Other losses have other scales: a Wasserstein critic's may be anything.
+        large |= (np.abs(column) > EXPLODED_LOSS) & (name in logs.LOSSES) & (m.settings.loss in CHANCE_LOSS)
+    lasting = m.last(large)  # a single peak may pass
+    bad = broken | (large & (lasting is not None))
     if not bad.any():
         return None
     first = int(np.argmax(bad))

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 
 import numpy as np
 
+from keras_gan import pixels
 from keras_gan.config import lookup
 from keras_gan.data.arrays import check_array
 from keras_gan.data.source import from_array
@@ -94,7 +95,7 @@ def memorisation(to_train: np.ndarray, real_to_train: np.ndarray) -> dict[str, f
     near = np.quantile(real_to_train, neighbours.NEAR_SHARE)
     return {
         "train_distance": float(np.median(to_train) / max(np.median(real_to_train), 1e-12)),
-        "memorised": float(np.mean(to_train < near)),
+        "memorised": float(np.mean(to_train <= near)),  # at most: `near` is 0 where real images have doubles
     }
 
 
@@ -103,7 +104,10 @@ def _duplicates(batch, truth):
 
 
 def _parzen(batch, truth):
-    mean, error, _ = likelihood.parzen(batch.images, truth.validation, truth.reference.images)
+    # The bandwidth is chosen on images that G did not see, where the data hold any out, and that are not judged by.
+    real = truth.reference.images
+    cut = min(likelihood.VALIDATION, len(real) // 10)
+    mean, error, _ = likelihood.parzen(batch.images, real[:cut], real[cut:])
     return {"parzen": (mean, error)}
 
 
@@ -234,8 +238,8 @@ def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = No
     """Measures samples against real images.
 
     Args:
-        samples: uint8 (n, height, width, channels), or float32 (n, features); n at least `truth.count`, of which the
-            first so many are judged.
+        samples: images (n, height, width, channels), uint8 or floats in [-1, 1], or vectors (n, features); n at least
+            `truth.count`, of which the first so many are judged.
         truth: the real side.
         measures: names in MEASURES; None for all that apply.
 
@@ -249,7 +253,9 @@ def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = No
             f"samples of shape {samples.shape} for {truth.name} of shape {expected[1:]}; expected at least "
             f"{expected[0]} of that shape; give more, or a smaller count (--samples)"
         )
-    batch = see(samples[: truth.count], truth.extractor)
+    samples = samples[: truth.count]
+    samples = pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
+    batch = see(samples, truth.extractor)
     scores = [score for name in chosen for score in _scores(name, batch, truth)]
     return Card(
         truth.name,

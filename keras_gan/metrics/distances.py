@@ -1,7 +1,7 @@
 """Distances between two sets of samples, as one number: Fréchet, kernel, sliced Wasserstein.
 
-Every function takes float arrays (n, d), one row a sample, and computes in float64. A Fréchet or kernel distance
-compares with another only within one feature extractor and at equal sample counts.
+Every function takes float arrays (n, d), one row a sample. A Fréchet or kernel distance compares with another only
+within one feature extractor and at equal sample counts.
 """
 
 import numpy as np
@@ -50,17 +50,17 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, projections: int = PROJECTI
 
     Reference: Bonneel et al. 2015, Sliced and Radon Wasserstein barycenters of measures, def. 3.
     """
-    a, b = _checked(a, b)
+    a, b = _checked(a, b, "float32")  # the data themselves may be large
     if len(a) != len(b):
         raise InputError(f"sets of {len(a)} and {len(b)} samples; expected equal counts; cut the larger one")
-    directions = np.random.default_rng(seed).standard_normal((a.shape[1], projections))
+    directions = np.random.default_rng(seed).standard_normal((a.shape[1], projections), "float32")
     directions /= np.linalg.norm(directions, axis=0)
     difference = np.sort(a @ directions, axis=0) - np.sort(b @ directions, axis=0)  # (n, projections)
     return float(np.sqrt(np.mean(difference**2)))
 
 
-def _checked(a, b):
-    a, b = (np.asarray(x, "float64").reshape(len(x), -1) for x in (a, b))
+def _checked(a, b, dtype="float64"):
+    a, b = (np.asarray(x, dtype).reshape(len(x), -1) for x in (a, b))
     if a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
         raise InputError(f"arrays of shapes {a.shape} and {b.shape}; expected (n, d) with one d and n of 2 or more")
     for x in (a, b):

@@ -3,6 +3,7 @@
 Distances are Euclidean; nothing larger than a block of rows of a distance matrix is held in memory.
 """
 
+import math
 from collections.abc import Iterator
 
 import numpy as np
@@ -11,7 +12,7 @@ from keras_gan.data.source import Source
 
 K = 5  # neighbours; Naeem et al. 2020 choose it so that a perfect generator's coverage is near 1
 BLOCK_MB = 256  # of a distance matrix
-BLOCK_ROWS = 10_000  # training images compared at once
+BLOCK_BYTES = 2**27  # of training images, as floats, compared at once
 QUERIES = 2_000  # samples whose nearest training image is looked for: enough for a median and a share of 1 %
 NEAR_SHARE = 0.01  # what is nearer than this share of real pairs counts as the same picture
 
@@ -110,8 +111,9 @@ def flat(data: np.ndarray) -> np.ndarray:
 
 def _blocks(source: Source) -> Iterator[tuple[int, np.ndarray]]:
     """First index and rows of each block of a source's data."""
-    for start in range(0, source.count, BLOCK_ROWS):
-        yield start, flat(source.fetch(np.arange(start, min(start + BLOCK_ROWS, source.count))))
+    rows = max(1, BLOCK_BYTES // (4 * math.prod(source.shape)))
+    for start in range(0, source.count, rows):
+        yield start, flat(source.fetch(np.arange(start, min(start + rows, source.count))))
 
 
 def _neighbours(among, queries, k):

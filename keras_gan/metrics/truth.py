@@ -5,11 +5,11 @@ from functools import cached_property
 
 import numpy as np
 
+from keras_gan import pixels
 from keras_gan.data.source import Source
 from keras_gan.errors import InputError
 from keras_gan.metrics import neighbours
 from keras_gan.metrics.extractors import Extractor
-from keras_gan.metrics.likelihood import VALIDATION
 from keras_gan.mixtures import MIXTURES, Mixture
 
 SAMPLES = 10_000  # of each kind, where the data suffice
@@ -33,7 +33,7 @@ class Batch:
 
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """Real images in three disjoint sets, and the training data. `Truth.of` draws them."""
+    """Real images in two disjoint sets, and the training data. `Truth.of` draws them."""
 
     name: str  # of the data
     split: str  # where the reference comes from: "test", or "half" of data that hold out nothing
@@ -42,7 +42,6 @@ class Truth:
     train: Source
     reference: Batch  # what samples are compared with
     floor: Batch  # real images that take the samples' place: the best that a generator can do at this count
-    validation: np.ndarray  # for the bandwidth of the Parzen window
     floors: dict = field(default_factory=dict, repr=False)  # measure -> its numbers for `floor`, once they were needed
 
     @classmethod
@@ -64,18 +63,17 @@ class Truth:
                 f"held-out data of shape {held_out.shape} for training data of shape {train.shape}; expected one "
                 "shape; give image_size (--image-size)"
             )
+        train, held_out = _in_pixels(train), _in_pixels(held_out)
         order = np.random.default_rng(seed).permutation(train.count)
-        cut = min(VALIDATION, train.count // 10)
-        validation, rest = order[:cut], order[cut:]
-        half = len(rest) if held_out is not None else len(rest) // 2
+        half = train.count if held_out is not None else train.count // 2
         wanted = count or default_count(train.name)
-        most = min(wanted, half, held_out.count if held_out is not None else len(rest) - half)
+        most = min(wanted, half, held_out.count if held_out is not None else train.count - half)
         if most < FEWEST:
             raise InputError(
                 f"{most} images of a kind to compare; expected at least {FEWEST}; give more data or samples, or a "
                 "larger count (--samples)"
             )
-        reference = held_out.fetch(held_out.sample(most, seed)) if held_out else train.fetch(rest[half : half + most])
+        reference = held_out.fetch(held_out.sample(most, seed)) if held_out else train.fetch(order[half : half + most])
         return cls(
             train.name,
             "test" if held_out is not None else "half",
@@ -83,8 +81,7 @@ class Truth:
             extractor,
             train,
             see(reference, extractor),
-            see(train.fetch(rest[:most]), extractor),
-            train.fetch(validation),
+            see(train.fetch(order[:most]), extractor),
         )
 
     @cached_property
@@ -132,6 +129,15 @@ class Truth:
             return neighbours.nearest(self.reference.images[: neighbours.QUERIES], self.train)[0][:, 0]
         some = self.train.fetch(self.train.sample(neighbours.QUERIES, self.seed))
         return neighbours.nearest(some, self.train, k=2)[0][:, 1]
+
+
+def _in_pixels(source):
+    """The source with its images, if it has any, as uint8: distances between pixels must know one range."""
+    if source is None or len(source.shape) != 3 or source.fetch(np.zeros(1, "int64")).dtype == np.uint8:
+        return source
+    array = None if source.array is None else pixels.to_uint8(source.array)
+    fetch = (lambda rows: pixels.to_uint8(source.fetch(rows))) if array is None else array.__getitem__
+    return replace(source, array=array, fetch=fetch)
 
 
 def see(images: np.ndarray, extractor: Extractor | None) -> Batch:

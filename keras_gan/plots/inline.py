@@ -47,7 +47,7 @@ def chart(
         A `Chart`; None where there are not two rows, or no finite value.
     """
     values = np.stack(list(columns.values()))  # (lines, n)
-    if len(steps) < 2 or not np.isfinite(values).any():
+    if len(steps) < 2 or not steps[-1] or not np.isfinite(values).any():
         return None
     low, high = limits or bulk(values[np.isfinite(values)])
     levels = ticks(low, high)
