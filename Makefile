@@ -11,7 +11,7 @@ demo: .venv/installed
 	@echo
 	@echo "digits drawn by the .tflite, without TensorFlow:  $(RUN)/digits.png"
 	@echo "the same latents from the first step to the last: $(RUN)/samples"
-	@echo "the errors of both networks:                      $(RUN)/curves.png"
+	@echo "the run on one page, with the doctor's verdict:   $(RUN)/report.html"
 
 test: .venv/installed
 	$(BIN)/python -m pytest

@@ -264,9 +264,9 @@ def test_a_folder_with_classes_gets_a_network_of_its_own_once(folder, cache, cap
     train, test = (data.open_source(folder, split=split) for split in ("train", "test"))
     extractor = extractors.choose(train, test)
     (file,) = cache.iterdir()
-    told = capsys.readouterr().err
-    assert told == f"training a network to judge {folder} by: once, about 1 min on two cores; kept as {file}\n"
-    assert extractor.name == f"trained on {folder}" and extractor.accuracy == 1.0
+    told, name = capsys.readouterr().err, f"{folder.parent.name}/train"
+    assert told == f"training a network to judge {name} by: once, about 1 min on two cores; kept as {file}\n"
+    assert extractor.name == f"trained on {name}" and extractor.accuracy == 1.0
     assert extractor.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
     features, probabilities = extractor.extract(test.array)
     assert features.shape == (20, 64)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from PIL import Image
@@ -23,6 +24,11 @@ class Source:
     fetch: Callable[[np.ndarray], np.ndarray]  # int64 indices (n,) -> uint8 [0, 255] or float32 [-1, 1] (n, *shape)
     array: np.ndarray | None = None  # the same images, where they are held in memory
     labels: np.ndarray | None = None  # int64 (count,), the class of each, where the data have classes
+
+    @property
+    def short_name(self) -> str:
+        """The name for people: of a path the last two parts."""
+        return "/".join(Path(self.name).parts[-2:])
 
     def sample(self, n: int, seed: int) -> np.ndarray:
         """Indices of n different data in random order, the same for the same seed; all of them where n is larger."""

@@ -258,7 +258,7 @@ def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = No
     batch = see(samples, truth.extractor)
     scores = [score for name in chosen for score in _scores(name, batch, truth)]
     return Card(
-        truth.name,
+        truth.train.short_name,
         truth.count,
         {"split": truth.split, "count": truth.count},
         truth.seed,

@@ -146,7 +146,7 @@ def _trained(source, held_out):
         file.parent.mkdir(parents=True, exist_ok=True)
         classifiers.save(_train(source, held_out, file), file)
     classifier, sha256 = classifiers.load(file, remedy="delete it, and it is trained anew")
-    return Extractor(f"trained on {source.name}", sha256, classifier.accuracy, classifier)
+    return Extractor(f"trained on {source.short_name}", sha256, classifier.accuracy, classifier)
 
 
 def _content(version, *sources) -> str:
@@ -173,7 +173,7 @@ def _train(source, held_out, file):
         judged, judged_labels = _read(held_out, MOST_JUDGED)
     minutes = classifiers.planned(images.shape) * math.prod(images.shape[1:3]) / 1e6 * SECONDS_PER_MEGAPIXEL / 60
     print(
-        f"training a network to judge {source.name} by: once, about {math.ceil(minutes)} min on two cores; "
+        f"training a network to judge {source.short_name} by: once, about {math.ceil(minutes)} min on two cores; "
         f"kept as {file}",
         file=sys.stderr,
     )
