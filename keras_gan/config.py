@@ -196,6 +196,8 @@ class TrainConfig:
     def penalties(self) -> dict[str, float]:
         """Weights γ of the penalties, by name in penalties.PENALTIES."""
         penalties = preset(self.preset).penalties
+        if self.gamma == 0:
+            return {}  # a penalty of weight 0 would cost its gradients all the same
         return dict(penalties) if self.gamma is None else dict.fromkeys(penalties or ["r1"], self.gamma)
 
     def optimizer(self, side: str) -> dict[str, Any]:

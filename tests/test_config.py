@@ -118,3 +118,30 @@ def test_an_image_size_is_a_pair_however_it_was_given(size):
 
 def test_settings_that_change_nothing_of_what_is_computed_are_no_differences():
     assert not TrainConfig("x").differences(TrainConfig("x", steps=9, skip_damaged=True))
+
+
+def test_gamma_weighs_every_penalty_of_the_preset_or_adds_r1():
+    assert TrainConfig("digits").penalties == {"r1": 10.0, "r2": 10.0}
+    assert TrainConfig("digits", gamma=3.0).penalties == {"r1": 3.0, "r2": 3.0}
+    assert TrainConfig("digits", "dcgan").penalties == {}
+    assert TrainConfig("digits", "dcgan", gamma=3.0).penalties == {"r1": 3.0}
+    assert TrainConfig("digits", gamma=0.0).penalties == {}
+
+
+def test_learning_rates_replace_those_of_the_preset_alone():
+    config = TrainConfig("digits", "dcgan", discriminator_lr=0.25)
+    assert config.optimizer("discriminator")["config"] == {"learning_rate": 0.25, "beta_1": 0.5, "beta_2": 0.999}
+    assert config.optimizer("generator")["config"]["learning_rate"] == 5e-4
+
+
+@pytest.mark.parametrize("setting", ["gamma", "discriminator_lr", "generator_lr"])
+@pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan")])
+def test_rates_and_weights_that_mean_nothing_are_refused_by_their_option(setting, value):
+    with pytest.raises(InputError, match="give --" + setting.replace("_", "-")):
+        TrainConfig("digits", **{setting: value})
+
+
+@pytest.mark.parametrize("data, preset_name", [("gaussian", "gaussian"), ("ring", "mixture"), ("mnist", "resnet")])
+def test_the_preset_follows_from_the_data(data, preset_name):
+    assert TrainConfig(data).preset == preset_name
+    assert TrainConfig(data, "dcgan").preset == "dcgan"
