@@ -12,7 +12,7 @@ import numpy as np
 from keras_gan import data, exports, metrics, report, sampling
 from keras_gan.errors import InputError
 from keras_gan.files import replace
-from keras_gan.metrics import neighbours
+from keras_gan.metrics.card import batch_of, judge_batch
 from keras_gan.plots import card as plots
 from keras_gan.runs import CONFIG, Run
 
@@ -66,9 +66,9 @@ def evaluate(
     count = min(settings.samples or metrics.default_count(train.name), drawn.limit)
     seen = metrics.extractor(train, held_out, settings.extractor)
     truth = metrics.Truth.of(train, held_out, seen, count, settings.seed)
-    samples = drawn.draw(truth.count, settings.seed)
-    card = dataclasses.replace(metrics.judge(samples, truth), source=str(source), step=drawn.step)
-    _write(card, samples, truth, out)
+    batch = batch_of(drawn.draw(truth.count, settings.seed), truth)
+    card = dataclasses.replace(judge_batch(batch, truth), source=str(source), step=drawn.step)
+    _write(card, batch, out)
     if run:
         report.write(run)
     return card
@@ -116,15 +116,16 @@ def _open(path, settings) -> _Drawn:
     return _Drawn(generator.generate, step=getattr(generator, "step", None))
 
 
-def _write(card, samples, truth, out: Path):
+def _write(card, batch, out: Path):
     """The card as JSON and as a picture, and the samples that come closest to training images."""
+    samples = batch.images
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         replace(out, lambda draft: draft.write_text(card.to_json()))
         shown = np.asarray(sampling.grid(samples[:SHOWN], SHOWN_COLUMNS)) if samples.ndim == 4 else samples
         plots.card(card.header(), card.rows(), shown, _beside(out, "card.png"), card.shares)
         if samples.ndim == 4:
-            plots.pairs(_closest_pairs(samples, truth.train), _beside(out, "neighbours.png"))
+            plots.pairs(_closest_pairs(batch), _beside(out, "neighbours.png"))
     except OSError as error:
         raise InputError(f"cannot write {out} ({error.strerror}); expected a writable path; give another") from error
 
@@ -134,10 +135,9 @@ def _beside(out, name) -> Path:
     return out.with_name(name if out.name == CARD else f"{out.stem}-{name}")
 
 
-def _closest_pairs(samples, train):
+def _closest_pairs(batch):
     """A picture, as `plots.pairs` takes it, of the samples nearest to training images, each above its own."""
-    queries = samples[: neighbours.QUERIES]
-    distances, where = neighbours.nearest(queries, train)
-    order = np.argsort(distances[:, 0])[:SHOWN_PAIRS]
-    pairs = np.concatenate([queries[order], train.fetch(where[order, 0])])
+    distances, where = batch.nearest_train
+    order = np.argsort(distances)[:SHOWN_PAIRS]
+    pairs = np.concatenate([batch.images[order], batch.train.fetch(where[order])])
     return np.asarray(sampling.grid(pairs, columns=len(order)))

@@ -77,8 +77,7 @@ def _mode_coverage(batch, truth):
 
 
 def _memorisation(batch, truth):
-    to_train = neighbours.nearest(batch.images[: neighbours.QUERIES], truth.train)[0][:, 0]
-    return memorisation(to_train, truth.distances_to_train)
+    return memorisation(batch.nearest_train[0], truth.distances_to_train)
 
 
 def memorisation(to_train: np.ndarray, real_to_train: np.ndarray) -> dict[str, float]:
@@ -246,7 +245,12 @@ def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = No
     Raises:
         InputError: where the samples have another shape than the data, or are too few, or a measure does not apply.
     """
-    chosen = _applicable(measures, truth)
+    chosen = _applicable(measures, truth)  # before an extractor looks at the samples for nothing
+    return judge_batch(batch_of(samples, truth), truth, chosen)
+
+
+def batch_of(samples: np.ndarray, truth: Truth) -> Batch:
+    """The samples that are judged, `truth.count` of them, as the measures take them. Errors as in `judge`."""
     expected = truth.reference.images.shape
     if samples.shape[1:] != expected[1:] or len(samples) < len(truth.reference.images):
         raise InputError(
@@ -255,7 +259,12 @@ def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = No
         )
     samples = samples[: truth.count]
     samples = pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
-    batch = see(samples, truth.extractor)
+    return see(samples, truth.extractor, truth.train)
+
+
+def judge_batch(batch: Batch, truth: Truth, measures: Iterable[str] | None = None) -> Card:
+    """`judge` of samples that were made a batch before."""
+    chosen = _applicable(measures, truth)
     scores = [score for name in chosen for score in _scores(name, batch, truth)]
     return Card(
         truth.train.short_name,

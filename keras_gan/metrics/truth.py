@@ -20,15 +20,25 @@ FEWEST = 10  # images from which statistics mean anything at all
 
 @dataclass(frozen=True)
 class Batch:
-    """Images, generated or real, and what an extractor sees in them."""
+    """Images, generated or real, what an extractor sees in them, and how near they come to the training data."""
 
     images: np.ndarray  # uint8 (n, height, width, channels), or float32 (n, features)
     features: np.ndarray | None = None  # (n, d)
     probabilities: np.ndarray | None = None  # (n, classes)
+    train: Source | None = None  # the training data, for `nearest_train`
 
     def first(self, n: int) -> "Batch":
-        """The first n of them."""
-        return Batch(*(None if x is None else x[:n] for x in (self.images, self.features, self.probabilities)))
+        """The first n of them; itself where they are no more, so that what was found stays found."""
+        if n >= len(self.images):
+            return self
+        cut = (None if x is None else x[:n] for x in (self.images, self.features, self.probabilities))
+        return Batch(*cut, self.train)
+
+    @cached_property
+    def nearest_train(self) -> tuple[np.ndarray, np.ndarray]:
+        """For each of the first 2,000 its nearest training image: distances (n,) and indices (n,)."""
+        distances, indices = neighbours.nearest(self.images[: neighbours.QUERIES], self.train)
+        return distances[:, 0], indices[:, 0]
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +90,8 @@ class Truth:
             seed,
             extractor,
             train,
-            see(reference, extractor),
-            see(train.fetch(order[:most]), extractor),
+            see(reference, extractor, train),
+            see(train.fetch(order[:most]), extractor, train),
         )
 
     @cached_property
@@ -126,7 +136,7 @@ class Truth:
         Without held-out data, the distance of a training image to the nearest other one says the same.
         """
         if self.split == "test":
-            return neighbours.nearest(self.reference.images[: neighbours.QUERIES], self.train)[0][:, 0]
+            return self.reference.nearest_train[0]
         some = self.train.fetch(self.train.sample(neighbours.QUERIES, self.seed))
         return neighbours.nearest(some, self.train, k=2)[0][:, 1]
 
@@ -140,9 +150,10 @@ def _in_pixels(source):
     return replace(source, array=array, fetch=fetch)
 
 
-def see(images: np.ndarray, extractor: Extractor | None) -> Batch:
-    """The images with what an extractor sees in them."""
-    return Batch(images) if extractor is None else Batch(images, *extractor.extract(images))
+def see(images: np.ndarray, extractor: Extractor | None, train: Source | None = None) -> Batch:
+    """The images with what an extractor sees in them, beside the training data."""
+    features, probabilities = (None, None) if extractor is None else extractor.extract(images)
+    return Batch(images, features, probabilities, train)
 
 
 def default_count(data_name: str) -> int:

@@ -17,11 +17,7 @@ def curves(history: dict[str, np.ndarray], path: Path) -> None:
     """
     drawn = canvas.figure(7, 3.6)
     axes = drawn.subplots()
-    for name, label, colour in (
-        (DISCRIMINATOR_LOSS, "discriminator", canvas.DISCRIMINATOR),
-        (GENERATOR_LOSS, "generator", canvas.GENERATOR),
-    ):
-        axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
+    canvas.plot_networks(axes, history, DISCRIMINATOR_LOSS, GENERATOR_LOSS)
     axes.set_xlabel("step (generator updates)")
     axes.set_ylabel("loss")
     axes.grid(alpha=0.3)

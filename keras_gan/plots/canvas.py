@@ -14,6 +14,15 @@ def figure(width_in: float, height_in: float):
     return Figure(figsize=(width_in, height_in), dpi=120, layout="constrained")
 
 
+def plot_networks(axes, history, discriminator: str, generator: str) -> None:
+    """Draws a column of each network over the steps; `history` holds columns by name, the step among them."""
+    for name, label, colour in (
+        (discriminator, "discriminator", DISCRIMINATOR),
+        (generator, "generator", GENERATOR),
+    ):
+        axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
+
+
 def save(drawn, path: Path) -> None:
     """Writes a figure as PNG."""
     replace(path, lambda draft: drawn.savefig(draft, format="png"))

@@ -48,11 +48,7 @@ def _accuracy(axes, checks, history):
 
 
 def _gradients(axes, checks, history):
-    for name, label, colour in (
-        (DISCRIMINATOR_GRADIENT, "discriminator", canvas.DISCRIMINATOR),
-        (GENERATOR_GRADIENT, "generator", canvas.GENERATOR),
-    ):
-        axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
+    canvas.plot_networks(axes, history, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT)
     axes.set_yscale("log")
     axes.set_ylabel("gradient norm")
 
