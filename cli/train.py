@@ -19,6 +19,9 @@ SECTIONS = {
         "generator_lr",
         "latent",
         "latent_dim",
+        "conditional",
+        "augment",
+        "pack",
         "seed",
     ),
     "Run": ("run_dir", "evaluate_every", "exported", "dry_run"),
@@ -40,6 +43,9 @@ SECTIONS = {
 @click.option("--gamma", type=float, help="Weight of the gradient penalties.")
 @click.option("--discriminator-lr", type=float, help="Learning rate of D.")
 @click.option("--generator-lr", type=float, help="Learning rate of G.")
+@click.option("--conditional", is_flag=True, default=None, help="Learn the classes too: for kgan sample --label.")
+@click.option("--augment/--no-augment", default=None, help="DiffAugment.  [default: on below 10,000 images]")
+@click.option("--pack", type=int, help="Images that D judges together (PacGAN).  [default: 1]")
 @click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
 @click.option("--export", "exported", type=click.Choice(list(EXPORTS)), help="Export when trained.")
@@ -53,6 +59,7 @@ def train(data, preset, run_dir, exported, evaluate_every, dry_run, **settings):
     if sys.stderr.isatty():
         click.echo(f"reading {data} …", err=True)
     training = load_training()
+    training.precision.use_threads()
     job = training.prepare(training.configure(data, preset, **settings), run_dir, evaluate_every)
     click.echo(job.describe(), err=True)
     if dry_run:

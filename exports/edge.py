@@ -12,7 +12,7 @@ from keras_gan.errors import InputError
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
 LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
 BATCH_SIZES = {"generate_16": 16, "generate": 1}  # signatures, largest batch first
-INPUT, OUTPUT = "z", "images"
+INPUT, LABEL, OUTPUT = "z", "label", "images"  # LABEL only of a class-conditional generator
 
 
 class Generator:
@@ -25,7 +25,7 @@ class Generator:
         InputError: where the file is no such .tflite, or is damaged.
 
     Attributes:
-        description: what the file says of itself: latent, latent_dim, data_shape, value_range.
+        description: what the file says of itself: latent, latent_dim, num_classes, data_shape, value_range.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -41,36 +41,44 @@ class Generator:
                 interpreter = Interpreter(model_content=content)
                 self._runners = {name: interpreter.get_signature_runner(name) for name in BATCH_SIZES}
                 # The first call shows damage that loading does not, and brings the runtime's own note.
-                self.runner("generate")(np.zeros((1, self.description["latent_dim"]), "float32"))
+                self.runner("generate")(*(column[:1] for column in self._inputs(1, seed=0)))
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
             raise InputError(
                 f"{path} is damaged, or a .tflite of something else; expected a generator that kgan export wrote"
             ) from error
 
     def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
-        """The function that a signature computes: float32 latents (batch, dim) to float32 data in [-1, 1]."""
+        """The function that a signature computes, of a batch: float32 latents (batch, dim), and int32 labels (batch,)
+        where the generator takes them, to float32 data in [-1, 1]."""
         run = self._runners[signature]
-        return lambda z: run(**{INPUT: z})[OUTPUT]
+        return lambda *inputs: run(**dict(zip((INPUT, LABEL), inputs, strict=False)))[OUTPUT]
 
-    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+    def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
         """Draws samples; the same seed gives the pictures that `GAN.generate` gives, within the export's tolerance.
 
         Args:
             n: how many, at least 1.
             seed: of the latents; None for fresh ones.
+            labels: classes of a conditional generator's samples: one, or n of them; None for all classes in turn.
 
         Returns:
             uint8 images (n, height, width, channels); float32 (n, features) where the data are vectors.
         """
-        z = latents.draw(n, self.description["latent_dim"], self.description["latent"], seed)
+        inputs = self._inputs(n, seed, labels)
         outputs, start = [], 0
         for signature, size in BATCH_SIZES.items():
             run = self.runner(signature)
             while n - start >= size:
-                outputs.append(run(z[start : start + size]))
+                outputs.append(run(*(column[start : start + size] for column in inputs)))
                 start += size
         samples = np.concatenate(outputs)
         return pixels.to_uint8(samples) if len(self.description["data_shape"]) == 3 else samples
+
+    def _inputs(self, n, seed, labels=None):
+        """Latents, and labels where the generator takes them."""
+        z = latents.draw(n, self.description["latent_dim"], self.description["latent"], seed)
+        labels = latents.choose_labels(n, self.description.get("num_classes"), labels)
+        return [z] if labels is None else [z, labels]
 
 
 def _read(path: Path) -> bytes:

@@ -17,6 +17,7 @@ def describe(gan) -> dict:
         "keras_gan": __version__,
         "latent": gan.latent,
         "latent_dim": gan.latent_dim,
+        "num_classes": gan.num_classes,
         "data_shape": list(gan.data_shape),
         "value_range": [-1, 1] if len(gan.data_shape) == 3 else None,
     }

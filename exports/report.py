@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan import latents
 from keras_gan.errors import InputError
 
 SAMPLES = 64  # latents on which an export is compared with Keras
@@ -45,7 +44,8 @@ def compare(gan, generate: dict[int, Callable], tolerance: float) -> dict[str, f
 
     Args:
         gan: the `keras_gan.GAN` that was exported.
-        generate: batch size -> function from float32 latents (batch, dim) to float32 data; 1 is among them.
+        generate: batch size -> function from what the generator takes, float32 latents (batch, dim) and perhaps int32
+            labels (batch,), to float32 data; 1 is among them.
         tolerance: the largest error to let through.
 
     Returns:
@@ -54,12 +54,15 @@ def compare(gan, generate: dict[int, Callable], tolerance: float) -> dict[str, f
     Raises:
         InputError: where an output is not finite or differs by more than the tolerance.
     """
-    z = latents.draw(SAMPLES, gan.latent_dim, gan.latent, seed=0)
-    expected = gan.predict(z, batch_size=16, verbose=0)
+    inputs = gan.inputs(SAMPLES, seed=0)
+    expected = gan.predict(inputs, batch_size=16, verbose=0)
+    columns = inputs if isinstance(inputs, list) else [inputs]
     scale = max(1.0, float(np.abs(expected).max()))  # vectors may have any range
     errors = []
     for size, function in generate.items():
-        outputs = np.concatenate([function(z[i : i + size]) for i in range(0, SAMPLES, size)])
+        outputs = np.concatenate(
+            [function(*(column[i : i + size] for column in columns)) for i in range(0, SAMPLES, size)]
+        )
         if not (np.isfinite(outputs).all() and np.isfinite(expected).all()):
             raise InputError(
                 "the exported generator gives NaN or infinity; expected finite data; train on, then export"
@@ -72,13 +75,17 @@ def compare(gan, generate: dict[int, Callable], tolerance: float) -> dict[str, f
             "quantize=float32 (--quantize float32), or change the layers that differ if it is that already"
         )
     mean = float(np.mean([error.mean() for error in errors]))
-    return {"largest_error": largest, "mean_error": mean, "latency_ms": _latency_ms(generate[1], z[:1])}
+    return {
+        "largest_error": largest,
+        "mean_error": mean,
+        "latency_ms": _latency_ms(generate[1], [column[:1] for column in columns]),
+    }
 
 
-def _latency_ms(function, z):
+def _latency_ms(function, inputs):
     seconds = []
     for _ in range(UNTIMED_CALLS + TIMED_CALLS):
         start = time.perf_counter()
-        function(z)
+        function(*inputs)
         seconds.append(time.perf_counter() - start)
     return float(np.median(seconds[UNTIMED_CALLS:]) * 1000)

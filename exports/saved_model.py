@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_gan import latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
 from keras_gan.exports import metadata
-from keras_gan.exports.edge import INPUT, OUTPUT
+from keras_gan.exports.edge import INPUT, LABEL, OUTPUT
 from keras_gan.exports.report import Report, compare
 
 TOLERANCE = 1e-4
@@ -32,13 +32,15 @@ def archive(gan, folder: Path, batch_sizes: dict[str, int | None]) -> None:
     """
     generator = gan.ema_generator
 
-    def images(z):
-        return {OUTPUT: generator(z, training=False)}
+    def images(*inputs):
+        return {OUTPUT: generator(inputs[0] if len(inputs) == 1 else list(inputs), training=False)}
 
     exporter = keras.export.ExportArchive()
     exporter.track(generator)
     for name, size in batch_sizes.items():
         signature = [tf.TensorSpec((size, gan.latent_dim), "float32", name=INPUT)]
+        if gan.num_classes:
+            signature.append(tf.TensorSpec((size,), "int32", name=LABEL))
         exporter.add_endpoint(name, images, input_signature=signature)
     exporter.write_out(str(folder), verbose=False)
     # The place that TensorFlow keeps for files of one's own.
@@ -62,8 +64,8 @@ def write(gan, path: Path, quantize: str) -> Report:
         loaded = tf.saved_model.load(str(draft))
         generate = loaded.signatures["generate"]
 
-        def run(z):
-            return generate(**{INPUT: tf.constant(z)})[OUTPUT].numpy()
+        def run(*inputs):
+            return generate(**dict(zip((INPUT, LABEL), map(tf.constant, inputs), strict=False)))[OUTPUT].numpy()
 
         measured = compare(gan, {1: run, 16: run}, TOLERANCE)
         size = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
@@ -78,7 +80,7 @@ def write(gan, path: Path, quantize: str) -> Report:
 
 
 class Generator:
-    """A generator in a SavedModel, of ours or from elsewhere: one signature from latents to data.
+    """A generator in a SavedModel, of ours or from elsewhere: one signature from latents, and perhaps labels, to data.
 
     Args:
         path: the folder. Where it does not say so itself, z is taken to be normal; images that are not uint8 are taken
@@ -98,22 +100,33 @@ class Generator:
         names = [name for name in SIGNATURES if name in signatures] or list(signatures)[:1]
         inputs = signatures[names[0]].structured_input_signature[1] if names else {}
         outputs = signatures[names[0]].structured_outputs if names else {}
-        if len(inputs) != 1 or len(outputs) != 1 or next(iter(inputs.values())).shape.rank != 2:
+        described = Path(path) / DESCRIPTION
+        said = json.loads(described.read_text()) if described.is_file() else {}
+        self.latent, self.num_classes = said.get("latent", "normal"), said.get("num_classes")
+        latent = {name: spec for name, spec in inputs.items() if name != LABEL or not self.num_classes}
+        if len(latent) != 1 or len(outputs) != 1 or next(iter(latent.values())).shape.rank != 2:
             raise InputError(
                 f"{path} has signatures {', '.join(signatures) or 'none'}; expected one called generate or "
                 "serving_default from latents (batch, dim) to data"
             )
-        self._function, (self._input, spec), (self._output,) = signatures[names[0]], *inputs.items(), outputs
+        self._function, (self._input, spec), (self._output,) = signatures[names[0]], *latent.items(), outputs
         if spec.shape[1] is None:
             raise InputError(f"{path} takes latents of any dimension; expected a fixed one; export it with one")
-        said = Path(path) / DESCRIPTION
-        self.latent = json.loads(said.read_text())["latent"] if said.is_file() else "normal"
         self.latent_dim, self._batch = spec.shape[1], spec.shape[0] or BATCH
 
-    def generate(self, n: int, seed: int | None = None) -> np.ndarray:
+    def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
         """Draws samples: uint8 images (n, height, width, channels), or float32 (n, features)."""
-        z = latents.draw(n, self.latent_dim, self.latent, seed)
-        padded = np.concatenate([z, np.zeros((-n % self._batch, self.latent_dim), "float32")])  # whole batches
-        runs = (padded[start : start + self._batch] for start in range(0, len(padded), self._batch))
-        samples = np.concatenate([self._function(**{self._input: tf.constant(z)})[self._output] for z in runs])[:n]
+        columns = {self._input: latents.draw(n, self.latent_dim, self.latent, seed)}
+        labels = latents.choose_labels(n, self.num_classes, labels)
+        if labels is not None:
+            columns[LABEL] = labels
+        # Whole batches: the first rows come again.
+        padded = {
+            name: np.resize(column, (n + -n % self._batch, *column.shape[1:])) for name, column in columns.items()
+        }
+        samples = np.concatenate([self._run(padded, start) for start in range(0, n, self._batch)])[:n]
         return pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
+
+    def _run(self, columns, start):
+        batch = {name: tf.constant(column[start : start + self._batch]) for name, column in columns.items()}
+        return self._function(**batch)[self._output]

@@ -6,6 +6,7 @@ __version__ = "0.1.0"
 
 _HOME = {"GAN": "keras_gan.gan", "InputError": "keras_gan.errors", "TrainConfig": "keras_gan.config"}
 _ROOMS = (
+    "augment",
     "callbacks",
     "config",
     "data",

@@ -13,7 +13,7 @@ from keras_gan.errors import InputError
 DEFAULT_PRESET = "resnet"
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # where another one is the default
 DEFAULT_STEPS = 2_000
-LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000}
+LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000, "pack": 16}
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
@@ -63,10 +63,10 @@ PRESETS: dict[str, Preset] = {
         discriminator_optimizer=_adam(5e-4, 0.0, 0.99),
         batch_size=32,  # at equal time it reached a lower Fréchet distance on MNIST than 64 or 16
     ),
-    "dcgan": Preset(
+    "lean": Preset(
         summary="lean convolutional networks, batch normalisation in G, non-saturating loss",
-        reference="Radford et al. 2015, Unsupervised representation learning with DCGANs (arXiv:1511.06434)",
-        networks="dcgan",
+        reference="after Radford et al. 2015 (arXiv:1511.06434), with half the channels and no normalisation in D",
+        networks="lean",
         loss="non_saturating",
         generator_optimizer=_adam(5e-4, 0.5, 0.999),
         discriminator_optimizer=_adam(5e-4, 0.5, 0.999),
@@ -80,6 +80,52 @@ PRESETS: dict[str, Preset] = {
         discriminator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
         latent_dim=100,
         batch_size=100,
+    ),
+    "dcgan": Preset(
+        summary="the 2015 paper's convolutional networks: batch normalisation in both, non-saturating loss",
+        reference="Radford et al. 2015, Unsupervised representation learning with DCGANs (arXiv:1511.06434), sec. 4",
+        networks="dcgan",
+        loss="non_saturating",
+        generator_optimizer=_adam(2e-4, 0.5, 0.999),
+        discriminator_optimizer=_adam(2e-4, 0.5, 0.999),
+        latent="uniform",
+        latent_dim=100,
+        batch_size=128,
+    ),
+    # Settings of algorithm 1. The published code for MNIST, whose networks these are, has β1 0.5 and batches of 50.
+    "wgan-gp": Preset(
+        summary="Wasserstein loss with gradient penalty, five steps of D, no batch normalisation",
+        reference="Gulrajani et al. 2017, Improved training of Wasserstein GANs (arXiv:1704.00028), algorithm 1",
+        networks="wgan-gp",
+        loss="wasserstein",
+        penalties={"wgan_gp": 10.0},
+        generator_optimizer=_adam(1e-4, 0.0, 0.9),
+        discriminator_optimizer=_adam(1e-4, 0.0, 0.9),
+        discriminator_steps=5,
+        latent_dim=128,
+    ),
+    # Networks of table 3, with the optimizer of the paper's residual networks; table 1 tries six others on these.
+    "sngan": Preset(
+        summary="spectral normalisation in D, hinge loss, five steps of D",
+        reference="Miyato et al. 2018, Spectral normalization for generative adversarial networks (arXiv:1802.05957)",
+        networks="sngan",
+        loss="hinge",
+        generator_optimizer=_adam(2e-4, 0.0, 0.9),
+        discriminator_optimizer=_adam(2e-4, 0.0, 0.9),
+        discriminator_steps=5,
+        latent_dim=128,
+    ),
+    # The published code's settings for CIFAR-10 at their start, and β2 at its end: over 20 million images it takes the
+    # learning rate to 5e-5, γ to 0.005 and β2 from 0.9 to 0.99. Its augmentation is not part of a preset.
+    "r3gan": Preset(
+        summary="the 2024 paper's networks of 20 million weights, for a GPU, with its settings for CIFAR-10",
+        reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441), configuration E",
+        networks="r3gan",
+        loss="relativistic",
+        penalties={"r1": 0.05, "r2": 0.05},
+        generator_optimizer=_adam(2e-4, 0.0, 0.99),
+        discriminator_optimizer=_adam(2e-4, 0.0, 0.99),
+        batch_size=512,
     ),
     "gaussian": Preset(
         summary="the 1-D example: G one linear layer on U[-8, 8], D of four layers",
@@ -171,6 +217,9 @@ class TrainConfig:
     discriminator_steps: int | None = None  # k of Algorithm 1
     discriminator_lr: float | None = None  # learning rate of D; None keeps the preset's
     generator_lr: float | None = None  # learning rate of G; None keeps the preset's
+    conditional: bool = False  # class-conditional networks, for data with labels
+    augment: bool | None = None  # whether D sees images through DiffAugment; None where there are few of them
+    pack: int = 1  # images that D judges together, as in PacGAN
     seed: int = 0  # of weights, noise and data order
 
     def __post_init__(self):
@@ -184,6 +233,7 @@ class TrainConfig:
             self._check(name, 1 <= getattr(self, name) <= largest, f"1 to {largest}")
         for name in ("discriminator_lr", "generator_lr"):
             self._check(name, getattr(self, name) is None or 0 <= getattr(self, name) < math.inf, "0 or more")
+        self._check("pack", self.batch_size % self.pack == 0, f"a divisor of the batch size, {self.batch_size}")
         self._check("gamma", self.gamma is None or 0 <= self.gamma < math.inf, "0 or more")
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
 

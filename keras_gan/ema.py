@@ -10,17 +10,17 @@ from keras import ops
 RAMP = 0.05
 
 
-def float32_copy(model: keras.Model, input_shape: tuple[int, ...] | None = None) -> keras.Model:
+def float32_copy(model: keras.Model, example=None) -> keras.Model:
     """A copy of `model`, weights included, that computes in float32 whatever precision the original trains in.
 
-    `input_shape`, batch size included, is needed for networks that only a call builds.
+    `example`, an input, is needed for networks that only a call builds.
     """
     copy = keras.models.clone_model(model)
     for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
         if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
             layer.dtype_policy = "float32"
     if not copy.built:
-        copy(ops.zeros(input_shape))
+        copy(example)
     copy.set_weights(model.get_weights())  # clone_model does not copy weights
     return copy
 

@@ -7,7 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import ops
 
+from keras_gan import augment as _augment  # noqa: F401  registers a layer that saved discriminators hold
 from keras_gan import ema, latents, logs, pairing, pixels, precision
+from keras_gan import layers as _layers  # noqa: F401  the same
 from keras_gan.config import DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES, Loss
@@ -22,16 +24,20 @@ class GAN(keras.Model):
     which computes in float32.
 
     Args:
-        generator: Keras model, latents (batch, latent_dim) to data.
-        discriminator: Keras model, data to logits (no sigmoid at the end). D judges real and generated images as
-            one batch wherever the penalties allow it, so its batch normalisation, if any, sees both.
+        generator: Keras model, latents (batch, latent_dim) to data; with `num_classes`, [latents, labels] to data.
+        discriminator: Keras model, data to logits (no sigmoid at the end); with `num_classes`, [data, labels] to
+            logits. D judges real and generated images as one batch wherever the penalties allow it, so its batch
+            normalisation, if any, sees both.
         latent: distribution of z, "normal" N(0, 1) or "uniform" U[-1, 1).
         latent_dim: dimension of z; None reads it from the generator's input.
         ema_half_life_images: half-life of the moving average, in images seen by G.
         seed: of the training noise; None for a fresh one.
+        num_classes: of class-conditional networks, which take labels int32 (batch,) in [0, num_classes) beside their
+            other input; `fit` then takes (images, labels). None for networks that take no labels.
 
     Raises:
-        InputError: where G's output is not what D takes, or D ends in a sigmoid.
+        InputError: where G's output is not what D takes, D ends in a sigmoid, or the networks' inputs do not fit
+            `num_classes`.
 
     Example:
         >>> from keras_gan import GAN, networks
@@ -51,15 +57,17 @@ class GAN(keras.Model):
         latent_dim=None,
         ema_half_life_images=20_000,
         seed=None,
+        num_classes=None,
         name="gan",
     ):
         super().__init__(name=name)
         self.latent = latents.check_distribution(latent)
-        self.latent_dim = pairing.check_latent_dim(generator, latent_dim)
-        self.data_shape = pairing.check_pair(generator, discriminator, self.latent_dim)
+        self.latent_dim = pairing.check_latent_dim(generator, latent_dim, num_classes)
+        self.data_shape = pairing.check_pair(generator, discriminator, self.latent_dim, num_classes)
+        self.num_classes = num_classes
         self.generator = generator
         self.discriminator = discriminator
-        self.ema_generator = ema.float32_copy(generator, (1, self.latent_dim))
+        self.ema_generator = ema.float32_copy(generator, pairing.example((self.latent_dim,), num_classes))
         self.ema_generator.trainable = False
         self.ema_half_life_images = ema_half_life_images
         self.seed = seed
@@ -116,20 +124,20 @@ class GAN(keras.Model):
 
     def train_step(self, data):
         """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
-        for real in self._minibatches(data):
-            fake = self.generator(self._noise(real), training=True)
+        for real, labels in self._minibatches(data):
+            fake = self.generator(self._noise(real, labels), training=True)
             with tf.GradientTape() as tape:
-                real_logits, fake_logits, slopes = self._judge(real, fake)
+                real_logits, fake_logits, slopes = self._judge(real, fake, labels)
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
                 penalty = self._penalty(slopes)
                 objective = self._shared(d_loss + penalty)
             d_gradient = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
 
-        z = self._noise(real)
+        z = self._noise(real, labels)
         # D(x) does not depend on G: it is judged outside the tape, and only where the loss compares pairs.
-        opponents = [self.discriminator(real, training=True)] if self.loss_pair.paired else []
+        opponents = [self.discriminator(_with(labels, real), training=True)] if self.loss_pair.paired else []
         with tf.GradientTape() as tape:
-            logits = self.discriminator(self.generator(z, training=True), training=True)
+            logits = self.discriminator(_with(labels, self.generator(z, training=True)), training=True)
             g_loss = self.loss_pair.generator(*opponents, logits)
             objective = self._shared(g_loss)
         g_gradient = self._descend(self.generator_optimizer, self.generator, tape, objective)
@@ -145,10 +153,10 @@ class GAN(keras.Model):
 
     def test_step(self, data):
         """The losses on held-out images, without updating anything; penalty and gradients are training's only."""
-        (real,) = self._minibatches(data, steps=1)
-        fake = self.generator(self._noise(real), training=False)
-        real_logits = self.discriminator(real, training=False)
-        fake_logits = self.discriminator(fake, training=False)
+        ((real, labels),) = self._minibatches(data, steps=1)
+        fake = self.generator(self._noise(real, labels), training=False)
+        real_logits = self.discriminator(_with(labels, real), training=False)
+        fake_logits = self.discriminator(_with(labels, fake), training=False)
         g_logits = [real_logits, fake_logits] if self.loss_pair.paired else [fake_logits]
         return self._report(
             d_loss=self.loss_pair.discriminator(real_logits, fake_logits),
@@ -156,26 +164,35 @@ class GAN(keras.Model):
             **_separation(real_logits, fake_logits),
         )
 
-    def call(self, z, training=False):
-        """Data from latents by the averaged generator: (batch, latent_dim) to (batch, *data_shape), float32."""
-        return self.ema_generator(z, training=False)
+    def call(self, inputs, training=False):
+        """Data from latents, or [latents, labels], by the averaged generator: to (batch, *data_shape), float32."""
+        return self.ema_generator(inputs, training=False)
 
-    def generate(self, n, seed=None, batch_size=64):
+    def inputs(self, n, seed=None, labels=None):
+        """What the generator takes for n samples: latents float32 (n, latent_dim), or [latents, labels int32 (n,)].
+
+        `labels` are as in `generate`.
+        """
+        z = latents.draw(n, self.latent_dim, self.latent, seed)
+        labels = latents.choose_labels(n, self.num_classes, labels)
+        return z if labels is None else [z, labels]
+
+    def generate(self, n, seed=None, batch_size=64, labels=None):
         """Draws samples from the averaged generator.
 
         Args:
             n: how many, at least 1.
             seed: of the latents; the same seed gives the same pictures, here and in the exported files.
             batch_size: images computed at once.
+            labels: classes of a conditional GAN's samples: one for all, or n of them; None for all classes in turn.
 
         Returns:
             uint8 images in [0, 255], shape (n, height, width, channels); float32 where the data are vectors.
 
         Raises:
-            InputError: where n < 1 or the seed is negative.
+            InputError: where n < 1, the seed is negative, or the labels are not classes of this GAN.
         """
-        z = latents.draw(n, self.latent_dim, self.latent, seed)
-        samples = self.predict(z, batch_size=min(n, batch_size), verbose=0)
+        samples = self.predict(self.inputs(n, seed, labels), batch_size=min(n, batch_size), verbose=0)
         return pixels.to_uint8(samples) if len(self.data_shape) == 3 else np.asarray(samples)
 
     def export(self, filepath, format="tf_saved_model", quantize="float16"):
@@ -206,6 +223,7 @@ class GAN(keras.Model):
             "latent_dim": self.latent_dim,
             "ema_half_life_images": self.ema_half_life_images,
             "seed": self.seed,
+            "num_classes": self.num_classes,
             "name": self.name,
         }
 
@@ -242,11 +260,12 @@ class GAN(keras.Model):
         return self.trackers
 
     def _minibatches(self, data, steps=None):
-        """The k batches of fresh images that one batch from `fit` holds."""
+        """The k batches of fresh images, each with its labels or None, that one batch from `fit` holds."""
         images = pairing.check_images(data, self.data_shape)
+        labels = pairing.check_labels(data, self.num_classes)
         steps = steps or self.discriminator_steps
         if steps == 1:
-            return [images]
+            return [(images, labels)]
         if images.shape[0] is not None and images.shape[0] < steps:
             raise InputError(
                 f"a batch of {images.shape[0]} for discriminator_steps={steps}; expected at least one image for each "
@@ -257,15 +276,19 @@ class GAN(keras.Model):
         enough = tf.debugging.assert_positive(size, f"a batch smaller than discriminator_steps={steps}; drop it")
         with tf.control_dependencies([enough] if enough is not None else []):
             images = tf.identity(images)
-        return ops.unstack(ops.reshape(images[: size * steps], (steps, size, *self.data_shape)), steps)
+        batches = ops.unstack(ops.reshape(images[: size * steps], (steps, size, *self.data_shape)), steps)
+        if labels is None:
+            return [(batch, None) for batch in batches]
+        return list(zip(batches, ops.unstack(ops.reshape(labels[: size * steps], (steps, size)), steps), strict=True))
 
-    def _noise(self, real):
+    def _noise(self, real, labels):
+        """As many latents as there are real images, with their labels where the networks take any."""
         shape = (ops.shape(real)[0], self.latent_dim)
         if self.latent == "uniform":
-            return keras.random.uniform(shape, -1.0, 1.0, seed=self.seed_generator)
-        return keras.random.normal(shape, seed=self.seed_generator)
+            return _with(labels, keras.random.uniform(shape, -1.0, 1.0, seed=self.seed_generator))
+        return _with(labels, keras.random.normal(shape, seed=self.seed_generator))
 
-    def _judge(self, real, fake):
+    def _judge(self, real, fake, labels=None):
         """D's logits for both batches, and its input gradients at the points where a penalty wants them.
 
         D sees all points that need a gradient in one pass, and the others in one pass: nothing is computed in vain.
@@ -282,7 +305,8 @@ class GAN(keras.Model):
             images = ops.concatenate([points[name] for name in names])
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(images)
-                outputs = self.discriminator(images, training=True)
+                repeated = None if labels is None else ops.concatenate([labels] * len(names))
+                outputs = self.discriminator(_with(repeated, images), training=True)
             logits |= dict(zip(names, ops.split(outputs, len(names)), strict=True))
             if steep:
                 slopes = dict(zip(names, ops.split(tape.gradient(outputs, images), len(names)), strict=True))
@@ -316,6 +340,11 @@ class GAN(keras.Model):
         for name, value in values.items():
             trackers[name].update_state(value)
         return {name: trackers[name].result() for name in values}
+
+
+def _with(labels, x):
+    """What a network takes: x alone, or [x, labels] where it is class-conditional."""
+    return x if labels is None else [x, labels]
 
 
 def _separation(real_logits, fake_logits):

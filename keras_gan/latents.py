@@ -39,3 +39,34 @@ def check_distribution(name: str) -> str:
     if name not in DISTRIBUTIONS:
         raise InputError(f"latent distribution {name!r} is unknown; expected one of {', '.join(DISTRIBUTIONS)}")
     return name
+
+
+def choose_labels(n: int, num_classes: int | None, labels=None) -> np.ndarray | None:
+    """The classes of n samples.
+
+    Args:
+        n: how many.
+        num_classes: of the generator; None where it takes no labels.
+        labels: one class for all, or n of them; None for all classes in turn: 0, 1, …, num_classes - 1, 0, …
+
+    Returns:
+        int32 (n,), or None where the generator takes no labels.
+
+    Raises:
+        InputError: where labels are given to a generator that takes none, are not n, or are no classes.
+    """
+    if num_classes is None:
+        if labels is not None:
+            raise InputError("the generator takes no labels; expected none; train with num_classes (--conditional)")
+        return None
+    if labels is None:
+        return np.arange(n, dtype="int32") % num_classes
+    chosen = np.asarray(labels)
+    if chosen.dtype.kind not in "iu" or chosen.shape not in ((), (n,)):
+        raise InputError(f"labels {labels!r:.60} for {n} samples; expected one integer, or {n} of them")
+    if chosen.min(initial=0) < 0 or chosen.max(initial=0) >= num_classes:
+        wrong = chosen[(chosen < 0) | (chosen >= num_classes)].flat[0]
+        raise InputError(
+            f"label {wrong} is no class; expected 0 to {num_classes - 1}; give labels (--label) in that range"
+        )
+    return np.broadcast_to(chosen.astype("int32"), (n,))

@@ -3,6 +3,11 @@
 import keras
 from keras import ops
 
+from keras_gan.errors import InputError
+
+# Keeps the derivatives of the root finite where all images of a group are one; the value of Karras et al.'s code.
+VARIANCE_EPSILON = 1e-8
+
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Maxout(keras.layers.Layer):
@@ -54,6 +59,125 @@ class Maxout(keras.layers.Layer):
             "kernel_initializer": dense["kernel_initializer"],
             "kernel_constraint": dense["kernel_constraint"],
         }
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class Pack(keras.layers.Layer):
+    """Puts `size` adjacent images into the channels of one, so that D judges several at once and sees a lost mode.
+
+    The first layer of a discriminator, or the one after augmentation. D then gives one logit for each pack. `GAN`
+    judges real and generated images as one batch: with a batch divisible by `size` no pack holds both. Penalties
+    still take the norm of D's gradient image by image: r1 is 1/size of what it would be on whole packs.
+
+    Args:
+        size: images in a pack, at least 1.
+
+    Input (batch, height, width, channels) or (batch, features), output (batch / size, height, width, size · channels)
+    or (batch / size, size · features): all channels of the first image, then those of the next.
+
+    Raises:
+        InputError: for size < 1, or where the batch is known and not divisible by it. A batch that is known only at
+            run time fails then, in the reshape.
+
+    Example:
+        >>> from keras_gan.layers import Pack
+        >>> Pack(2)(keras.ops.ones((6, 8, 8, 3))).shape
+        TensorShape([3, 8, 8, 6])
+
+    Reference: Lin et al. 2018, PacGAN: the power of two samples in generative adversarial networks
+    (arXiv:1712.04086).
+    """
+
+    def __init__(self, size, **layer_options):
+        super().__init__(**layer_options)
+        if size < 1:
+            raise InputError(f"Pack received size={size}; expected at least 1; give size=2 to judge pairs")
+        self.size = size
+
+    @property
+    def pack(self):
+        """Images judged at once; `GAN` reads it to try D with a whole pack."""
+        return self.size
+
+    def call(self, x):
+        self._check(x.shape[0])
+        *pixels, channels = ops.shape(x)[1:]
+        x = ops.reshape(x, (-1, self.size, *pixels, channels))  # (packs, size, ..., channels)
+        x = ops.moveaxis(x, 1, -2)  # (packs, ..., size, channels)
+        return ops.reshape(x, (-1, *pixels, self.size * channels))  # (packs, ..., size · channels)
+
+    def compute_output_shape(self, input_shape):
+        batch, *pixels, channels = input_shape
+        self._check(batch)
+        return (None if batch is None else batch // self.size, *pixels, self.size * channels)
+
+    def get_config(self):
+        return super().get_config() | {"size": self.size}
+
+    def _check(self, batch):
+        if batch is not None and batch % self.size:
+            raise InputError(
+                f"Pack received a batch of {batch}; expected one divisible by its size {self.size}; give batches of a "
+                f"multiple of {self.size}, or another size"
+            )
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class MinibatchStd(keras.layers.Layer):
+    """Appends how much the images of a group differ, so that D sees where G makes the same image again and again.
+
+    One of the last layers of a discriminator. The standard deviation of each value over a group of adjacent images,
+    averaged over all values, becomes one more channel, constant over the group. `GAN` judges real and generated
+    images as one batch: with a batch divisible by `group_size` no group holds both.
+
+    Args:
+        group_size: images in a group, at least 2. A batch that it does not divide has groups of its largest divisor
+            below; that may be 1, and then the new channel says nothing.
+
+    Input (batch, height, width, channels) or (batch, features), output with one channel or feature more, in the
+    policy's compute dtype; the statistic is computed in at least float32 and is at least 0.0001.
+
+    Raises:
+        InputError: for group_size < 2.
+
+    Example:
+        >>> from keras_gan.layers import MinibatchStd
+        >>> MinibatchStd()(keras.ops.ones((8, 4, 4, 32))).shape
+        TensorShape([8, 4, 4, 33])
+
+    Reference: Karras et al. 2018, Progressive growing of GANs (arXiv:1710.10196), sec. 3.
+    """
+
+    def __init__(self, group_size=4, **layer_options):
+        super().__init__(autocast=False, **layer_options)  # which would round the input before the statistic
+        if group_size < 2:
+            raise InputError(
+                f"MinibatchStd received group_size={group_size}; expected at least 2, since one image does not "
+                "differ from itself; give group_size=4"
+            )
+        self.group_size = group_size
+
+    def call(self, x):
+        shape = ops.shape(x)
+        values = ops.cast(x, keras.backend.result_type(x.dtype, "float32"))
+        values = ops.reshape(values, (-1, self._group(shape[0]), *shape[1:]))  # (groups, group, ..., channels)
+        deviation = ops.sqrt(ops.var(values, axis=1, keepdims=True) + VARIANCE_EPSILON)  # (groups, 1, ..., channels)
+        mean = ops.mean(deviation, axis=list(range(1, len(values.shape))), keepdims=True)  # (groups, 1, ..., 1)
+        channel = ops.reshape(mean * ops.ones_like(values[..., :1]), (*shape[:-1], 1))  # (batch, ..., 1)
+        return ops.concatenate([ops.cast(part, self.compute_dtype) for part in (x, channel)], axis=-1)
+
+    def compute_output_shape(self, input_shape):
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
+    def get_config(self):
+        return super().get_config() | {"group_size": self.group_size}
+
+    def _group(self, batch):
+        """The largest divisor of the batch up to `group_size`; a tensor where the batch is one."""
+        if isinstance(batch, int):
+            return max(size for size in range(1, self.group_size + 1) if batch % size == 0)
+        sizes = ops.arange(1, self.group_size + 1, dtype=batch.dtype)
+        return ops.max(ops.where(batch % sizes == 0, sizes, 1))
 
 
 def spectrally_normalized(network: keras.Model, power_iterations: int = 1) -> keras.Model:

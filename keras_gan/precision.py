@@ -1,6 +1,8 @@
 """Which arithmetic trains fastest on this machine: the precision policy and XLA, each with its reason."""
 
+import contextlib
 import functools
+import os
 from pathlib import Path
 
 import tensorflow as tf
@@ -42,3 +44,28 @@ def jit_compile() -> tuple[bool, str]:
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return False, "XLA fails with several replicas"
     return True, "one GPU"
+
+
+def threads() -> tuple[int, str]:
+    """How many threads one operation gets here, 0 for TensorFlow's own choice, and why.
+
+    On two cores a training step is faster when independent operations run side by side, one core each, than when they
+    run one after another on both (benchmarks/RESULTS.md). Other numbers of cores were not measured.
+    """
+    if tf.config.list_physical_devices("GPU") or _cores() != 2:
+        return 0, "TensorFlow's own choice"
+    return 1, "two operations run side by side on two cores"
+
+
+def use_threads() -> None:
+    """Applies `threads` to this process; without effect once TensorFlow has started."""
+    count, _ = threads()
+    if count:
+        with contextlib.suppress(RuntimeError):
+            tf.config.threading.set_intra_op_parallelism_threads(count)
+            tf.config.threading.set_inter_op_parallelism_threads(_cores())
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -33,6 +33,7 @@ from keras_gan.plots.theory import gradients
 
 CONFIG = "config.json"
 KEPT_CHECKPOINTS = 2
+FACTS = ("data_shape", "data_count", "num_classes")  # what config.json says of the data
 TABLES = ("history", "evaluations", "checks", "theory")  # .csv files with a row an interval, the step first
 
 
@@ -64,7 +65,8 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / CONFIG).is_file():
-                _write_settings(folder, config, source.shape, source.count)
+                facts = {"data_shape": source.shape, "data_count": source.count, "num_classes": source.num_classes}
+                _write_settings(folder, config, facts)
             for name in ("samples", "checkpoints"):
                 (folder / name).mkdir(exist_ok=True)
         except OSError as error:
@@ -96,10 +98,15 @@ class Run:
         """How many data the run trains on."""
         return int(self._settings("data_count"))
 
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes the run's data have; None where they have none."""
+        return self._settings("num_classes")
+
     def extend(self, config: TrainConfig) -> None:
         """Writes `config`, whose `steps` may differ from those that the run was started with."""
         if config != self.config:
-            _write_settings(self.path, config, self.data_shape, self._settings("data_count"))
+            _write_settings(self.path, config, {name: self._settings(name) for name in FACTS})
 
     def _settings(self, key):
         try:
@@ -290,15 +297,10 @@ def _by_step(folder, suffix):
     return sorted((f for f in folder.glob(f"step_*{suffix}") if step_of(f) is not None), key=step_of)
 
 
-def _write_settings(folder, config, data_shape, data_count):
+def _write_settings(folder, config, facts):
     from keras_gan import __version__
 
-    settings = {
-        "keras_gan": __version__,
-        "data_shape": data_shape,
-        "data_count": data_count,
-        "config": dataclasses.asdict(config),
-    }
+    settings = {"keras_gan": __version__, **facts, "config": dataclasses.asdict(config)}
     text = json.dumps(settings, indent=2) + "\n"
     replace(folder / CONFIG, lambda draft: draft.write_text(text))
 

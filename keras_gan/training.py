@@ -24,8 +24,11 @@ from keras_gan.runs import Run
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv, over a whole run
 CLOSEST_CHECKS_STEPS = 10
 EVALUATION_SAMPLES = 2_000
+FEW_IMAGES = 10_000  # below this D learns them by heart (Zhao et al. 2020)
+AUGMENTATION = ("translation", "cutout", "colour")  # no flip: digits and letters have a left and a right
 SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
-SMALL_STEPS_PER_EXECUTION = 10
+SMALL_ROW_STEPS = 10
+MOST_STEPS_PER_EXECUTION = 32  # more gain nothing: see benchmarks/RESULTS.md
 
 
 def open_data(config: TrainConfig) -> data.Source:
@@ -47,16 +50,19 @@ def images_per_step(config: TrainConfig) -> int:
     return config.batch_size * config.discriminator_steps
 
 
-def build(config: TrainConfig, data_shape: tuple[int, ...]) -> GAN:
-    """A compiled GAN with fresh weights, the same for the same config."""
+def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num_classes: int | None = None) -> GAN:
+    """A compiled GAN with fresh weights, the same for the same config and data."""
     recipe = preset(config.preset)
     keras.utils.set_random_seed(config.seed)
+    num_classes = num_classes if config.conditional else None
+    augment = AUGMENTATION if augments(config, data_shape, data_count) else ()
     gan = GAN(
-        networks.generator(data_shape, config.latent_dim, config.preset),
-        networks.discriminator(data_shape, config.preset),
+        networks.generator(data_shape, config.latent_dim, config.preset, num_classes=num_classes),
+        networks.discriminator(data_shape, config.preset, "auto", num_classes, augment, config.pack),
         latent=config.latent,
         ema_half_life_images=recipe.ema_half_life_images,
         seed=config.seed,
+        num_classes=num_classes,
     )
     gan.compile(
         config.optimizer("generator"),
@@ -64,9 +70,17 @@ def build(config: TrainConfig, data_shape: tuple[int, ...]) -> GAN:
         config.loss,
         config.penalties,
         config.discriminator_steps,
-        steps_per_execution=SMALL_STEPS_PER_EXECUTION if math.prod(data_shape[:2]) <= SMALL_PIXELS else 1,
     )
     return gan
+
+
+def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:
+    """Whether D sees the images through DiffAugment: as the config says, else where they are few."""
+    if config.augment is None:
+        return len(data_shape) == 3 and data_count < FEW_IMAGES
+    if config.augment and len(data_shape) != 3:
+        raise InputError(f"data of shape {data_shape} are no images; expected images to augment; leave augment out")
+    return config.augment
 
 
 @dataclass(frozen=True)
@@ -98,19 +112,42 @@ class Job:
                 self._fit(run)
         return self.gan
 
+    def _row_steps(self):
+        """Steps between two rows of history.csv."""
+        steps = max(SMALL_ROW_STEPS if self._is_small() else 1, self.config.steps // ROWS)
+        return max(steps - steps % MOST_STEPS_PER_EXECUTION, min(steps, MOST_STEPS_PER_EXECUTION))
+
+    def _interval(self, times):
+        """Steps between two of what happens so many times in a run: whole rows, so that nothing is late."""
+        rows = self._row_steps()
+        return max(rows, self.config.steps // times // rows * rows)
+
+    def _is_small(self):
+        """Whether Python's cost of a step outweighs its arithmetic."""
+        return math.prod(self.source.shape[:2]) <= SMALL_PIXELS
+
+    def _steps_per_execution(self):
+        """As many steps as fit between two things to log, where Python's cost of a call outweighs the step's own."""
+        if not self._is_small():
+            return 1
+        return math.gcd(min(self._row_steps(), MOST_STEPS_PER_EXECUTION), self.evaluate_every or 0)
+
     def _fit(self, run):
         config, gan = self.config, self.gan
+        gan.steps_per_execution = self._steps_per_execution()
         remaining = config.steps - gan.step
-        images = data.batches(self.source, images_per_step(config), config.seed, first_step=gan.step).take(remaining)
+        batches = data.batches(
+            self.source, images_per_step(config), config.seed, first_step=gan.step, labels=config.conditional
+        )
         with Stop().listening() as stop, self._saving_on_bad_input(run):
             gan.fit(
-                images,
+                batches.take(remaining),
                 steps_per_epoch=remaining,
                 shuffle=False,  # they come shuffled
                 verbose=0,
                 callbacks=[
                     self._snapshots(run),
-                    History(run, max(1, config.steps // ROWS), config.batch_size),
+                    History(run, self._row_steps(), config.batch_size),
                     *self._doctor(run),
                     *self._evaluation(run),
                     Progress(config.steps, config.batch_size),
@@ -124,7 +161,7 @@ class Job:
 
     def _snapshots(self, run):
         """What draws the run: the game where theory knows it in numbers, samples elsewhere."""
-        steps, seed = max(1, self.config.steps // SNAPSHOTS), self.config.seed
+        steps, seed = self._interval(SNAPSHOTS), self.config.seed
         if self._is_the_example():
             return Game(run, steps, seed, MIXTURES[self.config.data])
         shown = self.source.sample(SNAPSHOT_VECTORS, seed) if len(self.source.shape) == 1 else None
@@ -132,7 +169,7 @@ class Job:
 
     def _doctor(self, run):
         """What watches the samples and the game, and says where something is wrong."""
-        steps = max(CLOSEST_CHECKS_STEPS, self.config.steps // CHECKS)
+        steps = max(CLOSEST_CHECKS_STEPS, self._interval(CHECKS))
         checks = Checks(self.source, steps, self.config.seed, run)
         return checks, Doctor(steps, checks, run)
 
@@ -171,12 +208,14 @@ class Job:
         config, gan = self.config, self.gan
         policy, why = networks.arithmetic(self.source.shape)
         xla, why_xla = precision.jit_compile()
+        threads, why_threads = precision.threads()
         size = "x".join(map(str, self.source.shape))
         return (
             f"data        {self.source.name}: {self.source.count:,} of {size}\n"
             f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
             f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
             f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
+            f"threads     {threads or 'automatic'} for one operation ({why_threads})\n"
             f"run         {self.run_dir}"
         )
 
@@ -218,7 +257,10 @@ def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None, evalu
     lookup(losses.LOSSES, config.loss, "loss", ", ".join(losses.LOSSES))  # before the data are read for nothing
     latents.check_distribution(config.latent)
     source = open_data(config)
-    return Job(config, folder, source, build(config, source.shape), evaluate_every)
+    if config.conditional:
+        data.check_labels(source)
+    gan = build(config, source.shape, source.count, source.num_classes)
+    return Job(config, folder, source, gan, evaluate_every)
 
 
 def train(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> GAN:
@@ -229,7 +271,7 @@ def train(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> GAN:
 def load(run_dir: str | os.PathLike) -> GAN:
     """The GAN of a run at its newest checkpoint, ready to generate, export or train on."""
     run = Run(run_dir)
-    gan = build(run.config, run.data_shape)
+    gan = build(run.config, run.data_shape, run.data_count, run.num_classes)
     run.restore(gan)
     return gan
 

@@ -65,7 +65,7 @@ def trained(tmp_path_factory):
     """A finished `Job`: 30 steps on digits. Shared by all tests, so copy its `run_dir` before changing it."""
     from keras_gan import training
 
-    config = training.configure("digits", "dcgan", steps=30, batch_size=16, latent_dim=8)
+    config = training.configure("digits", "lean", steps=30, batch_size=16, latent_dim=8)
     job = training.prepare(config, tmp_path_factory.mktemp("trained") / "run")
     job.train()
     return job

@@ -113,7 +113,7 @@ def images():
 
 @pytest.fixture
 def run(tmp_path, images):
-    config = TrainConfig("digits", "dcgan", steps=30, batch_size=4, latent_dim=4)
+    config = TrainConfig("digits", "lean", steps=30, batch_size=4, latent_dim=4)
     return Run.create(tmp_path / "run", config, data.source.from_array("noise", images))
 
 

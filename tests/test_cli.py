@@ -19,7 +19,7 @@ from keras_gan.data.catalog import POPULAR
 from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
-SAME = ["--preset", "dcgan", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
+SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
 DESCRIPTION = ("data ", "recipe ", "arithmetic ", "run ")
 
 
@@ -218,7 +218,7 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
 
 
 def test_train_and_export_in_one_command_and_again(place):
-    words = ["train", "./images", "--run", "new", "--preset", "dcgan", "--latent-dim", "4", "--batch-size", "3"]
+    words = ["train", "./images", "--run", "new", "--preset", "lean", "--latent-dim", "4", "--batch-size", "3"]
     words += ["--steps", "2", "--export", "tflite"]
     result = command(*words)
     assert result.exit_code == 0, result.output

@@ -49,7 +49,7 @@ def test_differences_show_both_values_and_leave_steps_out():
 
 @pytest.mark.parametrize("size", [None, (8, 12)])
 def test_a_config_survives_json(size):
-    config = TrainConfig("digits", "dcgan", steps=3, image_size=size, crop=True, seed=5)
+    config = TrainConfig("digits", "lean", steps=3, image_size=size, crop=True, seed=5)
     assert TrainConfig.from_dict(json.loads(json.dumps(dataclasses.asdict(config)))) == config
 
 
@@ -99,6 +99,27 @@ def test_every_entry_of_a_preset_exists(name):
     assert "\n" not in recipe.summary + recipe.reference
 
 
+# learning rate, β1, β2, images a step, k, dimension and distribution of z, loss, penalties: as the papers print them
+PAPERS = {
+    "dcgan": ("1511.06434", 2e-4, 0.5, 0.999, 128, 1, 100, "uniform", "non_saturating", {}),
+    "wgan-gp": ("1704.00028", 1e-4, 0.0, 0.9, 64, 5, 128, "normal", "wasserstein", {"wgan_gp": 10.0}),
+    "sngan": ("1802.05957", 2e-4, 0.0, 0.9, 64, 5, 128, "normal", "hinge", {}),
+    "r3gan": ("2501.05441", 2e-4, 0.0, 0.99, 512, 1, 64, "normal", "relativistic", {"r1": 0.05, "r2": 0.05}),
+}
+
+
+@pytest.mark.parametrize("name", PAPERS)
+def test_a_preset_named_after_a_paper_has_its_settings(name):
+    paper, rate, beta_1, beta_2, batch_size, k, latent_dim, latent, loss, weights = PAPERS[name]
+    config = TrainConfig("digits", name)
+    assert f"arXiv:{paper}" in preset(name).reference
+    for side in ("generator", "discriminator"):
+        adam = {"learning_rate": rate, "beta_1": beta_1, "beta_2": beta_2}
+        assert config.optimizer(side) == {"class_name": "Adam", "config": adam}
+    assert (config.batch_size, config.discriminator_steps) == (batch_size, k)
+    assert (config.latent_dim, config.latent, config.loss, config.penalties) == (latent_dim, latent, loss, weights)
+
+
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds_networks_that_fit_together(name):
     shape = (9, 12, 3) if PRESETS[name].networks in networks.IMAGE_FAMILIES else (2,)
@@ -123,13 +144,13 @@ def test_settings_that_change_nothing_of_what_is_computed_are_no_differences():
 def test_gamma_weighs_every_penalty_of_the_preset_or_adds_r1():
     assert TrainConfig("digits").penalties == {"r1": 10.0, "r2": 10.0}
     assert TrainConfig("digits", gamma=3.0).penalties == {"r1": 3.0, "r2": 3.0}
-    assert TrainConfig("digits", "dcgan").penalties == {}
-    assert TrainConfig("digits", "dcgan", gamma=3.0).penalties == {"r1": 3.0}
+    assert TrainConfig("digits", "lean").penalties == {}
+    assert TrainConfig("digits", "lean", gamma=3.0).penalties == {"r1": 3.0}
     assert TrainConfig("digits", gamma=0.0).penalties == {}
 
 
 def test_learning_rates_replace_those_of_the_preset_alone():
-    config = TrainConfig("digits", "dcgan", discriminator_lr=0.25)
+    config = TrainConfig("digits", "lean", discriminator_lr=0.25)
     assert config.optimizer("discriminator")["config"] == {"learning_rate": 0.25, "beta_1": 0.5, "beta_2": 0.999}
     assert config.optimizer("generator")["config"]["learning_rate"] == 5e-4
 

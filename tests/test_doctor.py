@@ -33,7 +33,7 @@ def names(verdicts):
 # real runs, healthy and broken
 
 
-def train(tmp_path_factory, name, data="digits", preset="dcgan", steps=160, **settings):
+def train(tmp_path_factory, name, data="digits", preset="lean", steps=160, **settings):
     """The folder of a finished run."""
     folder = tmp_path_factory.mktemp("doctor") / name
     settings = {"batch_size": 32, **settings}
@@ -111,8 +111,8 @@ def digits():
 
 def dcgan(generator=None, loss="non_saturating"):
     keras.utils.set_random_seed(0)
-    generator = generator or networks.generator((8, 8, 1), 16, "dcgan")
-    gan = GAN(generator, networks.discriminator((8, 8, 1), "dcgan"), seed=0)
+    generator = generator or networks.generator((8, 8, 1), 16, "lean")
+    gan = GAN(generator, networks.discriminator((8, 8, 1), "lean"), seed=0)
     adam = {"class_name": "Adam", "config": {"learning_rate": 5e-4, "beta_1": 0.5}}
     gan.compile(adam, adam, loss, {}, steps_per_execution=10)
     return gan
@@ -120,7 +120,7 @@ def dcgan(generator=None, loss="non_saturating"):
 
 def test_a_generator_that_ignores_its_latents_has_collapsed(digits):
     z = keras.Input((16,))
-    blind = keras.Model(z, networks.generator((8, 8, 1), 16, "dcgan")(layers.Rescaling(0.0)(z)))
+    blind = keras.Model(z, networks.generator((8, 8, 1), 16, "lean")(layers.Rescaling(0.0)(z)))
     verdicts, said = play(dcgan(blind), digits, 150)
     assert names(verdicts)[0] == "mode collapse"
     assert verdicts[0].evidence["diversity"] < 0.01 and verdicts[0].evidence["duplicates"] == 1.0
@@ -389,7 +389,7 @@ def test_advice_names_the_options_and_what_they_are_now():
 def test_settings_come_from_a_config():
     config = TrainConfig("digits", "resnet", generator_lr=0.1, discriminator_steps=3)
     assert Settings.of(config, 7) == Settings("relativistic", 5e-4, 0.1, 3, 10.0, 7)
-    assert Settings.of(TrainConfig("digits", "dcgan")).gamma == 0.0
+    assert Settings.of(TrainConfig("digits", "lean")).gamma == 0.0
 
 
 def test_the_running_median_looks_back_only():

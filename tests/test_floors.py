@@ -14,6 +14,7 @@ FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports"
 FLOORS = [
     {"errors", "files", "logs", "pixels", "quiet"},
     {
+        "augment",
         "config",
         "ema",
         "latents",

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_gan import GAN, InputError
+from keras_gan.layers import Pack
 
 
 def images(count=6, shape=(8, 8, 1)):
@@ -121,3 +122,34 @@ def test_a_last_batch_smaller_than_k(tiny_gan):
 def test_no_samples_and_negative_seeds(tiny_gan):
     assert "asked for 0 samples; expected 1 to" in refusal(lambda: tiny_gan.generate(0))
     assert "seed is -1; expected 0 or more" in refusal(lambda: tiny_gan.generate(1, seed=-1))
+
+
+# Discriminators that judge several images at once --------------------------------------------------------------------
+
+
+def judge_of(*fronts, built=True):
+    """A discriminator that packs before it judges."""
+    start = [keras.Input((8, 8, 1))] if built else []
+    return keras.Sequential([*start, *fronts, layers.Flatten(), layers.Dense(1)])
+
+
+@pytest.mark.parametrize("built", [True, False])
+@pytest.mark.parametrize("sizes", [(2,), (3,), (2, 3), (2, 2)])
+def test_a_discriminator_of_packs_is_tried_with_whole_packs(tiny_generator, sizes, built):
+    gan = GAN(tiny_generator(), judge_of(*map(Pack, sizes), built=built))
+    assert gan.data_shape == (8, 8, 1)
+    assert gan.discriminator(images(12)).shape == (12 // np.prod(sizes), 1)
+
+
+def test_packs_inside_a_nested_network(tiny_generator):
+    packed = keras.Sequential([keras.Input((8, 8, 1)), Pack(3)])
+    assert GAN(tiny_generator(), judge_of(packed)).data_shape == (8, 8, 1)
+
+
+def test_a_batch_that_is_no_multiple_of_the_pack(tiny_generator):
+    gan = GAN(tiny_generator(), judge_of(Pack(4)))
+    gan.compile(loss="hinge")
+    message = refusal(lambda: gan.train_step(tf.constant(images(3))))
+    assert "batch of 6; expected one divisible by its size 4" in message and "give batches of a multiple" in message
+    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
+        gan.fit(images(6), batch_size=6, verbose=0)  # 12 are three packs, which cannot be halved

@@ -3,10 +3,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import InputError, networks, precision
+from keras_gan import GAN, InputError, networks, precision
 from keras_gan.config import PRESETS
+from keras_gan.exports import edge
+from keras_gan.networks import r3gan
 
 IMAGE_PRESETS = [name for name, recipe in PRESETS.items() if recipe.networks in networks.IMAGE_FAMILIES]
+PAPERS = ["dcgan", "wgan-gp", "sngan", "r3gan"]
+NO_TANH = ("resnet", "r3gan")
 SIZES = [(8, 8), (28, 28), (32, 32), (48, 48), (64, 64), (30, 50), (9, 17)]
 
 
@@ -14,9 +18,15 @@ def latents(batch, model, scale=1.0):
     return scale * np.random.default_rng(0).standard_normal((batch, model.input_shape[-1])).astype("float32")
 
 
+@pytest.fixture
+def narrow(monkeypatch):
+    """The preset r3gan with 32 channels instead of 768: these tests compute with every preset."""
+    monkeypatch.setattr(r3gan, "WIDTH", 32)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 @pytest.mark.parametrize("preset", IMAGE_PRESETS)
-def test_every_preset_at_every_size(preset, size):
+def test_every_preset_at_every_size(narrow, preset, size):
     for channels in (1, 3):
         shape = (*size, channels)
         generator = networks.generator(shape, 5, preset, dtype="float32")
@@ -24,15 +34,15 @@ def test_every_preset_at_every_size(preset, size):
         images = generator(latents(2, generator, scale=100.0))
         assert (images.shape, images.dtype) == ((2, *shape), "float32")
         assert np.min(images) < -0.1 and np.max(images) > 0.1
-        # Latents that large drive a tanh to its ends; the residual generator is linear on purpose.
-        assert (np.max(np.abs(images)) > 1) == (preset == "resnet")
+        # Latents that large drive a tanh to its ends; the residual generators are linear on purpose.
+        assert (np.max(np.abs(images)) > 1) == (preset in NO_TANH)
         logits = discriminator(images)
         assert (logits.shape, logits.dtype) == ((2, 1), "float32")
         assert generator.output_shape == discriminator.input_shape == (None, *shape)
 
 
 @pytest.mark.parametrize("preset", IMAGE_PRESETS)
-def test_logits_are_not_confined_to_probabilities(preset):
+def test_logits_are_not_confined_to_probabilities(narrow, preset):
     discriminator = networks.discriminator((8, 8, 1), preset, dtype="float32")
     images = np.random.default_rng(0).uniform(-1, 1, (8, 8, 8, 1)).astype("float32")
     assert np.max(np.abs(discriminator(1e6 * images))) > 2
@@ -40,7 +50,7 @@ def test_logits_are_not_confined_to_probabilities(preset):
 
 
 @pytest.mark.parametrize("preset", IMAGE_PRESETS)
-def test_odd_sizes_use_every_pixel(preset):
+def test_odd_sizes_use_every_pixel(narrow, preset):
     discriminator = networks.discriminator((9, 17, 3), preset, dtype="float32")
     images = tf.Variable(np.random.default_rng(0).uniform(-1, 1, (1, 9, 17, 3)), dtype="float32")
     with tf.GradientTape() as tape:
@@ -83,7 +93,7 @@ def test_unknown_preset_names_the_nearest():
 
 
 @pytest.mark.parametrize("preset", IMAGE_PRESETS)
-def test_latent_dim_is_the_presets_or_ones_own(preset):
+def test_latent_dim_is_the_presets_or_ones_own(narrow, preset):
     assert networks.generator((8, 8, 1), preset_name=preset).input_shape == (None, PRESETS[preset].latent_dim)
     assert networks.generator((8, 8, 1), 7, preset).input_shape == (None, 7)
 
@@ -113,14 +123,223 @@ def test_residual_blocks_start_as_identity():
         np.testing.assert_array_equal(before, after)
 
 
-def test_residual_networks_have_no_normalization_and_dcgan_none_in_its_discriminator():
-    def normalizes(model):
-        return any(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
+@pytest.mark.parametrize(
+    "preset, in_generator, in_discriminator",
+    [
+        ("resnet", 0, 0),
+        ("lean", 2, 0),
+        ("wgan-gp", 0, 0),
+        ("sngan", 3, 0),
+        ("r3gan", 0, 0),
+        ("dcgan", 2, 1),  # in all layers but G's output and D's input
+    ],
+)
+def test_where_batch_normalization_is(narrow, preset, in_generator, in_discriminator):
+    def normalizations(model):
+        return sum(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
 
     shape = (16, 16, 1)
-    assert not normalizes(networks.generator(shape)) and not normalizes(networks.discriminator(shape))
-    assert normalizes(networks.generator(shape, preset_name="dcgan"))
-    assert not normalizes(networks.discriminator(shape, "dcgan"))
+    assert normalizations(networks.generator(shape, preset_name=preset)) == in_generator
+    assert normalizations(networks.discriminator(shape, preset)) == in_discriminator
+
+
+# papers ---------------------------------------------------------------------------------------------------------------
+
+
+def convolutions(model):
+    """(filters, side of the kernel, stride) of the convolutions, spectrally normalised or not."""
+    inner = [getattr(layer, "layer", layer) for layer in model.layers]
+    found = [layer for layer in inner if isinstance(layer, keras.layers.Conv2D)]
+    return [(layer.filters, layer.kernel_size[0], layer.strides[0]) for layer in found]
+
+
+# Four filters for one pixel of depth-to-space.
+NETWORKS = {
+    "dcgan": (
+        (64, 64, 3),
+        [(4 * 512, 3, 1), (4 * 256, 3, 1), (4 * 128, 3, 1), (4 * 3, 3, 1)],
+        [(128, 5, 2), (256, 5, 2), (512, 5, 2), (1024, 5, 2)],
+    ),
+    "wgan-gp": ((28, 28, 1), [(4 * 128, 3, 1), (4 * 64, 3, 1), (4 * 1, 3, 1)], [(64, 5, 2), (128, 5, 2), (256, 5, 2)]),
+    "sngan": (
+        (32, 32, 3),
+        [(4 * 256, 3, 1), (4 * 128, 3, 1), (4 * 64, 3, 1), (3, 3, 1)],
+        [(64, 3, 1), (64, 4, 2), (128, 3, 1), (128, 4, 2), (256, 3, 1), (256, 4, 2), (512, 3, 1)],
+    ),
+}
+
+
+@pytest.mark.parametrize("preset", NETWORKS)
+def test_convolutions_are_those_of_the_paper(preset):
+    shape, up, down = NETWORKS[preset]
+    generator = networks.generator(shape, preset_name=preset)
+    assert convolutions(generator) == up
+    assert convolutions(networks.discriminator(shape, preset)) == down
+    (dense,) = (layer for layer in generator.layers if isinstance(layer, keras.layers.Dense))
+    assert dense.units == 4 * 4 * {"dcgan": 1024, "wgan-gp": 256, "sngan": 512}[preset]
+
+
+R3GAN_BLOCK = 768 * 1536 + 1536 + 9 * 16 * 1536 + 1536 + 1536 * 768  # 1×1, 3×3 in groups of 16, 1×1 without biases
+WEIGHTS = {
+    ("dcgan", (64, 64, 3)): 75 * 128
+    + 128  # the input layer has biases, the others β and γ
+    + 25 * (128 * 256 + 256 * 512 + 512 * 1024)
+    + 2 * (256 + 512 + 1024)
+    + 16 * 1024
+    + 1,
+    ("wgan-gp", (28, 28, 1)): 1664 + 204_928 + 819_456 + 4097,
+    ("sngan", (32, 32, 3)): 1792 + 65_600 + 73_856 + 262_272 + 295_168 + 1_048_832 + 1_180_160 + 8193,
+    ("r3gan", (32, 32, 3)): 3 * 768 + 8 * R3GAN_BLOCK + 16 * 768 + 769,
+}
+
+
+@pytest.mark.parametrize("preset, shape", WEIGHTS)
+def test_discriminators_have_as_many_weights_as_in_the_paper(preset, shape):
+    discriminator = networks.discriminator(shape, preset)
+    assert sum(np.prod(weight.shape) for weight in discriminator.trainable_weights) == WEIGHTS[preset, shape]
+
+
+def test_r3gan_halves_its_width_with_each_doubling_above_32_pixels():
+    sizes = {4: 768, 32: 768, 64: 384, 128: 192, 256: 96}
+    assert {
+        side: r3gan._width((256, 256, 3), 6, 6 - level)
+        for level, side in enumerate([4, 8, 16, 32, 64, 128, 256])
+        if side in sizes
+    } == sizes
+
+
+@pytest.mark.parametrize("preset, slope", [("dcgan", 0.2), ("wgan-gp", 0.2), ("sngan", 0.1), ("r3gan", 0.2)])
+def test_slopes_of_the_discriminators(narrow, preset, slope):
+    activations = [layer for layer in networks.discriminator((8, 8, 1), preset).layers if "leaky" in layer.name]
+    assert activations and {layer.negative_slope for layer in activations} == {slope}
+
+
+def test_dcgan_starts_with_weights_of_standard_deviation_0_02():
+    for model in (networks.generator((32, 32, 3), preset_name="dcgan"), networks.discriminator((32, 32, 3), "dcgan")):
+        kernels = [weight.numpy() for weight in model.weights if weight.name == "kernel" and weight.shape[-1] > 1]
+        np.testing.assert_allclose([np.std(kernel) for kernel in kernels], 0.02, rtol=0.05)
+
+
+@pytest.mark.parametrize("side", [4, 5])
+def test_convolution_and_depth_to_space_can_be_any_transposed_convolution(side):
+    """y[2m + a] = Σ x[m + o] k[a + 1 - 2o] over the offsets o = -1, 0, 1 with a tap in the kernel, for each axis."""
+    x = np.random.default_rng(0).standard_normal((2, 3, 5, 2)).astype("float32")
+    transposed = keras.layers.Conv2DTranspose(3, side, 2, padding="same", use_bias=False)
+    expected = transposed(x)
+    kernel = np.zeros((3, 3, 2, 2, 2, 3), "float32")  # offsets, channels in, phases, channels out
+    for row, column, a, b in np.ndindex(3, 3, 2, 2):
+        tap = (a + 3 - 2 * row, b + 3 - 2 * column)
+        if all(0 <= t < side for t in tap):
+            kernel[row, column, :, a, b] = transposed.kernel.numpy()[tap].T
+    given = keras.ops.depth_to_space(keras.ops.conv(x, kernel.reshape(3, 3, 2, 12), padding="same"), 2)
+    np.testing.assert_allclose(given, expected, atol=1e-5)
+
+
+def test_r3gan_resamples_with_the_filter_1_2_1():
+    impulse = np.zeros((1, 7, 7, 1), "float32")
+    impulse[0, 3, 3] = 1.0
+    doubled = r3gan._doubled(keras.ops.convert_to_tensor(impulse), "float32")
+    np.testing.assert_allclose(doubled[0, 5:8, 5:8, 0], np.outer([0.5, 1, 0.5], [0.5, 1, 0.5]))
+    assert np.sum(doubled) == 4.0
+    ramp = np.broadcast_to(np.arange(8.0, dtype="float32")[None, None, :, None], (1, 8, 8, 1))
+    halved = r3gan._halved(keras.ops.convert_to_tensor(ramp), "float32")
+    np.testing.assert_allclose(halved[0, 1, :3, 0], [1, 3, 5])  # (0 + 2·1 + 2) / 4 and so on
+
+
+def sensitivity(layer, x):
+    """Output, and the kernel's gradient of what a gradient penalty is made of."""
+    with tf.GradientTape() as outer:
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x)
+            score = tf.reduce_sum(tf.tanh(y))
+        penalty = tf.reduce_sum(tape.gradient(score, x) ** 2)
+    return y, outer.gradient(penalty, layer.kernel)
+
+
+def test_a_grouped_convolution_without_xla_is_that_of_keras(monkeypatch):
+    x = tf.constant(np.random.default_rng(0).standard_normal((2, 5, 4, 6)), "float32")
+    options = {"groups": 3, "padding": "same", "bias_initializer": "ones"}
+    reference = keras.layers.Conv2D(12, (3, 2), **options)
+    layer = r3gan.GroupedConv2D(12, (3, 2), **options)
+    layer.build(x.shape), reference.build(x.shape)
+    layer.set_weights(reference.get_weights())
+    expected = sensitivity(reference, x)
+    for xla in (False, True):
+        monkeypatch.setattr(precision, "jit_compile", lambda xla=xla: (xla, ""))
+        for given, wanted in zip(sensitivity(layer, x), expected, strict=True):
+            np.testing.assert_allclose(given, wanted, atol=1e-4)
+    copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert isinstance(copy, r3gan.GroupedConv2D) and copy.get_config() == layer.get_config()
+
+
+def played(preset, dtype="float32", num_classes=None, steps=3):
+    """A GAN of a preset after a few steps on noise, and its weights with their values before."""
+    recipe = PRESETS[preset]
+    shape, batch_size = (8, 8, 1), 4
+    generator = networks.generator(shape, None, preset, dtype, num_classes)
+    discriminator = networks.discriminator(shape, preset, dtype, num_classes)
+    gan = GAN(generator, discriminator, latent=recipe.latent, num_classes=num_classes, seed=0)
+    optimizers = {side: dict(getattr(recipe, side)) for side in ("generator_optimizer", "discriminator_optimizer")}
+    k = recipe.discriminator_steps
+    gan.compile(loss=recipe.loss, penalties=recipe.penalties, discriminator_steps=k, **optimizers)
+    images = np.random.default_rng(0).uniform(-1, 1, (batch_size * k, *shape)).astype("float32")
+    labels = None if num_classes is None else np.arange(len(images), dtype="int32") % num_classes
+    weights = gan.generator.trainable_weights + gan.discriminator.trainable_weights
+    before = [(weight, weight.numpy().copy()) for weight in weights]
+    gan.fit(images, labels, batch_size=len(images), epochs=steps, verbose=0)
+    return gan, before
+
+
+@pytest.mark.parametrize(
+    "preset, dtype, num_classes",
+    [
+        ("dcgan", "mixed_bfloat16", None),
+        ("wgan-gp", "float32", None),
+        ("sngan", "mixed_bfloat16", 3),
+        ("r3gan", "float32", 3),
+    ],
+)
+def test_every_weight_learns(narrow, preset, dtype, num_classes):
+    gan, before = played(preset, dtype, num_classes)
+    assert all(np.isfinite(weight).all() for weight in gan.get_weights())
+    still = [weight.path for weight, value in before if np.array_equal(weight.numpy(), value)]
+    assert all(path.endswith("logit/bias") for path in still)  # which losses on differences of logits do not move
+
+
+@pytest.mark.parametrize("num_classes", [None, 3])
+def test_sngan_normalizes_every_kernel_of_its_discriminator(num_classes):
+    discriminator = networks.discriminator((8, 8, 1), "sngan", "float32", num_classes)
+    image = np.ones((1, 8, 8, 1), "float32")
+    for _ in range(20):
+        discriminator(image if num_classes is None else [image, np.zeros(1, "int32")], training=True)
+    kernels = [weight.numpy() for weight in discriminator.trainable_weights if weight.name == "kernel"]
+    assert len(kernels) == (4 if num_classes is None else 5)  # 3×3, 4×4, 3×3, the logit, and the projection
+    norms = [np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)[0] for kernel in kernels]
+    np.testing.assert_allclose(norms, 1.0, atol=0.1)
+
+
+@pytest.mark.parametrize("preset", PAPERS)
+def test_generators_of_the_papers_run_on_the_edge(narrow, preset, tmp_path):
+    shape = (9, 12, 3)
+    gan = GAN(networks.generator(shape, 4, preset), networks.discriminator(shape, preset), seed=0)
+    gan.export(tmp_path / "g.tflite", "litert", "float32")  # refuses operations that are not LiteRT's own
+    z = np.random.default_rng(0).standard_normal((16, 4)).astype("float32")
+    images = edge.Generator(tmp_path / "g.tflite").runner("generate_16")(z)
+    np.testing.assert_allclose(images, gan.predict(z, verbose=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("preset", PAPERS)
+def test_hidden_layers_compute_in_the_policy_and_the_last_in_float32(narrow, preset):
+    for model in (
+        networks.generator((8, 8, 1), preset_name=preset, dtype="mixed_bfloat16"),
+        networks.discriminator((8, 8, 1), preset, "mixed_bfloat16", 3),
+    ):
+        inner = [getattr(layer, "layer", layer) for layer in model.layers]
+        kinds = keras.layers.Conv2D | keras.layers.Dense | keras.layers.DepthwiseConv2D
+        heavy = {layer.name: layer.compute_dtype for layer in inner if isinstance(layer, kinds)}
+        last = {name: heavy.pop(name) for name in ("image", "logit", "projection") if name in heavy}
+        assert set(heavy.values()) == {"bfloat16"} and set(last.values()) == {"float32"}
 
 
 # precision ------------------------------------------------------------------------------------------------------------

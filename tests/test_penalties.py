@@ -189,7 +189,7 @@ def assert_matches_along_directions(probe, gradients, weights, step):
 
 
 @pytest.mark.parametrize("penalties", [{"r1": 1.0, "r2": 2.0}, {"wgan_gp": 1.0}])
-@pytest.mark.parametrize("preset", ["resnet", "dcgan", "goodfellow2014"])
+@pytest.mark.parametrize("preset", ["resnet", "lean", "goodfellow2014"])
 def test_preset_discriminators_against_finite_differences(game, preset, penalties):
     keras.utils.set_random_seed(0)  # of dropout
     discriminator = networks.discriminator((8, 8, 1), preset, dtype="float32")

@@ -207,7 +207,7 @@ def test_the_page_tells_of_exports_settings_and_verdicts(full_run):
     measured = json.loads(exported.read_text())
     assert "generator.tflite" in text and f"{measured['size_bytes'] / 1000:,.0f} kB" in text
     assert f"{measured['largest_error']:.4g}" in text and "generate, generate_16" in text
-    assert "kgan train digits --preset dcgan --steps 30 --batch-size 16 --latent-dim 8" in text
+    assert "kgan train digits --preset lean --steps 30 --batch-size 16 --latent-dim 8" in text
     assert "Radford et al. 2015" in text and "30 of 30 steps" in text
     assert "480 images seen from a set of 1,797" in text
     assert "Too early to tell" in text and "nothing to do" in text

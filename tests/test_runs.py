@@ -14,7 +14,7 @@ from keras_gan.data.source import from_array
 from keras_gan.errors import InputError
 from keras_gan.runs import Run
 
-CONFIG = TrainConfig("digits", "dcgan", steps=30, batch_size=4, latent_dim=4)
+CONFIG = TrainConfig("digits", "lean", steps=30, batch_size=4, latent_dim=4)
 SHAPE = (8, 8, 1)
 SOURCE = from_array("noise", np.zeros((5, *SHAPE), "uint8"))
 
@@ -58,7 +58,7 @@ def saved_at(run, gan, *steps):
 
 
 def test_create_writes_the_settings_before_anything_is_trained(run):
-    assert json.loads(run.config_file.read_text())["config"]["preset"] == "dcgan"
+    assert json.loads(run.config_file.read_text())["config"]["preset"] == "lean"
     assert Run(run.path).config == CONFIG and Run(run.path).data_shape == SHAPE
     assert run.checkpoints() == [] and run.history() == {}
 

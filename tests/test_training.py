@@ -109,13 +109,13 @@ def test_events_hold_what_history_holds(trained):
 # going on
 
 
-@pytest.mark.parametrize(("preset", "stop", "end"), [("dcgan", 13, 30), ("resnet", 10, 20), ("goodfellow2014", 10, 20)])
+@pytest.mark.parametrize(("preset", "stop", "end"), [("lean", 13, 30), ("resnet", 10, 20), ("goodfellow2014", 10, 20)])
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(trained, tmp_path, preset, stop, end):
     def train(name, steps):
         config = training.configure("digits", preset, steps=steps, batch_size=16, latent_dim=8)
         return training.train(config, tmp_path / name)
 
-    whole = trained.gan if preset == "dcgan" else train("whole", end)
+    whole = trained.gan if preset == "lean" else train("whole", end)
     assert train("parts", stop).step == stop
     continued = train("parts", end)
     assert continued.step == whole.step == end
@@ -196,7 +196,7 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
     for index, image in enumerate(images):
         Image.fromarray(image).save(photos / f"{index:02d}.png")
     monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
-    config = training.configure(str(photos), "dcgan", steps=100, batch_size=1, latent_dim=8)
+    config = training.configure(str(photos), "lean", steps=100, batch_size=1, latent_dim=8)
     opened = training.open_data(config)
     # The image that the order, which the seed decides, brings at step 25.
     batches = training.data.batches(opened, 1, config.seed).take(26)
@@ -218,7 +218,7 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
 
 
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
-    command = [Path(sys.executable).with_name("kgan"), "train", "digits", "--preset", "dcgan", "--batch-size", "4"]
+    command = [Path(sys.executable).with_name("kgan"), "train", "digits", "--preset", "lean", "--batch-size", "4"]
     command += ["--run", tmp_path / "run", "--steps"]
     process = subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, text=True)
     try:
@@ -234,7 +234,7 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
         process.wait()
     assert process.returncode == 130 and "Traceback" not in told
     stopped = training.load(tmp_path / "run").step
-    assert 500 <= stopped < 100_000
+    assert 480 <= stopped < 100_000
     assert told.splitlines()[-1] == (
         f"stopped at step {stopped:,} of 100,000; saved in {tmp_path / 'run'}; the same command goes on from there"
     )
@@ -259,3 +259,62 @@ def test_a_size_without_networks_is_refused_before_the_data_are_opened():
     with pytest.raises(InputError, match="8 to 256 pixels on a side"):
         training.prepare(training.configure("digits", image_size=(100_000, 100_000)))
     assert time.monotonic() - start < 2
+
+
+# rhythm
+
+
+@pytest.mark.parametrize(
+    "steps, evaluate_every, rows_every, at_once",
+    [(100, None, 10, 10), (3_000, None, 15, 15), (20_000, None, 96, 32), (3_000, 50, 15, 5), (3_000, 7, 15, 1)],
+)
+def test_small_work_runs_many_steps_at_once_and_never_past_a_row(steps, evaluate_every, rows_every, at_once):
+    job = training.Job(training.configure("digits", steps=steps), Path("run"), Shaped((8, 8, 1)), None, evaluate_every)
+    assert (job._row_steps(), job._steps_per_execution()) == (rows_every, at_once)
+    large = dataclasses.replace(job, source=Shaped((28, 28, 1)))
+    assert large._steps_per_execution() == 1
+
+
+@dataclasses.dataclass
+class Shaped:
+    shape: tuple
+
+
+def test_logs_and_snapshots_are_on_time_with_several_steps_at_once(tmp_path):
+    config = training.configure("digits", "lean", steps=403, batch_size=4, latent_dim=2)
+    job = training.prepare(config, tmp_path / "run")
+    gan = job.train()
+    run = Run(tmp_path / "run")
+    assert gan.steps_per_execution == 10 and gan.step == 403
+    assert run.history()["step"].tolist() == [*range(10, 401, 10), 403]
+    assert run.columns("checks")["step"].tolist() == [*range(0, 401, 10), 403]
+    assert [int(file.stem[5:]) for file in run.samples()] == [*range(0, 401, 20), 403]
+
+
+# few images
+
+
+def test_few_images_are_augmented_and_many_are_not():
+    config = training.configure("digits")
+    assert training.augments(config, (8, 8, 1), 9_999) and not training.augments(config, (8, 8, 1), 10_000)
+    assert not training.augments(config, (2,), 100)
+    assert not training.augments(dataclasses.replace(config, augment=False), (8, 8, 1), 10)
+    forced = dataclasses.replace(config, augment=True)
+    assert training.augments(forced, (8, 8, 1), 10**6)
+    with pytest.raises(InputError, match="no images; expected images to augment"):
+        training.augments(forced, (2,), 10**6)
+
+
+def test_augmentation_and_packs_reach_the_discriminator():
+    config = training.configure("digits", "lean", batch_size=6, latent_dim=2, pack=3)
+    gan = training.build(config, (8, 8, 1), 1_797)
+    names = [type(layer).__name__ for layer in gan.discriminator.layers]
+    assert names[1:3] == ["DiffAugment", "Pack"]
+    assert gan.discriminator(np.zeros((6, 8, 8, 1), "float32")).shape == (2, 1)
+    plain = training.build(training.configure("digits", "lean", latent_dim=2, augment=False), (8, 8, 1), 1_797)
+    assert not {"DiffAugment", "Pack"} & {type(layer).__name__ for layer in plain.discriminator.layers}
+
+
+def test_a_pack_divides_the_batch():
+    with pytest.raises(InputError, match="pack is 3; expected a divisor of the batch size, 32"):
+        training.configure("digits", batch_size=32, pack=3)

@@ -6,7 +6,7 @@ import textwrap
 import keras
 import numpy as np
 
-from keras_gan import doctor, latents, pixels
+from keras_gan import doctor, pixels
 from keras_gan.callbacks.every import Every
 from keras_gan.data import Source
 from keras_gan.data.source import from_array
@@ -33,7 +33,7 @@ class Checks(Every):
     """
 
     def __init__(self, real: Source | np.ndarray, steps: int = 50, seed: int = 0, run: Run | None = None):
-        super().__init__(steps)
+        super().__init__(steps, run)
         self.real = RealData.of(_rows(real, seed))
         self.seed = seed
         self.run = run
@@ -63,8 +63,7 @@ class Checks(Every):
 
     def _samples(self):
         gan = self.model
-        z = latents.draw(SAMPLES, gan.latent_dim, gan.latent, self.seed)
-        return features(keras.ops.convert_to_numpy(gan(z)))
+        return features(keras.ops.convert_to_numpy(gan(gan.inputs(SAMPLES, self.seed))))
 
 
 class Doctor(Every):
@@ -89,7 +88,7 @@ class Doctor(Every):
     """
 
     def __init__(self, steps: int = 10, checks: Checks | None = None, run: Run | None = None, stream=None):
-        super().__init__(steps)
+        super().__init__(steps, run)
         self.checks = checks
         self.run = run
         self.stream = stream or sys.stderr

@@ -2,13 +2,19 @@
 
 import keras
 
+from keras_gan.runs import Run
+
 
 class Every(keras.callbacks.Callback):
-    """Calls `act(step)` whenever training has passed a multiple of `steps`; a base for the callbacks below."""
+    """Calls `act(step)` whenever training has passed a multiple of `steps`, and at the end of `run`, where there is one.
 
-    def __init__(self, steps: int):
+    A base for the callbacks beside it.
+    """
+
+    def __init__(self, steps: int, run: Run | None = None):
         super().__init__()
         self.steps = steps
+        self.end = run.config.steps if run else None
         self.last = 0
 
     def on_train_begin(self, logs=None):
@@ -17,6 +23,6 @@ class Every(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         step = self.model.step
         # Several steps may run between two calls, so "passed" rather than "divides".
-        if step // self.steps > self.last // self.steps:
+        if step // self.steps > self.last // self.steps or step == self.end:
             self.act(step, logs)
         self.last = step

@@ -7,7 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents, pixels, plots, sampling
+from keras_gan import pixels, plots, sampling
 from keras_gan.callbacks.every import Every
 from keras_gan.files import replace
 from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
@@ -23,7 +23,7 @@ class Snapshots(Every):
     """Samples of the same latents, from step 0 on, as samples/step_*.png; vectors beside `real` ones (n, features)."""
 
     def __init__(self, run: Run, steps: int, seed: int, real: np.ndarray | None = None):
-        super().__init__(steps)
+        super().__init__(steps, run)
         self.run = run
         self.seed = seed
         self.real = real
@@ -36,8 +36,7 @@ class Snapshots(Every):
     def act(self, step, logs=None):
         gan = self.model
         count = SNAPSHOT_SAMPLES if self.real is None else SNAPSHOT_VECTORS
-        z = latents.draw(count, gan.latent_dim, gan.latent, self.seed)
-        samples = keras.ops.convert_to_numpy(gan(z))
+        samples = keras.ops.convert_to_numpy(gan(gan.inputs(count, self.seed)))
         path = self.run.sample_file(step)
         if self.real is None:
             replace(path, sampling.grid(pixels.to_uint8(samples)).save)
@@ -49,7 +48,7 @@ class History(Every):
     """The means since the last row, as rows of history.csv and TensorBoard events."""
 
     def __init__(self, run: Run, steps: int, batch_size: int):
-        super().__init__(steps)
+        super().__init__(steps, run)
         self.run = run
         self.batch_size = batch_size
 

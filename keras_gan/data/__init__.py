@@ -5,18 +5,18 @@ from pathlib import Path
 
 from keras_gan.config import check_size, nearest
 from keras_gan.data import arrays, catalog, folder, known
-from keras_gan.data.source import Source, batches
+from keras_gan.data.source import Source, batches, check_labels
 from keras_gan.errors import InputError
 from keras_gan.mixtures import MIXTURES
 
-__all__ = ["Source", "batches", "load", "open_source"]
+__all__ = ["Source", "batches", "check_labels", "load", "open_source"]
 
 ARRAY_FILES = (".npy", ".npz", ".mat")
 OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # that are never resized
 OWN = ("digits", *OF_ONE_SIZE)  # names that mean data of ours, whatever folders are called
 
 
-def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_damaged=False):
+def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_damaged=False, labels=False):
     """Opens images and gives them as a `tf.data.Dataset` for `fit`.
 
     Args:
@@ -27,22 +27,28 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
         crop: cut the centre to the target's proportions before resizing, instead of stretching.
         seed: of the order.
         skip_damaged: leave unreadable images out instead of raising.
+        labels: give pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
 
     Returns:
         A dataset of one epoch, of float32 batches in [-1, 1], shape (batch_size, height, width, channels); iterated
         again, it has another order, the same in every process.
 
     Raises:
-        InputError: where the name is unknown, the path holds no usable images, or the batch is larger than the data.
+        InputError: where the name is unknown, the path holds no usable images, the batch is larger than the data,
+            or they have no labels to give.
     """
     import tensorflow as tf
 
     source = open_source(name_or_path, image_size, crop, skip_damaged)
+    if labels:
+        check_labels(source)
     steps = source.count // check_batch(source, batch_size)
 
     iterations = tf.Variable(-1, trainable=False, dtype="int64")
     counter = tf.data.Dataset.range(1).map(lambda _: iterations.assign_add(1))
-    epochs = counter.flat_map(lambda iteration: batches(source, batch_size, seed, order=iteration).take(steps))
+    epochs = counter.flat_map(
+        lambda iteration: batches(source, batch_size, seed, order=iteration, labels=labels).take(steps)
+    )
     return epochs.apply(tf.data.experimental.assert_cardinality(steps))
 
 

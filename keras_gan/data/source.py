@@ -1,5 +1,6 @@
 """A set of images that can be read by index, and the order in which training sees them."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,10 +9,12 @@ import numpy as np
 from PIL import Image
 
 from keras_gan import pixels
+from keras_gan.errors import InputError
 from keras_gan.sampling import to_picture
 
 # Data up to this size are held in memory; larger data are read from disk, batch by batch.
 MEMORY_LIMIT_BYTES = 2**30
+READERS = max(2, os.cpu_count() or 1)  # batches read from disk at once
 
 
 @dataclass(frozen=True)
@@ -24,6 +27,11 @@ class Source:
     fetch: Callable[[np.ndarray], np.ndarray]  # int64 indices (n,) -> uint8 [0, 255] or float32 [-1, 1] (n, *shape)
     array: np.ndarray | None = None  # the same images, where they are held in memory
     labels: np.ndarray | None = None  # int64 (count,), the class of each, where the data have classes
+
+    @property
+    def num_classes(self) -> int | None:
+        """How many classes the data have; None where they have none."""
+        return None if self.labels is None else int(self.labels.max()) + 1
 
     @property
     def short_name(self) -> str:
@@ -41,7 +49,7 @@ def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None) -
     return Source(name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held, labels)
 
 
-def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, order=0):
+def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, order=0, labels=False):
     """An endless dataset of batches whose order is a function of seed and step alone.
 
     Every epoch is a permutation of all images; the batch at a step is the same whichever step comes first, so a run
@@ -53,9 +61,13 @@ def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, ord
         seed: of the order.
         first_step: the step of the first batch.
         order: a number, or int64 scalar tensor, for other orders of the same seed.
+        labels: whether each batch is a pair, with the classes int32 (batch_size,) second.
 
     Returns:
         `tf.data.Dataset` of float32 batches in [-1, 1], shape (batch_size, *source.shape).
+
+    Raises:
+        InputError: where labels are asked for, and the data have none.
     """
     import tensorflow as tf
 
@@ -73,6 +85,11 @@ def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, ord
         images = tf.numpy_function(source.fetch, [index], dtype)
         return tf.ensure_shape(images, (batch_size, *source.shape))
 
+    def example(step):
+        index = indices(step)
+        images = signed(read(index))
+        return (images, tf.gather(classes, index)) if labels else images
+
     def signed(images):
         return pixels.to_signed(tf.cast(images, "float32")) if images.dtype == tf.uint8 else images
 
@@ -81,9 +98,24 @@ def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, ord
         held = tf.convert_to_tensor(source.array)
     else:
         dtype = tf.as_dtype(source.fetch(np.zeros(1, "int64")).dtype)
+    if labels:
+        classes = tf.constant(check_labels(source), "int32")
     steps = tf.data.Dataset.range(first_step, np.iinfo("int64").max)
-    parallel = 1 if source.array is not None else tf.data.AUTOTUNE
-    return steps.map(lambda step: signed(read(indices(step))), num_parallel_calls=parallel).prefetch(2)
+    options = tf.data.Options()
+    # TensorFlow's tuning thread sleeps up to a minute between rounds, and the end of `fit` can wait for it to wake.
+    options.autotune.enabled = False
+    parallel = 1 if source.array is not None else READERS
+    return steps.map(example, num_parallel_calls=parallel).prefetch(2).with_options(options)
+
+
+def check_labels(source: Source) -> np.ndarray:
+    """The classes of the data, int64 (count,). Raises InputError where they have none."""
+    if source.labels is None:
+        raise InputError(
+            f"{source.name} has no classes; expected labelled data: a dataset with labels, or a folder with a "
+            "subfolder for each class; leave labels (--conditional) out"
+        )
+    return source.labels
 
 
 def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: bool) -> Image.Image:

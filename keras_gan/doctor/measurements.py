@@ -9,7 +9,7 @@ from keras_gan.doctor.samples import MEASURES
 from keras_gan.doctor.verdicts import Settings
 from keras_gan.logs import ACCURACY
 
-# Up to this step samples take shape, and every column moves: with dcgan on MNIST d_accuracy went from 1 to 0.06 and
+# Up to this step samples take shape, and every column moves: with lean on MNIST d_accuracy went from 1 to 0.06 and
 # back to 1, and diversity from 0.05 to 0.5. What a symptom shows only until then does not count.
 MIN_STEPS = 100
 # What began just now may end by itself: a symptom counts once it has lasted this share of the run, and some rows.

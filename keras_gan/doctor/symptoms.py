@@ -1,7 +1,7 @@
 """What can be wrong with a run: one function a symptom, from measurements to a verdict or None, and their table.
 
 The bounds were set on runs of this package; "healthy" below means digits (8×8) and MNIST with the presets resnet and
-dcgan, and the ring with its own. A bound lies between what healthy runs and what broken ones showed.
+lean, and the ring with its own. A bound lies between what healthy runs and what broken ones showed.
 """
 
 import math
@@ -26,7 +26,7 @@ CHANCE_LOSS = {"minimax": 2 * math.log(2), "non_saturating": 2 * math.log(2), "r
 CHANCE_TEXT = {"minimax": "2 log 2", "non_saturating": "2 log 2", "relativistic": "log 2"}
 
 DIVERGENCE = "divergence"
-EXPLODED_LOSS = 1e3  # healthy runs stay under 5; D's learning rate x 100: 15 with dcgan, 2e7 with resnet
+EXPLODED_LOSS = 1e3  # healthy runs stay under 5; D's learning rate x 100: 15 with lean, 2e7 with resnet
 # D orders healthy pairs right in 45 to 98 of 100, since a small lead is enough: the gap must tell as well. Its healthy
 # values are 0 to 0.6; broken: generator frozen 9.4, one that ignores z 10, D's learning rate x 100 3 to 33.
 SURE_ACCURACY, WIDE_GAP = 0.85, 4.0
@@ -38,7 +38,7 @@ ABRUPT_GAP, ABRUPT_SHARE = 2.0, 0.8
 # A frozen G loses every pair while its samples move by 0.008 to 0.018 a check, as batch statistics do; healthy ones
 # move as little at the end, but D then orders less of the pairs right: on the ring 70 to 93 of 100.
 LOST_ACCURACY, STILL = 0.98, 0.025
-FOOLED_ACCURACY = 0.35  # healthy dcgan dips to 0.44; with its answers swapped at random D ended at 0 to 0.03
+FOOLED_ACCURACY = 0.35  # healthy lean dips to 0.44; with its answers swapped at random D ended at 0 to 0.03
 # Untrained generators start at 0.1 to 0.4 on images and healthy ones end at 0.8 to 1.05; one that ignores z has 0,
 # goodfellow2014 collapsed on digits at 0.07.
 LOW_DIVERSITY, RISING, LEAST_RISE = 0.3, 1.2, 0.02

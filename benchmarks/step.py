@@ -1,0 +1,464 @@
+"""Speed of one training step, images/s: this package, Keras with its defaults, and PyTorch at its best, side by side.
+
+    python benchmarks/step.py                                          # all of it
+    python benchmarks/step.py --networks default --cores 1 --rounds 3
+    python benchmarks/step.py --check                                  # only: do the engines compute the same?
+
+Two workloads: "tutorial" is the TensorFlow tutorial's DCGAN (see tutorial.py), "default" what `kgan train` trains on
+28×28 grey images. Each engine runs in a process of its own, bound to its cores before it starts a thread; they take
+turns, round by round. PyTorch (`pip install torch`) is needed by this script alone; its networks are twins of Keras's
+(see twins.py). First of all the engines train in float32 from equal weights, images and noise, and must agree.
+
+Two cores want a machine with nothing else to do: PyTorch's threads wait for one another, and beside other work it
+ran at half the speed of one core.
+"""
+
+import contextlib
+import datetime
+import functools
+import importlib.metadata
+import importlib.util
+import itertools
+import json
+import math
+import multiprocessing
+import os
+import platform
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+
+from keras_gan import files, quiet
+from keras_gan.config import DEFAULT_PRESET, PRESETS
+from keras_gan.errors import InputError
+
+IMAGE_SHAPE = (28, 28, 1)
+WARM_UP_STEPS = 3  # of each round, not timed
+ENDLESS_STEPS = 10**9  # the stopwatch ends a fit
+CHECK_STEPS, CHECK_BATCH_SIZE, CHECK_SEEDS, TOLERANCE = 3, 8, 3, 1e-4
+MATMUL_SIDES, MATMUL_REPEATS = (1024, 2048, 4096), 5
+
+
+# workloads ----------------------------------------------------------------------------------------------------
+
+
+def tutorial_gan(dtype, **options):
+    """The tutorial's networks as this package trains them."""
+    import tutorial
+
+    return tutorial.package_gan(dtype, **options)
+
+
+def textbook_gan(**options):
+    """The tutorial's networks as a textbook trains them."""
+    import tutorial
+
+    return tutorial.textbook_gan(**options)
+
+
+def default_gan(dtype, jit_compile="auto"):
+    """What `kgan train` trains on 28×28 grey images."""
+    from keras_gan import GAN, networks
+
+    gan = GAN(networks.generator(IMAGE_SHAPE, dtype=dtype), networks.discriminator(IMAGE_SHAPE, dtype=dtype))
+    gan.compile(jit_compile=jit_compile)
+    return gan
+
+
+@dataclass(frozen=True)
+class Workload:
+    """Networks and the recipe that trains them."""
+
+    batch_size: int
+    gan: Callable  # dtype policy to a compiled keras_gan.GAN
+    with_defaults: Callable  # to the same game as a compiled model with Keras's defaults
+    labels: dict[str, str]  # engine -> what the table calls it
+    average: bool  # whether the model with Keras's defaults, and so PyTorch, keeps a moving average of G
+    repeatable: dict = field(default_factory=dict)  # options of the builders that take chance out of a step
+
+
+LABELS = {"keras_gan": "`keras_gan` ({dtype})", "torch": "PyTorch ({dtype}, channels_last)"}
+WORKLOADS = {
+    "tutorial": Workload(
+        128,
+        tutorial_gan,
+        textbook_gan,
+        {**LABELS, "keras": "textbook `train_step`, Keras's defaults (float32, XLA)"},
+        average=False,
+        repeatable={"dropout": 0.0},
+    ),
+    "default": Workload(
+        PRESETS[DEFAULT_PRESET].batch_size,
+        default_gan,
+        functools.partial(default_gan, "float32", jit_compile=True),  # which Keras's own "auto" comes to
+        {**LABELS, "keras": "`keras_gan` with Keras's defaults (float32, XLA)"},
+        average=True,
+    ),
+}
+
+
+# engines: from a workload to a function of seconds that returns images/s ---------------------------------------
+
+
+class Stopwatch:
+    """Steps a second, from the end of the warm-up until the time is over."""
+
+    def __init__(self, seconds):
+        self.seconds = seconds
+        self.ends = []
+
+    def lap(self) -> bool:
+        """Notes the end of a step; False when the time is over."""
+        self.ends.append(time.perf_counter())
+        return len(self.ends) <= WARM_UP_STEPS or self.ends[-1] - self.ends[WARM_UP_STEPS - 1] < self.seconds
+
+    @property
+    def steps_per_s(self) -> float:
+        laps = self.ends[WARM_UP_STEPS - 1 :]
+        return (len(laps) - 1) / (laps[-1] - laps[0])
+
+
+def pictures():
+    """Digits at 28×28, float32 in [-1, 1]: real images, because a game on noise ends soon and computes with zeros."""
+    import numpy as np
+
+    from keras_gan import data, pixels
+
+    source = data.open_source("digits", IMAGE_SHAPE[:2])
+    return pixels.to_signed(source.fetch(np.arange(source.count)).astype("float32"))
+
+
+def fitting(model, batch_size):
+    """`fit` on batches from memory."""
+    import keras
+    import tensorflow as tf
+
+    batches = tf.data.Dataset.from_tensor_slices(pictures()).batch(batch_size, drop_remainder=True).repeat()
+    options = tf.data.Options()
+    # The thread that tunes a dataset sleeps up to 10 s between looks, and the end of a fit can wait for it.
+    options.autotune.enabled = False
+    batches = batches.with_options(options)
+
+    def images_per_s(seconds):
+        watch = Stopwatch(seconds)
+
+        def lap(batch, logs):
+            model.stop_training = not watch.lap()
+
+        callback = keras.callbacks.LambdaCallback(on_train_batch_end=lap)
+        model.fit(batches, steps_per_epoch=ENDLESS_STEPS, shuffle=False, verbose=0, callbacks=[callback])
+        return batch_size * watch.steps_per_s
+
+    return images_per_s
+
+
+def keras_gan_engine(workload):
+    from keras_gan import precision
+
+    return fitting(workload.gan(precision.policy()[0]), workload.batch_size)
+
+
+def keras_engine(workload):
+    return fitting(workload.with_defaults(), workload.batch_size)
+
+
+def torch_engine(workload):
+    """PyTorch in bfloat16 where this package uses it, as fast as we could make it.
+
+    Tried on one core with AMX, beside other work, and kept: autocast to bfloat16 (2.6 times the speed of float32 on
+    "default", 2 on "tutorial"); convolutions with a second derivative of our own (1.14 times on "default");
+    depth-to-space by views instead of pixel_shuffle (8 times faster by itself); PyTorch's side of uneven padding
+    (1.09 times on "tutorial"). No difference: fused, foreach or plain Adam. Slower: the last layer in float32;
+    torch.compile of both networks on "tutorial" (.64 of the speed after 107 s of compiling), of G on "default" (.9;
+    D it cannot compile, for want of second derivatives).
+    """
+    import torch
+    import twins
+
+    from keras_gan import precision
+
+    torch.set_num_threads(len(os.sched_getaffinity(0)))
+    step = twins.Step(workload.gan("float32"), precision.policy()[0] == "mixed_bfloat16", workload.average)
+    step.generator.mirror(), step.discriminator.mirror()
+    size = workload.batch_size
+    batches = itertools.cycle([batch for batch in torch.from_numpy(pictures()).split(size) if len(batch) == size])
+
+    def images_per_s(seconds):
+        watch = Stopwatch(seconds)
+        step(next(batches))
+        while watch.lap():
+            step(next(batches))
+        return size * watch.steps_per_s
+
+    return images_per_s
+
+
+ENGINES = {"keras_gan": keras_gan_engine, "keras": keras_engine, "torch": torch_engine}
+
+
+# what runs in a process of its own -----------------------------------------------------------------------------
+
+
+@functools.cache
+def _engine(name, networks):
+    return ENGINES[name](WORKLOADS[networks])
+
+
+def images_per_s(name, networks, seconds):
+    """Speed of an engine, which its process builds once."""
+    return _engine(name, networks)(seconds)
+
+
+def matmul_rate() -> tuple[str, float]:
+    """The dtype this package computes in here, and FLOP/s of the fastest of some square matrix products in it."""
+    import tensorflow as tf
+
+    from keras_gan import precision
+
+    dtype = "bfloat16" if precision.policy()[0] == "mixed_bfloat16" else "float32"
+    return dtype, max(_square_rate(tf.cast(tf.random.normal((side, side)), dtype)) for side in MATMUL_SIDES)
+
+
+def _square_rate(matrix):
+    times = []
+    for _ in range(MATMUL_REPEATS):
+        start = time.perf_counter()
+        (matrix @ matrix).numpy()  # waits for the result
+        times.append(time.perf_counter() - start)
+    return 2 * matrix.shape[0] ** 3 / statistics.median(times)
+
+
+def _macs(operation):
+    """Multiplications, each with an addition, of one operation of a TensorFlow graph; 0 of all others."""
+    shapes = [tensor.shape.as_list() if tensor.shape.rank else [] for tensor in operation.inputs]
+    if operation.type == "Conv2D":
+        return math.prod(operation.outputs[0].shape) * math.prod(shapes[1][:3])
+    if operation.type == "Conv2DBackpropInput":
+        return math.prod(shapes[2]) * math.prod(shapes[1][:3])
+    if operation.type == "Conv2DBackpropFilter":
+        return math.prod(shapes[2]) * math.prod(operation.outputs[0].shape[:3])
+    if operation.type == "MatMul":
+        return math.prod(operation.outputs[0].shape) * shapes[0][0 if operation.get_attr("transpose_a") else 1]
+    if operation.type in ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
+        return math.prod(operation.outputs[0].shape) * shapes[0][-2 if operation.get_attr("adj_x") else -1]
+    return 0
+
+
+def flops(networks) -> int:
+    """Floating-point operations of the convolutions and matrix products in one step of this package."""
+    import tensorflow as tf
+
+    workload = WORKLOADS[networks]
+    batch = tf.TensorSpec((workload.batch_size, *IMAGE_SHAPE))
+    graph = tf.function(workload.gan("float32").train_step).get_concrete_function(batch).graph
+    return 2 * sum(map(_macs, _executed(graph)))
+
+
+def _executed(graph):
+    """Operations that results or assignments depend on: tapes also leave gradients that nobody asks for."""
+    found, waiting = set(), [*(tensor.op for tensor in graph.outputs), *graph.control_outputs]
+    while waiting:
+        operation = waiting.pop()
+        if operation not in found:
+            found.add(operation)
+            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
+    return found
+
+
+def disagreement(networks) -> float:
+    """The largest relative difference of any loss between the engines, in float32."""
+    import keras
+    import twins
+
+    workload = WORKLOADS[networks]
+    options = workload.repeatable
+    batches = pictures()[: CHECK_STEPS * CHECK_BATCH_SIZE].reshape(CHECK_STEPS, CHECK_BATCH_SIZE, *IMAGE_SHAPE)
+    found = []
+    # Where a value lies at the bend of a LeakyReLU, rounding decides the slope that the penalties see, and networks
+    # that agree to 1e-6 part by 1e-4; one start in eight did. A mistake shows at every start.
+    while len(found) < CHECK_SEEDS and min(found, default=math.inf) > TOLERANCE:
+        keras.utils.set_random_seed(len(found))
+        gan, other = workload.gan("float32", **options), workload.with_defaults(**options)
+        found.append(twins.disagreement(gan, [other], batches))
+    return min(found)
+
+
+# the command --------------------------------------------------------------------------------------------------
+
+
+def bind(cores):
+    """Binds this process to `cores`, then imports TensorFlow, whose thread pools follow, without its notes."""
+    os.sched_setaffinity(0, cores)
+    with quiet.native_stderr():
+        import tensorflow  # noqa: F401
+
+
+@contextlib.contextmanager
+def process(cores):
+    """A function that runs another in one process, which is bound to `cores` before it imports anything."""
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn, bind, (cores,)) as pool:
+        yield lambda function, *arguments: pool.submit(function, *arguments).result()
+
+
+def check(networks):
+    """Stops where the engines do not compute the same."""
+    with process(os.sched_getaffinity(0)) as call:
+        difference = call(disagreement, networks)
+    verdict = f"{networks}: losses of {CHECK_STEPS} steps in float32 differ by at most {difference:.1e} (relative)"
+    if not difference <= TOLERANCE:
+        raise InputError(f"{verdict}; expected at most {TOLERANCE:.0e}; find out which engine is wrong (twins.py)")
+    click.echo(verdict, err=True)
+
+
+def measure(networks, engines, cores, rounds, seconds):
+    """The rows of one workload on some cores: each engine's images/s and the machine's FLOP/s, round by round."""
+    with contextlib.ExitStack() as stack:
+        meter, *calls = (stack.enter_context(process(cores)) for _ in ("meter", *engines))
+        step_flops = meter(flops, networks)
+        speeds, rates = {engine: [] for engine in engines}, []
+        for number in range(rounds + 1):
+            for engine, call in zip(engines, calls, strict=True):
+                speeds[engine].append(call(images_per_s, engine, networks, seconds if number else 0.0))
+            dtype, rate = meter(matmul_rate)
+            rates.append(rate)
+            click.echo(f"{networks}, cores {cores}: round {number} of {rounds}", err=True)
+    shared = {"networks": networks, "cores": len(cores), "step_flops": step_flops, "matmul_dtype": dtype}
+    shared["batch_size"] = WORKLOADS[networks].batch_size
+    # The first round built and compiled everything.
+    return [{**shared, "engine": e, "images_per_s": speeds[e][1:], "matmul_flops_per_s": rates[1:]} for e in engines]
+
+
+def median_of(rows, row, engine):
+    """Median speed of the engine in the same workload on the same cores; None where it did not run."""
+    for other in rows:
+        if (other["networks"], other["cores"], other["engine"]) == (row["networks"], row["cores"], engine):
+            return statistics.median(other["images_per_s"])
+    return None
+
+
+def share(row) -> float:
+    """Arithmetic of the training steps over what matrix products reach."""
+    steps_per_s = statistics.median(row["images_per_s"]) / row["batch_size"]
+    return steps_per_s * row["step_flops"] / statistics.median(row["matmul_flops_per_s"])
+
+
+def line(rows, row) -> str:
+    """One line of the table."""
+    speeds = row["images_per_s"]
+    median = statistics.median(speeds)
+    ratios = [median_of(rows, row, engine) for engine in ("torch", "keras")]
+    cells = [
+        row["networks"],
+        row["cores"],
+        WORKLOADS[row["networks"]].labels[row["engine"]].format(dtype=row["matmul_dtype"]),
+        f"{median:.0f} ({min(speeds):.0f} to {max(speeds):.0f})",
+        *("" if other is None else f"{median / other:.2f}×" for other in ratios),
+        f"{100 * share(row):.0f} %",
+    ]
+    return "| " + " | ".join(map(str, cells)) + " |"
+
+
+def arithmetic(rows) -> str:
+    """What one step computes, and what the machine can, in a sentence each."""
+    sentences = []
+    for networks in dict.fromkeys(row["networks"] for row in rows):
+        first = next(row for row in rows if row["networks"] == networks)
+        sentences.append(
+            f"A step of `{networks}`, {first['batch_size']} images, is {first['step_flops'] / 1e9:.1f} GFLOP of "
+            "convolutions and matrix products."
+        )
+    for cores in dict.fromkeys(row["cores"] for row in rows):
+        rates = [rate for row in rows if row["cores"] == cores for rate in row["matmul_flops_per_s"]]
+        dtype = rows[0]["matmul_dtype"]
+        sentences.append(
+            f"A {dtype} matmul on {cores} core{'s'[: cores - 1]}: {statistics.median(rates) / 1e9:.0f} GFLOP/s."
+        )
+    return "\n".join(sentences)
+
+
+def versions() -> str:
+    """Date, processor, and the versions that decide the speed."""
+    found = {"Python": platform.python_version()}
+    for name in ("tensorflow", "keras", "torch", "keras-gan"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            found[name] = importlib.metadata.version(name)
+    return f"{datetime.date.today()}, {processor()}; " + ", ".join(map(" ".join, found.items()))
+
+
+def processor() -> str:
+    """The processor's name, as far as the system tells it."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def table(rows) -> str:
+    """Markdown for RESULTS.md."""
+    rounds = len(rows[0]["images_per_s"])
+    return "\n".join(
+        [
+            f"    python benchmarks/{' '.join([Path(sys.argv[0]).name, *sys.argv[1:]])}",
+            "",
+            f"{versions()}.",
+            arithmetic(rows),
+            f"Images/s of training, median (smallest to largest) of {rounds} rounds in which the engines take turns.",
+            "",
+            "| networks | cores | engine | images/s | to PyTorch | to Keras's defaults | share of the matmul rate |",
+            "|---|---|---|---|---|---|---|",
+            *(line(rows, row) for row in rows),
+        ]
+    )
+
+
+def core_counts(context, parameter, value):
+    """Sets of cores from "1,2", for click."""
+    if not hasattr(os, "sched_setaffinity"):
+        raise click.UsageError(f"{platform.system()} cannot bind a process to cores; expected Linux; run it there")
+    mine = sorted(os.sched_getaffinity(0))
+    counts = [int(count) if count.strip().isdigit() else 0 for count in value.split(",")]
+    if not all(1 <= count <= len(mine) for count in counts):
+        raise click.BadParameter(f"{value!r}; expected counts of 1 to {len(mine)}, such as 1 or 1,{len(mine)}")
+    return [mine[:count] for count in counts]
+
+
+@click.command()
+@click.option("--networks", type=click.Choice(list(WORKLOADS)), multiple=True, default=list(WORKLOADS))
+@click.option("--engines", type=click.Choice(list(ENGINES)), multiple=True, default=list(ENGINES))
+@click.option("--cores", default="1,2", show_default=True, callback=core_counts, help="How many, in turn.")
+@click.option("--rounds", default=5, show_default=True, type=click.IntRange(1))
+@click.option("--seconds", default=5.0, show_default=True, help="Time of each engine in each round.")
+@click.option("--check", "check_only", is_flag=True, help="Only compare the engines' losses.")
+@click.option("--json", "file", type=click.Path(dir_okay=False), help="File for all numbers.")
+def main(networks, engines, cores, rounds, seconds, check_only, file):
+    """Measure images/s of training, print a table in Markdown."""
+    if ("torch" in engines or check_only) and importlib.util.find_spec("torch") is None:
+        raise click.UsageError("PyTorch is missing; pip install torch, or give the --engines without it")
+    # For the processes to come: no notes, and no GPU, which is not what is measured.
+    os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
+    try:
+        if "torch" in engines or check_only:
+            for name in networks:
+                check(name)
+        rows = []
+        for name in [] if check_only else networks:
+            for some in cores:
+                rows += measure(name, engines, some, rounds, seconds)
+    except InputError as error:
+        raise click.UsageError(str(error)) from error
+    if rows:
+        click.echo(table(rows))
+    if file:
+        text = json.dumps({"versions": versions(), "rows": rows}, indent=1)
+        files.replace(Path(file), lambda draft: draft.write_text(text))
+
+
+if __name__ == "__main__":
+    main()

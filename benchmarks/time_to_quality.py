@@ -1,0 +1,131 @@
+"""Fréchet distance against training time: recipes of this package beside the TensorFlow tutorial's DCGAN.
+
+    python benchmarks/time_to_quality.py resnet --minutes 30 --seed 0 --seed 1 --seed 2 --out resnet.json
+    python benchmarks/time_to_quality.py tutorial --minutes 30 --seed 0 --out tutorial.json
+    python benchmarks/time_to_quality.py --draw resnet.json tutorial.json       # writes time_to_quality.png
+
+The clock starts with `fit`, so it holds the building of the graph, and stands still while samples are judged: 10,000 of
+them, as `kgan evaluate` does it. "tutorial" is float32, with batches of 256 and Adam(1e-4), and without an average of
+the weights, as tensorflow.org/tutorials/generative/dcgan has it. Run nothing beside it.
+"""
+
+import json
+import os
+import time
+from pathlib import Path
+
+import click
+import keras
+import numpy as np
+
+from keras_gan import data, metrics, precision, training
+from keras_gan.config import PRESETS, TrainConfig
+from keras_gan.files import replace
+from keras_gan.metrics import Truth
+
+TUTORIAL = "tutorial"
+FIRST_S, GROWTH = 15.0, 2**0.5  # of the times at which samples are judged
+SAMPLES = 10_000
+FOREVER = 10**9
+
+
+class Curve(keras.callbacks.Callback):
+    """Judges the generator at growing intervals, until the time is over."""
+
+    def __init__(self, truth: Truth, sample, most_s: float, batch_size: int):
+        super().__init__()
+        self.truth, self.sample, self.most_s, self.batch_size = truth, sample, most_s, batch_size
+        self.rows = []
+
+    def on_train_begin(self, logs=None):
+        self.start, self.next_s, self.images = time.perf_counter(), FIRST_S, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.images += self.batch_size
+        seconds = time.perf_counter() - self.start
+        if seconds < min(self.next_s, self.most_s):
+            return
+        distance = metrics.judge(self.sample(self.truth.count), self.truth, ["frechet"])["frechet_distance"].value
+        self.rows.append({"seconds": round(seconds, 1), "images": self.images, "frechet_distance": distance})
+        print(json.dumps(self.rows[-1]), flush=True)
+        self.next_s *= GROWTH
+        self.model.stop_training = seconds >= self.most_s
+        self.start = time.perf_counter() - seconds
+
+
+def play(recipe: str, source: data.Source, seed: int):
+    """The compiled model, the function that samples it, and its batch size."""
+    if recipe != TUTORIAL:
+        config = TrainConfig(source.name, recipe, seed=seed)
+        gan = training.build(config, source.shape, source.count)
+        return gan, lambda n: gan.generate(n, seed=0, batch_size=250), config.batch_size
+    import tutorial
+
+    keras.utils.set_random_seed(seed)
+    gan = tutorial.package_gan()
+
+    def sample(n):
+        z = gan.inputs(n, seed=0)
+        return np.round((gan.generator.predict(z, batch_size=250, verbose=0) + 1) * 127.5).clip(0, 255).astype("uint8")
+
+    return gan, sample, tutorial.BATCH_SIZE
+
+
+def measure(recipe: str, name: str, minutes: float, seed: int, samples: int) -> dict:
+    """One run's curve."""
+    source, held_out = data.open_source(name), data.open_source(name, split="test")
+    truth = Truth.of(source, held_out, metrics.extractor(source, held_out), samples)
+    floor = metrics.judge(truth.floor.images, truth, ["frechet"])["frechet_distance"].value
+    model, sample, batch_size = play(recipe, source, seed)
+    curve = Curve(truth, sample, 60 * minutes, batch_size)
+    batches = data.batches(source, batch_size, seed)
+    model.fit(batches, steps_per_epoch=FOREVER, shuffle=False, verbose=0, callbacks=[curve])
+    return {"recipe": recipe, "data": name, "seed": seed, "floor": floor, "rows": curve.rows}
+
+
+def draw(files, picture: Path) -> None:
+    """The curves of several files in one picture, one colour a recipe."""
+    from matplotlib.figure import Figure
+
+    runs = [run for file in files for run in json.loads(Path(file).read_text())]
+    figure = Figure(figsize=(8, 5), layout="constrained")
+    axes = figure.add_subplot()
+    recipes = sorted({run["recipe"] for run in runs})
+    for run in runs:
+        seconds, distances = ([row[key] for row in run["rows"]] for key in ("seconds", "frechet_distance"))
+        axes.loglog(seconds, distances, f"C{recipes.index(run['recipe'])}", label=run["recipe"], marker=".")
+    axes.axhline(runs[0]["floor"], color="grey", linestyle=":", label="real images")
+    labels = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
+    axes.legend(labels.values(), labels.keys())
+    axes.set(xlabel="seconds of training", ylabel=f"Fréchet distance, {SAMPLES:,} samples", title=runs[0]["data"])
+    replace(picture, lambda draft: figure.savefig(draft, format="png", dpi=120))
+
+
+@click.command()
+@click.argument("recipes", nargs=-1)
+@click.option("--data", "name", default="mnist", show_default=True)
+@click.option("--minutes", default=30.0, show_default=True, help="Of training, for each run.")
+@click.option("--seed", "seeds", type=int, multiple=True, default=[0], show_default=True, help="Once for each run.")
+@click.option("--samples", default=SAMPLES, show_default=True, help="To judge each time.")
+@click.option("--out", default="time_to_quality.json", show_default=True, help="The .json to write or to add to.")
+@click.option("--draw", "drawn", is_flag=True, help="Draw the .json files that are given in place of recipes.")
+def main(recipes, name, minutes, seeds, samples, out, drawn):
+    """Train each of RECIPES (presets, or tutorial) once for each seed, and judge it on the way."""
+    if drawn:
+        draw(recipes, Path(out).with_suffix(".png"))
+        return
+    for recipe in recipes:
+        if recipe != TUTORIAL and recipe not in PRESETS:
+            raise click.UsageError(f"{recipe!r} is neither a preset nor {TUTORIAL}")
+    precision.use_threads()
+    file = Path(out)
+    runs = json.loads(file.read_text()) if file.exists() else []
+    for recipe in recipes:
+        for seed in seeds:
+            print(f"{recipe}, seed {seed}, {minutes:g} minutes, {os.cpu_count()} cores", flush=True)
+            runs.append(measure(recipe, name, minutes, seed, samples))
+            replace(file, lambda draft: draft.write_text(json.dumps(runs, indent=1)))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,501 @@
+"""PyTorch twins of Keras networks, and of the training step of `keras_gan.GAN`: equal mathematics, other engine.
+
+A twin is made by walking the operations of a Functional network once. It takes and gives arrays in Keras's layout
+(batch, height, width, channels); inside, images are (batch, channels, height, width) in channels-last memory, so that
+every change of layout is a view.
+
+What was tried to make PyTorch fast is told in step.py.
+"""
+
+import contextlib
+import math
+
+import keras
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional
+
+from keras_gan import ema
+from keras_gan.errors import InputError
+
+# layouts ------------------------------------------------------------------------------------------------------
+
+
+def inward(x):
+    """(batch, height, width, channels) to (batch, channels, height, width); vectors stay."""
+    return x.permute(0, 3, 1, 2) if x.ndim == 4 else x
+
+
+def outward(x):
+    """(batch, channels, height, width) to (batch, height, width, channels); vectors stay."""
+    return x.permute(0, 2, 3, 1) if x.ndim == 4 else x
+
+
+def depth_to_space(x, block):
+    """As `keras.ops.depth_to_space`, whose channels are ordered otherwise than those of PyTorch's pixel_shuffle."""
+    batch, channels, height, width = x.shape
+    channels //= block**2
+    x = outward(x).reshape(batch, height, width, block, block, channels)
+    x = x.permute(0, 1, 3, 2, 4, 5)  # (batch, height, block, width, block, channels)
+    return inward(x.reshape(batch, height * block, width * block, channels))
+
+
+def space_to_depth(x, block):
+    """As `keras.ops.space_to_depth`, whose channels are ordered otherwise than those of PyTorch's pixel_unshuffle."""
+    batch, channels, height, width = x.shape
+    x = outward(x).reshape(batch, height // block, block, width // block, block, channels)
+    x = x.permute(0, 1, 3, 2, 4, 5)  # (batch, height / block, width / block, block, block, channels)
+    return inward(x.reshape(batch, height // block, width // block, channels * block**2))
+
+
+# convolutions whose gradient is trained ------------------------------------------------------------------------
+
+
+class _Convolve(torch.autograd.Function):
+    """A convolution whose second derivative is made of convolutions as fast as those of the first.
+
+    PyTorch's own makes the weight's gradient by a convolution with batch and channels exchanged, from transposed
+    copies, which took a quarter of the whole step. Karras et al. 2020 have the same cure in the code of StyleGAN2-ADA.
+    """
+
+    weights_wanted = True  # False while only the gradient at the input is asked for, which autograd does not tell
+
+    @staticmethod
+    def forward(context, x, weight, bias, stride, padding):
+        context.save_for_backward(x, weight)
+        context.geometry = stride, padding
+        context.bias_sizes = None if bias is None else bias.shape
+        return functional.conv2d(x, weight, bias, stride, padding)
+
+    @staticmethod
+    def backward(context, slope):
+        x, weight = context.saved_tensors
+        at_input = at_weight = at_bias = None
+        if context.needs_input_grad[0]:
+            at_input = _InputGradient.apply(slope, weight, x.detach(), *context.geometry)
+        if context.needs_input_grad[1] and _Convolve.weights_wanted:
+            mask = False, True, context.bias_sizes is not None
+            _, at_weight, at_bias = _gradients(slope, x, weight, context.bias_sizes, *context.geometry, mask)
+        return at_input, at_weight, at_bias, None, None
+
+
+class _InputGradient(torch.autograd.Function):
+    """The gradient at a convolution's input, which is linear in `slope` and in `weight`."""
+
+    @staticmethod
+    def forward(context, slope, weight, x, stride, padding):
+        context.save_for_backward(slope, weight)
+        context.geometry = stride, padding
+        return _gradients(slope, x, weight, None, stride, padding, (True, False, False))[0]
+
+    @staticmethod
+    def backward(context, curvature):
+        slope, weight = context.saved_tensors
+        at_slope = functional.conv2d(curvature, weight, None, *context.geometry)
+        at_weight = _gradients(slope, curvature, weight, None, *context.geometry, (False, True, False))[1]
+        return at_slope, at_weight, None, None, None
+
+
+def _gradients(slope, x, weight, bias_sizes, stride, padding, mask):
+    return torch.ops.aten.convolution_backward(
+        slope, x, weight, bias_sizes, stride, padding, (1, 1), False, (0, 0), 1, mask
+    )
+
+
+@contextlib.contextmanager
+def _input_gradients_only():
+    _Convolve.weights_wanted = False
+    try:
+        yield
+    finally:
+        _Convolve.weights_wanted = True
+
+
+class Convolution(nn.Conv2d):
+    """`torch.nn.Conv2d`, trained through its gradient at full speed."""
+
+    margins = None  # (left, right, top, bottom) in pixels, where TensorFlow pads more at the far ends
+    mirrored = {}  # attributes with which PyTorch pads more at the near ends, without copies
+
+    def forward(self, x):
+        x = functional.pad(x, self.margins) if self.margins else x
+        weight, bias = self.weight, self.bias
+        if torch.is_autocast_enabled("cpu"):  # which does not look into functions of our own
+            dtype = torch.get_autocast_dtype("cpu")
+            x, weight, bias = x.to(dtype), weight.to(dtype), None if bias is None else bias.to(dtype)
+        return _Convolve.apply(x, weight, bias, self.stride, self.padding)
+
+
+class TransposedConvolution(nn.ConvTranspose2d):
+    """`torch.nn.ConvTranspose2d`, cut where TensorFlow cuts."""
+
+    margins = None  # as in `Convolution`, negative
+    mirrored = {}
+
+    def forward(self, x):
+        x = super().forward(x)
+        # Padding by a negative number keeps the memory format; a slice made this layer a third slower.
+        return functional.pad(x, self.margins) if self.margins else x
+
+
+# one operation ------------------------------------------------------------------------------------------------
+
+ACTIVATIONS = {
+    "linear": nn.Identity,
+    "relu": nn.ReLU,
+    "sigmoid": nn.Sigmoid,
+    "tanh": nn.Tanh,
+}
+
+
+class Function(nn.Module):
+    """A function of tensors as a module without weights."""
+
+    def __init__(self, function):
+        super().__init__()
+        self.function = function
+
+    def forward(self, *inputs):
+        return self.function(*inputs)
+
+
+def _look_up(table, name, noun):
+    if name not in table:
+        raise InputError(f"no PyTorch twin for the {noun} {name!r}; expected one of {', '.join(table)}; add it there")
+    return table[name]
+
+
+def _activated(module, layer):
+    activation = _look_up(ACTIVATIONS, layer.activation.__name__, "activation")()
+    return module if isinstance(activation, nn.Identity) else nn.Sequential(module, activation)
+
+
+def _filled(module, **arrays):
+    """The module with parameters or buffers copied from Keras; None where the layer has none."""
+    with torch.no_grad():
+        for name, array in arrays.items():
+            if array is not None:
+                getattr(module, name).copy_(torch.from_numpy(np.array(array)))
+    return module
+
+
+def _array(layer, name, axes=None):
+    variable = getattr(layer, name)
+    if variable is None:
+        return None
+    array = keras.ops.convert_to_numpy(variable)
+    return array if axes is None else array.transpose(axes)
+
+
+def _dense(layer):
+    module = nn.Linear(*layer.kernel.shape, bias=layer.use_bias)
+    return _activated(_filled(module, weight=_array(layer, "kernel", (1, 0)), bias=_array(layer, "bias")), layer)
+
+
+def _overlap(small, large, kernel, stride):
+    """(before, after): what "same" padding adds to the larger side of a strided convolution, in pixels."""
+    total = max((small - 1) * stride + kernel - large, 0)
+    return total // 2, total - total // 2
+
+
+def _overlaps(layer, small, large):
+    """`_overlap` of both axes, of a convolution from the shape `large` to `small`, or transposed back."""
+    if layer.padding == "valid":
+        return (0, 0), (0, 0)
+    return tuple(map(_overlap, small.shape[1:3], large.shape[1:3], layer.kernel_size, layer.strides))
+
+
+def _plain(layer):
+    """Raises InputError for a convolution with dilation or groups."""
+    if tuple(layer.dilation_rate) != (1, 1) or getattr(layer, "groups", 1) != 1:
+        raise InputError(f"{layer.name} has dilation or groups; expected a plain convolution; extend twins.py")
+
+
+def _convolution(layer):
+    _plain(layer)
+    before, after = zip(*_overlaps(layer, layer.output, layer.input), strict=True)
+    sizes = layer.kernel.shape[2], layer.filters, layer.kernel_size, layer.strides
+    module = Convolution(*sizes, padding=before, bias=layer.use_bias)
+    if before != after:
+        module.margins = (0, after[1] - before[1], 0, after[0] - before[0])
+        module.mirrored = {"margins": None, "padding": after}
+    return _activated(_filled_convolution(module, layer), layer)
+
+
+def _transposed_convolution(layer):
+    _plain(layer)
+    before, after = zip(*_overlaps(layer, layer.input, layer.output), strict=True)
+    sizes = layer.kernel.shape[3], layer.filters, layer.kernel_size, layer.strides
+    module = TransposedConvolution(*sizes, padding=before, bias=layer.use_bias)
+    if before != after:
+        surplus = after[0] - before[0], after[1] - before[1]
+        module.margins = (0, -surplus[1], 0, -surplus[0])
+        module.mirrored = {"margins": None, "padding": after, "output_padding": surplus}
+    return _activated(_filled_convolution(module, layer), layer)
+
+
+def _filled_convolution(module, layer):
+    return _filled(module, weight=_array(layer, "kernel", (3, 2, 0, 1)), bias=_array(layer, "bias"))
+
+
+def _batch_normalization(layer):
+    kind = nn.BatchNorm2d if len(layer.input.shape) == 4 else nn.BatchNorm1d
+    # PyTorch's momentum is the share of the new batch, and Keras's that of the past.
+    module = kind(layer.input.shape[-1], layer.epsilon, 1 - layer.momentum)
+    arrays = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+    return _filled(module, **{mine: _array(layer, theirs) for mine, theirs in arrays.items()})
+
+
+def _reshape(operation):
+    shape = operation.output.shape[1:]
+    return Function(lambda x: inward(outward(x).reshape(-1, *shape)))
+
+
+def _margins(layer, sign):
+    (top, bottom), (left, right) = getattr(layer, "padding" if sign > 0 else "cropping")
+    margins = [sign * pixels for pixels in (left, right, top, bottom)]
+    return Function(lambda x: functional.pad(x, margins))
+
+
+# A class of keras.layers or keras.ops, by name, to what makes a module of one such layer or operation.
+TRANSLATIONS = {
+    "Activation": lambda layer: _activated(nn.Sequential(), layer),
+    "Add": lambda _: Function(torch.add),
+    "BatchNormalization": _batch_normalization,
+    "Conv2D": _convolution,
+    "Conv2DTranspose": _transposed_convolution,
+    "Cropping2D": lambda layer: _margins(layer, -1),
+    "Dense": _dense,
+    "DepthToSpace": lambda operation: Function(lambda x: depth_to_space(x, operation.block_size)),
+    "Dropout": lambda layer: nn.Dropout(layer.rate),
+    "Flatten": _reshape,
+    "LeakyReLU": lambda layer: nn.LeakyReLU(layer.negative_slope),
+    "ReLU": lambda layer: nn.LeakyReLU(layer.negative_slope),
+    "Reshape": _reshape,
+    "SpaceToDepth": lambda operation: Function(lambda x: space_to_depth(x, operation.block_size)),
+    "ZeroPadding2D": lambda layer: _margins(layer, 1),
+}
+
+
+# whole networks -----------------------------------------------------------------------------------------------
+
+
+class Twin(nn.Module):
+    """A Functional Keras network with one input and one output as a PyTorch module, weights included.
+
+    Raises:
+        InputError: where the network has an operation that TRANSLATIONS lacks.
+    """
+
+    def __init__(self, network):
+        super().__init__()
+        self.operations = nn.ModuleList()
+        self.sources = []  # for each operation the positions of its inputs: 0 is the network's, n that of the nth
+        positions = {id(network.inputs[0]): 0}
+        for operation in network.operations:
+            if isinstance(operation, keras.layers.InputLayer):
+                continue
+            inputs = operation.input if isinstance(operation.input, list) else [operation.input]
+            self.sources.append([positions[id(tensor)] for tensor in inputs])
+            self.operations.append(_look_up(TRANSLATIONS, type(operation).__name__, "operation")(operation))
+            positions[id(operation.output)] = len(self.operations)
+        self.result = positions[id(network.outputs[0])]
+        self.to(memory_format=torch.channels_last)
+
+    def forward(self, x):
+        values = [inward(x)]
+        for operation, sources in zip(self.operations, self.sources, strict=True):
+            values.append(operation(*(values[position] for position in sources)))
+        return outward(values[self.result]).float()
+
+    def mirror(self):
+        """Turns to the same network seen in a mirror, as far as PyTorch then spares copies; returns itself.
+
+        A strided convolution with an odd kernel pads one pixel more on one side: TensorFlow at the far ends, PyTorch,
+        without more ado, at the near ones. For speed it does not matter on which.
+        """
+        for module in self.modules():
+            for name, value in getattr(module, "mirrored", {}).items():
+                setattr(module, name, value)
+        return self
+
+
+# the training step --------------------------------------------------------------------------------------------
+
+softplus = functional.softplus
+# As in keras_gan.losses: D's loss of (real logits, fake logits), G's of the same, and whether G's needs the real ones.
+LOSSES = {
+    "non_saturating": (
+        lambda real, fake: softplus(-real).mean() + softplus(fake).mean(),
+        lambda _, fake: softplus(-fake).mean(),
+        False,
+    ),
+    "relativistic": (
+        lambda real, fake: softplus(fake - real).mean(),
+        lambda real, fake: softplus(real - fake).mean(),
+        True,
+    ),
+}
+PENALTIES = {"r1": 0, "r2": 1}  # which half of D's batch: real or generated images
+
+
+def _adam(settings, parameters):
+    """PyTorch's Adam with the settings of a serialized Keras one."""
+    config = settings["config"]
+    if settings["class_name"] != "Adam" or not isinstance(config["learning_rate"], float):
+        raise InputError(f"the optimizer is {settings}; expected Adam with a constant learning rate; extend twins.py")
+    betas = (config["beta_1"], config["beta_2"])
+    optimizer = torch.optim.Adam(parameters, config["learning_rate"], betas, fused=True)
+    optimizer.param_groups[0]["keras_epsilon"] = config["epsilon"]
+    return optimizer
+
+
+@contextlib.contextmanager
+def _frozen(network):
+    """Gradients of what is computed inside pass through the network, and not to its weights."""
+    network.requires_grad_(False)
+    try:
+        yield
+    finally:
+        network.requires_grad_(True)
+
+
+class Step:
+    """One training step of a compiled `keras_gan.GAN` in PyTorch, with k = 1 and normal noise.
+
+    Args:
+        gan: the GAN; its weights are copied.
+        bfloat16: whether both networks run under autocast to bfloat16.
+        average: whether the moving average of G's weights is kept.
+
+    Raises:
+        InputError: where networks, loss, penalties or optimizers have no twin.
+    """
+
+    def __init__(self, gan, bfloat16=True, average=True):
+        settings = gan.get_compile_config()
+        self.gan = {"latent_dim": gan.latent_dim, "half_life": gan.ema_half_life_images}
+        self.bfloat16 = bfloat16
+        self.generator, self.discriminator = Twin(gan.generator), Twin(gan.discriminator)
+        self.average = Twin(gan.ema_generator).requires_grad_(False) if average else None
+        self.loss = _look_up(LOSSES, settings["loss"], "loss")
+        self.weights = [(_look_up(PENALTIES, name, "penalty"), weight) for name, weight in settings["penalties"]]
+        self.generator_optimizer = _adam(settings["generator_optimizer"], self.generator.parameters())
+        self.discriminator_optimizer = _adam(settings["discriminator_optimizer"], self.discriminator.parameters())
+        self.steps = 0
+
+    def noise(self, batch_size):
+        """Latents (batch_size, latent_dim) from N(0, 1)."""
+        return torch.randn(batch_size, self.gan["latent_dim"])
+
+    def __call__(self, real):
+        """Updates D, then G, on images (batch, height, width, channels); returns d_loss, penalty, g_loss as tensors."""
+        self.steps += 1
+        d_loss, penalty = self._update_discriminator(real)
+        g_loss = self._update_generator(real)
+        self._update_average(len(real))
+        return d_loss, penalty, g_loss
+
+    def _update_discriminator(self, real):
+        with torch.no_grad(), self._arithmetic():
+            fake = self.generator(self.noise(len(real)))
+        images = torch.cat([real, fake]).requires_grad_(bool(self.weights))
+        with self._arithmetic():
+            logits = self.discriminator(images)
+        loss = self.loss[0](*logits.chunk(2))
+        penalty = self._penalty(images, logits) if self.weights else torch.zeros(())
+        self._descend(self.discriminator_optimizer, loss + penalty)
+        return loss.detach(), penalty.detach()
+
+    def _penalty(self, images, logits):
+        """γ/2 E ‖∇D‖² at real or generated images, summed: R1 and R2."""
+        with _input_gradients_only():
+            (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+        squares = [half.square().sum((1, 2, 3)).mean() for half in slopes.chunk(2)]
+        return sum(0.5 * weight * squares[half] for half, weight in self.weights)
+
+    def _update_generator(self, real):
+        z = self.noise(len(real))
+        # A context of its own: autocast keeps the weights that it has cast, and these would have no gradient.
+        with torch.no_grad(), self._arithmetic():
+            opponents = self.discriminator(real) if self.loss[2] else None
+        with _frozen(self.discriminator), self._arithmetic():
+            logits = self.discriminator(self.generator(z))
+        loss = self.loss[1](opponents, logits)
+        self._descend(self.generator_optimizer, loss)
+        return loss.detach()
+
+    def _arithmetic(self):
+        return torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16)
+
+    def _descend(self, optimizer, objective):
+        (group,) = optimizer.param_groups
+        objective.backward(inputs=group["params"])
+        # Keras adds ε to the root of the second moment before its bias is corrected, PyTorch after.
+        group["eps"] = group["keras_epsilon"] / math.sqrt(1 - group["betas"][1] ** self.steps)
+        optimizer.step()
+        optimizer.zero_grad()
+
+    def _update_average(self, batch_size):
+        if self.average is None:
+            return
+        half_life = min(self.gan["half_life"], ema.RAMP * self.steps * batch_size)
+        new = 1 - 0.5 ** (batch_size / half_life)
+        torch._foreach_lerp_(list(self.average.parameters()), list(self.generator.parameters()), new)
+        for mean, value in zip(self.average.buffers(), self.generator.buffers(), strict=True):
+            mean.copy_(value)
+
+
+# do they agree? -----------------------------------------------------------------------------------------------
+
+
+def shake(gan, seed):
+    """Moves all trained weights at random, so that branches which start at zero count in a comparison."""
+    rng = np.random.default_rng(seed)
+    for weight in gan.trainable_variables:
+        weight.assign_add(0.02 * rng.standard_normal(weight.shape, "float32"))
+    gan.ema_generator.set_weights(gan.generator.get_weights())
+
+
+def keras_losses(model, draws, batches):
+    """Rows of d_loss, penalty and g_loss from `train_step` of a GAN that gets the noise `draws`, two in each step."""
+    draws = iter(draws)
+    # `GAN` and the textbook's class call the method that draws noise by different names.
+    setattr(model, "_noise" if hasattr(model, "_noise") else "noise", lambda *_: next(draws))
+    rows = []
+    for real in batches:
+        model.reset_metrics()  # the logs are running means
+        logs = model.train_step(keras.ops.convert_to_tensor(real))
+        rows.append([float(logs.get(name, 0.0)) for name in ("d_loss", "penalty", "g_loss")])
+    return np.array(rows)
+
+
+def torch_losses(step, draws, batches):
+    """The same of a `Step`."""
+    draws = map(torch.from_numpy, draws)
+    step.noise = lambda *_: next(draws)
+    return np.array([[float(value) for value in step(torch.from_numpy(real))] for real in batches])
+
+
+def disagreement(gan, models, batches, seed=0) -> float:
+    """The largest relative difference of any loss between PyTorch and Keras while both train in float32.
+
+    Args:
+        gan: the compiled `keras_gan.GAN` of which PyTorch trains the twin.
+        models: further compiled models with the same `generator` and `discriminator`, which take the GAN's weights.
+        batches: of images, float32, one for each step.
+        seed: of the noise.
+    """
+    shake(gan, seed)
+    for model in (gan, *models):
+        # Large, for the sign of a gradient near zero is rounding, and must not decide which way a weight goes.
+        model.generator_optimizer.epsilon = model.discriminator_optimizer.epsilon = 1e-3
+    for model in models:
+        model.generator.set_weights(gan.generator.get_weights())
+        model.discriminator.set_weights(gan.discriminator.get_weights())
+    rng = np.random.default_rng(seed)
+    draws = [rng.standard_normal((len(real), gan.latent_dim), "float32") for real in batches for _ in range(2)]
+    mine = torch_losses(Step(gan, bfloat16=False), draws, batches)
+    theirs = [keras_losses(model, draws, batches) for model in (gan, *models)]
+    return max(float(np.max(np.abs(mine - t) / np.maximum(np.abs(t), 1e-12))) for t in theirs)

@@ -1,0 +1,148 @@
+"""Generators and discriminators for images of any size from 8×8 to 256×256, and for plain vectors.
+
+Class-conditional ones take [x, label]: G sees an embedding of the label beside z, D adds the projection of its features
+on another embedding to its logit (Miyato and Koyama 2018, cGANs with projection discriminator, arXiv:1802.05637).
+
+Upsampling is convolution + depth-to-space: it is what the edge runs fast, and its second derivative is defined.
+Hidden layers compute in `dtype`; the last layer of every network computes in float32.
+"""
+
+import functools
+
+import keras
+from keras import layers
+
+from keras_gan import precision
+from keras_gan.augment import DiffAugment
+from keras_gan.config import DEFAULT_PRESET, lookup, preset
+from keras_gan.errors import InputError
+from keras_gan.layers import Pack, spectrally_normalized
+from keras_gan.networks.dcgan import DCGAN, LEAN, WGAN_GP
+from keras_gan.networks.perceptrons import GAUSSIAN, GAUSSIAN_DEEP, GOODFELLOW2014, MIXTURE
+from keras_gan.networks.r3gan import R3GAN
+from keras_gan.networks.resnet import RESNET
+from keras_gan.networks.sngan import SNGAN
+
+SMALLEST, LARGEST = 8, 256  # pixels on a side
+LABEL_WIDTH, PROJECTION_WIDTH = 32, 64  # of the class embeddings in G and in D
+
+IMAGE_FAMILIES = {
+    "resnet": RESNET,
+    "lean": LEAN,
+    "goodfellow2014": GOODFELLOW2014,
+    "dcgan": DCGAN,
+    "wgan-gp": WGAN_GP,
+    "sngan": SNGAN,
+    "r3gan": R3GAN,
+}
+VECTOR_FAMILIES = {"gaussian": GAUSSIAN, "gaussian_deep": GAUSSIAN_DEEP, "mixture": MIXTURE}
+FAMILIES = {**IMAGE_FAMILIES, **VECTOR_FAMILIES}
+
+
+def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None) -> keras.Model:
+    """Builds a generator: latents (batch, latent_dim) to data (batch, *data_shape), float32.
+
+    Args:
+        data_shape: (height, width, channels) of images, 8 to 256 pixels on a side and 1 or 3 channels; or
+            (features,), which gives a multilayer perceptron with a linear output.
+        latent_dim: dimension of z; None for the preset's.
+        preset_name: a name in `config.PRESETS`.
+        dtype: Keras dtype policy of the hidden layers; "auto" for the fastest here (see `precision`).
+        num_classes: for a network that takes [latents, labels], labels int32 (batch,) in [0, num_classes).
+
+    Returns:
+        A built `keras.Model`; its images are meant for [-1, 1], which the presets "resnet" and "r3gan" do not
+        enforce by a tanh: `pixels.to_uint8` clips.
+
+    Raises:
+        InputError: where no network can be built for the shape.
+    """
+    recipe = preset(preset_name)
+    shape = check_shape(data_shape)
+    z = keras.Input((recipe.latent_dim if latent_dim is None else latent_dim,), name="z")
+    build = _family(recipe, shape).generator
+    if num_classes is None:
+        return keras.Model(z, build(z, shape, _policy(dtype, shape)), name="generator")
+    label = _label_input()
+    embedded = layers.Embedding(num_classes, LABEL_WIDTH, dtype="float32", name="class")(label)
+    seen = layers.Concatenate(dtype="float32")([z, embedded])
+    return keras.Model([z, label], build(seen, shape, _policy(dtype, shape)), name="generator")
+
+
+def discriminator(
+    data_shape, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None, augment=(), pack=1
+) -> keras.Model:
+    """Builds a discriminator: data (batch, *data_shape) to logits (batch, 1), float32.
+
+    Arguments and errors as in `generator`; with `num_classes` it takes [data, labels].
+
+    Args:
+        augment: transforms that D sees all images through in training; see `augment.DiffAugment`.
+        pack: images judged together; see `layers.Pack`. The logits are then (batch / pack, 1).
+    """
+    shape = check_shape(data_shape)
+    if pack > 1 and num_classes is not None:
+        raise InputError(f"pack={pack} with num_classes={num_classes}; expected one of them: a pack has no one class")
+    image = keras.Input(shape, name="image")
+    x = DiffAugment(augment, dtype="float32")(image) if augment else image
+    x = Pack(pack, dtype="float32")(x) if pack > 1 else x
+    family = _family(preset(preset_name), shape)
+    inputs, head = image, _logit
+    if num_classes is not None:
+        inputs = [image, _label_input()]
+        head = functools.partial(_projected, inputs[1], num_classes)
+    network = keras.Model(inputs, family.discriminator(x, shape, _policy(dtype, shape), head), name="discriminator")
+    return spectrally_normalized(network) if family.spectral else network
+
+
+def _label_input():
+    return keras.Input((), dtype="int32", name="label")
+
+
+def _logit(features, **options):
+    return layers.Dense(1, dtype="float32", name="logit", **options)(layers.Flatten(dtype="float32")(features))
+
+
+def _projected(label, num_classes, features, **options):
+    """The logit plus <V features, embedding of the label>, eq. 3 of the paper; V, a linear map, keeps it small."""
+    flat = layers.Dense(PROJECTION_WIDTH, dtype="float32", name="projection")(layers.Flatten(dtype="float32")(features))
+    embedded = layers.Embedding(num_classes, PROJECTION_WIDTH, dtype="float32", name="class")(label)
+    return layers.Add(dtype="float32")(
+        [_logit(features, **options), layers.Dot(axes=1, dtype="float32")([flat, embedded])]
+    )
+
+
+def check_shape(data_shape) -> tuple[int, ...]:
+    """The shape as a tuple of ints. Raises InputError where no network can be built for it."""
+    shape = tuple(int(size) for size in data_shape)
+    if len(shape) == 1 and shape[0] >= 1:
+        return shape
+    if len(shape) == 3 and all(SMALLEST <= side <= LARGEST for side in shape[:2]) and shape[2] in (1, 3):
+        return shape
+    raise InputError(
+        f"data of shape {shape}; expected (height, width, channels) with {SMALLEST} to {LARGEST} pixels on a side "
+        "and 1 or 3 channels, or (features,); resize with image_size (--image-size)"
+    )
+
+
+def arithmetic(data_shape) -> tuple[str, str]:
+    """The dtype policy that "auto" means for data of a shape, and why."""
+    if len(data_shape) == 1:
+        return "float32", "the data are vectors, whose modes bfloat16 would blur"
+    return precision.policy()
+
+
+def _policy(dtype, shape):
+    return arithmetic(shape)[0] if dtype == "auto" else dtype
+
+
+def _family(recipe, shape):
+    """The recipe's own family where it suits the shape; image recipes train vectors with perceptrons."""
+    if len(shape) == 1:
+        return VECTOR_FAMILIES.get(recipe.networks, VECTOR_FAMILIES["mixture"])
+    if recipe.networks in VECTOR_FAMILIES:
+        raise InputError(
+            f"the preset's networks ({recipe.networks}) are for vectors, the data are images of shape {shape}; "
+            "expected a preset for images; see kgan presets"
+        )
+    return lookup(IMAGE_FAMILIES, recipe.networks, "network family", ", ".join(IMAGE_FAMILIES))

@@ -1,0 +1,67 @@
+"""Multilayer perceptrons: the 2014 paper's for images, and plain ones for vectors."""
+
+import math
+
+import keras
+from keras import layers, ops
+
+from keras_gan.layers import Maxout
+from keras_gan.networks.family import Family
+from keras_gan.theory import Z_SCALE
+
+
+def _uniform(limit):
+    return keras.initializers.RandomUniform(-limit, limit)
+
+
+# The paper's pixels are in [0, 1]: both networks rescale, so that its initial weights and learning rate keep their
+# meaning. Constants are those of the paper's code (github.com/goodfeli/adversarial, mnist.yaml).
+MAX_COLUMN_NORM = 1.9365  # without it D's weights grow until they overflow, on MNIST after some 300 steps
+
+
+def _generate(z, shape, dtype):
+    x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(z)
+    x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(x)
+    x = layers.Dense(math.prod(shape), activation="sigmoid", kernel_initializer=_uniform(0.05), dtype="float32")(x)
+    return ops.reshape(layers.Rescaling(2.0, -1.0, dtype="float32", name="image")(x), (-1, *shape))
+
+
+def _judge(x, shape, dtype, head):
+    limits = {"kernel_initializer": _uniform(0.005), "kernel_constraint": keras.constraints.MaxNorm(MAX_COLUMN_NORM)}
+    x = layers.Rescaling(0.5, 0.5, dtype="float32")(layers.Flatten(dtype="float32")(x))
+    x = layers.Dropout(0.2, dtype=dtype)(x)
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **limits)(x))
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **limits)(x))
+    return head(x, **limits)
+
+
+def _mlp(x, widths, bias, slope, dtype):
+    """Hidden layers; the first one's biases start on U[-bias, bias]: at 0, all its bends would lie at the origin."""
+    for layer, width in enumerate(widths):
+        start = _uniform(bias) if layer == 0 and bias else "zeros"
+        x = layers.LeakyReLU(slope, dtype=dtype)(layers.Dense(width, bias_initializer=start, dtype=dtype)(x))
+    return x
+
+
+def _perceptrons(generator_widths, discriminator_widths, z_scale=1.0, biases=(0.0, 0.0), slope=0.2):
+    """A family of plain multilayer perceptrons for vectors, whose generator sees `z_scale` · z.
+
+    `biases` are the first layers' (see `_mlp`), of G and of D; `slope` is that of the activation below 0.
+    """
+
+    def generate(z, shape, dtype):
+        z = layers.Rescaling(z_scale, dtype="float32")(z) if z_scale != 1.0 else z
+        hidden = _mlp(z, generator_widths, biases[0], slope, dtype)
+        return layers.Dense(shape[0], dtype="float32", name="vector")(hidden)
+
+    def judge(x, shape, dtype, head):
+        return head(_mlp(x, discriminator_widths, biases[1], slope, dtype))
+
+    return Family(generate, judge)
+
+
+GOODFELLOW2014 = Family(_generate, _judge)
+GAUSSIAN = _perceptrons((), (32, 32, 32), z_scale=Z_SCALE, biases=(0.0, 2.0))
+GAUSSIAN_DEEP = _perceptrons((32, 32), (32, 32, 32), z_scale=Z_SCALE, biases=(0.0, 2.0))
+# ReLU: where it is flat, G gives the same point for many z, as narrow modes need.
+MIXTURE = _perceptrons((128, 128), (128, 128), biases=(0.2, 0.5), slope=0.0)

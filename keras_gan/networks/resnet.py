@@ -1,0 +1,63 @@
+"""Residual networks without normalisation, whose blocks start as identity: the default."""
+
+from keras import layers, ops
+
+from keras_gan.networks.family import Family, base, count_levels, crop, pad
+
+HALF_SIZE_WIDTH, WIDEST = 64, 256  # channels at half the resolution, doubled at every halving, and at most
+SMALL_WIDTH = 32  # at full size, of images under 16 pixels
+
+
+def _residual(x, dtype):
+    """x + conv(act(conv(act(x)))); the last convolution starts at zero, so that the block starts as identity."""
+    width = x.shape[-1]
+    h = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    h = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", dtype=dtype)(h)
+    h = layers.LeakyReLU(0.2, dtype=dtype)(h)
+    h = layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros", dtype=dtype)(h)
+    return layers.Add(dtype=dtype)([x, h])
+
+
+def _width(level):
+    return min(HALF_SIZE_WIDTH * 2 ** (level - 1), WIDEST)
+
+
+def _up(x, channels, kernel, dtype, name=None):
+    """Twice the size by convolution and depth-to-space: (batch, 2h, 2w, channels)."""
+    return ops.depth_to_space(layers.Conv2D(4 * channels, kernel, padding="same", dtype=dtype, name=name)(x), 2)
+
+
+# Both networks work at half the image's size and below: maps of full size are not worth their time (see
+# benchmarks/RESULTS.md). Only the smallest images, whose half size is the smallest map, have a block at full size.
+def _generate(z, shape, dtype):
+    levels = count_levels(shape)
+    x = base(z, shape, levels, _width(levels), dtype)
+    for level in reversed(range(1, levels)):
+        x = _up(_residual(x, dtype), _width(level), 1, dtype)
+    x = _residual(x, dtype)
+    if levels == 1:
+        x = _residual(_up(x, SMALL_WIDTH, 1, dtype), dtype)
+    x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    # No tanh: against a D that wins early it saturates at one colour, and its gradient never comes back.
+    if levels == 1:
+        x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", name="image")(x)
+    else:
+        x = _up(x, shape[2], 3, "float32", name="image")
+    return crop(x, shape, levels)
+
+
+def _judge(x, shape, dtype, head):
+    levels = count_levels(shape)
+    x = pad(x, shape, levels)
+    if levels == 1:
+        x = _residual(layers.Conv2D(SMALL_WIDTH, 3, padding="same", dtype=dtype)(x), dtype)
+        x = layers.Conv2D(_width(1), 1, dtype=dtype)(ops.space_to_depth(x, 2))  # (batch, h/2, w/2, width)
+    else:
+        x = layers.Conv2D(_width(1), 3, padding="same", dtype=dtype)(ops.space_to_depth(x, 2))
+    for level in range(2, levels + 1):
+        x = ops.space_to_depth(_residual(x, dtype), 2)  # (batch, h/2, w/2, 4 · width)
+        x = layers.Conv2D(_width(level), 1, dtype=dtype)(x)
+    return head(layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype)))
+
+
+RESNET = Family(_generate, _judge)

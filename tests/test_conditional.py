@@ -1,0 +1,163 @@
+"""Class-conditional GANs, from labels in `fit` to labels in an export and on the command line."""
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras import layers
+
+from keras_gan import GAN, data, exports, latents, networks, training
+from keras_gan.cli.main import kgan
+from keras_gan.errors import InputError
+
+SHAPE = (8, 8, 1)
+
+
+@pytest.fixture(scope="module")
+def conditional():
+    """A compiled GAN of three classes, a few steps old."""
+    keras.utils.set_random_seed(0)
+    build = {"dtype": "float32", "num_classes": 3}
+    gan = GAN(networks.generator(SHAPE, 4, **build), networks.discriminator(SHAPE, **build), seed=1, num_classes=3)
+    gan.compile()
+    rng = np.random.default_rng(0)
+    images, labels = rng.uniform(-1, 1, (12, *SHAPE)).astype("float32"), np.arange(12) % 3
+    gan.fit(images, labels, batch_size=4, epochs=2, verbose=0)
+    return gan
+
+
+@pytest.fixture(scope="module")
+def conditional_run(tmp_path_factory):
+    job = training.prepare(
+        training.configure("digits", "lean", steps=4, batch_size=16, latent_dim=4, conditional=True),
+        tmp_path_factory.mktemp("conditional") / "run",
+    )
+    job.train()
+    return job.run_dir
+
+
+def test_each_class_learns_its_own_data():
+    """Class 0 is dark, class 1 is bright: after training the label alone tells them apart."""
+    keras.utils.set_random_seed(0)
+    z, label = keras.Input((2,)), keras.Input((), dtype="int32")
+    seen = layers.Concatenate()([z, layers.Embedding(2, 4)(label)])
+    generator = keras.Model([z, label], layers.Reshape(SHAPE)(layers.Dense(64, activation="tanh")(seen)))
+    gan = GAN(generator, networks.discriminator(SHAPE, dtype="float32", num_classes=2), seed=0, num_classes=2)
+    gan.compile(keras.optimizers.Adam(0.01, 0.0), keras.optimizers.Adam(0.003, 0.0))
+    labels = np.arange(64) % 2
+    images = np.broadcast_to(np.where(labels, 0.6, -0.6)[:, None, None, None], (64, *SHAPE)).astype("float32")
+    gan.fit(images, labels, batch_size=16, epochs=40, verbose=0)
+    dark, bright = (gan.generate(16, seed=1, labels=label).mean() for label in (0, 1))
+    assert dark < 90 and bright > 165  # -0.6 and 0.6 are the grey levels 51 and 204
+
+
+def test_labels_come_in_turn_unless_they_are_given(conditional):
+    assert latents.choose_labels(5, 3).tolist() == [0, 1, 2, 0, 1]
+    assert latents.choose_labels(3, 3, 2).tolist() == [2, 2, 2]
+    assert latents.choose_labels(3, 3, [2, 0, 1]).tolist() == [2, 0, 1]
+    in_turn = conditional.generate(6, seed=5)
+    np.testing.assert_array_equal(in_turn, conditional.generate(6, seed=5, labels=[0, 1, 2, 0, 1, 2]))
+    assert (conditional.generate(6, seed=5, labels=1) != in_turn).any()
+
+
+@pytest.mark.parametrize(
+    "labels, told",
+    [(3, "label 3"), (-1, "label -1"), ([0, 1], "for 4 samples"), (0.5, "one integer"), ("1", "integer")],
+)
+def test_labels_that_are_no_classes_are_refused(conditional, labels, told):
+    with pytest.raises(InputError, match=told):
+        conditional.generate(4, labels=labels)
+
+
+def test_a_generator_without_classes_takes_no_labels(tiny_gan):
+    with pytest.raises(InputError, match="takes no labels"):
+        tiny_gan.generate(2, labels=1)
+
+
+def test_networks_and_num_classes_have_to_fit():
+    plain = networks.generator(SHAPE, dtype="float32"), networks.discriminator(SHAPE, dtype="float32")
+    labelled = [build(SHAPE, dtype="float32", num_classes=3) for build in (networks.generator, networks.discriminator)]
+    with pytest.raises(InputError, match="the generator takes 1 inputs with num_classes=3; expected 2"):
+        GAN(*plain, num_classes=3)
+    with pytest.raises(InputError, match="the generator takes 2 inputs with num_classes=None; expected 1"):
+        GAN(*labelled)
+    with pytest.raises(InputError, match="the discriminator takes 1 inputs"):
+        GAN(labelled[0], plain[1], num_classes=3)
+    with pytest.raises(InputError, match="num_classes is 0"):
+        GAN(*labelled, num_classes=0)
+
+
+def test_fit_asks_for_labels(conditional):
+    images = np.zeros((4, *SHAPE), "float32")
+    with pytest.raises(InputError, match=r"expected \(images, labels\)"):
+        conditional.fit(images, verbose=0)
+    with pytest.raises(InputError, match="not one-hot"):
+        conditional.fit(images, np.eye(4, dtype="int64"), verbose=0)
+
+
+def test_k_steps_divide_the_labels_with_the_images(conditional):
+    data_ = np.arange(4 * 64, dtype="float32").reshape(4, *SHAPE), np.array([2, 0, 1, 2])
+    (first, labels), (second, others) = conditional._minibatches(data_, steps=2)
+    np.testing.assert_array_equal(first, data_[0][:2])
+    np.testing.assert_array_equal(second, data_[0][2:])
+    assert np.array(labels).tolist() == [2, 0] and np.array(others).tolist() == [1, 2]
+
+
+def test_evaluate_takes_labels(conditional):
+    images = np.zeros((4, *SHAPE), "float32")
+    assert np.isfinite(conditional.evaluate(images, np.arange(4) % 3, verbose=0, return_dict=True)["d_loss"])
+
+
+def test_a_saved_gan_gives_the_same_classes(conditional, tmp_path):
+    conditional.save(tmp_path / "gan.keras")
+    loaded = keras.saving.load_model(tmp_path / "gan.keras")
+    assert loaded.num_classes == 3
+    np.testing.assert_array_equal(loaded.generate(6, seed=2), conditional.generate(6, seed=2))
+
+
+@pytest.mark.parametrize("name, format", [("g.tflite", "litert"), ("g", "tf_saved_model")])
+def test_exports_take_a_label(conditional, tmp_path, name, format):
+    conditional.export(tmp_path / name, format)
+    generator = exports.open_generator(tmp_path / name)
+    for labels in (None, 2, np.arange(21)[::-1] % 3):
+        expected = conditional.generate(21, seed=4, labels=labels).astype(int)
+        assert np.abs(generator.generate(21, seed=4, labels=labels) - expected).max() <= 3
+    with pytest.raises(InputError, match="label 3 is no class; expected 0 to 2"):
+        generator.generate(1, labels=3)
+
+
+def test_batches_pair_images_with_their_classes():
+    source = data.open_source("digits")
+    images, labels = next(iter(data.batches(source, 8, seed=0, labels=True)))
+    plain = next(iter(data.batches(source, 8, seed=0)))
+    np.testing.assert_array_equal(images, plain)
+    rows = [int(np.flatnonzero((source.array == np.round((i + 1) * 127.5)).all((1, 2, 3)))[0]) for i in images.numpy()]
+    assert labels.numpy().tolist() == source.labels[rows].tolist() and labels.dtype == "int32"
+
+
+def test_data_without_classes_are_refused(tmp_path):
+    np.save(tmp_path / "plain.npy", np.zeros((20, 8, 8, 1), "uint8"))
+    with pytest.raises(InputError, match="has no classes"):
+        training.prepare(
+            training.configure(str(tmp_path / "plain.npy"), batch_size=4, conditional=True), tmp_path / "run"
+        )
+    with pytest.raises(InputError, match="has no classes"):
+        data.load(tmp_path / "plain.npy", 4, labels=True)
+
+
+def test_a_run_samples_by_label_and_goes_on(conditional_run, tmp_path):
+    out = tmp_path / "sevens.npz"
+    done = CliRunner().invoke(kgan, ["sample", str(conditional_run), "-n", "4", "--label", "7", "--out", str(out)])
+    assert done.exit_code == 0, done.output
+    np.testing.assert_array_equal(np.load(out)["images"], training.load(conditional_run).generate(4, seed=0, labels=7))
+    options = ["--steps", "6", "--batch-size", "16", "--latent-dim", "4", "--preset", "lean", "--conditional"]
+    done = CliRunner().invoke(kgan, ["train", "digits", *options, "--run", str(conditional_run)])
+    assert done.exit_code == 0, done.output
+    assert training.load(conditional_run).step == 6
+
+
+def test_a_wrong_label_is_one_line(conditional_run, run_dir, tmp_path):
+    for run, label, told in ((conditional_run, "10", "expected 0 to 9"), (run_dir, "1", "takes no labels")):
+        done = CliRunner().invoke(kgan, ["sample", str(run), "--label", label, "--out", str(tmp_path / "x.png")])
+        assert done.exit_code == 2 and told in done.output
+        assert len(done.output.strip().splitlines()) == 1 and not (tmp_path / "x.png").exists()
