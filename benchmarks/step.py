@@ -42,7 +42,6 @@ IMAGE_SHAPE = (28, 28, 1)
 WARM_UP_STEPS = 3  # of each round, not timed
 ENDLESS_STEPS = 10**9  # the stopwatch ends a fit
 CHECK_STEPS, CHECK_BATCH_SIZE, CHECK_SEEDS, TOLERANCE = 3, 8, 3, 1e-4
-MATMUL_SIDES, MATMUL_REPEATS = (1024, 2048, 4096), 5
 
 
 # workloads ----------------------------------------------------------------------------------------------------
@@ -161,6 +160,7 @@ def fitting(model, batch_size):
 def keras_gan_engine(workload):
     from keras_gan import precision
 
+    precision.use_threads()
     return fitting(workload.gan(precision.policy()[0]), workload.batch_size)
 
 
@@ -179,12 +179,12 @@ def torch_engine(workload):
     D it cannot compile, for want of second derivatives).
     """
     import torch
-    import twins
+    import torch_game
 
     from keras_gan import precision
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    step = twins.Step(workload.gan("float32"), precision.policy()[0] == "mixed_bfloat16", workload.average)
+    step = torch_game.Step(workload.gan("float32"), precision.policy()[0] == "mixed_bfloat16", workload.average)
     step.generator.mirror(), step.discriminator.mirror()
     size = workload.batch_size
     batches = itertools.cycle([batch for batch in torch.from_numpy(pictures()).split(size) if len(batch) == size])
@@ -216,65 +216,25 @@ def images_per_s(name, networks, seconds):
 
 
 def matmul_rate() -> tuple[str, float]:
-    """The dtype this package computes in here, and FLOP/s of the fastest of some square matrix products in it."""
-    import tensorflow as tf
+    """As `machine.matmul_rate`, in this process."""
+    import machine
 
-    from keras_gan import precision
-
-    dtype = "bfloat16" if precision.policy()[0] == "mixed_bfloat16" else "float32"
-    return dtype, max(_square_rate(tf.cast(tf.random.normal((side, side)), dtype)) for side in MATMUL_SIDES)
-
-
-def _square_rate(matrix):
-    times = []
-    for _ in range(MATMUL_REPEATS):
-        start = time.perf_counter()
-        (matrix @ matrix).numpy()  # waits for the result
-        times.append(time.perf_counter() - start)
-    return 2 * matrix.shape[0] ** 3 / statistics.median(times)
-
-
-def _macs(operation):
-    """Multiplications, each with an addition, of one operation of a TensorFlow graph; 0 of all others."""
-    shapes = [tensor.shape.as_list() if tensor.shape.rank else [] for tensor in operation.inputs]
-    if operation.type == "Conv2D":
-        return math.prod(operation.outputs[0].shape) * math.prod(shapes[1][:3])
-    if operation.type == "Conv2DBackpropInput":
-        return math.prod(shapes[2]) * math.prod(shapes[1][:3])
-    if operation.type == "Conv2DBackpropFilter":
-        return math.prod(shapes[2]) * math.prod(operation.outputs[0].shape[:3])
-    if operation.type == "MatMul":
-        return math.prod(operation.outputs[0].shape) * shapes[0][0 if operation.get_attr("transpose_a") else 1]
-    if operation.type in ("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3"):
-        return math.prod(operation.outputs[0].shape) * shapes[0][-2 if operation.get_attr("adj_x") else -1]
-    return 0
+    return machine.matmul_rate()
 
 
 def flops(networks) -> int:
     """Floating-point operations of the convolutions and matrix products in one step of this package."""
+    import machine
     import tensorflow as tf
 
     workload = WORKLOADS[networks]
-    batch = tf.TensorSpec((workload.batch_size, *IMAGE_SHAPE))
-    graph = tf.function(workload.gan("float32").train_step).get_concrete_function(batch).graph
-    return 2 * sum(map(_macs, _executed(graph)))
-
-
-def _executed(graph):
-    """Operations that results or assignments depend on: tapes also leave gradients that nobody asks for."""
-    found, waiting = set(), [*(tensor.op for tensor in graph.outputs), *graph.control_outputs]
-    while waiting:
-        operation = waiting.pop()
-        if operation not in found:
-            found.add(operation)
-            waiting += [*(tensor.op for tensor in operation.inputs), *operation.control_inputs]
-    return found
+    return machine.flops(workload.gan("float32"), tf.TensorSpec((workload.batch_size, *IMAGE_SHAPE)))
 
 
 def disagreement(networks) -> float:
     """The largest relative difference of any loss between the engines, in float32."""
     import keras
-    import twins
+    import torch_game
 
     workload = WORKLOADS[networks]
     options = workload.repeatable
@@ -285,7 +245,7 @@ def disagreement(networks) -> float:
     while len(found) < CHECK_SEEDS and min(found, default=math.inf) > TOLERANCE:
         keras.utils.set_random_seed(len(found))
         gan, other = workload.gan("float32", **options), workload.with_defaults(**options)
-        found.append(twins.disagreement(gan, [other], batches))
+        found.append(torch_game.disagreement(gan, [other], batches))
     return min(found)
 
 

@@ -26,8 +26,7 @@ class GAN(keras.Model):
     Args:
         generator: Keras model, latents (batch, latent_dim) to data; with `num_classes`, [latents, labels] to data.
         discriminator: Keras model, data to logits (no sigmoid at the end); with `num_classes`, [data, labels] to
-            logits. D judges real and generated images as one batch wherever the penalties allow it, so its batch
-            normalisation, if any, sees both.
+            logits. D judges real and generated images as one batch, unless it normalises batches.
         latent: distribution of z, "normal" N(0, 1) or "uniform" U[-1, 1).
         latent_dim: dimension of z; None reads it from the generator's input.
         ema_half_life_images: half-life of the moving average, in images seen by G.
@@ -67,6 +66,7 @@ class GAN(keras.Model):
         self.num_classes = num_classes
         self.generator = generator
         self.discriminator = discriminator
+        self.judges_apart = pairing.normalizes_batches(discriminator)
         self.ema_generator = ema.float32_copy(generator, pairing.example((self.latent_dim,), num_classes))
         self.ema_generator.trainable = False
         self.ema_half_life_images = ema_half_life_images
@@ -291,7 +291,9 @@ class GAN(keras.Model):
     def _judge(self, real, fake, labels=None):
         """D's logits for both batches, and its input gradients at the points where a penalty wants them.
 
-        D sees all points that need a gradient in one pass, and the others in one pass: nothing is computed in vain.
+        D sees all points that need a gradient in one pass, and the others in one pass: nothing is computed in vain. Batch
+        normalisation in D needs a pass for each, since G's step judges generated images alone: told apart by the
+        statistics of a batch that holds both, they would give G a gradient for another D than the one it meets.
         """
         points = {"real": real, "fake": fake}
         if self._penalized("between"):
@@ -300,16 +302,15 @@ class GAN(keras.Model):
         logits, slopes = {}, {}
         for steep in (True, False):
             names = [name for name in points if self._penalized(name) == steep]
-            if not names:
-                continue
-            images = ops.concatenate([points[name] for name in names])
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(images)
-                repeated = None if labels is None else ops.concatenate([labels] * len(names))
-                outputs = self.discriminator(_with(repeated, images), training=True)
-            logits |= dict(zip(names, ops.split(outputs, len(names)), strict=True))
-            if steep:
-                slopes = dict(zip(names, ops.split(tape.gradient(outputs, images), len(names)), strict=True))
+            for group in [[name] for name in names] if self.judges_apart else [names] if names else []:
+                images = ops.concatenate([points[name] for name in group])
+                with tf.GradientTape(watch_accessed_variables=False) as tape:
+                    tape.watch(images)
+                    repeated = None if labels is None else ops.concatenate([labels] * len(group))
+                    outputs = self.discriminator(_with(repeated, images), training=True)
+                logits |= dict(zip(group, ops.split(outputs, len(group)), strict=True))
+                if steep:
+                    slopes |= dict(zip(group, ops.split(tape.gradient(outputs, images), len(group)), strict=True))
         return logits["real"], logits["fake"], slopes
 
     def _penalized(self, point):

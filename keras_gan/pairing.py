@@ -78,6 +78,11 @@ def _matches(shape, pattern):
     return len(shape) == len(pattern) and all(p in (None, s) for s, p in zip(shape, pattern, strict=True))
 
 
+def normalizes_batches(network):
+    """Whether what a network makes of one image depends on the batch, by batch normalisation."""
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in network._flatten_layers())
+
+
 def _ends_in_sigmoid(network):
     """Whether a Functional or Sequential network, or the one it ends in, applies a sigmoid last."""
     while getattr(network, "outputs", None):

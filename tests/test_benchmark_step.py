@@ -42,6 +42,14 @@ def twins(step):
     return twins
 
 
+@pytest.fixture
+def torch_game(step):
+    pytest.importorskip("torch")
+    import torch_game
+
+    return torch_game
+
+
 def small_gan(gamma=0.5):
     """The default preset's networks at 8×8, compiled with its loss and penalties of weight γ."""
     keras.utils.set_random_seed(0)
@@ -165,24 +173,24 @@ def test_derivatives_of_a_convolution_match_differences(twins):
     assert torch.autograd.gradcheck(slopes, (x, convolution.weight))
 
 
-def test_losses_agree_through_three_updates(twins):
-    assert twins.disagreement(small_gan(), [small_gan()], batches()) < 1e-4
+def test_losses_agree_through_three_updates(torch_game):
+    assert torch_game.disagreement(small_gan(), [small_gan()], batches()) < 1e-4
 
 
-def test_another_penalty_disagrees(twins):
-    assert twins.disagreement(small_gan(), [small_gan(gamma=1.0)], batches()) > 0.1
+def test_another_penalty_disagrees(torch_game):
+    assert torch_game.disagreement(small_gan(), [small_gan(gamma=1.0)], batches()) > 0.1
 
 
-def test_averages_agree(twins):
+def test_averages_agree(torch_game):
     import torch
 
     gan = small_gan()
-    twins.shake(gan, 0)
+    torch_game.shake(gan, 0)
     gan.discriminator_optimizer.learning_rate = gan.generator_optimizer.learning_rate = 1e-4
-    step = twins.Step(gan, bfloat16=False)
+    step = torch_game.Step(gan, bfloat16=False)
     draws = np.random.default_rng(1).standard_normal((6, 4, 4), "float32")
-    twins.torch_losses(step, draws, batches())
-    twins.keras_losses(gan, draws, batches())
+    torch_game.torch_losses(step, draws, batches())
+    torch_game.keras_losses(gan, draws, batches())
     z = draws[0]
     with torch.no_grad():
         given, untrained = step.average(torch.from_numpy(z)).numpy(), step.generator(torch.from_numpy(z)).numpy()

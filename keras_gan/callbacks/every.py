@@ -6,7 +6,7 @@ from keras_gan.runs import Run
 
 
 class Every(keras.callbacks.Callback):
-    """Calls `act(step)` whenever training has passed a multiple of `steps`, and at the end of `run`, where there is one.
+    """Calls `act(step)` whenever training has passed a multiple of `steps`, and at the last step of a `run`.
 
     A base for the callbacks beside it.
     """

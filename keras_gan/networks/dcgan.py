@@ -1,6 +1,6 @@
 """Convolutional networks after DCGAN: strided convolutions down, and as many steps up.
 
-All three depart from their papers in one thing: G's steps up are a 3×3 convolution and depth-to-space, which the edge
+They depart from the papers in one thing: G's steps up are a 3×3 convolution and depth-to-space, which the edge
 runs fast and exports at a fixed batch, instead of a transposed convolution. Every transposed convolution of stride 2
 and up to 5×5 is such a step: each of its four outputs to a pixel sees at most 3×3 inputs.
 """
