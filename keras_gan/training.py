@@ -210,8 +210,11 @@ class Job:
         xla, why_xla = precision.jit_compile()
         threads, why_threads = precision.threads()
         size = "x".join(map(str, self.source.shape))
+        augmented = augments(config, self.source.shape, self.source.count)
+        few = " (few images)" if config.augment is None else ""
         return (
-            f"data        {self.source.name}: {self.source.count:,} of {size}\n"
+            f"data        {self.source.name}: {self.source.count:,} of {size}"
+            f"{f', augmented for D{few}' if augmented else ''}\n"
             f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
             f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
             f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"

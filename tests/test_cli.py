@@ -20,7 +20,7 @@ from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
-DESCRIPTION = ("data ", "recipe ", "arithmetic ", "run ")
+DESCRIPTION = ("data ", "recipe ", "arithmetic ", "threads ", "run ")
 
 
 def command(*words):
@@ -212,7 +212,7 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     )
     assert result.exit_code == 0 and result.stdout == "" and listing(place) == before
     lines = result.stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["data", "recipe", "arithmetic", "run"]
+    assert [line.split()[0] for line in lines] == ["data", "recipe", "arithmetic", "threads", "run"]
     assert "digits: 1,797 of 9x12x1" in lines[0] and "resnet: G " in lines[1] and "7 steps of 48" in lines[1]
     assert lines[3].endswith("runs/digits-resnet")
 
