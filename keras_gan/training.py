@@ -75,9 +75,12 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
 
 
 def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:
-    """Whether D sees the images through DiffAugment: as the config says, else where they are few."""
+    """Whether D sees the images through DiffAugment: as the config says, else where they are few and not tiny.
+
+    On 1,797 digits of 8×8 pixels, of which a cut leaves little, it cost quality: see benchmarks/RESULTS.md.
+    """
     if config.augment is None:
-        return len(data_shape) == 3 and data_count < FEW_IMAGES
+        return len(data_shape) == 3 and math.prod(data_shape[:2]) > SMALL_PIXELS and data_count < FEW_IMAGES
     if config.augment and len(data_shape) != 3:
         raise InputError(f"data of shape {data_shape} are no images; expected images to augment; leave augment out")
     return config.augment

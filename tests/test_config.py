@@ -142,7 +142,7 @@ def test_settings_that_change_nothing_of_what_is_computed_are_no_differences():
 
 
 def test_gamma_weighs_every_penalty_of_the_preset_or_adds_r1():
-    assert TrainConfig("digits").penalties == {"r1": 10.0, "r2": 10.0}
+    assert TrainConfig("digits").penalties == {"r1": 1.0, "r2": 1.0}
     assert TrainConfig("digits", gamma=3.0).penalties == {"r1": 3.0, "r2": 3.0}
     assert TrainConfig("digits", "lean").penalties == {}
     assert TrainConfig("digits", "lean", gamma=3.0).penalties == {"r1": 3.0}

@@ -296,9 +296,9 @@ def test_logs_and_snapshots_are_on_time_with_several_steps_at_once(tmp_path):
 
 def test_few_images_are_augmented_and_many_are_not():
     config = training.configure("digits")
-    assert training.augments(config, (8, 8, 1), 9_999) and not training.augments(config, (8, 8, 1), 10_000)
-    assert not training.augments(config, (2,), 100)
-    assert not training.augments(dataclasses.replace(config, augment=False), (8, 8, 1), 10)
+    assert training.augments(config, (28, 28, 1), 9_999) and not training.augments(config, (28, 28, 1), 10_000)
+    assert not training.augments(config, (8, 8, 1), 100) and not training.augments(config, (2,), 100)
+    assert not training.augments(dataclasses.replace(config, augment=False), (28, 28, 1), 10)
     forced = dataclasses.replace(config, augment=True)
     assert training.augments(forced, (8, 8, 1), 10**6)
     with pytest.raises(InputError, match="no images; expected images to augment"):
@@ -306,12 +306,12 @@ def test_few_images_are_augmented_and_many_are_not():
 
 
 def test_augmentation_and_packs_reach_the_discriminator():
-    config = training.configure("digits", "lean", batch_size=6, latent_dim=2, pack=3)
+    config = training.configure("digits", "lean", batch_size=6, latent_dim=2, pack=3, augment=True)
     gan = training.build(config, (8, 8, 1), 1_797)
     names = [type(layer).__name__ for layer in gan.discriminator.layers]
     assert names[1:3] == ["DiffAugment", "Pack"]
     assert gan.discriminator(np.zeros((6, 8, 8, 1), "float32")).shape == (2, 1)
-    plain = training.build(training.configure("digits", "lean", latent_dim=2, augment=False), (8, 8, 1), 1_797)
+    plain = training.build(training.configure("digits", "lean", latent_dim=2), (8, 8, 1), 1_797)
     assert not {"DiffAugment", "Pack"} & {type(layer).__name__ for layer in plain.discriminator.layers}
 
 

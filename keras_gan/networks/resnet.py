@@ -4,8 +4,8 @@ from keras import layers, ops
 
 from keras_gan.networks.family import Family, base, count_levels, crop, pad
 
-HALF_SIZE_WIDTH, WIDEST = 64, 256  # channels at half the resolution, doubled at every halving, and at most
-SMALL_WIDTH = 32  # at full size, of images under 16 pixels
+HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at every halving, and at most
+SMALL_WIDTHS = 32, 64  # at full and at half size of images under 16 pixels
 
 
 def _residual(x, dtype):
@@ -18,8 +18,8 @@ def _residual(x, dtype):
     return layers.Add(dtype=dtype)([x, h])
 
 
-def _width(level):
-    return min(HALF_SIZE_WIDTH * 2 ** (level - 1), WIDEST)
+def _width(level, levels):
+    return SMALL_WIDTHS[1] if levels == 1 else min(HALF_SIZE_WIDTH * 2 ** (level - 1), WIDEST)
 
 
 def _up(x, channels, kernel, dtype, name=None):
@@ -31,12 +31,12 @@ def _up(x, channels, kernel, dtype, name=None):
 # benchmarks/RESULTS.md). Only the smallest images, whose half size is the smallest map, have a block at full size.
 def _generate(z, shape, dtype):
     levels = count_levels(shape)
-    x = base(z, shape, levels, _width(levels), dtype)
+    x = base(z, shape, levels, _width(levels, levels), dtype)
     for level in reversed(range(1, levels)):
-        x = _up(_residual(x, dtype), _width(level), 1, dtype)
+        x = _up(_residual(x, dtype), _width(level, levels), 1, dtype)
     x = _residual(x, dtype)
     if levels == 1:
-        x = _residual(_up(x, SMALL_WIDTH, 1, dtype), dtype)
+        x = _residual(_up(x, SMALL_WIDTHS[0], 1, dtype), dtype)
     x = layers.LeakyReLU(0.2, dtype=dtype)(x)
     # No tanh: against a D that wins early it saturates at one colour, and its gradient never comes back.
     if levels == 1:
@@ -50,13 +50,13 @@ def _judge(x, shape, dtype, head):
     levels = count_levels(shape)
     x = pad(x, shape, levels)
     if levels == 1:
-        x = _residual(layers.Conv2D(SMALL_WIDTH, 3, padding="same", dtype=dtype)(x), dtype)
-        x = layers.Conv2D(_width(1), 1, dtype=dtype)(ops.space_to_depth(x, 2))  # (batch, h/2, w/2, width)
+        x = _residual(layers.Conv2D(SMALL_WIDTHS[0], 3, padding="same", dtype=dtype)(x), dtype)
+        x = layers.Conv2D(_width(1, levels), 1, dtype=dtype)(ops.space_to_depth(x, 2))  # (batch, h/2, w/2, width)
     else:
-        x = layers.Conv2D(_width(1), 3, padding="same", dtype=dtype)(ops.space_to_depth(x, 2))
+        x = layers.Conv2D(_width(1, levels), 3, padding="same", dtype=dtype)(ops.space_to_depth(x, 2))
     for level in range(2, levels + 1):
         x = ops.space_to_depth(_residual(x, dtype), 2)  # (batch, h/2, w/2, 4 · width)
-        x = layers.Conv2D(_width(level), 1, dtype=dtype)(x)
+        x = layers.Conv2D(_width(level, levels), 1, dtype=dtype)(x)
     return head(layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype)))
 
 
