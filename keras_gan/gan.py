@@ -281,7 +281,7 @@ class GAN(keras.Model):
             return [(batch, None) for batch in batches]
         return list(zip(batches, ops.unstack(ops.reshape(labels[: size * steps], (steps, size)), steps), strict=True))
 
-    def _noise(self, real, labels):
+    def _noise(self, real, labels=None):
         """As many latents as there are real images, with their labels where the networks take any."""
         shape = (ops.shape(real)[0], self.latent_dim)
         if self.latent == "uniform":
@@ -291,9 +291,9 @@ class GAN(keras.Model):
     def _judge(self, real, fake, labels=None):
         """D's logits for both batches, and its input gradients at the points where a penalty wants them.
 
-        D sees all points that need a gradient in one pass, and the others in one pass: nothing is computed in vain. Batch
-        normalisation in D needs a pass for each, since G's step judges generated images alone: told apart by the
-        statistics of a batch that holds both, they would give G a gradient for another D than the one it meets.
+        D sees all points that need a gradient in one pass, and the others in one pass: nothing is computed in vain.
+        Batch normalisation in D needs a pass for each: G's step judges generated images alone, and statistics of a
+        batch that holds both kinds would make D another one there.
         """
         points = {"real": real, "fake": fake}
         if self._penalized("between"):

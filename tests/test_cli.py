@@ -214,7 +214,7 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     lines = result.stderr.splitlines()
     assert [line.split()[0] for line in lines] == ["data", "recipe", "arithmetic", "threads", "run"]
     assert "digits: 1,797 of 9x12x1" in lines[0] and "resnet: G " in lines[1] and "7 steps of 48" in lines[1]
-    assert lines[3].endswith("runs/digits-resnet")
+    assert lines[4].endswith("runs/digits-resnet")
 
 
 def test_train_and_export_in_one_command_and_again(place):

@@ -85,6 +85,7 @@ def test_a_loaded_gan_is_the_saved_one_and_trains_on_as_it(saved_and_loaded, nam
         "latent": "uniform",
         "latent_dim": 4,
         "ema_half_life_images": 50,
+        "num_classes": None,
         "seed": 4,
         "name": "mine",
     }

@@ -10,6 +10,7 @@ from keras_gan import GAN, InputError
 from keras_gan.augment import DiffAugment
 from keras_gan.layers import Maxout, MinibatchStd, Pack, spectrally_normalized
 from keras_gan.losses import LOSSES, Loss
+from keras_gan.networks.r3gan import GroupedConv2D
 from keras_gan.penalties import PENALTIES, Penalty
 
 
@@ -291,6 +292,7 @@ BUILDERS = {
     "Pack": lambda gan: Pack(3, name="pack"),
     "MinibatchStd": lambda gan: MinibatchStd(2, name="deviation"),
     "DiffAugment": lambda gan: DiffAugment(["flip", "colour"], seed=5, name="augment"),
+    "GroupedConv2D": lambda gan: GroupedConv2D(3, 3, groups=3, name="grouped"),
     "Loss": lambda gan: LOSSES["relativistic"],
     "Loss of one's own": lambda gan: Loss(shifted_discriminator_loss, shifted_generator_loss),
     "Penalty": lambda gan: PENALTIES["wgan_gp"],
