@@ -45,7 +45,7 @@ SECTIONS = {
 @click.option("--generator-lr", type=float, help="Learning rate of G.")
 @click.option("--conditional", is_flag=True, default=None, help="Learn the classes too: for kgan sample --label.")
 @click.option(
-    "--augment/--no-augment", default=None, help="DiffAugment.  [default: on below 10,000 images, unless tiny]"
+    "--augment/--no-augment", default=None, help="DiffAugment.  [default: on for few images]"
 )
 @click.option("--pack", type=int, help="Images that D judges together (PacGAN).  [default: 1]")
 @click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
