@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from scipy.io import savemat
 
 from keras_gan import data
@@ -38,3 +39,18 @@ def test_table_1_on_a_file_of_faces(faces, tmp_path):
     assert real["kind"] == "real training images" and real["published"] == ""
     assert [row["step"] for row in ours] == [1, 2]
     assert all(np.isfinite([row["nats"], row["error"]]).all() and 0.1 <= row["sigma"] <= 1 for row in (real, *ours))
+
+
+def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(tmp_path):
+    script, file = [sys.executable, BENCHMARKS / "time_to_quality.py"], tmp_path / "curve.json"
+    options = ["--data", "digits", "--minutes", "0.03", "--samples", "100", "--out", file]
+    subprocess.run([*script, "lean", *options], capture_output=True, check=True)
+    (run,) = json.loads(file.read_text())
+    (row,) = run["rows"]
+    assert run["recipe"] == "lean" and 0 < run["floor"] < row["frechet_distance"]
+    assert row["seconds"] >= 1.8 and row["images"] % 64 == 0 and row["images"] > 0
+    subprocess.run([*script, "--draw", file, "--out", tmp_path / "curve.png"], capture_output=True, check=True)
+    with Image.open(tmp_path / "curve.png") as picture:
+        assert picture.size == (960, 600)
+    wrong = subprocess.run([*script, "nonsense"], capture_output=True, text=True)
+    assert wrong.returncode == 2 and "neither a preset nor tutorial" in wrong.stderr
