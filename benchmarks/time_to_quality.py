@@ -16,9 +16,8 @@ from pathlib import Path
 
 import click
 import keras
-import numpy as np
 
-from keras_gan import data, metrics, precision, training
+from keras_gan import data, metrics, pixels, precision, training
 from keras_gan.config import PRESETS, TrainConfig
 from keras_gan.files import replace
 from keras_gan.metrics import Truth
@@ -65,8 +64,7 @@ def play(recipe: str, source: data.Source, seed: int):
     gan = tutorial.package_gan()
 
     def sample(n):
-        z = gan.inputs(n, seed=0)
-        return np.round((gan.generator.predict(z, batch_size=250, verbose=0) + 1) * 127.5).clip(0, 255).astype("uint8")
+        return pixels.to_uint8(gan.generator.predict(gan.inputs(n, seed=0), batch_size=250, verbose=0))
 
     return gan, sample, tutorial.BATCH_SIZE
 

@@ -51,7 +51,7 @@ class Generator:
         """The function that a signature computes, of a batch: float32 latents (batch, dim), and int32 labels (batch,)
         where the generator takes them, to float32 data in [-1, 1]."""
         run = self._runners[signature]
-        return lambda *inputs: run(**dict(zip((INPUT, LABEL), inputs, strict=False)))[OUTPUT]
+        return lambda *columns: run(**named(columns))[OUTPUT]
 
     def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
         """Draws samples; the same seed gives the pictures that `GAN.generate` gives, within the export's tolerance.
@@ -76,9 +76,13 @@ class Generator:
 
     def _inputs(self, n, seed, labels=None):
         """Latents, and labels where the generator takes them."""
-        z = latents.draw(n, self.description["latent_dim"], self.description["latent"], seed)
-        labels = latents.choose_labels(n, self.description.get("num_classes"), labels)
-        return [z] if labels is None else [z, labels]
+        said = self.description
+        return latents.columns(n, said["latent_dim"], said["latent"], seed, said.get("num_classes"), labels)
+
+
+def named(columns) -> dict:
+    """Latents, and labels where there are any, by the names that our signatures give them."""
+    return dict(zip((INPUT, LABEL), columns, strict=False))
 
 
 def _read(path: Path) -> bytes:

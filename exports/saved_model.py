@@ -13,7 +13,7 @@ import tensorflow as tf
 from keras_gan import latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
 from keras_gan.exports import metadata
-from keras_gan.exports.edge import INPUT, LABEL, OUTPUT
+from keras_gan.exports.edge import INPUT, LABEL, OUTPUT, named
 from keras_gan.exports.report import Report, compare
 
 TOLERANCE = 1e-4
@@ -64,8 +64,8 @@ def write(gan, path: Path, quantize: str) -> Report:
         loaded = tf.saved_model.load(str(draft))
         generate = loaded.signatures["generate"]
 
-        def run(*inputs):
-            return generate(**dict(zip((INPUT, LABEL), map(tf.constant, inputs), strict=False)))[OUTPUT].numpy()
+        def run(*columns):
+            return generate(**named(map(tf.constant, columns)))[OUTPUT].numpy()
 
         measured = compare(gan, {1: run, 16: run}, TOLERANCE)
         size = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
@@ -116,17 +116,12 @@ class Generator:
 
     def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
         """Draws samples: uint8 images (n, height, width, channels), or float32 (n, features)."""
-        columns = {self._input: latents.draw(n, self.latent_dim, self.latent, seed)}
-        labels = latents.choose_labels(n, self.num_classes, labels)
-        if labels is not None:
-            columns[LABEL] = labels
+        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
         # Whole batches: the first rows come again.
-        padded = {
-            name: np.resize(column, (n + -n % self._batch, *column.shape[1:])) for name, column in columns.items()
-        }
+        padded = [np.resize(column, (n + -n % self._batch, *column.shape[1:])) for column in columns]
         samples = np.concatenate([self._run(padded, start) for start in range(0, n, self._batch)])[:n]
         return pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
 
     def _run(self, columns, start):
-        batch = {name: tf.constant(column[start : start + self._batch]) for name, column in columns.items()}
-        return self._function(**batch)[self._output]
+        batch = (tf.constant(column[start : start + self._batch]) for column in columns)
+        return self._function(**dict(zip((self._input, LABEL), batch, strict=False)))[self._output]

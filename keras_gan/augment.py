@@ -12,6 +12,7 @@ from keras_gan.errors import InputError
 # Settings of Zhao et al. 2020.
 LARGEST_SHIFT = 1 / 8  # of the side
 CUT = 1 / 2  # of the side
+POLICY = ("translation", "cutout", "colour")  # no flip: digits and letters have a left and a right
 
 
 def brightened(x, shift):
@@ -155,7 +156,7 @@ class DiffAugment(keras.layers.Layer):
     sec. 3.2.
     """
 
-    def __init__(self, policy=("translation", "cutout", "colour"), seed=None, **layer_options):
+    def __init__(self, policy=POLICY, seed=None, **layer_options):
         super().__init__(autocast=False, **layer_options)  # which would round the pixels before the arithmetic
         if not set(policy) <= set(TRANSFORMS):
             raise InputError(

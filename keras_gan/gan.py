@@ -1,5 +1,6 @@
 """The generative adversarial network as a `keras.Model`: `train_step` is Algorithm 1 of Goodfellow et al. 2014."""
 
+import itertools
 from collections.abc import Mapping
 
 import keras
@@ -173,9 +174,8 @@ class GAN(keras.Model):
 
         `labels` are as in `generate`.
         """
-        z = latents.draw(n, self.latent_dim, self.latent, seed)
-        labels = latents.choose_labels(n, self.num_classes, labels)
-        return z if labels is None else [z, labels]
+        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
+        return columns[0] if self.num_classes is None else columns
 
     def generate(self, n, seed=None, batch_size=64, labels=None):
         """Draws samples from the averaged generator.
@@ -289,29 +289,33 @@ class GAN(keras.Model):
         return _with(labels, keras.random.normal(shape, seed=self.seed_generator))
 
     def _judge(self, real, fake, labels=None):
-        """D's logits for both batches, and its input gradients at the points where a penalty wants them.
-
-        D sees all points that need a gradient in one pass, and the others in one pass: nothing is computed in vain.
-        Batch normalisation in D needs a pass for each: G's step judges generated images alone, and statistics of a
-        batch that holds both kinds would make D another one there.
-        """
+        """D's logits for both batches, and its input gradients at the points where a penalty wants them."""
         points = {"real": real, "fake": fake}
         if self._penalized("between"):
             share = keras.random.uniform((ops.shape(real)[0],), seed=self.seed_generator)
             points["between"] = interpolate(real, fake, share)
         logits, slopes = {}, {}
-        for steep in (True, False):
-            names = [name for name in points if self._penalized(name) == steep]
-            for group in [[name] for name in names] if self.judges_apart else [names] if names else []:
-                images = ops.concatenate([points[name] for name in group])
-                with tf.GradientTape(watch_accessed_variables=False) as tape:
-                    tape.watch(images)
-                    repeated = None if labels is None else ops.concatenate([labels] * len(group))
-                    outputs = self.discriminator(_with(repeated, images), training=True)
-                logits |= dict(zip(group, ops.split(outputs, len(group)), strict=True))
-                if steep:
-                    slopes |= dict(zip(group, ops.split(tape.gradient(outputs, images), len(group)), strict=True))
+        for names in self._passes(points):
+            images = ops.concatenate([points[name] for name in names])
+            repeated = None if labels is None else ops.concatenate([labels] * len(names))
+            with tf.GradientTape(watch_accessed_variables=False) as tape:
+                tape.watch(images)
+                outputs = self.discriminator(_with(repeated, images), training=True)
+            logits |= dict(zip(names, ops.split(outputs, len(names)), strict=True))
+            if self._penalized(names[0]):
+                slopes |= dict(zip(names, ops.split(tape.gradient(outputs, images), len(names)), strict=True))
         return logits["real"], logits["fake"], slopes
+
+    def _passes(self, points):
+        """Names of the points that D judges together: those that need a gradient, then the others.
+
+        Nothing is computed in vain. Batch normalisation in D needs a pass for each: G's step judges generated images
+        alone, and statistics of a batch that holds both kinds would make D another one there.
+        """
+        ordered = sorted(points, key=self._penalized, reverse=True)
+        if self.judges_apart:
+            return [[name] for name in ordered]
+        return [list(names) for _, names in itertools.groupby(ordered, self._penalized)]
 
     def _penalized(self, point):
         return any(penalty.at == point for penalty in self.penalties)

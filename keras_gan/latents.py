@@ -70,3 +70,13 @@ def choose_labels(n: int, num_classes: int | None, labels=None) -> np.ndarray | 
             f"label {wrong} is no class; expected 0 to {num_classes - 1}; give labels (--label) in that range"
         )
     return np.broadcast_to(chosen.astype("int32"), (n,))
+
+
+def columns(n: int, dim: int, distribution="normal", seed=None, num_classes=None, labels=None) -> list[np.ndarray]:
+    """What a generator takes for n samples: [latents], or [latents, labels] where it is class-conditional.
+
+    Arguments and errors as in `draw` and `choose_labels`.
+    """
+    z = draw(n, dim, distribution, seed)
+    labels = choose_labels(n, num_classes, labels)
+    return [z] if labels is None else [z, labels]

@@ -11,7 +11,7 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_gan import data, latents, losses, metrics, networks, precision, report
+from keras_gan import augment, data, latents, losses, metrics, networks, precision, report
 from keras_gan.callbacks import Checkpoints, Checks, Doctor, Evaluation, Game, History, Progress, Snapshots, Stop
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
@@ -25,7 +25,6 @@ ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv
 CLOSEST_CHECKS_STEPS = 10
 EVALUATION_SAMPLES = 2_000
 FEW_IMAGES = 10_000  # below this D learns them by heart (Zhao et al. 2020)
-AUGMENTATION = ("translation", "cutout", "colour")  # no flip: digits and letters have a left and a right
 SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
 SMALL_ROW_STEPS = 10
 MOST_STEPS_PER_EXECUTION = 32  # more gain nothing: see benchmarks/RESULTS.md
@@ -55,10 +54,10 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
     recipe = preset(config.preset)
     keras.utils.set_random_seed(config.seed)
     num_classes = num_classes if config.conditional else None
-    augment = AUGMENTATION if augments(config, data_shape, data_count) else ()
+    policy = augment.POLICY if augments(config, data_shape, data_count) else ()
     gan = GAN(
         networks.generator(data_shape, config.latent_dim, config.preset, num_classes=num_classes),
-        networks.discriminator(data_shape, config.preset, "auto", num_classes, augment, config.pack),
+        networks.discriminator(data_shape, config.preset, "auto", num_classes, policy, config.pack),
         latent=config.latent,
         ema_half_life_images=recipe.ema_half_life_images,
         seed=config.seed,

@@ -41,7 +41,7 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
 
     source = open_source(name_or_path, image_size, crop, skip_damaged)
     if labels:
-        check_labels(source)
+        check_labels(source)  # here, since an error inside `flat_map` comes wrapped in TensorFlow's
     steps = source.count // check_batch(source, batch_size)
 
     iterations = tf.Variable(-1, trainable=False, dtype="int64")

@@ -60,13 +60,13 @@ def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="au
     recipe = preset(preset_name)
     shape = check_shape(data_shape)
     z = keras.Input((recipe.latent_dim if latent_dim is None else latent_dim,), name="z")
+    inputs = seen = z
+    if num_classes is not None:
+        inputs = [z, _label_input()]
+        embedded = layers.Embedding(num_classes, LABEL_WIDTH, dtype="float32", name="class")(inputs[1])
+        seen = layers.Concatenate(dtype="float32")([z, embedded])
     build = _family(recipe, shape).generator
-    if num_classes is None:
-        return keras.Model(z, build(z, shape, _policy(dtype, shape)), name="generator")
-    label = _label_input()
-    embedded = layers.Embedding(num_classes, LABEL_WIDTH, dtype="float32", name="class")(label)
-    seen = layers.Concatenate(dtype="float32")([z, embedded])
-    return keras.Model([z, label], build(seen, shape, _policy(dtype, shape)), name="generator")
+    return keras.Model(inputs, build(seen, shape, _policy(dtype, shape)), name="generator")
 
 
 def discriminator(
