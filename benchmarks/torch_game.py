@@ -13,7 +13,9 @@ from torch.nn import functional
 from twins import Twin, input_gradients_only, look_up
 
 from keras_gan import ema
+from keras_gan.config import AUTO
 from keras_gan.errors import InputError
+from keras_gan.penalties import AUTO_SHARE
 
 softplus = functional.softplus
 # As in keras_gan.losses: D's loss of (real logits, fake logits), G's of the same, and whether G's needs the real ones.
@@ -105,7 +107,8 @@ class Step:
         with input_gradients_only():
             (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         squares = [half.square().sum((1, 2, 3)).mean() for half in slopes.chunk(2)]
-        return sum(0.5 * weight * squares[half] for half, weight in self.weights)
+        automatic = _automatic_weight(images.detach().chunk(2)[0])
+        return sum(0.5 * (automatic if weight == AUTO else weight) * squares[half] for half, weight in self.weights)
 
     def _update_generator(self, real):
         z = self.noise(len(real))
@@ -137,6 +140,11 @@ class Step:
         torch._foreach_lerp_(list(self.average.parameters()), list(self.generator.parameters()), new)
         for mean, value in zip(self.average.buffers(), self.generator.buffers(), strict=True):
             mean.copy_(value)
+
+
+def _automatic_weight(real):
+    """`penalties.automatic_weight` in PyTorch."""
+    return AUTO_SHARE * (real - real.roll(1, 0)).square().sum((1, 2, 3)).mean()
 
 
 # do they agree? -----------------------------------------------------------------------------------------------

@@ -22,6 +22,18 @@ class ImageSize(click.ParamType):
         return height, width
 
 
+class Weight(click.ParamType):
+    """A number, or "auto"."""
+
+    name = "FLOAT|auto"
+
+    def convert(self, value, param, ctx):
+        try:
+            return value if value == "auto" else float(value)
+        except ValueError:
+            self.fail(f"{value!r}; expected a number, such as 1, or auto", param, ctx)
+
+
 class Sectioned(click.Command):
     """A command whose help lists its options under headings; the names that no heading claims come last."""
 

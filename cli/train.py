@@ -4,7 +4,7 @@ import sys
 
 import click
 
-from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, export_run, load_training
+from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, Weight, export_run, load_training
 
 SECTIONS = {
     "Data": ("image_size", "crop", "skip_damaged"),
@@ -40,7 +40,7 @@ SECTIONS = {
 @click.option("--latent", help="Distribution of z: normal or uniform.")
 @click.option("--loss", help="minimax, non_saturating, relativistic, …")
 @click.option("-k", "--discriminator-steps", type=int, help="Updates of D for one of G.")
-@click.option("--gamma", type=float, help="Weight of the gradient penalties.")
+@click.option("--gamma", type=Weight(), help="Weight of the gradient penalties; auto: from the data.")
 @click.option("--discriminator-lr", type=float, help="Learning rate of D.")
 @click.option("--generator-lr", type=float, help="Learning rate of G.")
 @click.option("--conditional", is_flag=True, default=None, help="Learn the classes too: for kgan sample --label.")

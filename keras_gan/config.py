@@ -14,6 +14,7 @@ DEFAULT_PRESET = "resnet"
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # where another one is the default
 DEFAULT_STEPS = 2_000
 LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000, "pack": 16}
+AUTO = "auto"  # a weight γ that follows from the data: penalties.automatic_weight
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
@@ -43,7 +44,7 @@ class Preset:
     loss: str  # name in losses.LOSSES
     generator_optimizer: Mapping[str, Any]  # Keras's serialized form
     discriminator_optimizer: Mapping[str, Any]
-    penalties: Mapping[str, float] = field(default_factory=dict)  # name in penalties.PENALTIES -> weight γ
+    penalties: Mapping[str, float | str] = field(default_factory=dict)  # name in penalties.PENALTIES -> weight γ
     discriminator_steps: int = 1  # k of Algorithm 1
     latent: str = "normal"  # name in latents.DISTRIBUTIONS
     latent_dim: int = 64
@@ -58,7 +59,7 @@ PRESETS: dict[str, Preset] = {
         reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
         networks="resnet",
         loss="relativistic",
-        penalties={"r1": 1.0, "r2": 1.0},
+        penalties={"r1": AUTO, "r2": AUTO},
         generator_optimizer=_adam(1e-3, 0.0, 0.99),
         discriminator_optimizer=_adam(1e-3, 0.0, 0.99),
         batch_size=32,  # with the rest, chosen on MNIST at equal time: benchmarks/RESULTS.md
@@ -213,7 +214,7 @@ class TrainConfig:
     latent_dim: int | None = None  # dimension of z
     latent: str | None = None  # distribution of z
     loss: str | None = None  # name in losses.LOSSES
-    gamma: float | None = None  # weight γ of every penalty; R1's where the preset has none; None keeps the preset's
+    gamma: float | str | None = None  # weight γ, or "auto", of every penalty, R1's where there is none; None: preset's
     discriminator_steps: int | None = None  # k of Algorithm 1
     discriminator_lr: float | None = None  # learning rate of D; None keeps the preset's
     generator_lr: float | None = None  # learning rate of G; None keeps the preset's
@@ -234,7 +235,10 @@ class TrainConfig:
         for name in ("discriminator_lr", "generator_lr"):
             self._check(name, getattr(self, name) is None or 0 <= getattr(self, name) < math.inf, "0 or more")
         self._check("pack", self.batch_size % self.pack == 0, f"a divisor of the batch size, {self.batch_size}")
-        self._check("gamma", self.gamma is None or 0 <= self.gamma < math.inf, "0 or more")
+        number = not isinstance(self.gamma, str | None) and 0 <= self.gamma < math.inf
+        self._check("gamma", number or self.gamma in (None, AUTO), f"0 or more, or {AUTO}")
+        automatic = AUTO in self.penalties.values()
+        self._check("batch_size", not automatic or self.batch_size > 1, "2 or more, unless gamma is a number")
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
 
     def _check(self, name, holds, expected):
@@ -243,8 +247,8 @@ class TrainConfig:
             raise InputError(f"{name} is {getattr(self, name)}; expected {expected}; give {option} in that range")
 
     @property
-    def penalties(self) -> dict[str, float]:
-        """Weights γ of the penalties, by name in penalties.PENALTIES."""
+    def penalties(self) -> dict[str, float | str]:
+        """Weights γ of the penalties, numbers or "auto", by name in penalties.PENALTIES."""
         penalties = preset(self.preset).penalties
         if self.gamma == 0:
             return {}  # a penalty of weight 0 would cost its gradients all the same

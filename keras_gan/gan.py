@@ -11,10 +11,10 @@ from keras import ops
 from keras_gan import augment as _augment  # noqa: F401  registers a layer that saved discriminators hold
 from keras_gan import ema, latents, logs, pairing, pixels, precision
 from keras_gan import layers as _layers  # noqa: F401  the same
-from keras_gan.config import DEFAULT_PRESET, PRESETS, lookup
+from keras_gan.config import AUTO, DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES, Loss
-from keras_gan.penalties import PENALTIES, Penalty, interpolate
+from keras_gan.penalties import PENALTIES, Penalty, automatic_weight, interpolate, zero_centred
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -92,8 +92,9 @@ class GAN(keras.Model):
             generator_optimizer: Keras optimizer, its name or its serialized form.
             discriminator_optimizer: the same, for D.
             loss: name in `losses.LOSSES`, or a `losses.Loss`.
-            penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ. None means
-                the preset's with the preset's loss, and none with any other loss.
+            penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ: numbers, or
+                "auto" for `penalties.automatic_weight` of each batch. None means the preset's with the preset's loss,
+                and none with any other loss.
             discriminator_steps: k of Algorithm 1. The batch that `fit` brings is divided among the k steps, so that
                 each sees fresh images: give it k times the batch of one step.
             steps_per_execution: training steps in one call of the compiled function, as in `keras.Model.compile`.
@@ -116,7 +117,8 @@ class GAN(keras.Model):
         )
         self.jit_choice = jit_compile  # saved as given, so that "auto" is decided anew where the model is loaded
         self.loss_pair = _resolve(loss or recipe.loss, Loss, LOSSES, "loss")
-        self.penalties = {_resolve(key, Penalty, PENALTIES, "penalty"): w for key, w in dict(penalties).items()}
+        resolved = {_resolve(key, Penalty, PENALTIES, "penalty"): weight for key, weight in dict(penalties).items()}
+        self.penalties = {penalty: _weight(penalty, weight) for penalty, weight in resolved.items()}
         self.discriminator_steps = discriminator_steps
         self.generator_optimizer = _optimizer(generator_optimizer or recipe.generator_optimizer)
         self.discriminator_optimizer = _optimizer(discriminator_optimizer or recipe.discriminator_optimizer)
@@ -130,7 +132,7 @@ class GAN(keras.Model):
             with tf.GradientTape() as tape:
                 real_logits, fake_logits, slopes = self._judge(real, fake, labels)
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
-                penalty = self._penalty(slopes)
+                penalty = self._penalty(slopes, real)
                 objective = self._shared(d_loss + penalty)
             d_gradient = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
 
@@ -320,8 +322,9 @@ class GAN(keras.Model):
     def _penalized(self, point):
         return any(penalty.at == point for penalty in self.penalties)
 
-    def _penalty(self, slopes):
-        return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in self.penalties.items()), 0.0)
+    def _penalty(self, slopes, real):
+        weights = {penalty: automatic_weight(real) if w == AUTO else w for penalty, w in self.penalties.items()}
+        return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in weights.items()), 0.0)
 
     def _shared(self, objective):
         """This replica's share: Keras sums gradients over replicas, so this makes them the global batch's mean."""
@@ -361,6 +364,16 @@ def _separation(real_logits, fake_logits):
 
 def _resolve(choice, kind, table, noun):
     return choice if isinstance(choice, kind) else lookup(table, choice, noun, ", ".join(table))
+
+
+def _weight(penalty, choice):
+    """The weight γ as it was given, where it is one for this penalty."""
+    if isinstance(choice, str) and (choice != AUTO or penalty.of_gradients is not zero_centred):
+        raise InputError(
+            f"the weight of {_named(penalty, PENALTIES)} is {choice!r}; expected a number, or {AUTO!r} for r1 and r2; "
+            "give penalties={name: 1.0}"
+        )
+    return choice
 
 
 def _named(entry, table):

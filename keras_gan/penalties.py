@@ -10,6 +10,12 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
+from keras_gan.errors import InputError
+
+# γ over E ‖x - x'‖², the mean squared distance of two images: γ = 1 on MNIST. Why, and how it does elsewhere:
+# benchmarks/RESULTS.md.
+AUTO_SHARE = 0.0024
+
 registered = keras.saving.register_keras_serializable("keras_gan")
 
 
@@ -64,3 +70,28 @@ PENALTIES: dict[str, Penalty] = {
     "r2": Penalty("fake", zero_centred),
     "wgan_gp": Penalty("between", one_centred),
 }
+
+
+def automatic_weight(real):
+    """γ for zero-centred penalties, from a batch of real data: in proportion to E ‖x - x'‖², for two images of them.
+
+    A logit that rises by s from one image to another has a slope of about s / ‖x - x'‖, whose square is what R1 and R2
+    penalise: with γ in proportion to ‖x - x'‖² they ask the same of D whatever the size, the channels and the contrast
+    of the images.
+
+    Args:
+        real: data (batch, ...), in [-1, 1] where they are images; at least two.
+
+    Returns:
+        float32 scalar, at least 0.
+
+    Raises:
+        InputError: where the batch is known to hold one image only, which has no other to be compared with.
+    """
+    if real.shape[0] == 1:
+        raise InputError(
+            "a batch holds 1 image; expected at least 2, from which penalties of weight 'auto' are chosen; give larger "
+            "batches, or a number as weight (--gamma)"
+        )
+    real = ops.cast(real, "float32")
+    return AUTO_SHARE * ops.mean(squared_norm(real - ops.roll(real, 1, axis=0)))

@@ -10,6 +10,11 @@ def to_signed(pixels):
     return pixels / HALF_RANGE - 1.0
 
 
+def floats(data: np.ndarray) -> np.ndarray:
+    """What networks see of data that are read: uint8 pixels as float32 in [-1, 1], floats as they are."""
+    return to_signed(data.astype("float32")) if data.dtype == np.uint8 else data
+
+
 def to_uint8(signed: np.ndarray) -> np.ndarray:
     """Values in [-1, 1] to uint8 pixels in [0, 255], rounded and clipped: the inverse of `to_signed`."""
     return np.clip(np.rint((np.asarray(signed, "float32") + 1.0) * HALF_RANGE), 0, 255).astype("uint8")

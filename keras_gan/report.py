@@ -223,7 +223,7 @@ def _settings(run, config):
         ("recipe", f"{config.preset}: {preset(config.preset).summary}"),
         ("reference", preset(config.preset).reference),
         ("loss", config.loss),
-        ("penalties", ", ".join(f"{name} of weight {weight:g}" for name, weight in config.penalties.items()) or "none"),
+        ("penalties", _penalties(config)),
         ("steps asked for", f"{config.steps:,}"),
         ("batch size", f"{config.batch_size:,}"),
         ("D steps for one G step", f"{config.discriminator_steps:,}"),
@@ -233,6 +233,11 @@ def _settings(run, config):
         ("seed", config.seed),
         ("keras_gan", _read_json(run.config_file).get("keras_gan", "unknown")),
     ]
+
+
+def _penalties(config):
+    weights = config.penalties.items()
+    return ", ".join(f"{name} of weight {_serialized(weight)}" for name, weight in weights) or "none"
 
 
 def _optimizer(config, side):

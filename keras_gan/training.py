@@ -11,11 +11,11 @@ from pathlib import Path
 import keras
 import tensorflow as tf
 
-from keras_gan import augment, data, latents, losses, metrics, networks, precision, report
+from keras_gan import augment, data, latents, losses, metrics, networks, penalties, pixels, precision, report
 from keras_gan.callbacks import Checkpoints, Checks, Doctor, Evaluation, Game, History, Progress, Snapshots, Stop
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
-from keras_gan.config import TrainConfig, lookup, preset
+from keras_gan.config import AUTO, TrainConfig, lookup, preset
 from keras_gan.errors import InputError, first_line
 from keras_gan.gan import GAN
 from keras_gan.mixtures import MIXTURES
@@ -27,6 +27,7 @@ EVALUATION_SAMPLES = 2_000
 FEW_IMAGES = 10_000  # below this D learns them by heart (Zhao et al. 2020)
 SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
 SMALL_ROW_STEPS = 10
+SHOWN_IMAGES = 256  # from which γ is shown before training
 MOST_STEPS_PER_EXECUTION = 32  # more gain nothing: see benchmarks/RESULTS.md
 
 
@@ -214,15 +215,21 @@ class Job:
         size = "x".join(map(str, self.source.shape))
         augmented = augments(config, self.source.shape, self.source.count)
         few = " (few images)" if config.augment is None else ""
+        gamma = f", γ {self._automatic_weight():.2g} (auto)" if AUTO in config.penalties.values() else ""
         return (
             f"data        {self.source.name}: {self.source.count:,} of {size}"
             f"{f', augmented for D{few}' if augmented else ''}\n"
             f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
-            f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
+            f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}{gamma}\n"
             f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
             f"threads     {threads or 'automatic'} for one operation ({why_threads})\n"
             f"run         {self.run_dir}"
         )
+
+    def _automatic_weight(self):
+        """γ as training will choose it, give or take a batch."""
+        images = self.source.fetch(self.source.sample(SHOWN_IMAGES, self.config.seed))
+        return float(penalties.automatic_weight(pixels.floats(images)))
 
     def outcome(self) -> str:
         """How far training came, where the pictures lie, and how to go on."""

@@ -173,8 +173,9 @@ def test_derivatives_of_a_convolution_match_differences(twins):
     assert torch.autograd.gradcheck(slopes, (x, convolution.weight))
 
 
-def test_losses_agree_through_three_updates(torch_game):
-    assert torch_game.disagreement(small_gan(), [small_gan()], batches()) < 1e-4
+@pytest.mark.parametrize("gamma", [0.5, "auto"])
+def test_losses_agree_through_three_updates(torch_game, gamma):
+    assert torch_game.disagreement(small_gan(gamma), [small_gan(gamma)], batches()) < 1e-4
 
 
 def test_another_penalty_disagrees(torch_game):

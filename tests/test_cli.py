@@ -146,6 +146,7 @@ def test_a_run_in_use_is_refused(place, listing):
         ["train", "digits", "--image-size", "axb"],
         ["train", "digits", "--image-size", "8x8x8"],
         ["train", "digits", "--steps", "many"],
+        ["train", "digits", "--gamma", "heavy"],
         ["train", "digits", "--export", "onnx"],
         ["train", "digits", "--colour"],
         ["sample"],

@@ -142,11 +142,20 @@ def test_settings_that_change_nothing_of_what_is_computed_are_no_differences():
 
 
 def test_gamma_weighs_every_penalty_of_the_preset_or_adds_r1():
-    assert TrainConfig("digits").penalties == {"r1": 1.0, "r2": 1.0}
+    assert TrainConfig("digits").penalties == {"r1": "auto", "r2": "auto"}
     assert TrainConfig("digits", gamma=3.0).penalties == {"r1": 3.0, "r2": 3.0}
     assert TrainConfig("digits", "lean").penalties == {}
     assert TrainConfig("digits", "lean", gamma=3.0).penalties == {"r1": 3.0}
+    assert TrainConfig("digits", "lean", gamma="auto").penalties == {"r1": "auto"}
     assert TrainConfig("digits", gamma=0.0).penalties == {}
+
+
+def test_gamma_is_a_number_or_auto_which_needs_two_images():
+    with pytest.raises(InputError, match="gamma is heavy; expected 0 or more, or auto"):
+        TrainConfig("digits", gamma="heavy")
+    with pytest.raises(InputError, match="batch_size is 1; expected 2 or more, unless gamma is a number"):
+        TrainConfig("digits", batch_size=1)
+    assert TrainConfig("digits", batch_size=1, gamma=1.0).batch_size == 1
 
 
 def test_learning_rates_replace_those_of_the_preset_alone():

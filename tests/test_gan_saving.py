@@ -62,7 +62,7 @@ CHOICES = {
     "defaults": {},
     "names": {
         "loss": "hinge",
-        "penalties": {"wgan_gp": 3.0, "r1": 0.5},
+        "penalties": {"wgan_gp": 3.0, "r1": "auto"},
         "discriminator_steps": 2,
         "steps_per_execution": 3,
     },

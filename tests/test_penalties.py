@@ -4,9 +4,10 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gan import GAN, networks
+from keras_gan import GAN, data, networks, pixels
+from keras_gan.errors import InputError
 from keras_gan.layers import spectrally_normalized
-from keras_gan.penalties import PENALTIES, Penalty, interpolate, one_centred, zero_centred
+from keras_gan.penalties import PENALTIES, Penalty, automatic_weight, interpolate, one_centred, zero_centred
 
 
 class Quadratic(layers.Layer):
@@ -36,7 +37,7 @@ def game(tiny_generator):
 
 def value_and_gradients(gan, real, fake):
     with tf.GradientTape() as tape:
-        penalty = gan._penalty(gan._judge(real, fake)[2])
+        penalty = gan._penalty(gan._judge(real, fake)[2], real)
     weights = [weight.value for weight in gan.discriminator.trainable_variables]
     return float(penalty), tape.gradient(penalty, weights, unconnected_gradients="zero")
 
@@ -49,6 +50,37 @@ def test_penalties_of_gradients_by_hand():
     gradients = tf.constant([[[3.0], [4.0]], [[0.0], [2.0]]])  # norms 5 and 2
     assert float(zero_centred(gradients)) == pytest.approx((25 + 4) / 2 / 2, abs=1e-6)
     assert float(one_centred(gradients)) == pytest.approx((4**2 + 1**2) / 2, abs=1e-6)
+
+
+def test_automatic_weight_by_hand():
+    real = tf.constant([[0.0, 0.0], [3.0, 4.0], [3.0, 4.0]])  # each and the one before it: 25, 25 and 0
+    assert float(automatic_weight(real)) == pytest.approx(0.0024 * 50 / 3, rel=1e-5)
+    assert float(automatic_weight(real * 0.5)) == pytest.approx(0.0024 * 50 / 3 / 4, rel=1e-5)
+
+
+def test_automatic_weight_is_that_of_all_pairs_on_average():
+    digits = data.open_source("digits").array
+    images = pixels.floats(np.random.default_rng(0).permutation(digits).reshape(len(digits), -1))
+    # E ‖x - x'‖² over independent pairs is twice the sum of the pixels' variances.
+    assert float(automatic_weight(images)) == pytest.approx(0.0024 * 2 * images.var(0).sum(), rel=0.03)
+    batches = [float(automatic_weight(images[start : start + 32])) for start in range(0, 1600, 32)]
+    assert np.std(batches) < 0.1 * np.mean(batches)  # so that γ hardly moves from step to step
+
+
+def test_automatic_penalties_weigh_what_the_batch_says(game):
+    real, fake = random_images((4, 2), 1), random_images((4, 2), 2)
+    gan = game(linear([3.0, -4.0]), {"r1": "auto", "r2": 2.0})
+    penalty, _ = value_and_gradients(gan, real, fake)
+    assert penalty == pytest.approx(12.5 * (float(automatic_weight(real)) + 2.0), rel=1e-5)
+
+
+def test_automatic_penalties_need_two_images_and_a_zero_centred_penalty(game):
+    one = random_images((1, 2), 1)
+    with pytest.raises(InputError, match="holds 1 image; expected at least 2"):
+        value_and_gradients(game(linear([3.0, -4.0]), {"r1": "auto"}), one, one)
+    for weights in ({"wgan_gp": "auto"}, {"r1": "heavy"}):
+        with pytest.raises(InputError, match="expected a number, or 'auto' for r1 and r2"):
+            game(linear([3.0, -4.0]), weights)
 
 
 def test_interpolation_takes_its_own_share_for_each_image():
@@ -77,7 +109,7 @@ def test_quadratic_discriminator_is_penalized_where_the_penalty_says(game):
     r2 = 0.5 * ((1 + 9) + (0 + 9)) / 2
     for weights, expected in [({"r1": 1.0}, r1), ({"r2": 1.0}, r2), ({"r1": 10.0, "r2": 0.1}, 10 * r1 + 0.1 * r2)]:
         gan = game(discriminator, weights)
-        assert float(gan._penalty(gan._judge(real, fake)[2])) == pytest.approx(expected, abs=1e-4)
+        assert float(gan._penalty(gan._judge(real, fake)[2], real)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_between_lies_on_the_line_of_each_pair(game):
@@ -131,7 +163,7 @@ class Probe:
         for sign in (1, -1):
             self.restore()
             weight.assign_add(sign * step * direction)
-            ends.append(float(self.gan._penalty(self.gan._judge(*self.points)[2])))
+            ends.append(float(self.gan._penalty(self.gan._judge(*self.points)[2], self.points[0])))
         return (ends[0] - ends[1]) / (2 * step)
 
     def restore(self):

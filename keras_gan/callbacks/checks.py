@@ -12,6 +12,7 @@ from keras_gan.data import Source
 from keras_gan.data.source import from_array
 from keras_gan.doctor import ILL, Settings, Verdict
 from keras_gan.doctor.samples import RealData, features, measure
+from keras_gan.doctor.verdicts import largest_weight
 from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES
 from keras_gan.runs import Run
@@ -156,13 +157,9 @@ def _rows(real, seed):
 
 def _block(source, indices):
     try:
-        return features(_signed(source.fetch(indices)))
+        return features(pixels.floats(source.fetch(indices)))
     except InputError:
         return None  # training names the damaged image when it comes to it, and only then is it missed
-
-
-def _signed(data):
-    return pixels.to_signed(data.astype("float32")) if data.dtype == np.uint8 else data
 
 
 def _settings(gan):
@@ -173,5 +170,5 @@ def _settings(gan):
         discriminator_lr=float(gan.discriminator_optimizer.learning_rate),
         generator_lr=float(gan.generator_optimizer.learning_rate),
         discriminator_steps=gan.discriminator_steps,
-        gamma=float(max(gan.penalties.values(), default=0.0)),
+        gamma=largest_weight(gan.penalties.values()),
     )

@@ -2,11 +2,11 @@
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_gan.config import TrainConfig
+from keras_gan.config import AUTO, TrainConfig
 
 ILL, NOTE, WELL = "ill", "note", "well"  # worst first
 SEVERITIES = (ILL, NOTE, WELL)
@@ -39,7 +39,7 @@ class Settings:
     discriminator_lr: float | None = None  # learning rate of D; None also for a schedule
     generator_lr: float | None = None
     discriminator_steps: int = 1  # k of Algorithm 1
-    gamma: float | None = None  # largest weight of a gradient penalty; 0 where there is none
+    gamma: float | None = None  # largest weight of a gradient penalty; 0 where there is none, None also for "auto"
     images: int | None = None  # training data
 
     @classmethod
@@ -50,9 +50,15 @@ class Settings:
             discriminator_lr=_number(config.optimizer("discriminator")["config"]["learning_rate"]),
             generator_lr=_number(config.optimizer("generator")["config"]["learning_rate"]),
             discriminator_steps=config.discriminator_steps,
-            gamma=max(config.penalties.values(), default=0.0),
+            gamma=largest_weight(config.penalties.values()),
             images=images,
         )
+
+
+def largest_weight(weights: Iterable[float | str]) -> float | None:
+    """The largest weight γ, 0 of none; None where one of them follows from the data."""
+    weights = list(weights)
+    return None if AUTO in weights else float(max(weights, default=0.0))
 
 
 def _number(rate):
