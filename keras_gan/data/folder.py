@@ -15,6 +15,7 @@ from keras_gan.errors import InputError
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
 DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # 16 bits of grey
 GREY_MODES = DEEP_MODES | {"1", "L", "LA"}
+BLOCK = 2**12  # files handled at once
 LARGEST_PIXELS = 2**26  # refuse decompression bombs: 64 megapixels
 
 
@@ -29,27 +30,32 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=N
     """
     files = _files(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        headers = dict(zip(files, pool.map(_header, files), strict=True))
-    readable = [file for file in files if headers[file]]
-    if not readable:
-        _check_damaged(files, files, path, skip_damaged)
-    size = size or _common_size([headers[file][0] for file in readable], path)
-    mode = "L" if all(headers[file][1] in GREY_MODES for file in readable) else "RGB"
-    shape = (*size, 1 if mode == "L" else 3)
+        sizes, modes, damaged = _survey(pool, path, files)
+        readable = [file for file in files if file not in damaged]
+        if not readable:
+            _check_damaged(damaged, files, path, skip_damaged)
+        size = size or _common_size(sizes, path)
+        mode = "L" if modes <= GREY_MODES else "RGB"
+        shape = (*size, 1 if mode == "L" else 3)
 
-    def decode(file):
-        return _decode(file, mode, size, crop)
+        def decode(file):
+            return _decode(path / file, mode, size, crop)
 
-    if len(readable) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
-        _check_damaged([file for file in files if not headers[file]], files, path, skip_damaged)
-        # A damaged image is replaced by another one, whose class may be another.
-        labels = None if skip_damaged else _labels(readable, path, classes)
-        return _streamed(path, readable, shape, decode, skip_damaged, labels)
-    with ThreadPoolExecutor(os.cpu_count()) as pool:
-        images = dict(zip(readable, pool.map(decode, readable), strict=True))
-    _check_damaged([file for file in files if images.get(file) is None], files, path, skip_damaged)
-    images = {file: image for file, image in images.items() if image is not None}
-    return from_array(str(path), np.stack(list(images.values())), _labels(images, path, classes))
+        if len(readable) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
+            _check_damaged(damaged, files, path, skip_damaged)
+            # A damaged image is replaced by another one, whose class may be another.
+            labels = None if skip_damaged else _labels(readable, path, classes)
+            return _streamed(path, readable, shape, decode, skip_damaged, labels)
+        images = np.empty((len(readable), *shape), "uint8")
+        for row, (file, image) in enumerate(_each(pool, decode, readable)):
+            if image is None:
+                damaged.add(file)
+            else:
+                images[row] = image
+    _check_damaged(damaged, files, path, skip_damaged)
+    if damaged:
+        images = images[[file not in damaged for file in readable]]
+    return from_array(str(path), images, _labels([file for file in readable if file not in damaged], path, classes))
 
 
 def held_out(path: Path) -> Path | None:
@@ -65,20 +71,50 @@ def subfolders(path: Path) -> list[str]:
 
 def _labels(files, path, names=None) -> np.ndarray | None:
     """Places of the classes among `names`, or the subfolders, where every file lies in one of two or more."""
-    classes = [file.relative_to(path).parts[0] if file.parent != path else None for file in files]
     names = names or subfolders(path)
-    if len(names) < 2 or not set(classes) <= set(names):
-        return None
-    return np.array([names.index(name) for name in classes], "int64")
+    places = {name: place for place, name in enumerate(names)}
+    labels = [places.get(file.split(os.sep)[0] if os.sep in file else None) for file in files]
+    return None if len(names) < 2 or None in labels else np.array(labels, "int64")
 
 
-def _files(path: Path) -> list[Path]:
+def _files(path: Path) -> list[str]:
+    """Names of all images below `path`, relative to it, in order. Strings: a million paths would take a gigabyte."""
     if not path.is_dir():
         raise InputError(f"{path} is not a folder; expected a folder of images; check the path")
-    files = sorted(file for file in path.rglob("*") if file.suffix.lower() in SUFFIXES and file.is_file())
+    files = list(_walk(path, ""))
     if not files:
         raise InputError(f"{path} holds no images; expected files ending in {', '.join(sorted(SUFFIXES))}")
     return files
+
+
+def _walk(folder, prefix):
+    with os.scandir(folder) as found:
+        entries = sorted(found, key=lambda entry: entry.name)
+    for entry in entries:
+        if entry.is_dir():
+            if not entry.is_symlink():  # which may lead back here
+                yield from _walk(entry.path, prefix + entry.name + os.sep)
+        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():
+            yield prefix + entry.name
+
+
+def _survey(pool, path, files) -> tuple[Counter, set[str], set[str]]:
+    """How many images have which size (height, width), their modes, and the files that are no images."""
+    sizes, modes, damaged = Counter(), set(), set()
+    for file, header in _each(pool, lambda file: _header(path / file), files):
+        if header is None:
+            damaged.add(file)
+        else:
+            sizes[header[0]] += 1
+            modes.add(header[1])
+    return sizes, modes, damaged
+
+
+def _each(pool, function, files):
+    """Every file with the function of it, in order; a block at a time, for a pool queues all that it is given."""
+    for start in range(0, len(files), BLOCK):
+        block = files[start : start + BLOCK]
+        yield from zip(block, pool.map(function, block), strict=True)
 
 
 def _header(file: Path):
@@ -114,7 +150,7 @@ def _check_damaged(damaged, files, path, skip_damaged):
     if len(damaged) == len(files):
         raise InputError(f"none of the {len(files)} images in {path} can be read; expected at least one")
     if damaged and not skip_damaged:
-        names = [str(file.relative_to(path)) for file in damaged[:3]]
+        names = sorted(damaged)[:3]
         named = ", ".join(names) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
         raise InputError(
             f"{len(damaged)} of {len(files)} images in {path} cannot be read: {named}; repair or remove them, or give "
@@ -122,15 +158,14 @@ def _check_damaged(damaged, files, path, skip_damaged):
         )
 
 
-def _common_size(sizes, path) -> tuple[int, int]:
-    counts = Counter(sizes)
+def _common_size(counts, path) -> tuple[int, int]:
     if len(counts) > 1:
         common = ", ".join(f"{h}x{w} ({n})" for (h, w), n in counts.most_common(4)) + (", …" if len(counts) > 4 else "")
         raise InputError(
             f"the images in {path} have {len(counts)} sizes: {common}; expected one; give image_size (--image-size), "
             "and crop (--crop) to keep proportions"
         )
-    return sizes[0]
+    return next(iter(counts))
 
 
 def _streamed(path, files, shape, decode, skip_damaged, labels) -> Source:
@@ -143,7 +178,7 @@ def _streamed(path, files, shape, decode, skip_damaged, labels) -> Source:
             if image is not None:
                 return image
         raise InputError(
-            f"{files[index]} cannot be read; repair or remove it, or give skip_damaged=True (--skip-damaged)"
+            f"{path / files[index]} cannot be read; repair or remove it, or give skip_damaged=True (--skip-damaged)"
         )
 
     return Source(str(path), shape, len(files), lambda indices: np.stack(list(pool.map(read, indices))), None, labels)

@@ -13,7 +13,7 @@ from keras_gan.errors import InputError
 from keras_gan.sampling import to_picture
 
 # Data up to this size are held in memory; larger data are read from disk, batch by batch.
-MEMORY_LIMIT_BYTES = 2**30
+MEMORY_LIMIT_BYTES = 2**28
 READERS = max(2, os.cpu_count() or 1)  # batches read from disk at once
 
 
