@@ -35,12 +35,12 @@ LABELS = {
     "images": "images on disk",
 }
 USUAL = {"batch": 32, "size": 28, "width": 32}
-SECONDS, WARM_UP_STEPS, LEAST_STEPS = 10.0, 3, 5
+WARM_UP_STEPS, LEAST_STEPS = 3, 5
 LARGE_BATCH = 8  # at sizes of more than 64 pixels, so that 256×256 fits a laptop
 FOLDER_FILES = 1_000  # more in one folder slow down the system, not the training
 
 
-def measure(batch: int, size: int, width: int, folder: str | None) -> dict:
+def measure(batch: int, size: int, width: int, seconds: float, folder: str | None = None) -> dict:
     """One point, in this process: seconds to open the data and for each image, and this process's peak of memory."""
     import keras
 
@@ -55,7 +55,7 @@ def measure(batch: int, size: int, width: int, folder: str | None) -> dict:
         def on_train_batch_end(self, step, logs=None):
             self.ends.append(time.perf_counter())
             timed = len(self.ends) - WARM_UP_STEPS
-            self.model.stop_training = timed > LEAST_STEPS and self.ends[-1] - self.ends[WARM_UP_STEPS] > SECONDS
+            self.model.stop_training = timed > LEAST_STEPS and self.ends[-1] - self.ends[WARM_UP_STEPS] > seconds
 
     precision.use_threads()
     resnet.HALF_SIZE_WIDTH = width
@@ -66,9 +66,9 @@ def measure(batch: int, size: int, width: int, folder: str | None) -> dict:
     laps = Laps()
     gan.fit(data.batches(source, batch, 0), steps_per_epoch=10**9, shuffle=False, verbose=0, callbacks=[laps])
     ends = laps.ends[WARM_UP_STEPS:]
-    seconds = statistics.median(after - before for before, after in zip(ends, ends[1:], strict=False))
+    step_s = statistics.median(after - before for before, after in zip(ends, ends[1:], strict=False))
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024)
-    return {"open_s": opened, "ms_per_image": 1e3 * seconds / batch, "peak_mb": peak / 1e6, "steps": len(laps.ends)}
+    return {"open_s": opened, "ms_per_image": 1e3 * step_s / batch, "peak_mb": peak / 1e6, "steps": len(laps.ends)}
 
 
 def fill(folder: Path, count: int) -> None:
@@ -88,16 +88,16 @@ def fill(folder: Path, count: int) -> None:
             os.link(folder / f"{original // FOLDER_FILES:04d}" / f"{original % FOLDER_FILES:03d}.png", file)
 
 
-def point(axis: str, value: int) -> dict:
+def point(axis: str, value: int, seconds: float) -> dict:
     """One point, in a process of its own."""
-    settings = USUAL | ({axis: value} if axis in USUAL else {})
+    settings = USUAL | {"seconds": seconds} | ({axis: value} if axis in USUAL else {})
     if settings["size"] > 64:
         settings["batch"] = LARGE_BATCH
     with tempfile.TemporaryDirectory() as folder:
         if axis == "images":
             fill(Path(folder), value)
             settings["folder"] = folder
-        call = [sys.executable, __file__, "--point", json.dumps({"folder": None} | settings)]
+        call = [sys.executable, __file__, "--point", json.dumps(settings)]
         done = subprocess.run(call, capture_output=True, text=True)
     if done.returncode:
         sys.exit(f"{axis} {value} failed:\n{done.stderr}")
@@ -131,9 +131,10 @@ def draw(points: list[dict], picture: Path) -> None:
 @click.command()
 @click.option("--only", type=click.Choice(list(AXES)), multiple=True, help="One axis, not all; may be repeated.")
 @click.option("--most", type=int, default=10**9, help="Leave larger values out.")
+@click.option("--seconds", default=10.0, show_default=True, help="Of training, at each point.")
 @click.option("--out", default="growth.json", show_default=True, help="The .json to write; the .png lies beside it.")
 @click.option("--point", "settings", hidden=True)
-def main(only, most, out, settings):
+def main(only, most, seconds, out, settings):
     """Measure how time and memory of training grow, and draw it."""
     if settings:
         print(json.dumps(measure(**json.loads(settings))))
@@ -141,7 +142,7 @@ def main(only, most, out, settings):
     points = []
     for axis in only or AXES:
         for value in (value for value in AXES[axis] if value <= most):
-            points.append(point(axis, value))
+            points.append(point(axis, value, seconds))
             print(json.dumps(points[-1]), flush=True)
             replace(Path(out), lambda draft: draft.write_text(json.dumps(points, indent=1)))
     draw(points, Path(out).with_suffix(".png"))

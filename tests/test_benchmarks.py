@@ -54,3 +54,14 @@ def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(tmp_path):
         assert picture.size == (960, 600)
     wrong = subprocess.run([*script, "nonsense"], capture_output=True, text=True)
     assert wrong.returncode == 2 and "neither a preset nor tutorial" in wrong.stderr
+
+
+def test_growth_measures_each_point_in_a_process_of_its_own_and_draws(tmp_path):
+    script, file = [sys.executable, BENCHMARKS / "growth.py"], tmp_path / "growth.json"
+    options = ["--only", "images", "--most", "1000", "--seconds", "0.1", "--out", file]
+    subprocess.run([*script, *options], capture_output=True, check=True)
+    (point,) = json.loads(file.read_text())
+    assert (point["axis"], point["value"], point["batch"]) == ("images", 1000, 32)
+    assert point["steps"] >= 8 and 0 < point["ms_per_image"] < 1e3 and 100 < point["peak_mb"] < 5e3
+    with Image.open(tmp_path / "growth.png") as picture:
+        assert picture.size == (360, 660)
