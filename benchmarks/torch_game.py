@@ -37,12 +37,23 @@ PENALTIES = {"r1": 0, "r2": 1}  # which half of D's batch: real or generated ima
 def _adam(settings, parameters):
     """PyTorch's Adam with the settings of a serialized Keras one."""
     config = settings["config"]
-    if settings["class_name"] != "Adam" or not isinstance(config["learning_rate"], float):
-        raise InputError(f"the optimizer is {settings}; expected Adam with a constant learning rate; extend twins.py")
-    betas = (config["beta_1"], config["beta_2"])
-    optimizer = torch.optim.Adam(parameters, config["learning_rate"], betas, fused=True)
+    if settings["class_name"] != "Adam":
+        raise InputError(f"the optimizer is {settings}; expected Adam; extend torch_game.py")
+    optimizer = torch.optim.Adam(parameters, betas=(config["beta_1"], config["beta_2"]), fused=True)
     optimizer.param_groups[0]["keras_epsilon"] = config["epsilon"]
+    optimizer.param_groups[0]["rate_at"] = _schedule(config["learning_rate"])
     return optimizer
+
+
+def _schedule(rate):
+    """The learning rate as a function of the steps made, from a number or the serialized form of a Keras schedule."""
+    if isinstance(rate, float):
+        return lambda step: rate
+    config = rate["config"]
+    if rate["class_name"] != "InverseTimeDecay" or config["staircase"]:
+        raise InputError(f"the learning rate is {rate}; expected a number or InverseTimeDecay; extend torch_game.py")
+    first, slope = config["initial_learning_rate"], config["decay_rate"] / config["decay_steps"]
+    return lambda step: first / (1 + slope * step)
 
 
 @contextlib.contextmanager
@@ -127,6 +138,7 @@ class Step:
     def _descend(self, optimizer, objective):
         (group,) = optimizer.param_groups
         objective.backward(inputs=group["params"])
+        group["lr"] = group["rate_at"](self.steps - 1)
         # Keras adds ε to the root of the second moment before its bias is corrected, PyTorch after.
         group["eps"] = group["keras_epsilon"] / math.sqrt(1 - group["betas"][1] ** self.steps)
         optimizer.step()

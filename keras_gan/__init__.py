@@ -19,6 +19,7 @@ _ROOMS = (
     "networks",
     "penalties",
     "pixels",
+    "rates",
     "sampling",
     "training",
 )

@@ -14,7 +14,7 @@ DEFAULT_PRESET = "resnet"
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # where another one is the default
 DEFAULT_STEPS = 2_000
 LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000, "pack": 16}
-AUTO = "auto"  # a weight γ that follows from the data: penalties.automatic_weight
+AUTO = "auto"  # a weight γ that follows from the data (`penalties.automatic_weight`), a rate from a network (`rates`)
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
@@ -27,7 +27,7 @@ def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
     }
 
 
-def _adam(learning_rate: float | Mapping[str, Any], beta_1: float, beta_2: float) -> dict[str, Any]:
+def _adam(learning_rate: float | str | Mapping[str, Any], beta_1: float, beta_2: float) -> dict[str, Any]:
     return {
         "class_name": "Adam",
         "config": {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2},
@@ -60,9 +60,13 @@ PRESETS: dict[str, Preset] = {
         networks="resnet",
         loss="relativistic",
         penalties={"r1": AUTO, "r2": AUTO},
-        generator_optimizer=_adam(1e-3, 0.0, 0.99),
-        discriminator_optimizer=_adam(1e-3, 0.0, 0.99),
+        # β2 .9: after a quiet spell a large gradient moves a weight by at most 3 times the rate; with .99 it is 10
+        # times, and D's logits ran off to thousands on photos.
+        generator_optimizer=_adam(AUTO, 0.0, 0.9),
+        discriminator_optimizer=_adam(AUTO, 0.0, 0.9),
         batch_size=32,  # with the rest, chosen on MNIST at equal time: benchmarks/RESULTS.md
+        ema_half_life_images=100_000,
+        steps=4_000,
     ),
     "lean": Preset(
         summary="lean convolutional networks, batch normalisation in G, non-saturating loss",

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan import augment as _augment  # noqa: F401  registers a layer that saved discriminators hold
-from keras_gan import ema, latents, logs, pairing, pixels, precision
+from keras_gan import ema, latents, logs, pairing, pixels, precision, rates
 from keras_gan import layers as _layers  # noqa: F401  the same
 from keras_gan.config import AUTO, DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
@@ -55,7 +55,7 @@ class GAN(keras.Model):
         discriminator,
         latent="normal",
         latent_dim=None,
-        ema_half_life_images=20_000,
+        ema_half_life_images=100_000,
         seed=None,
         num_classes=None,
         name="gan",
@@ -89,7 +89,8 @@ class GAN(keras.Model):
         """Chooses the game's losses and how both networks are updated; every default is the preset "resnet".
 
         Args:
-            generator_optimizer: Keras optimizer, its name or its serialized form.
+            generator_optimizer: Keras optimizer, its name or its serialized form, in which the learning rate may be
+                "auto": see `keras_gan.rates`.
             discriminator_optimizer: the same, for D.
             loss: name in `losses.LOSSES`, or a `losses.Loss`.
             penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ: numbers, or
@@ -120,8 +121,10 @@ class GAN(keras.Model):
         resolved = {_resolve(key, Penalty, PENALTIES, "penalty"): weight for key, weight in dict(penalties).items()}
         self.penalties = {penalty: _weight(penalty, weight) for penalty, weight in resolved.items()}
         self.discriminator_steps = discriminator_steps
-        self.generator_optimizer = _optimizer(generator_optimizer or recipe.generator_optimizer)
-        self.discriminator_optimizer = _optimizer(discriminator_optimizer or recipe.discriminator_optimizer)
+        self.generator_optimizer = _optimizer(generator_optimizer or recipe.generator_optimizer, self.generator)
+        self.discriminator_optimizer = _optimizer(
+            discriminator_optimizer or recipe.discriminator_optimizer, self.discriminator
+        )
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
 
@@ -382,5 +385,10 @@ def _named(entry, table):
     return names[0] if names else keras.saving.serialize_keras_object(entry)
 
 
-def _optimizer(choice):
-    return keras.optimizers.get(dict(choice) if isinstance(choice, Mapping) else choice)
+def _optimizer(choice, network):
+    if not isinstance(choice, Mapping):
+        return keras.optimizers.get(choice)
+    settings = dict(choice["config"])
+    if settings.get("learning_rate") == AUTO:
+        settings["learning_rate"] = rates.automatic(network)
+    return keras.optimizers.get({**choice, "config": settings})

@@ -215,21 +215,31 @@ class Job:
         size = "x".join(map(str, self.source.shape))
         augmented = augments(config, self.source.shape, self.source.count)
         few = " (few images)" if config.augment is None else ""
-        gamma = f", γ {self._automatic_weight():.2g} (auto)" if AUTO in config.penalties.values() else ""
         return (
             f"data        {self.source.name}: {self.source.count:,} of {size}"
             f"{f', augmented for D{few}' if augmented else ''}\n"
             f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
-            f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}{gamma}\n"
+            f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
+            f"game        {self._game()}\n"
             f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
             f"threads     {threads or 'automatic'} for one operation ({why_threads})\n"
             f"run         {self.run_dir}"
         )
 
+    def _game(self):
+        """Loss, penalties and learning rates at the start, in words."""
+        config, gan = self.config, self.gan
+        automatic = self._automatic_weight() if AUTO in config.penalties.values() else None
+        weights = {name: automatic if w == AUTO else f"{w:g}" for name, w in config.penalties.items()}
+        penalised = "".join(f", {name} of weight {weight}" for name, weight in weights.items())
+        optimizers = {"G": gan.generator_optimizer, "D": gan.discriminator_optimizer}
+        rates = ", ".join(f"{float(optimizer.learning_rate):g} for {side}" for side, optimizer in optimizers.items())
+        return f"{config.loss}{penalised}; learning rate {rates}"
+
     def _automatic_weight(self):
         """γ as training will choose it, give or take a batch."""
         images = self.source.fetch(self.source.sample(SHOWN_IMAGES, self.config.seed))
-        return float(penalties.automatic_weight(pixels.floats(images)))
+        return f"{float(penalties.automatic_weight(pixels.floats(images))):.2g} (from the data)"
 
     def outcome(self) -> str:
         """How far training came, where the pictures lie, and how to go on."""

@@ -50,11 +50,11 @@ def torch_game(step):
     return torch_game
 
 
-def small_gan(gamma=0.5):
+def small_gan(gamma=0.5, **options):
     """The default preset's networks at 8×8, compiled with its loss and penalties of weight γ."""
     keras.utils.set_random_seed(0)
     gan = GAN(networks.generator((8, 8, 1), 4, dtype="float32"), networks.discriminator((8, 8, 1), dtype="float32"))
-    gan.compile(loss="relativistic", penalties={"r1": gamma, "r2": gamma})
+    gan.compile(loss="relativistic", penalties={"r1": gamma, "r2": gamma}, **options)
     return gan
 
 
@@ -178,6 +178,19 @@ def test_losses_agree_through_three_updates(torch_game, gamma):
     assert torch_game.disagreement(small_gan(gamma), [small_gan(gamma)], batches()) < 1e-4
 
 
+def test_the_learning_rate_falls_as_keras_has_it(torch_game):
+    optimizer = small_gan().generator_optimizer
+    config = keras.saving.serialize_keras_object(optimizer)["config"]
+    rate = torch_game._schedule(config["learning_rate"])
+    for step in (0, 1, 20_000):
+        optimizer.iterations.assign(step)
+        assert rate(step) == pytest.approx(float(optimizer.learning_rate), rel=1e-6)
+    assert torch_game._schedule(0.5)(7) == 0.5
+    cosine = keras.optimizers.schedules.CosineDecay(0.1, 10)
+    with pytest.raises(InputError, match="expected a number or InverseTimeDecay"):
+        torch_game._schedule(keras.saving.serialize_keras_object(cosine))
+
+
 def test_another_penalty_disagrees(torch_game):
     assert torch_game.disagreement(small_gan(), [small_gan(gamma=1.0)], batches()) > 0.1
 
@@ -185,9 +198,9 @@ def test_another_penalty_disagrees(torch_game):
 def test_averages_agree(torch_game):
     import torch
 
-    gan = small_gan()
+    slow = {"class_name": "Adam", "config": {"learning_rate": 1e-4}}
+    gan = small_gan(generator_optimizer=slow, discriminator_optimizer=slow)
     torch_game.shake(gan, 0)
-    gan.discriminator_optimizer.learning_rate = gan.generator_optimizer.learning_rate = 1e-4
     step = torch_game.Step(gan, bfloat16=False)
     draws = np.random.default_rng(1).standard_normal((6, 4, 4), "float32")
     torch_game.torch_losses(step, draws, batches())

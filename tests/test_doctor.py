@@ -388,7 +388,7 @@ def test_advice_names_the_options_and_what_they_are_now():
 
 def test_settings_come_from_a_config():
     config = TrainConfig("digits", "resnet", generator_lr=0.1, discriminator_steps=3)
-    assert Settings.of(config, 7) == Settings("relativistic", 1e-3, 0.1, 3, None, 7)  # γ follows from the data
+    assert Settings.of(config, 7) == Settings("relativistic", None, 0.1, 3, None, 7)  # None for what is "auto"
     assert Settings.of(TrainConfig("digits", gamma=3.0)).gamma == 3.0
     assert Settings.of(TrainConfig("digits", "lean")).gamma == 0.0
 

@@ -25,6 +25,7 @@ FLOORS = [
         "penalties",
         "plots",
         "precision",
+        "rates",
         "sampling",
         "theory",
     },

@@ -22,6 +22,11 @@ def _width(level, levels):
     return SMALL_WIDTHS[1] if levels == 1 else min(HALF_SIZE_WIDTH * 2 ** (level - 1), WIDEST)
 
 
+def _more_blocks(levels):
+    """Residual blocks of the smallest size beside the one that every size has: there depth costs least."""
+    return 1 if levels > 1 else 0
+
+
 def _up(x, channels, kernel, dtype, name=None):
     """Twice the size by convolution and depth-to-space: (batch, 2h, 2w, channels)."""
     return ops.depth_to_space(layers.Conv2D(4 * channels, kernel, padding="same", dtype=dtype, name=name)(x), 2)
@@ -32,6 +37,8 @@ def _up(x, channels, kernel, dtype, name=None):
 def _generate(z, shape, dtype):
     levels = count_levels(shape)
     x = base(z, shape, levels, _width(levels, levels), dtype)
+    for _ in range(_more_blocks(levels)):
+        x = _residual(x, dtype)
     for level in reversed(range(1, levels)):
         x = _up(_residual(x, dtype), _width(level, levels), 1, dtype)
     x = _residual(x, dtype)
@@ -57,7 +64,9 @@ def _judge(x, shape, dtype, head):
     for level in range(2, levels + 1):
         x = ops.space_to_depth(_residual(x, dtype), 2)  # (batch, h/2, w/2, 4 · width)
         x = layers.Conv2D(_width(level, levels), 1, dtype=dtype)(x)
-    return head(layers.LeakyReLU(0.2, dtype=dtype)(_residual(x, dtype)))
+    for _ in range(1 + _more_blocks(levels)):
+        x = _residual(x, dtype)
+    return head(layers.LeakyReLU(0.2, dtype=dtype)(x))
 
 
 RESNET = Family(_generate, _judge)

@@ -1,0 +1,39 @@
+"""The learning rate that follows from a network: "auto" of the default preset."""
+
+from typing import Any
+
+import keras
+
+LARGEST_RATE = 2e-3
+REFERENCE_WIDTH = 64  # up to which the rate is the largest
+HALVING_STEPS = 8_000
+
+
+def width(network: keras.Model) -> int:
+    """The most features that any layer both takes and gives: the largest min(inputs, outputs) of a kernel."""
+    kernels = [weight.shape for weight in network.trainable_variables if len(weight.shape) > 1]
+    return max((min(shape[-2:]) for shape in kernels), default=1)
+
+
+def automatic(network: keras.Model) -> dict[str, Any]:
+    """A learning rate for Adam that suits the network, as the serialized form of a Keras schedule.
+
+    Adam moves every weight by about the rate, whatever its gradient, and what a unit computes moves by the sum over its
+    inputs: the rate falls as the width grows. Over the steps it falls as 1 / (1 + step / 8,000), so that it does not
+    depend on how many there will be.
+
+    Args:
+        network: the generator or the discriminator, built.
+
+    Reference: the width, Yang et al. 2022, Tensor programs V (arXiv:2203.03466), table 8; the numbers,
+    benchmarks/RESULTS.md.
+    """
+    return {
+        "module": "keras.optimizers.schedules",
+        "class_name": "InverseTimeDecay",
+        "config": {
+            "initial_learning_rate": LARGEST_RATE * min(1.0, REFERENCE_WIDTH / width(network)),
+            "decay_steps": HALVING_STEPS,
+            "decay_rate": 1.0,
+        },
+    }

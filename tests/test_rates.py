@@ -1,0 +1,57 @@
+import keras
+import pytest
+from keras import layers
+
+from keras_gan import GAN, networks, rates
+
+
+def convolutional(*channels):
+    kernels = [layers.Conv2D(count, 3) for count in channels[1:]]
+    return keras.Sequential([keras.Input((16, 16, channels[0])), *kernels])
+
+
+@pytest.mark.parametrize(
+    "network, expected",
+    [
+        (lambda: convolutional(3, 16, 32), 16),  # 3 × 16, 16 × 32
+        (lambda: convolutional(3, 128, 128, 1), 128),
+        (lambda: keras.Sequential([keras.Input((100,)), layers.Dense(6_272)]), 100),
+        (lambda: keras.Sequential([keras.Input((4,)), layers.LayerNormalization()]), 1),
+        (lambda: networks.generator((28, 28, 1)), 64),
+        (lambda: networks.discriminator((28, 28, 1)), 64),
+        (lambda: networks.discriminator((64, 64, 3)), 256),
+    ],
+)
+def test_width_is_that_of_features_that_meet_features(network, expected):
+    assert rates.width(network()) == expected
+
+
+def rate(network, step):
+    schedule = keras.saving.deserialize_keras_object(rates.automatic(network))
+    return float(schedule(step))
+
+
+def test_the_rate_falls_with_the_width_above_64_and_with_the_steps():
+    assert rate(convolutional(3, 8, 8), 0) == rate(convolutional(3, 64, 64), 0) == pytest.approx(2e-3)
+    assert rate(convolutional(3, 256, 256), 0) == pytest.approx(5e-4)
+    assert rate(convolutional(3, 256, 256), 8_000) == pytest.approx(2.5e-4)
+    assert rate(convolutional(3, 256, 256), 56_000) == pytest.approx(5e-4 / 8)
+
+
+def test_each_network_has_the_rate_of_its_own_width(tiny_generator, tmp_path):
+    gan = GAN(
+        tiny_generator((16, 16, 3)), keras.Sequential([convolutional(3, 128, 128), layers.Flatten(), layers.Dense(1)])
+    )
+    gan.compile()
+    gan.save(tmp_path / "gan.keras")
+    for game in (gan, keras.models.load_model(tmp_path / "gan.keras")):
+        assert float(game.generator_optimizer.learning_rate) == pytest.approx(2e-3)
+        assert float(game.discriminator_optimizer.learning_rate) == pytest.approx(1e-3)
+        game.discriminator_optimizer.iterations.assign(8_000)
+        assert float(game.discriminator_optimizer.learning_rate) == pytest.approx(5e-4)
+
+
+def test_an_optimizer_of_ones_own_may_ask_for_the_rate(tiny_gan):
+    tiny_gan.compile({"class_name": "RMSprop", "config": {"learning_rate": "auto"}})
+    assert type(tiny_gan.generator_optimizer) is keras.optimizers.RMSprop
+    assert float(tiny_gan.generator_optimizer.learning_rate) == pytest.approx(2e-3)
