@@ -1,5 +1,8 @@
 """Folders of images, made here with Pillow."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -142,6 +145,25 @@ def test_a_folder_without_images_is_refused(tmp_path, name):
     message = "holds no images; expected files ending in .bmp" if name == "empty" else "is not a folder; expected"
     with pytest.raises(InputError, match=f"{name} {message}"):
         data.open_source(tmp_path / name)
+
+
+def test_a_folder_inside_that_may_not_be_read_is_named(four, monkeypatch):
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.fspath(path).endswith("b"):
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), os.fspath(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
+    with pytest.raises(InputError, match=r"/b cannot be read \(Permission denied\); expected a folder"):
+        data.open_source(four[0])
+
+
+def test_links_to_images_are_read_and_links_to_folders_are_not(four):
+    (four[0] / "again.png").symlink_to(four[0] / "c.png")
+    (four[0] / "round").symlink_to(four[0], target_is_directory=True)
+    assert data.open_source(four[0]).count == 5
 
 
 def test_an_image_that_is_a_text_is_named(four):

@@ -81,7 +81,12 @@ def _files(path: Path) -> list[str]:
     """Names of all images below `path`, relative to it, in order. Strings: a million paths would take a gigabyte."""
     if not path.is_dir():
         raise InputError(f"{path} is not a folder; expected a folder of images; check the path")
-    files = list(_walk(path, ""))
+    try:
+        files = list(_walk(path, ""))
+    except OSError as error:
+        raise InputError(
+            f"{error.filename} cannot be read ({error.strerror}); expected a folder; change its rights"
+        ) from error
     if not files:
         raise InputError(f"{path} holds no images; expected files ending in {', '.join(sorted(SUFFIXES))}")
     return files
