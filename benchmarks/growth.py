@@ -105,7 +105,7 @@ def point(axis: str, value: int, seconds: float) -> dict:
 
 
 def draw(points: list[dict], picture: Path) -> None:
-    """Time and memory against each axis, both scales logarithmic."""
+    """Time, on a logarithmic scale, and memory against each axis."""
     from matplotlib.figure import Figure
 
     axes = [axis for axis in AXES if any(row["axis"] == axis for row in points)]
@@ -115,16 +115,19 @@ def draw(points: list[dict], picture: Path) -> None:
         rows = [row for row in points if row["axis"] == axis]
         values = [row["value"] for row in rows]
         for plot, key in zip(plots[:, column], ("ms_per_image", "peak_mb"), strict=True):
-            plot.loglog(values, [row[key] for row in rows], marker="o")
-            plot.grid(alpha=0.3, which="both")
+            plot.plot(values, [row[key] for row in rows], marker="o")
+            plot.set_xscale("log")
+            plot.set_xticks(values, [f"{value:,}" for value in values])
+            plot.minorticks_off()
+            plot.grid(alpha=0.3)
         plots[1, column].set(xlabel=LABELS[axis])
         if axis == "size":
             first = rows[0]
             linear = [first["ms_per_image"] * (value / first["value"]) ** 2 for value in values]
-            plots[0, column].loglog(values, linear, "k:", label="as the pixels")
+            plots[0, column].plot(values, linear, "k:", label="as the pixels")
             plots[0, column].legend()
-    plots[0, 0].set(ylabel="ms for an image")
-    plots[1, 0].set(ylabel="peak memory, MB")
+    plots[0, 0].set(ylabel="ms for an image", yscale="log")
+    plots[1, 0].set(ylabel="peak memory, MB", ylim=(0, None))
     replace(picture, lambda draft: figure.savefig(draft, format="png", dpi=120))
 
 

@@ -12,7 +12,6 @@ beside it.
 
 import functools
 import json
-import os
 import time
 from pathlib import Path
 
@@ -130,7 +129,7 @@ def main(recipes, name, minutes, seeds, samples, out, drawn):
     runs = json.loads(file.read_text()) if file.exists() else []
     for recipe in recipes:
         for seed in seeds:
-            print(f"{recipe}, seed {seed}, {minutes:g} minutes, {os.cpu_count()} cores", flush=True)
+            print(f"{recipe}, seed {seed}, {minutes:g} minutes, {precision.cores()} cores", flush=True)
             runs.append(measure(recipe, name, minutes, seed, samples))
             replace(file, lambda draft: draft.write_text(json.dumps(runs, indent=1)))
 

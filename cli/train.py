@@ -44,7 +44,7 @@ SECTIONS = {
 @click.option("--discriminator-lr", type=float, help="Learning rate of D.")
 @click.option("--generator-lr", type=float, help="Learning rate of G.")
 @click.option("--conditional", is_flag=True, default=None, help="Learn the classes too: for kgan sample --label.")
-@click.option("--augment/--no-augment", default=None, help="DiffAugment.  [default: on for few images]")
+@click.option("--augment/--no-augment", default=None, help="DiffAugment.  [default: on for few images seen often]")
 @click.option("--pack", type=int, help="Images that D judges together (PacGAN).  [default: 1]")
 @click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")

@@ -223,7 +223,7 @@ class TrainConfig:
     discriminator_lr: float | None = None  # learning rate of D; None keeps the preset's
     generator_lr: float | None = None  # learning rate of G; None keeps the preset's
     conditional: bool = False  # class-conditional networks, for data with labels
-    augment: bool | None = None  # whether D sees images through DiffAugment; None where they are few and not tiny
+    augment: bool | None = None  # whether D sees images through DiffAugment; None: where they are few and seen often
     pack: int = 1  # images that D judges together, as in PacGAN
     seed: int = 0  # of weights, noise and data order
 

@@ -52,7 +52,7 @@ def threads() -> tuple[int, str]:
     On two cores a training step is faster when independent operations run side by side, one core each, than when they
     run one after another on both (benchmarks/RESULTS.md). Other numbers of cores were not measured.
     """
-    if tf.config.list_physical_devices("GPU") or _cores() != 2:
+    if tf.config.list_physical_devices("GPU") or cores() != 2:
         return 0, "TensorFlow's own choice"
     return 1, "two operations run side by side on two cores"
 
@@ -63,9 +63,9 @@ def use_threads() -> None:
     if count:
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(count)
-            tf.config.threading.set_inter_op_parallelism_threads(_cores())
+            tf.config.threading.set_inter_op_parallelism_threads(cores())
 
 
-def _cores() -> int:
+def cores() -> int:
     """Cores that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

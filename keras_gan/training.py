@@ -24,7 +24,7 @@ from keras_gan.runs import Run
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv, over a whole run
 CLOSEST_CHECKS_STEPS = 10
 EVALUATION_SAMPLES = 2_000
-FEW_IMAGES = 10_000  # below this D learns them by heart (Zhao et al. 2020)
+FEW_IMAGES, OFTEN = 10_000, 100  # fewer images than this, seen more often, D learns by heart (Zhao et al. 2020)
 SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
 SMALL_ROW_STEPS = 10
 SHOWN_IMAGES = 256  # from which γ is shown before training
@@ -75,12 +75,14 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
 
 
 def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:
-    """Whether D sees the images through DiffAugment: as the config says, else where they are few and not tiny.
+    """Whether D sees the images through DiffAugment: as the config says, else where they are few, seen often, not tiny.
 
-    On 1,797 digits of 8×8 pixels, of which a cut leaves little, it cost quality: see benchmarks/RESULTS.md.
+    D learns less from an augmented image, so that short training is better without. On 1,797 digits of 8×8 pixels, of
+    which a cut leaves little, it cost quality: see benchmarks/RESULTS.md.
     """
     if config.augment is None:
-        return len(data_shape) == 3 and math.prod(data_shape[:2]) > SMALL_PIXELS and data_count < FEW_IMAGES
+        few = data_count < FEW_IMAGES and config.steps * images_per_step(config) > OFTEN * data_count
+        return few and len(data_shape) == 3 and math.prod(data_shape[:2]) > SMALL_PIXELS
     if config.augment and len(data_shape) != 3:
         raise InputError(f"data of shape {data_shape} are no images; expected images to augment; leave augment out")
     return config.augment
@@ -214,7 +216,7 @@ class Job:
         threads, why_threads = precision.threads()
         size = "x".join(map(str, self.source.shape))
         augmented = augments(config, self.source.shape, self.source.count)
-        few = " (few images)" if config.augment is None else ""
+        few = " (few images, seen often)" if config.augment is None else ""
         return (
             f"data        {self.source.name}: {self.source.count:,} of {size}"
             f"{f', augmented for D{few}' if augmented else ''}\n"

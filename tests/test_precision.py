@@ -14,7 +14,7 @@ from keras_gan import precision
     [(1, [], 0), (2, [], 1), (4, [], 0), (16, [], 0), (2, ["GPU:0"], 0)],
 )
 def test_only_two_cores_without_a_gpu_split_the_work_by_operations(monkeypatch, cores, gpus, expected):
-    monkeypatch.setattr(precision, "_cores", lambda: cores)
+    monkeypatch.setattr(precision, "cores", lambda: cores)
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: gpus)
     count, why = precision.threads()
     assert count == expected and why
@@ -24,7 +24,7 @@ def test_the_choice_reaches_tensorflow_in_a_fresh_process_and_is_harmless_later(
     script = (
         "import tensorflow as tf\n"
         "from keras_gan import precision\n"
-        "precision._cores = lambda: 2\n"
+        "precision.cores = lambda: 2\n"
         "precision.use_threads()\n"
         "tf.constant(1) + 1\n"
         "precision.use_threads()\n"

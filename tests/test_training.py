@@ -294,9 +294,12 @@ def test_logs_and_snapshots_are_on_time_with_several_steps_at_once(tmp_path):
 # few images
 
 
-def test_few_images_are_augmented_and_many_are_not():
-    config = training.configure("digits")
+def test_few_images_that_are_seen_often_are_augmented():
+    config = training.configure("digits", steps=31_250)  # of 32: a million images
     assert training.augments(config, (28, 28, 1), 9_999) and not training.augments(config, (28, 28, 1), 10_000)
+    assert not training.augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 960)  # 100 times each
+    assert training.augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 959)
+    assert training.augments(dataclasses.replace(config, steps=1_500, discriminator_steps=2), (28, 28, 1), 959)
     assert not training.augments(config, (8, 8, 1), 100) and not training.augments(config, (2,), 100)
     assert not training.augments(dataclasses.replace(config, augment=False), (28, 28, 1), 10)
     forced = dataclasses.replace(config, augment=True)
