@@ -5,6 +5,7 @@ import functools
 import math
 import os
 import re
+from collections import defaultdict
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -232,11 +233,13 @@ class Job:
         """Loss, penalties and learning rates at the start, in words."""
         config, gan = self.config, self.gan
         automatic = self._automatic_weight() if AUTO in config.penalties.values() else None
-        weights = {name: automatic if w == AUTO else f"{w:g}" for name, w in config.penalties.items()}
-        penalised = "".join(f", {name} of weight {weight}" for name, weight in weights.items())
-        optimizers = {"G": gan.generator_optimizer, "D": gan.discriminator_optimizer}
-        rates = ", ".join(f"{float(optimizer.learning_rate):g} for {side}" for side, optimizer in optimizers.items())
-        return f"{config.loss}{penalised}; learning rate {rates}"
+        names = defaultdict(list)  # by weight
+        for name, weight in config.penalties.items():
+            names[automatic if weight == AUTO else f"{weight:g}"].append(name)
+        penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
+        g_rate, d_rate = (float(o.learning_rate) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
+        rates = f"learning rate {g_rate:g}" if g_rate == d_rate else f"learning rates {g_rate:g} of G, {d_rate:g} of D"
+        return f"{config.loss}{penalised}; {rates}"
 
     def _automatic_weight(self):
         """γ as training will choose it, give or take a batch."""
