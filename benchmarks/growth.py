@@ -77,15 +77,18 @@ def fill(folder: Path, count: int) -> None:
     from keras_gan.sampling import to_picture
 
     digits = data.open_source("digits", 28).array
+
+    def path(number):
+        return folder / f"{number // FOLDER_FILES:04d}" / f"{number % FOLDER_FILES:03d}.png"
+
     for number in range(count):
-        file = folder / f"{number // FOLDER_FILES:04d}" / f"{number % FOLDER_FILES:03d}.png"
+        file = path(number)
         if number % FOLDER_FILES == 0:
             file.parent.mkdir()
         if number < len(digits):
             to_picture(digits[number]).save(file)
         else:
-            original = number % len(digits)
-            os.link(folder / f"{original // FOLDER_FILES:04d}" / f"{original % FOLDER_FILES:03d}.png", file)
+            os.link(path(number % len(digits)), file)
 
 
 def point(axis: str, value: int, seconds: float) -> dict:

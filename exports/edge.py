@@ -80,9 +80,9 @@ class Generator:
         return latents.columns(n, said["latent_dim"], said["latent"], seed, said.get("num_classes"), labels)
 
 
-def named(columns) -> dict:
-    """Latents, and labels where there are any, by the names that our signatures give them."""
-    return dict(zip((INPUT, LABEL), columns, strict=False))
+def named(columns, latents_name=INPUT) -> dict:
+    """Latents, and labels where there are any, by the names that signatures give them."""
+    return dict(zip((latents_name, LABEL), columns, strict=False))
 
 
 def _read(path: Path) -> bytes:

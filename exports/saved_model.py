@@ -124,4 +124,4 @@ class Generator:
 
     def _run(self, columns, start):
         batch = (tf.constant(column[start : start + self._batch]) for column in columns)
-        return self._function(**dict(zip((self._input, LABEL), batch, strict=False)))[self._output]
+        return self._function(**named(batch, self._input))[self._output]

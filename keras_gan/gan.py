@@ -326,7 +326,8 @@ class GAN(keras.Model):
         return any(penalty.at == point for penalty in self.penalties)
 
     def _penalty(self, slopes, real):
-        weights = {penalty: automatic_weight(real) if w == AUTO else w for penalty, w in self.penalties.items()}
+        automatic = automatic_weight(real) if AUTO in self.penalties.values() else None
+        weights = {penalty: automatic if w == AUTO else w for penalty, w in self.penalties.items()}
         return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in weights.items()), 0.0)
 
     def _shared(self, objective):
