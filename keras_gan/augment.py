@@ -7,6 +7,7 @@ differentiate twice, pass through. Images are floats in [-1, 1], (batch, height,
 import keras
 from keras import ops
 
+from keras_gan import replicas
 from keras_gan.errors import InputError
 
 # Settings of Zhao et al. 2020.
@@ -89,12 +90,12 @@ def _cut_pixels(side):
 
 
 def _between(x, low, high, seed):
-    return keras.random.uniform((ops.shape(x)[0],), low, high, x.dtype, seed)
+    return replicas.share(lambda rows: keras.random.uniform((rows,), low, high, x.dtype, seed), ops.shape(x)[0])
 
 
 def _whole(x, low, high, seed):
     """Whole numbers from low to high, both included: (batch,), int32."""
-    return keras.random.randint((ops.shape(x)[0],), low, high + 1, seed=seed)
+    return replicas.share(lambda rows: keras.random.randint((rows,), low, high + 1, seed=seed), ops.shape(x)[0])
 
 
 def _random_colour(x, seed):

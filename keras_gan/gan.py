@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan import augment as _augment  # noqa: F401  registers a layer that saved discriminators hold
-from keras_gan import ema, latents, logs, pairing, pixels, precision, rates
+from keras_gan import ema, latents, logs, pairing, pixels, precision, rates, replicas
 from keras_gan import layers as _layers  # noqa: F401  the same
 from keras_gan.config import AUTO, DEFAULT_PRESET, PRESETS, lookup
 from keras_gan.errors import InputError
@@ -73,6 +73,9 @@ class GAN(keras.Model):
         self.ema_half_life_images = ema_half_life_images
         self.seed = seed
         self.seed_generator = keras.random.SeedGenerator(seed)
+        self.refused = keras.Variable(
+            0, dtype="int32", trainable=False, name="refused", aggregation="only_first_replica"
+        )
         self.trackers = [keras.metrics.Mean(name) for name in logs.LOGS]
         self.built = True
 
@@ -136,7 +139,7 @@ class GAN(keras.Model):
                 real_logits, fake_logits, slopes = self._judge(real, fake, labels)
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
                 penalty = self._penalty(slopes, real)
-                objective = self._shared(d_loss + penalty)
+                objective = _shared(d_loss + penalty)
             d_gradient = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
 
         z = self._noise(real, labels)
@@ -145,9 +148,10 @@ class GAN(keras.Model):
         with tf.GradientTape() as tape:
             logits = self.discriminator(_with(labels, self.generator(z, training=True)), training=True)
             g_loss = self.loss_pair.generator(*opponents, logits)
-            objective = self._shared(g_loss)
-        g_gradient = self._descend(self.generator_optimizer, self.generator, tape, objective)
-        self._average(ops.shape(real)[0])
+            objective = _shared(g_loss)
+        g_gradient = self._descend(
+            self.generator_optimizer, self.generator, tape, objective, lambda: self._average(ops.shape(real)[0])
+        )
         return self._report(
             d_loss=d_loss,
             g_loss=g_loss,
@@ -169,6 +173,18 @@ class GAN(keras.Model):
             g_loss=self.loss_pair.generator(*g_logits),
             **_separation(real_logits, fake_logits),
         )
+
+    def make_train_function(self, force=False):
+        if self.train_function is None or force:
+            super().make_train_function(force)
+            with self.distribute_strategy.scope():
+                self.train_function = replicas.unpacking(self.train_function)
+
+    def make_test_function(self, force=False):
+        if self.test_function is None or force:
+            super().make_test_function(force)
+            with self.distribute_strategy.scope():
+                self.test_function = replicas.unpacking(self.test_function)
 
     def call(self, inputs, training=False):
         """Data from latents, or [latents, labels], by the averaged generator: to (batch, *data_shape), float32."""
@@ -218,7 +234,7 @@ class GAN(keras.Model):
     @property
     def step(self) -> int:
         """Generator updates made so far."""
-        return int(self.generator_optimizer.iterations) if self.compiled else 0
+        return int(self.generator_optimizer.iterations.numpy()) if self.compiled else 0
 
     def get_config(self):
         return {
@@ -281,23 +297,30 @@ class GAN(keras.Model):
         enough = tf.debugging.assert_positive(size, f"a batch smaller than discriminator_steps={steps}; drop it")
         with tf.control_dependencies([enough] if enough is not None else []):
             images = tf.identity(images)
-        batches = ops.unstack(ops.reshape(images[: size * steps], (steps, size, *self.data_shape)), steps)
+        # Every k-th image, so that the replicas' shares of a minibatch are together what one replica would see.
+        batches = ops.unstack(ops.reshape(images[: size * steps], (size, steps, *self.data_shape)), steps, axis=1)
         if labels is None:
             return [(batch, None) for batch in batches]
-        return list(zip(batches, ops.unstack(ops.reshape(labels[: size * steps], (steps, size)), steps), strict=True))
+        columns = ops.unstack(ops.reshape(labels[: size * steps], (size, steps)), steps, axis=1)
+        return list(zip(batches, columns, strict=True))
 
     def _noise(self, real, labels=None):
         """As many latents as there are real images, with their labels where the networks take any."""
-        shape = (ops.shape(real)[0], self.latent_dim)
-        if self.latent == "uniform":
-            return _with(labels, keras.random.uniform(shape, -1.0, 1.0, seed=self.seed_generator))
-        return _with(labels, keras.random.normal(shape, seed=self.seed_generator))
+
+        def draw(rows):
+            if self.latent == "uniform":
+                return keras.random.uniform((rows, self.latent_dim), -1.0, 1.0, seed=self.seed_generator)
+            return keras.random.normal((rows, self.latent_dim), seed=self.seed_generator)
+
+        return _with(labels, replicas.share(draw, ops.shape(real)[0]))
 
     def _judge(self, real, fake, labels=None):
         """D's logits for both batches, and its input gradients at the points where a penalty wants them."""
         points = {"real": real, "fake": fake}
         if self._penalized("between"):
-            share = keras.random.uniform((ops.shape(real)[0],), seed=self.seed_generator)
+            share = replicas.share(
+                lambda rows: keras.random.uniform((rows,), seed=self.seed_generator), ops.shape(real)[0]
+            )
             points["between"] = interpolate(real, fake, share)
         logits, slopes = {}, {}
         for names in self._passes(points):
@@ -330,28 +353,35 @@ class GAN(keras.Model):
         weights = {penalty: automatic if w == AUTO else w for penalty, w in self.penalties.items()}
         return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in weights.items()), 0.0)
 
-    def _shared(self, objective):
-        """This replica's share: Keras sums gradients over replicas, so this makes them the global batch's mean."""
-        return objective / tf.distribute.get_strategy().num_replicas_in_sync
+    def _descend(self, optimizer, network, tape, objective, then=lambda: None):
+        """Applies one update, and `then`; returns the norm of the gradient over all weights.
 
-    def _descend(self, optimizer, network, tape, objective):
-        """Applies one update, and returns the norm of the gradient over all weights (of one replica's share)."""
+        Where the loss or the gradient is not finite, nothing is applied, and `refused` counts it.
+        """
         weights = network.trainable_variables
-        gradients = tape.gradient(objective, weights)
-        optimizer.apply(gradients, weights)
-        return tf.linalg.global_norm(gradients)
+        *gradients, objective = replicas.total([*tape.gradient(objective, weights), objective])
+        norm = tf.linalg.global_norm(gradients)
+        finite = ops.isfinite(norm + objective)
+
+        replicas.apply_if(finite, optimizer, gradients, weights, then)
+        self.refused.assign_add(ops.cast(ops.logical_not(finite), self.refused.dtype))
+        return norm
 
     def _average(self, batch_size):
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        images_seen = self.generator_optimizer.iterations * batch_size * replicas
-        beta = ema.decay(batch_size * replicas, images_seen, self.ema_half_life_images)
-        ema.update(self.ema_generator, self.generator, beta)
+        images = batch_size * replicas.count()
+        images_seen = self.generator_optimizer.iterations * images
+        ema.update(self.ema_generator, self.generator, ema.decay(images, images_seen, self.ema_half_life_images))
 
     def _report(self, **values):
         trackers = {tracker.name: tracker for tracker in self.trackers}
         for name, value in values.items():
             trackers[name].update_state(value)
-        return {name: trackers[name].result() for name in values}
+        return replicas.packed({name: trackers[name].result() for name in values})
+
+
+def _shared(objective):
+    """This replica's share: gradients are summed over replicas, so this makes them the global batch's mean."""
+    return objective / replicas.count()
 
 
 def _with(labels, x):

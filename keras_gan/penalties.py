@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
+from keras_gan import replicas
 from keras_gan.errors import InputError
 
 # γ over E ‖x - x'‖², the mean squared distance of two images: γ = 1 on MNIST. Why, and how it does elsewhere:
@@ -88,10 +89,13 @@ def automatic_weight(real):
     Raises:
         InputError: where the batch is known to hold one image only, which has no other to be compared with.
     """
-    if real.shape[0] == 1:
+    if real.shape[0] == 1 and replicas.count() == 1:
         raise InputError(
             "a batch holds 1 image; expected at least 2, from which penalties of weight 'auto' are chosen; give larger "
             "batches, or a number as weight (--gamma)"
         )
     real = ops.cast(real, "float32")
-    return AUTO_SHARE * ops.mean(squared_norm(real - ops.roll(real, 1, axis=0)))
+    n = ops.cast(ops.shape(real)[0] * replicas.count(), "float32")
+    mean, mean_square = replicas.mean([ops.mean(real, axis=0), ops.mean(squared_norm(real))])
+    variance = ops.maximum(mean_square - ops.sum(ops.square(mean)), 0.0)
+    return AUTO_SHARE * 2.0 * n / (n - 1.0) * variance  # which is the mean over all pairs of two different images

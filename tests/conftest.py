@@ -9,9 +9,21 @@ os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # read once, when TensorFlow is import
 
 import keras
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from keras_gan import GAN
+
+# Two devices on any machine, for the tests with several replicas; everything else stays on the first.
+tf.config.set_logical_device_configuration(
+    tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
+)
+
+
+@pytest.fixture(scope="session")
+def two_replicas():
+    """The one mirrored strategy of this process: a second one would reuse the numbers of the first one's exchanges."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
 
 
 @pytest.fixture(scope="session")

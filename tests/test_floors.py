@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
-    {"errors", "files", "logs", "pixels", "quiet"},
+    {"archives", "errors", "files", "logs", "pixels", "quiet", "replicas"},
     {
         "augment",
         "config",
@@ -39,8 +39,8 @@ FLOORS = [
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-STANDARD_LIBRARY_ONLY = {"config", "errors", "files", "logs", "quiet"}
-TENSORFLOW_DOORS = {"callbacks", "data", "exports", "gan", "metrics", "precision", "training"}
+STANDARD_LIBRARY_ONLY = {"archives", "config", "errors", "files", "logs", "quiet"}
+TENSORFLOW_DOORS = {"callbacks", "data", "exports", "gan", "metrics", "precision", "replicas", "training"}
 
 
 def modules():

@@ -1,0 +1,120 @@
+"""What one replica of a `tf.distribute` strategy has to know of the others; without a strategy there is one replica."""
+
+import contextlib
+from collections.abc import Callable
+
+import tensorflow as tf
+
+SEPARATOR = ","  # between the names of packed values
+
+
+def count() -> int:
+    """Replicas that compute each step together."""
+    return tf.distribute.get_strategy().num_replicas_in_sync
+
+
+def share(draw: Callable, number):
+    """This replica's rows of what `draw(rows)` gives for all replicas together.
+
+    Every replica draws all rows from the same seed and keeps its own: no two train on the same noise, and together they
+    see what one replica would have seen.
+
+    Args:
+        draw: from a number of rows to a tensor of as many.
+        number: rows that this replica needs; the same for all.
+    """
+    replicas = count()
+    if replicas == 1:
+        return draw(number)
+    first = tf.distribute.get_replica_context().replica_id_in_sync_group * number
+    return draw(number * replicas)[first : first + number]
+
+
+def mean(values: list) -> list:
+    """Tensors, each as its mean over all replicas; in one exchange, since each costs time whatever its size."""
+    return _reduced(tf.distribute.ReduceOp.MEAN, values)
+
+
+def total(values: list) -> list:
+    """Tensors, each summed over all replicas, in one exchange; None stays None."""
+    summed = iter(_reduced(tf.distribute.ReduceOp.SUM, [value for value in values if value is not None]))
+    return [None if value is None else next(summed) for value in values]
+
+
+def _reduced(how, values):
+    return values if count() == 1 else tf.distribute.get_replica_context().all_reduce(how, values)
+
+
+def apply_if(condition, optimizer, gradients: list, weights: list, then: Callable[[], None]) -> None:
+    """One update by gradients that `total` has summed, then `then()`, on every replica; nothing without `condition`.
+
+    Args:
+        condition: boolean scalar, the same on all replicas.
+        optimizer: Keras optimizer of the weights.
+        gradients: one for each weight.
+        weights: Keras variables.
+        then: called after the update, under the same condition.
+    """
+
+    def update(gradients):
+        optimizer.apply(gradients, weights)
+        then()
+
+    if count() == 1:
+        _only_if(condition, update, gradients)
+        return
+
+    def meet(strategy, condition, gradients):
+        first = strategy.experimental_local_results(condition)[0]
+        with _already_summed(optimizer):
+            _only_if(first, strategy.extended.call_for_each_replica, update, (gradients,))
+
+    # Not inside a replica: a branch there could not hold the optimizer's own meeting with the others.
+    tf.distribute.get_replica_context().merge_call(meet, args=(condition, gradients))
+
+
+def _only_if(condition, function, *args):
+    def run():
+        function(*args)
+        return True
+
+    tf.cond(condition, run, lambda: False)
+
+
+@contextlib.contextmanager
+def _already_summed(optimizer):
+    """Keeps Keras's optimizer from summing over replicas what is summed already, since the norm was to be known first.
+
+    It also makes `clipnorm` and its kin act on the global gradient, as they do on one replica.
+    """
+    optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
+    try:
+        yield
+    finally:
+        del optimizer._all_reduce_sum_gradients
+
+
+def in_several_processes() -> bool:
+    """Whether the replicas are spread over several processes."""
+    strategy = tf.distribute.get_strategy()
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
+
+
+def packed(logs: dict) -> dict:
+    """Scalars by name as one row of them, where the replicas are in several processes; unchanged elsewhere.
+
+    There Keras 3 takes the mean of every value over axis 0, which a scalar does not have (keras issue 20585), and one
+    exchange for each.
+    """
+    return {SEPARATOR.join(logs): tf.stack(list(logs.values()))[None]} if in_several_processes() else logs
+
+
+def unpacking(function: Callable[..., dict]) -> Callable[..., dict]:
+    """The function that gives by name what `function` gives `packed`."""
+
+    def by_name(iterator):
+        result = function(iterator)
+        pairs = [(name.split(SEPARATOR), row) for name, row in result.items()]
+        return {name: value for names, row in pairs for name, value in zip(names, tf.unstack(row), strict=True)}
+
+    return by_name if in_several_processes() else function

@@ -1,0 +1,150 @@
+"""The same step on one replica and on two, and steps that are not applied."""
+
+import contextlib
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from keras_gan import GAN, replicas
+from keras_gan.augment import DiffAugment
+from keras_gan.losses import LOSSES
+
+SHAPE = (8, 8, 1)
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (24, *SHAPE)).astype("float32")
+ONE = contextlib.nullcontext
+
+
+def norm(normalised):
+    return layers.BatchNormalization(synchronized=True) if normalised else layers.LeakyReLU(0.2)
+
+
+def networks(normalised=False, num_classes=None):
+    keras.utils.set_random_seed(1)
+    z, image, label = keras.Input((4,)), keras.Input(SHAPE), keras.Input((), dtype="int32")
+    classes = [label] if num_classes else []
+    code = layers.Concatenate()([z, layers.Embedding(num_classes, 4)(label)]) if classes else z
+    x = norm(normalised)(layers.Reshape((8, 8, 2))(layers.Dense(128)(code)))
+    x = layers.Conv2D(1, 3, padding="same", activation="tanh")(layers.LeakyReLU(0.2)(x))
+    y = norm(normalised)(layers.Conv2D(2, 3, strides=2, padding="same")(image))
+    y = layers.Flatten()(layers.LeakyReLU(0.2)(y))
+    y = layers.Concatenate()([y, layers.Embedding(num_classes, 4)(label)]) if classes else y
+    return keras.Model([z, *classes] if classes else z, x), keras.Model(
+        [image, *classes] if classes else image, layers.Dense(1)(y)
+    )
+
+
+def trained(scope, loss="non_saturating", penalties=None, k=1, normalised=False, num_classes=None, **optimizer):
+    """A GAN after two steps of 12 images, by SGD, which hides no scale as Adam does; and what `fit` logged."""
+    with scope():
+        gan = GAN(*networks(normalised, num_classes), ema_half_life_images=100, seed=3, num_classes=num_classes)
+        rates = (keras.optimizers.SGD(rate, momentum=0.5, **optimizer) for rate in (0.1, 0.2))
+        gan.compile(*rates, loss, penalties or {}, k, jit_compile=False)
+    labels = None if num_classes is None else np.arange(24) % num_classes
+    logs = gan.fit(IMAGES, labels, batch_size=12, shuffle=False, verbose=0).history
+    return gan, {name: values[0] for name, values in logs.items()}
+
+
+def assert_alike(one, two):
+    (gan, logs), (other, others) = one, two
+    for mine, its in zip(gan.variables, other.variables, strict=True):
+        np.testing.assert_allclose(its.numpy(), mine.numpy(), rtol=0, atol=1e-6, err_msg=mine.path)
+    assert logs == pytest.approx(others, rel=1e-5, abs=1e-6)
+
+
+CASES = {
+    **{loss: {"loss": loss} for loss in LOSSES},
+    "r1 and r2 of automatic weight": {"loss": "relativistic", "penalties": {"r1": "auto", "r2": "auto"}},
+    "r1, k=2": {"loss": "hinge", "penalties": {"r1": 1.0}, "k": 2},
+    "wgan_gp, k=3": {"loss": "wasserstein", "penalties": {"wgan_gp": 0.1}, "k": 3},
+    "batch normalisation": {"normalised": True, "penalties": {"r2": 0.5}},
+    "classes, k=2": {"loss": "relativistic", "num_classes": 3, "k": 2},
+    "clipped gradients": {"clipnorm": 0.01},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_two_replicas_make_the_step_of_one_on_the_same_batch(two_replicas, case):
+    assert_alike(trained(ONE, **CASES[case]), trained(two_replicas.scope, **CASES[case]))
+
+
+def test_the_steps_move_the_weights_further_than_the_tolerance(two_replicas):
+    gan, _ = trained(two_replicas.scope)
+    start, _ = networks()
+    moved = np.abs(gan.generator.get_weights()[0] - start.get_weights()[0]).max()
+    average = np.abs(gan.ema_generator.get_weights()[0] - start.get_weights()[0]).max()
+    assert moved > 1e-3 and average > 1e-4
+
+
+def test_every_replica_has_rows_of_its_own_and_together_those_of_one(two_replicas):
+    def rows(number):
+        return replicas.share(lambda n: keras.random.normal((n, 2), seed=5), number)
+
+    first, second = two_replicas.experimental_local_results(two_replicas.run(rows, (3,)))
+    np.testing.assert_array_equal(np.concatenate([first, second]), rows(6))
+
+
+def test_every_replica_augments_by_draws_of_its_own(two_replicas):
+    with two_replicas.scope():
+        augment = DiffAugment(["translation"], seed=1)
+    image = tf.reshape(tf.range(64.0), (1, *SHAPE))
+
+    def mirrored():
+        return augment(image, training=True)
+
+    pairs = [two_replicas.experimental_local_results(two_replicas.run(mirrored)) for _ in range(8)]
+    assert sum(np.array_equal(first, second) for first, second in pairs) < 4
+
+
+# steps that are not applied
+
+
+@pytest.fixture(params=["one replica", "two replicas"])
+def scope(request, two_replicas):
+    return ONE if request.param == "one replica" else two_replicas.scope
+
+
+def side(gan, name):
+    """The weights and the optimizer's slots of the generator, its average among them, or of the discriminator."""
+    found = [*getattr(gan, name).variables, *getattr(gan, f"{name}_optimizer").variables]
+    average = gan.ema_generator.variables if name == "generator" else []
+    return [variable.numpy() for variable in [*found, *average]]
+
+
+def assert_same(arrays, others):
+    for array, other in zip(arrays, others, strict=True):
+        np.testing.assert_array_equal(array, other)
+
+
+@pytest.mark.parametrize("poison", [np.nan, np.inf])
+def test_a_step_on_data_that_are_not_finite_leaves_the_discriminator(scope, poison):
+    gan, _ = trained(scope)
+    before = side(gan, "discriminator")
+    images = IMAGES[:4].copy()
+    images[2, 3, 3] = poison  # in the second replica's share
+    gan.fit(images, batch_size=4, verbose=0)
+    assert_same(side(gan, "discriminator"), before)
+    # G's own update, by a D that is whole, is made.
+    assert int(gan.refused.numpy()) == 1 and gan.step == 3
+    assert all(np.isfinite(array).all() for array in side(gan, "generator"))
+
+
+def test_a_generator_that_is_not_finite_changes_nothing(scope):
+    gan, _ = trained(scope)
+    gan.generator.layers[-1].bias.assign([np.nan])
+    before = [side(gan, name) for name in ("generator", "discriminator")]
+    gan.fit(IMAGES[:4], batch_size=4, verbose=0)
+    assert int(gan.refused.numpy()) == 2 and gan.step == 2
+    for name, arrays in zip(("generator", "discriminator"), before, strict=True):
+        assert_same(side(gan, name), arrays)
+
+
+def test_training_goes_on_after_a_step_that_was_not_applied(scope):
+    gan, _ = trained(scope)
+    gan.fit(np.full((4, *SHAPE), np.nan, "float32"), batch_size=4, verbose=0)
+    before = side(gan, "discriminator")
+    gan.fit(IMAGES[:4], batch_size=4, verbose=0)
+    assert int(gan.discriminator_optimizer.iterations.numpy()) == 3 and int(gan.refused.numpy()) == 1
+    assert not np.array_equal(side(gan, "discriminator")[0], before[0])
