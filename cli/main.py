@@ -1,11 +1,13 @@
 """The command's entry: verbs that load when they are called, and one line for what the user can mend."""
 
+import contextlib
 import importlib
+import warnings
 
 import click
 
 from keras_gan import __version__
-from keras_gan.errors import InputError
+from keras_gan.errors import Diverged, InputError, Notice, WorkerLost
 
 VERBS = {
     "train": "Train a GAN, or go on training it.",
@@ -17,6 +19,9 @@ VERBS = {
     "datasets": "List data that can be trained on by name.",
     "presets": "List recipes.",
 }
+
+# Kubeflow's training operator restarts on 128 and above, and keeps 138 for a program's own use.
+STATUSES = {Diverged: 1, WorkerLost: 138}
 
 
 class Verbs(click.Group):
@@ -36,9 +41,12 @@ class Verbs(click.Group):
 
     def invoke(self, context):
         try:
-            return super().invoke(context)
+            with _notices():
+                return super().invoke(context)
         except InputError as error:
             raise _OneLine(" ".join(str(error).split())) from error
+        except (Diverged, WorkerLost) as error:
+            raise _OneLine(str(error), STATUSES[type(error)]) from error
         except MemoryError as error:
             raise _OneLine("not enough memory; give a smaller batch, size or number of samples") from error
         except BrokenPipeError:
@@ -49,7 +57,25 @@ class Verbs(click.Group):
 
 
 class _OneLine(click.ClickException):
-    exit_code = 2
+    def __init__(self, message, exit_code=2):
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+@contextlib.contextmanager
+def _notices():
+    """Prints what was mended on the way as one line each."""
+
+    def show(message, category, *place, **options):
+        if issubclass(category, Notice):
+            click.echo(f"Notice: {message}", err=True)
+        else:
+            before(message, category, *place, **options)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", Notice)
+        before, warnings.showwarning = warnings.showwarning, show
+        yield
 
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})

@@ -1,9 +1,11 @@
 """kgan train: from a name or a path to a trained run."""
 
+import signal
 import sys
 
 import click
 
+from keras_gan import quiet
 from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, Weight, export_run, load_training
 
 SECTIONS = {
@@ -24,7 +26,8 @@ SECTIONS = {
         "pack",
         "seed",
     ),
-    "Run": ("run_dir", "evaluate_every", "exported", "dry_run"),
+    "Run": ("run_dir", "evaluate_every", "exported", "deterministic", "dry_run"),
+    "Machines": ("strategy", "replicas"),
 }
 
 
@@ -50,23 +53,38 @@ SECTIONS = {
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
 @click.option("--export", "exported", type=click.Choice(list(EXPORTS)), help="Export when trained.")
 @click.option("--evaluate-every", type=click.IntRange(min=1), help="Steps between metrics; the best keeps best.keras.")
+@click.option("--deterministic", is_flag=True, default=None, help="The same bits each time, slower.")
+@click.option(
+    "--strategy",
+    default="auto",
+    show_default=True,
+    help="Of tf.distribute: auto (all GPUs here), mirrored, multiworker (TF_CONFIG or Slurm), tpu.",
+)
+@click.option("--replicas", type=int, help="Of mirrored: GPUs, or parts of the processor as a rehearsal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
-def train(data, preset, run_dir, exported, evaluate_every, dry_run, **settings):
+def train(data, preset, run_dir, exported, evaluate_every, strategy, replicas, dry_run, **settings):
     """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy, .npz or .mat file.
 
-    The same command goes on where it stopped. Ctrl-C saves first.
+    The same command goes on where it stopped. Ctrl-C and SIGTERM save first. With several replicas the batch size is
+    that of all together.
     """
     if sys.stderr.isatty():
         click.echo(f"reading {data} …", err=True)
     training = load_training()
     training.precision.use_threads()
-    job = training.prepare(training.configure(data, preset, **settings), run_dir, evaluate_every)
-    click.echo(job.describe(), err=True)
+    config = training.configure(data, preset, **settings)
+    with quiet.native_stderr():
+        strategy = training.distribution.strategy(strategy, replicas)
+    chief = training.distribution.is_chief(strategy)
+    job = training.prepare(config, run_dir, evaluate_every, strategy)
+    if chief:
+        click.echo(job.describe(), err=True)
     if dry_run:
         return
     gan = job.train()
-    click.echo(job.outcome(), err=True)
+    if chief:
+        click.echo(job.outcome(), err=True)
     if gan.step < job.config.steps:
-        sys.exit(130)  # as a shell reports a program that Ctrl-C ended
-    if exported:
+        sys.exit(128 + (job.stopped_by or signal.SIGTERM))  # as a shell reports a program that a signal ended
+    if exported and chief:
         click.echo(export_run(gan, job.run_dir, exported))

@@ -4,8 +4,12 @@ import json
 
 from ai_edge_litert import schema_py_generated as schema
 
+from keras_gan import latents
+from keras_gan.errors import InputError
+
 NAME = "keras_gan"  # of our entry in the file's metadata
 # Builtin by number, but they keep state that no sampler may depend on.
+LARGEST_SIZE = 2**16  # of a latent, a side, or the number of classes
 STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 
 
@@ -46,6 +50,17 @@ def read(content: bytes) -> dict:
         if entry.Name() == NAME.encode():
             return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
     return {}
+
+
+def check(description: dict) -> dict:
+    """The description itself. Raises InputError where it is not of a kind that `describe` writes."""
+    said = description if isinstance(description, dict) else {}
+    classes, shape = said.get("num_classes"), said.get("data_shape")
+    sizes = [said.get("latent_dim"), 1 if classes is None else classes, *(shape if isinstance(shape, list) else [None])]
+    if not all(type(size) is int and 1 <= size <= LARGEST_SIZE for size in sizes):
+        raise InputError(f"an export has sizes {sizes}; expected whole numbers from 1 to {LARGEST_SIZE}; export anew")
+    latents.check_distribution(str(said.get("latent")))
+    return said
 
 
 def foreign_operations(content: bytes) -> list[str]:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import tempfile
 from pathlib import Path
@@ -13,12 +14,14 @@ import tensorflow as tf
 from keras_gan import latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
 from keras_gan.exports import metadata
-from keras_gan.exports.edge import INPUT, LABEL, OUTPUT, named
+from keras_gan.exports.edge import INPUT, LABEL, OUTPUT, finite, named
 from keras_gan.exports.report import Report, compare
 
 TOLERANCE = 1e-4
 DESCRIPTION = Path("assets.extra", "keras_gan.json")  # what an export says of itself
 SIGNATURES = ("generate", "serving_default")  # looked for in this order
+# What a generator has no use for, and a hostile graph has: files, Python, and the network.
+FORBIDDEN = re.compile("ReadFile|WriteFile|MatchingFiles|.*PyFunc.*|Print.*|.*Reader.*|.*Dataset.*|.*Rpc.*|Debug.*")
 BATCH = 256  # latents computed at once
 
 
@@ -87,21 +90,21 @@ class Generator:
             to be in [-1, 1].
 
     Raises:
-        InputError: where the folder is no SavedModel, or has no such signature.
+        InputError: where the folder is no SavedModel, has no such signature, or has operations of `FORBIDDEN`.
     """
 
     def __init__(self, path: str | os.PathLike):
         try:
+            _check_operations(Path(path))
             with quiet.native_stderr():
                 self._loaded = tf.saved_model.load(str(path))
+            signatures = dict(self._loaded.signatures)
         except Exception as error:  # a damaged SavedModel fails anywhere, with any error
             raise InputError(f"{path} cannot be loaded ({first_line(error)}); expected a SavedModel") from error
-        signatures = self._loaded.signatures
         names = [name for name in SIGNATURES if name in signatures] or list(signatures)[:1]
         inputs = signatures[names[0]].structured_input_signature[1] if names else {}
         outputs = signatures[names[0]].structured_outputs if names else {}
-        described = Path(path) / DESCRIPTION
-        said = json.loads(described.read_text()) if described.is_file() else {}
+        said = _description(Path(path) / DESCRIPTION)
         self.latent, self.num_classes = said.get("latent", "normal"), said.get("num_classes")
         latent = {name: spec for name, spec in inputs.items() if name != LABEL or not self.num_classes}
         if len(latent) != 1 or len(outputs) != 1 or next(iter(latent.values())).shape.rank != 2:
@@ -110,18 +113,49 @@ class Generator:
                 "serving_default from latents (batch, dim) to data"
             )
         self._function, (self._input, spec), (self._output,) = signatures[names[0]], *latent.items(), outputs
-        if spec.shape[1] is None:
-            raise InputError(f"{path} takes latents of any dimension; expected a fixed one; export it with one")
         self.latent_dim, self._batch = spec.shape[1], spec.shape[0] or BATCH
+        if not 1 <= (self.latent_dim or 0) <= metadata.LARGEST_SIZE or self._batch > metadata.LARGEST_SIZE:
+            raise InputError(
+                f"{path} takes latents of shape {tuple(spec.shape)}; expected (batch, dim), a fixed dim of 1 to "
+                f"{metadata.LARGEST_SIZE}; export it with one"
+            )
 
     def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
         """Draws samples: uint8 images (n, height, width, channels), or float32 (n, features)."""
         columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
         # Whole batches: the first rows come again.
         padded = [np.resize(column, (n + -n % self._batch, *column.shape[1:])) for column in columns]
-        samples = np.concatenate([self._run(padded, start) for start in range(0, n, self._batch)])[:n]
-        return pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
+        try:
+            samples = np.concatenate([self._run(padded, start) for start in range(0, n, self._batch)])[:n]
+        except (tf.errors.OpError, TypeError, ValueError) as error:
+            raise InputError(f"the SavedModel cannot be run ({first_line(error)}); export it anew") from error
+        if samples.dtype not in (np.uint8, np.float32) or samples.ndim not in (2, 4) or len(samples) != n:
+            raise InputError(
+                f"the SavedModel gives {samples.dtype} of shape {samples.shape}; expected {n} images (n, height, "
+                "width, channels) or vectors (n, features), uint8 or float32; export it anew"
+            )
+        return pixels.to_uint8(finite(samples)) if samples.ndim == 4 and samples.dtype != np.uint8 else finite(samples)
 
     def _run(self, columns, start):
         batch = (tf.constant(column[start : start + self._batch]) for column in columns)
         return self._function(**named(batch, self._input))[self._output]
+
+
+def _check_operations(folder):
+    """Raises ValueError where a graph in the folder holds an operation of `FORBIDDEN`."""
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
+    for graph in (meta.graph_def for meta in saved.meta_graphs):
+        functions = (node for function in graph.library.function for node in function.node_def)
+        found = sorted({node.op for node in (*graph.node, *functions) if FORBIDDEN.fullmatch(node.op)})
+        if found:
+            raise ValueError(f"it holds {', '.join(found)}, which no generator needs")
+
+
+def _description(file) -> dict:
+    """What an export says of itself; empty where a SavedModel from elsewhere says nothing."""
+    try:
+        return metadata.check(json.loads(file.read_text())) if file.is_file() else {}
+    except (ValueError, RecursionError) as error:  # InputError is one
+        raise InputError(f"{file} is damaged ({first_line(error)}); expected what kgan export wrote") from error

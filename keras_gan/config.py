@@ -226,6 +226,7 @@ class TrainConfig:
     augment: bool | None = None  # whether D sees images through DiffAugment; None: where they are few and seen often
     pack: int = 1  # images that D judges together, as in PacGAN
     seed: int = 0  # of weights, noise and data order
+    deterministic: bool = False  # only operations that give the same bits each time
 
     def __post_init__(self):
         object.__setattr__(self, "preset", self.preset or DATA_PRESETS.get(self.data, DEFAULT_PRESET))

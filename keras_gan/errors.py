@@ -9,7 +9,24 @@ class InputError(ValueError):
     """
 
 
+class Notice(UserWarning):
+    """Something was amiss and was mended on the way; the message says what, and how. `kgan` prints it as one line."""
+
+
+class Diverged(RuntimeError):
+    """Training ran off and could not be brought back; the message is the verdict. `kgan` ends with exit status 1."""
+
+
+class WorkerLost(RuntimeError):
+    """Another process of a distributed training has gone. `kgan` ends with a status that schedulers restart on."""
+
+
 def first_line(error: BaseException) -> str:
     """What an error says, cut to one line for a message of ours; its class where it says nothing."""
     text = str(error).strip()
-    return text.splitlines()[0][:200] if text else type(error).__name__
+    return printable(text.splitlines()[0][:200]) if text else type(error).__name__
+
+
+def printable(text: str) -> str:
+    """The text with ? for every control character: a file's own words may hold codes that steer a terminal."""
+    return "".join(character if character.isprintable() else "?" for character in text)

@@ -213,8 +213,13 @@ class GAN(keras.Model):
         Raises:
             InputError: where n < 1, the seed is negative, or the labels are not classes of this GAN.
         """
-        samples = self.predict(self.inputs(n, seed, labels), batch_size=min(n, batch_size), verbose=0)
-        return pixels.to_uint8(samples) if len(self.data_shape) == 3 else np.asarray(samples)
+        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
+        # Not by `predict`, which every worker of a distributed training would have to join.
+        draw = tf.function(self, reduce_retracing=True)
+        starts = range(0, n, batch_size)
+        parts = ([column[start : start + batch_size] for column in columns] for start in starts)
+        samples = np.concatenate([draw(part if self.num_classes else part[0]).numpy() for part in parts])
+        return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
 
     def export(self, filepath, format="tf_saved_model", quantize="float16"):
         """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.

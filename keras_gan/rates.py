@@ -1,5 +1,6 @@
-"""The learning rate that follows from a network: "auto" of the default preset."""
+"""Learning rates: the one that follows from a network, "auto" of the default preset, and how one is lowered."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import keras
@@ -38,3 +39,44 @@ def automatic(network: keras.Model) -> dict[str, Any]:
             "decay_rate": 1.0,
         },
     }
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class Lowered(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule whose rates are all multiplied by a factor.
+
+    Args:
+        schedule: a Keras schedule.
+        factor: what its rates are multiplied by.
+    """
+
+    def __init__(self, schedule, factor):
+        self.schedule = schedule
+        self.factor = factor
+
+    def __call__(self, step):
+        return self.factor * self.schedule(step)
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "factor": self.factor}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
+
+
+def lower(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
+    """Multiplies an optimizer's learning rate, or the whole schedule that it follows, by `factor`.
+
+    A function that was compiled with a schedule keeps the old one: `make_train_function(force=True)` takes the new.
+    """
+    if follows_schedule(optimizer):
+        schedule = keras.saving.deserialize_keras_object(optimizer.get_config()["learning_rate"])
+        optimizer.learning_rate = Lowered(schedule, factor)
+    else:
+        optimizer.learning_rate = factor * optimizer.learning_rate
+
+
+def follows_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
+    """Whether the learning rate is a schedule, rather than a number that is saved with the optimizer's variables."""
+    return isinstance(optimizer.get_config()["learning_rate"], Mapping)

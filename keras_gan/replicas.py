@@ -1,6 +1,7 @@
 """What one replica of a `tf.distribute` strategy has to know of the others; without a strategy there is one replica."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 
 import tensorflow as tf
@@ -46,7 +47,9 @@ def _reduced(how, values):
 
 
 def apply_if(condition, optimizer, gradients: list, weights: list, then: Callable[[], None]) -> None:
-    """One update by gradients that `total` has summed, then `then()`, on every replica; nothing without `condition`.
+    """One update by gradients that `total` has summed, then `then()`, on every replica; without `condition` neither.
+
+    The optimizer counts the step all the same, so that its number still tells which data come next.
 
     Args:
         condition: boolean scalar, the same on all replicas.
@@ -60,25 +63,28 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
         optimizer.apply(gradients, weights)
         then()
 
+    def skip():
+        optimizer.iterations.assign_add(1)
+
     if count() == 1:
-        _only_if(condition, update, gradients)
+        _either(condition, lambda: update(gradients), skip)
         return
 
     def meet(strategy, condition, gradients):
         first = strategy.experimental_local_results(condition)[0]
         with _already_summed(optimizer):
-            _only_if(first, strategy.extended.call_for_each_replica, update, (gradients,))
+            _either(first, lambda: strategy.extended.call_for_each_replica(update, (gradients,)), skip)
 
     # Not inside a replica: a branch there could not hold the optimizer's own meeting with the others.
     tf.distribute.get_replica_context().merge_call(meet, args=(condition, gradients))
 
 
-def _only_if(condition, function, *args):
-    def run():
-        function(*args)
-        return True
+def _either(condition, *branches):
+    def run(branch):
+        branch()
+        return 0  # what both have to return alike
 
-    tf.cond(condition, run, lambda: False)
+    tf.cond(condition, *(functools.partial(run, branch) for branch in branches))
 
 
 @contextlib.contextmanager

@@ -54,7 +54,8 @@ def save(samples: np.ndarray, out: str | os.PathLike) -> Path:
         InputError: where the path cannot be written, or vectors are to become pictures.
     """
     path = check_out(out)
-    if samples.ndim != 4 and path.suffix.lower() != ".npz":
+    images = samples.ndim == 4 and samples.shape[-1] in (1, 3)
+    if not images and path.suffix.lower() != ".npz":
         raise InputError(f"samples of shape {samples.shape} are no images; expected an .npz to write; give --out x.npz")
     try:
         (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
@@ -97,9 +98,9 @@ def _write_npz(path, samples):
 def read(path: Path) -> Image.Image | None:
     """A picture from a file, decoded at once; None where the file is damaged."""
     try:
-        with Image.open(path) as image:
+        with Image.open(path, formats=["PNG"]) as image:
             return image.copy()
-    except (OSError, SyntaxError, ValueError):
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, Image.DecompressionBombWarning):
         return None
 
 

@@ -6,21 +6,46 @@ import math
 import os
 import re
 from collections import defaultdict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import keras
 import tensorflow as tf
 
-from keras_gan import augment, data, latents, losses, metrics, networks, penalties, pixels, precision, report
-from keras_gan.callbacks import Checkpoints, Checks, Doctor, Evaluation, Game, History, Progress, Snapshots, Stop
+from keras_gan import (
+    archives,
+    augment,
+    data,
+    distribution,
+    latents,
+    losses,
+    metrics,
+    networks,
+    penalties,
+    pixels,
+    precision,
+    report,
+)
+from keras_gan.callbacks import (
+    Checkpoints,
+    Checks,
+    Doctor,
+    Evaluation,
+    Game,
+    Guard,
+    History,
+    Means,
+    Progress,
+    Snapshots,
+    Stop,
+)
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
 from keras_gan.config import AUTO, TrainConfig, lookup, preset
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import Diverged, InputError, WorkerLost, first_line
 from keras_gan.gan import GAN
 from keras_gan.mixtures import MIXTURES
-from keras_gan.runs import Run
+from keras_gan.runs import Run, checkpoints
 
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv, over a whole run
 CLOSEST_CHECKS_STEPS = 10
@@ -89,7 +114,7 @@ def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) 
     return config.augment
 
 
-@dataclass(frozen=True)
+@dataclass
 class Job:
     """A training run that is ready to start: the data are open and the networks built. `prepare` makes it."""
 
@@ -98,25 +123,48 @@ class Job:
     source: data.Source
     gan: GAN
     evaluate_every: int | None = None  # steps between metrics on samples, the best of which keeps best.keras
+    strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
+    stopped_by: int | None = None  # the signal that ended training early
 
     def train(self) -> GAN:
-        """Trains, or goes on training, until `config.steps`; Ctrl-C saves and returns early.
+        """Trains, or goes on training, until `config.steps`; Ctrl-C and SIGTERM save and return early.
+
+        With several workers each of them calls it; only the chief touches the run folder.
 
         Returns:
-            The trained GAN; `gan.step` says how far it came.
+            The trained GAN; `gan.step` says how far it came, and `stopped_by` why it came no further.
 
         Raises:
-            InputError: where the run folder or its newest checkpoint cannot be used.
+            InputError: where the run folder or its checkpoints cannot be used.
+            Diverged: where losses or gradients were not finite again and again; what was saved before is whole.
+            WorkerLost: where another worker has gone.
         """
-        run = Run.create(self.run_dir, self.config, self.source)
-        with run.lock():
-            if run.checkpoints():
-                run.restore(self.gan)
+        with self._run() as run:
+            beside = self._restore(run)
             if self.gan.step < self.config.steps:
-                run.extend(self.config)
-                run.rewind(self.gan.step)
-                self._fit(run)
+                if run:
+                    run.extend(self.config)
+                    run.rewind(self.gan.step)
+                self._fit(run, beside)
         return self.gan
+
+    @contextlib.contextmanager
+    def _run(self):
+        """The run folder, held for this process; None for a worker that is not the chief."""
+        if not distribution.is_chief(self.strategy):
+            yield None
+            return
+        with Run.create(self.run_dir, self.config, self.source).lock():
+            # Again, now that nobody else can make it: two processes may have begun at once.
+            yield Run.create(self.run_dir, self.config, self.source)
+
+    def _restore(self, run):
+        """Puts the newest checkpoint, which only the chief can read, into every worker; what was saved beside it."""
+        arrays, beside = run.newest(self.gan) if run and run.checkpoints() else (None, {})
+        arrays = distribution.from_chief(self.strategy, arrays, checkpoints.values(self.gan))
+        if arrays is not None:
+            checkpoints.assign(self.gan, arrays)
+        return beside
 
     def _row_steps(self):
         """Steps between two rows of history.csv."""
@@ -134,36 +182,69 @@ class Job:
 
     def _steps_per_execution(self):
         """As many steps as fit between two things to log, where Python's cost of a call outweighs the step's own."""
-        if not self._is_small():
+        if not self._is_small() or self.strategy.num_replicas_in_sync > 1:
             return 1
         return math.gcd(min(self._row_steps(), MOST_STEPS_PER_EXECUTION), self.evaluate_every or 0)
 
-    def _fit(self, run):
+    def _fit(self, run, beside):
         config, gan = self.config, self.gan
         gan.steps_per_execution = self._steps_per_execution()
-        remaining = config.steps - gan.step
-        batches = data.batches(
-            self.source, images_per_step(config), config.seed, first_step=gan.step, labels=config.conditional
-        )
-        with Stop().listening() as stop, self._saving_on_bad_input(run):
+        guard = Guard()
+        guard.restore(gan, beside)
+        recording, keepers = self._recording(run, beside) if run else ([], [])
+        saving = Checkpoints(run, [guard, *keepers])
+        with Stop().listening() as stop, self._told(saving):
             gan.fit(
-                batches.take(remaining),
-                steps_per_epoch=remaining,
+                self._batches(),
+                steps_per_epoch=config.steps - gan.step,
                 shuffle=False,  # they come shuffled
                 verbose=0,
-                callbacks=[
-                    self._snapshots(run),
-                    History(run, self._row_steps(), config.batch_size),
-                    *self._doctor(run),
-                    *self._evaluation(run),
-                    Progress(config.steps, config.batch_size),
-                    stop,
-                    Checkpoints(run),
-                ],
+                callbacks=[guard, *recording, Means(self._row_steps()), stop, saving],
             )
-            run.save(gan)
+        self.stopped_by = stop.signal
+        if guard.verdict is None:
+            saving.save()
+        if run:
             run.draw()
             report.write(run)
+        if guard.verdict is not None:
+            raise Diverged(guard.verdict)
+
+    def _batches(self):
+        """The batches from the present step on; of each, every worker reads the share of its replicas only."""
+        config, first_step = self.config, self.gan.step
+        size = images_per_step(config)
+        replicas = self.strategy.num_replicas_in_sync
+
+        def share(context):
+            pipelines = context.num_input_pipelines
+            return data.batches(
+                self.source,
+                size,
+                config.seed,
+                first_step,
+                labels=config.conditional,
+                shares=replicas,
+                mine=range(
+                    context.input_pipeline_id * replicas // pipelines,
+                    (context.input_pipeline_id + 1) * replicas // pipelines,
+                ),
+            )
+
+        if replicas > 1:
+            return self.strategy.distribute_datasets_from_function(share)
+        # As many as are left, since a call of several steps would go on past the last.
+        batches = data.batches(self.source, size, config.seed, first_step, labels=config.conditional)
+        return batches.take(config.steps - first_step)
+
+    def _recording(self, run, beside):
+        """What the chief records and says, in the order in which it acts; and those of it with a state to keep."""
+        history = History(run, self._row_steps(), self.config.batch_size)
+        checks, doctor = self._doctor(run)
+        for keeper in (history, checks):
+            keeper.restore(beside)
+        progress = Progress(self.config.steps, self.config.batch_size)
+        return [self._snapshots(run), history, checks, doctor, *self._evaluation(run), progress], [history, checks]
 
     def _snapshots(self, run):
         """What draws the run: the game where theory knows it in numbers, samples elsewhere."""
@@ -198,16 +279,21 @@ class Job:
         return self.config.data in MIXTURES and self.source.shape == (1,)
 
     @contextlib.contextmanager
-    def _saving_on_bad_input(self, run):
-        """Saves, then brings back, an InputError that arose while tf.data read an image, where TensorFlow wraps it."""
+    def _told(self, saving):
+        """Errors of ours for those that TensorFlow wraps: a damaged image, after saving, and a worker that has gone."""
         try:
             yield
         except tf.errors.OpError as error:
             found = re.search(r"InputError: (.*)", error.message)
-            if not found:
-                raise
-            run.save(self.gan)
-            raise InputError(found[1]) from error
+            if found:
+                saving.save()
+                raise InputError(found[1]) from error
+            if distribution.several_processes(self.strategy):
+                raise WorkerLost(
+                    f"another worker has gone ({first_line(error)}); what was saved before is whole, and the same "
+                    "command goes on from there"
+                ) from error
+            raise
 
     def describe(self) -> str:
         """What will be trained, and in which arithmetic, in a few lines."""
@@ -226,8 +312,17 @@ class Job:
             f"game        {self._game()}\n"
             f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
             f"threads     {threads or 'automatic'} for one operation ({why_threads})\n"
+            f"{self._replicas()}"
             f"run         {self.run_dir}"
         )
+
+    def _replicas(self):
+        """A line on what trains together; none where it is one device."""
+        count = self.strategy.num_replicas_in_sync
+        if count == 1:
+            return ""
+        kind = "workers" if distribution.several_processes(self.strategy) else "replicas"
+        return f"replicas    {count} {kind}, each with {images_per_step(self.config) // count} images of a step\n"
 
     def _game(self):
         """Loss, penalties and learning rates at the start, in words."""
@@ -267,27 +362,50 @@ def configure(name_or_path: str, preset_name: str | None = None, **given) -> Tra
     return TrainConfig(name_or_path, preset_name, **{name: v for name, v in given.items() if v is not None})
 
 
-def prepare(config: TrainConfig, run_dir: str | os.PathLike | None = None, evaluate_every: int | None = None) -> Job:
+def prepare(
+    config: TrainConfig,
+    run_dir: str | os.PathLike | None = None,
+    evaluate_every: int | None = None,
+    strategy: tf.distribute.Strategy | None = None,
+) -> Job:
     """Opens the data and builds the networks of a config.
 
     Args:
-        config: the settings; a run that exists must have been started with the same, steps aside.
+        config: the settings; a run that exists must have been started with the same, steps aside. With
+            `deterministic`, all of this process computes so from now on.
         run_dir: the run folder; None for runs/<data>-<preset>, so that the same command finds it again.
         evaluate_every: steps between evaluations of 2,000 samples, whose best keeps best.keras; None for none.
+        strategy: of `distribution.strategy`; None for the one in whose scope this is called, or none.
 
     Raises:
-        InputError: where the data cannot be used, or no network can be built for them.
+        InputError: where the data cannot be used, no network can be built for them, or the replicas do not divide the
+            batch.
     """
     folder = Path(run_dir or Path("runs") / f"{Path(config.data).stem}-{config.preset}")
     if Path(config.data).is_dir() and folder.resolve().is_relative_to(Path(config.data).resolve()):
         raise InputError(f"the run folder {folder} lies inside the data, which would become data; give --run elsewhere")
     lookup(losses.LOSSES, config.loss, "loss", ", ".join(losses.LOSSES))  # before the data are read for nothing
     latents.check_distribution(config.latent)
+    strategy = strategy or tf.distribute.get_strategy()
+    _check_replicas(config, strategy.num_replicas_in_sync)
+    if config.deterministic:
+        tf.config.experimental.enable_op_determinism()
     source = open_data(config)
     if config.conditional:
         data.check_labels(source)
-    gan = build(config, source.shape, source.count, source.num_classes)
-    return Job(config, folder, source, gan, evaluate_every)
+    with strategy.scope():
+        gan = build(config, source.shape, source.count, source.num_classes)
+    return Job(config, folder, source, gan, evaluate_every, strategy)
+
+
+def _check_replicas(config, count):
+    """Refuses a batch that the replicas cannot share evenly, packs whole."""
+    if config.batch_size % (count * config.pack):
+        unit = f"{count} replicas" if config.pack == 1 else f"{count} replicas with packs of {config.pack}"
+        raise InputError(
+            f"batch size {config.batch_size} for {unit}; expected a multiple of {count * config.pack}; give "
+            f"--batch-size {-(-config.batch_size // (count * config.pack)) * count * config.pack}"
+        )
 
 
 def train(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> GAN:
@@ -306,9 +424,12 @@ def load(run_dir: str | os.PathLike) -> GAN:
 def load_file(path: str | os.PathLike) -> GAN:
     """The GAN in a .keras file, as `GAN.save` writes it. Raises InputError where it holds something else."""
     try:
+        archives.check(Path(path))
         gan = keras.saving.load_model(path)
     except Exception as error:  # a damaged file fails anywhere, with any error
-        raise InputError(f"{path} cannot be loaded ({first_line(error)}); expected a .keras file") from error
+        # Keras wraps an error once for each level of the network.
+        reason = first_line(ValueError(str(error).rsplit("Exception encountered: ", 1)[-1]))
+        raise InputError(f"{path} cannot be loaded ({reason}); expected a .keras file") from error
     if not isinstance(gan, GAN):
         raise InputError(f"{path} holds a {type(gan).__name__}; expected a keras_gan.GAN; save one by gan.save")
     return gan

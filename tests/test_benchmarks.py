@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 from scipy.io import savemat
 
@@ -65,3 +66,42 @@ def test_growth_measures_each_point_in_a_process_of_its_own_and_draws(tmp_path):
     assert point["steps"] >= 8 and 0 < point["ms_per_image"] < 1e3 and 100 < point["peak_mb"] < 5e3
     with Image.open(tmp_path / "growth.png") as picture:
         assert picture.size == (360, 660)
+
+
+def soaked(**series):
+    """An hour's looks and rows, one a minute: what is given, as functions of the minute, and 1,000 of all else."""
+    names = ("memory_mb", "handles", "threads", "disk_mb", "images_per_s")
+    of = dict.fromkeys(names, lambda minute: 1000.0) | series
+    every = [{"seconds": 60.0 * m, "checkpoints": 2, **{name: of[name](m) for name in names}} for m in range(61)]
+    return {"steps": 1, "status": 130, "kept": 2, "looks": every, "rows": every}
+
+
+# Of the 61 looks those of minutes 6 to 60 are judged: their median lies at minute 33, that of the first tenth (five
+# looks) at minute 8, that of the last at 58.
+@pytest.mark.parametrize(
+    "series, changed, words",
+    [
+        # 120 an hour: 1,066 in the middle, of which 120 are 11.3 %; from 1,016 to 1,116.
+        ({"memory_mb": lambda m: 1000 + 2 * m}, {}, "1,066.0 +11.3 % +9.8 % NOT FLAT"),
+        # Every other look 10 % higher: as many pairs of looks rise as fall, and both tenths begin and end high.
+        ({"memory_mb": lambda m: 1000 + 100 * (m % 2 == 0)}, {}, None),
+        # 10 % more in the last six minutes, which is not in most pairs of looks.
+        ({"threads": lambda m: 1000 + 100 * (m > 54)}, {}, "1,000.0 +0.0 % +10.0 % NOT FLAT"),
+        # More speed is no fault; less is: 901 in the middle, of which 180 are 20.0 %; from 976 to 826.
+        ({"images_per_s": lambda m: 1000 + 3 * m}, {}, None),
+        ({"images_per_s": lambda m: 1000 - 3 * m}, {}, "901.0 -20.0 % -15.4 % NOT FLAT"),
+        ({}, {"kept": 3}, "at most 2 at once, 3 at the end: old ones are NOT DROPPED"),
+    ],
+    ids=["growing", "noisy", "late", "faster", "slower", "checkpoints"],
+)
+def test_soak_tells_a_run_that_grows_from_a_noisy_one(tmp_path, monkeypatch, series, changed, words):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import soak
+
+    (tmp_path / "soak.json").write_text(json.dumps(soaked(**series) | changed))
+    done = CliRunner().invoke(soak.main, ["--judge", str(tmp_path / "soak.json")])
+    table = " ".join(done.output.split())
+    assert done.exit_code == (words is not None), done.output
+    assert table.count("NOT") == (words is not None) and (words or "") in table
+    with Image.open(tmp_path / "soak.png") as picture:
+        assert picture.size == (960, 1020)

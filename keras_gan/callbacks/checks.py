@@ -39,6 +39,15 @@ class Checks(Every):
         self.seed = seed
         self.run = run
         self.table = []
+        self.before = None  # the samples of the last check
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint between two checks has to keep of it."""
+        return {} if self.before is None else {"checked_samples": self.before}
+
+    def restore(self, beside: dict[str, np.ndarray]) -> None:
+        """Goes on from a `state`."""
+        self.before = beside.get("checked_samples")
 
     def columns(self) -> dict[str, np.ndarray]:
         """What was measured, by the names in `doctor.samples.MEASURES`, with the step."""
@@ -46,11 +55,10 @@ class Checks(Every):
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        self.before = None
         # The row of step 0 is there where a run was ended before its first checkpoint.
         if self.last == 0 and not len(self.columns().get("step", ())):
             self.act(0)
-        else:
+        elif self.before is None:
             self.before = self._samples()
 
     def act(self, step, logs=None):

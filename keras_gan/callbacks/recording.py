@@ -2,16 +2,16 @@
 
 import sys
 import time
+from collections.abc import Sequence
 
 import keras
 import numpy as np
-import tensorflow as tf
 
-from keras_gan import pixels, plots, sampling
+from keras_gan import distribution, pixels, plots, sampling
 from keras_gan.callbacks.every import Every
 from keras_gan.files import replace
 from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
-from keras_gan.runs import Run
+from keras_gan.runs import Run, checkpoints
 
 SNAPSHOT_SAMPLES = 64
 SNAPSHOT_VECTORS = 1_000  # points are drawn on top of as many real ones
@@ -51,14 +51,23 @@ class History(Every):
         super().__init__(steps, run)
         self.run = run
         self.batch_size = batch_size
+        self.before_s = 0.0  # of training since the last row, in an earlier process
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         before = self.run.history()
         self.seconds = float(before["seconds"][-1]) if before else 0.0
-        self.row_step = self.last
-        self.writer = tf.summary.create_file_writer(str(self.run.path / "events"))
-        self.since = time.perf_counter()
+        self.row_step = int(before["step"][-1]) if before else 0
+        self.events = self.run.events()
+        self.since = time.perf_counter() - self.before_s
+
+    def state(self) -> dict[str, np.ndarray]:
+        """What a checkpoint between two rows has to keep of it."""
+        return {"seconds": np.array(time.perf_counter() - self.since)}
+
+    def restore(self, beside: dict[str, np.ndarray]) -> None:
+        """Goes on from a `state`."""
+        self.before_s = float(beside.get("seconds", 0.0))
 
     def act(self, step, logs=None):
         now = time.perf_counter()
@@ -67,14 +76,27 @@ class History(Every):
         rate = (step - self.row_step) * self.batch_size / elapsed_s
         self.row_step = step
         losses = {name: float(logs[name]) for name in LOGS}
-        self.run.append_history({"step": step, "seconds": self.seconds, "images_per_s": rate, **losses})
-        with self.writer.as_default(step):
-            for name, value in {"images_per_s": rate, **losses}.items():
-                tf.summary.scalar(name, value)
+        row = {"step": step, "seconds": self.seconds, "images_per_s": rate, **losses}
+        self.run.append_history(row)
+        self.events.add(row)
+
+
+class Means(Every):
+    """Begins the means that `fit` logs anew after every row of the history, and not where a run is continued."""
+
+    def on_train_begin(self, logs=None):
+        super().on_train_begin(logs)
+        self.continued = [variable.numpy() for variable in self._variables()]
+
+    def on_epoch_begin(self, epoch, logs=None):
+        for variable, value in zip(self._variables(), self.continued, strict=True):
+            variable.assign(value)
+
+    def act(self, step, logs=None):
         self.model.reset_metrics()
 
-    def on_train_end(self, logs=None):
-        self.writer.close()
+    def _variables(self):
+        return [variable for tracker in self.model.trackers for variable in tracker.variables]
 
 
 class Progress(keras.callbacks.Callback):
@@ -115,17 +137,33 @@ class Progress(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the run, and redraws its curves, every minute."""
+    """Saves the run, and redraws its curves, every minute.
 
-    def __init__(self, run: Run):
+    With several workers the chief's clock decides, and only the chief writes, though all take part.
+
+    Args:
+        run: the run folder; None for a worker that is not the chief.
+        keepers: callbacks with a `state` to keep.
+    """
+
+    def __init__(self, run: Run | None, keepers: Sequence = ()):
         super().__init__()
         self.run = run
+        self.keepers = keepers
 
     def on_train_begin(self, logs=None):
         self.saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
-        if time.monotonic() - self.saved_at >= CHECKPOINT_EVERY_S:
-            self.run.save(self.model)
-            self.run.draw_curves()
+        due = self.run is not None and time.monotonic() - self.saved_at >= CHECKPOINT_EVERY_S
+        if distribution.agree(self.model.distribute_strategy, due, self.model.step):
+            self.save()
             self.saved_at = time.monotonic()
+
+    def save(self) -> None:
+        """Saves now."""
+        arrays = checkpoints.values(self.model)
+        if self.run is not None:
+            beside = {name: array for keeper in self.keepers for name, array in keeper.state().items()}
+            self.run.store(self.model.step, arrays, beside)
+            self.run.draw_curves()

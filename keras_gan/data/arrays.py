@@ -1,18 +1,23 @@
 """Data that are arrays already: scikit-learn's digits, and .npy, .npz and .mat files."""
 
 import contextlib
+import math
+import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan.data import source
+from keras_gan import archives
+from keras_gan.data import matlab, source
 from keras_gan.data.source import Source, fit_pixels, from_array
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import InputError, first_line, printable
 
 # Names under which an .npz may hold its images, and their classes.
 KEYS = {"train": ("images", "x_train", "x", "data"), "test": ("x_test", "images_test")}
 LABEL_KEYS = {"train": ("labels", "y_train", "y"), "test": ("y_test", "labels_test")}
+HEADERS = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}
+LARGEST_LABEL = 2**16 - 1  # beyond it they are no classes, but numbers of something else
 
 
 def digits(size=None, crop=False) -> Source:
@@ -60,7 +65,9 @@ def _read(path: Path, split) -> tuple[np.ndarray | None, np.ndarray | None]:
             f"{path} cannot be read ({first_line(error)}); expected arrays written by numpy.save or savez"
         ) from error
     if images is None and split == "train":
-        raise InputError(f"{path} holds {', '.join(names) or 'nothing'}; expected one array or one called images")
+        raise InputError(
+            f"{path} holds {printable(', '.join(names)) or 'nothing'}; expected one array or one called images"
+        )
     return images, labels
 
 
@@ -68,15 +75,40 @@ def _read(path: Path, split) -> tuple[np.ndarray | None, np.ndarray | None]:
 def _opened(path) -> Iterator[Mapping[str, np.ndarray]]:
     """The arrays of a file by name; that of a .npy is called images."""
     if path.suffix.lower() == ".mat":
-        from scipy.io import loadmat  # Matlab's format before 7.3, as of the Toronto Face Database
-
-        yield {name: array for name, array in loadmat(path).items() if isinstance(array, np.ndarray)}
-    elif path.suffix.lower() == ".npy" and path.stat().st_size > source.MEMORY_LIMIT_BYTES:
-        yield {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
-    else:
-        with open(path, "rb") as file:  # np.load itself would leave a damaged archive open
+        yield matlab.read(path)  # as of the Toronto Face Database
+        return
+    with open(path, "rb") as file:  # np.load itself would leave a damaged archive open
+        _check_sizes(path, file)
+        if path.suffix.lower() == ".npy" and path.stat().st_size > source.MEMORY_LIMIT_BYTES:
+            yield {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
+        else:
             content = np.load(file, allow_pickle=False)
             yield {"images": content} if isinstance(content, np.ndarray) else content
+
+
+def _check_sizes(path, file):
+    """Raises ValueError where an array declares more than the file holds: numpy would reserve that much."""
+    zipped = file.read(2) == b"PK"
+    file.seek(0)
+    if not zipped:
+        _check_header(file, path.stat().st_size)
+    else:
+        members = archives.check(path)
+        with zipfile.ZipFile(path) as archive:
+            for member in members:
+                with archive.open(member) as stream:
+                    _check_header(stream, member.file_size)
+    file.seek(0)
+
+
+def _check_header(stream, held_bytes):
+    version = np.lib.format.read_magic(stream)
+    if version not in HEADERS:
+        raise ValueError(f"an array of format {version}")
+    shape, _, dtype = HEADERS[version](stream)
+    declared = math.prod(shape) * dtype.itemsize
+    if min(shape, default=0) < 0 or declared > held_bytes:
+        raise ValueError(f"an array of shape {shape} takes {declared:,} bytes, and it holds {held_bytes:,}")
 
 
 def _first(content, keys):
@@ -85,7 +117,9 @@ def _first(content, keys):
 
 def _classes(labels, count) -> np.ndarray | None:
     """Labels as int64 (count,); None where there are none, or they are no class numbers, one for each image."""
-    if labels is None or labels.size != count or not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0:
+    if labels is None or labels.size != count or not np.issubdtype(labels.dtype, np.integer):
+        return None
+    if labels.min() < 0 or labels.max() > LARGEST_LABEL:
         return None
     return labels.reshape(count).astype("int64")
 
@@ -107,6 +141,8 @@ def check_array(array: np.ndarray, name: str) -> np.ndarray:
         raise InputError(
             f"{name} has dtype {array.dtype}; expected uint8 pixels in [0, 255] or floats in [-1, 1]; convert it"
         )
+    with np.errstate(over="ignore"):  # what is too large for float32 is counted as infinite
+        array = array.astype("float32", copy=False)
     bad = int(array.size - np.isfinite(array).sum())
     if bad:
         raise InputError(f"{name} holds {bad} values that are NaN or infinite; expected finite ones; clean the data")
@@ -116,4 +152,4 @@ def check_array(array: np.ndarray, name: str) -> np.ndarray:
             raise InputError(
                 f"{name} holds floats from {low:g} to {high:g}; expected [-1, 1]; scale them (from [0, 1]: x * 2 - 1)"
             )
-    return array.astype("float32", copy=False)
+    return array

@@ -1,6 +1,7 @@
 """A folder of images, with or without subfolders: held in memory where small, read from disk where large."""
 
 import os
+import warnings
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,9 +11,10 @@ from PIL import Image
 
 from keras_gan.data import source
 from keras_gan.data.source import Source, fit_image, from_array
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, printable
 
 SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # of all that Pillow knows: EPS would start Ghostscript
 DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # 16 bits of grey
 GREY_MODES = DEEP_MODES | {"1", "L", "LA"}
 BLOCK = 2**12  # files handled at once
@@ -25,9 +27,14 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=N
     Grey images give one channel, any colour among them gives three. Without `size` all images must have one size.
     Labels are places of the subfolders' names among `classes`, or, where that is None, among themselves.
 
+    A link to an image is followed where the image lies below `path` too. Pillow's warnings about what it repairs are
+    silenced from here on, in the whole process: they come while other threads read.
+
     Raises:
-        InputError: for a folder without images, mixed sizes without `size`, or damaged images without `skip_damaged`.
+        InputError: for a folder without images, mixed sizes without `size`, links that lead out of the folder, or
+            damaged images without `skip_damaged`.
     """
+    warnings.filterwarnings("ignore", module="PIL")
     files = _files(path)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         sizes, modes, damaged = _survey(pool, path, files)
@@ -82,7 +89,7 @@ def _files(path: Path) -> list[str]:
     if not path.is_dir():
         raise InputError(f"{path} is not a folder; expected a folder of images; check the path")
     try:
-        files = list(_walk(path, ""))
+        files = list(_walk(path))
     except OSError as error:
         raise InputError(
             f"{error.filename} cannot be read ({error.strerror}); expected a folder; change its rights"
@@ -92,15 +99,34 @@ def _files(path: Path) -> list[str]:
     return files
 
 
-def _walk(folder, prefix):
-    with os.scandir(folder) as found:
-        entries = sorted(found, key=lambda entry: entry.name)
-    for entry in entries:
-        if entry.is_dir():
+def _walk(root):
+    """Names of images in order. Without recursion: folders nest deeper than Python's calls may."""
+    within, above = root.resolve(), len(os.path.join(root, ""))
+    pending = [_entries(root)]
+    while pending:
+        entry = next(pending[-1], None)
+        if entry is None:
+            pending.pop()
+        elif entry.is_dir():
             if not entry.is_symlink():  # which may lead back here
-                yield from _walk(entry.path, prefix + entry.name + os.sep)
+                pending.append(_entries(entry.path))
         elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():
-            yield prefix + entry.name
+            if entry.is_symlink():
+                _check_link(Path(entry.path), within)
+            yield entry.path[above:]
+
+
+def _entries(folder):
+    with os.scandir(folder) as found:
+        return iter(sorted(found, key=lambda entry: entry.name))
+
+
+def _check_link(link, within):
+    target = link.resolve()
+    if not target.is_relative_to(within):
+        raise InputError(
+            f"{link} is a link to {target}, outside of {within}; expected images that lie inside; copy them there"
+        )
 
 
 def _survey(pool, path, files) -> tuple[Counter, set[str], set[str]]:
@@ -123,23 +149,29 @@ def _each(pool, function, files):
 
 
 def _header(file: Path):
-    """(height, width) and mode of an image, read without decoding it; None where that fails."""
+    """(height, width) and mode of an image, read without decoding it; None where that fails, or it is a bomb."""
     try:
-        with Image.open(file) as image:
-            return (image.height, image.width), image.mode
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        with Image.open(file, formats=FORMATS) as image:
+            bomb = image.width * image.height > LARGEST_PIXELS
+            return None if bomb else ((image.height, image.width), image.mode)
+    except MemoryError:
+        raise
+    except Exception:  # a damaged file fails anywhere, with any error
         return None
 
 
 def _decode(file: Path, mode, size, crop):
     """One image as uint8 (height, width, channels); None where it is damaged."""
     try:
-        with Image.open(file) as image:
+        with Image.open(file, formats=FORMATS) as image:
             if image.width * image.height > LARGEST_PIXELS:
                 return None
-            array = np.asarray(fit_image(_eight_bit(image).convert(mode), size, crop))
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+            decoded = _eight_bit(image).convert(mode)
+    except MemoryError:
+        raise
+    except Exception:  # as above
         return None
+    array = np.asarray(fit_image(decoded, size, crop))
     return array.reshape(*array.shape[:2], -1)
 
 
@@ -155,7 +187,7 @@ def _check_damaged(damaged, files, path, skip_damaged):
     if len(damaged) == len(files):
         raise InputError(f"none of the {len(files)} images in {path} can be read; expected at least one")
     if damaged and not skip_damaged:
-        names = sorted(damaged)[:3]
+        names = [printable(name) for name in sorted(damaged)[:3]]
         named = ", ".join(names) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
         raise InputError(
             f"{len(damaged)} of {len(files)} images in {path} cannot be read: {named}; repair or remove them, or give "

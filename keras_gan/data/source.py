@@ -49,7 +49,7 @@ def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None) -
     return Source(name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held, labels)
 
 
-def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, order=0, labels=False):
+def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, labels=False, shares=1, mine=None):
     """An endless dataset of batches whose order is a function of seed and step alone.
 
     Every epoch is a permutation of all images; the batch at a step is the same whichever step comes first, so a run
@@ -62,20 +62,26 @@ def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, ord
         first_step: the step of the first batch.
         order: a number, or int64 scalar tensor, for other orders of the same seed.
         labels: whether each batch is a pair, with the classes int32 (batch_size,) second.
+        shares: equal parts of each batch, for as many replicas.
+        mine: a range of the parts that are read, each as a batch, one after the other; None for all.
 
     Returns:
-        `tf.data.Dataset` of float32 batches in [-1, 1], shape (batch_size, *source.shape).
+        `tf.data.Dataset` of float32 batches in [-1, 1], shape (batch_size / shares, *source.shape).
 
     Raises:
         InputError: where labels are asked for, and the data have none.
     """
     import tensorflow as tf
 
-    def indices(step):
-        position = step * batch_size + tf.range(batch_size, dtype="int64")
+    mine = range(shares) if mine is None else mine
+    size = batch_size // shares
+
+    def indices(number):
+        step, part = number // len(mine), number % len(mine) + mine.start
+        position = step * batch_size + part * size + tf.range(size, dtype="int64")
         epoch = position // source.count
         ones = tf.ones_like(epoch)
-        seeds = tf.stack([ones * seed, epoch, ones * order], axis=1)  # (batch_size, 3)
+        seeds = tf.stack([ones * seed, epoch, ones * order], axis=1)  # (size, 3)
         largest = tf.cast(source.count - 1, "int64")
         return tf.raw_ops.RandomIndexShuffle(index=position % source.count, seed=seeds, max_index=largest)
 
@@ -83,10 +89,10 @@ def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, ord
         if source.array is not None:
             return tf.gather(held, index)
         images = tf.numpy_function(source.fetch, [index], dtype)
-        return tf.ensure_shape(images, (batch_size, *source.shape))
+        return tf.ensure_shape(images, (size, *source.shape))
 
-    def example(step):
-        index = indices(step)
+    def example(number):
+        index = indices(number)
         images = signed(read(index))
         return (images, tf.gather(classes, index)) if labels else images
 
@@ -100,12 +106,12 @@ def batches(source: Source, batch_size: int, seed: int, first_step: int = 0, ord
         dtype = tf.as_dtype(source.fetch(np.zeros(1, "int64")).dtype)
     if labels:
         classes = tf.constant(check_labels(source), "int32")
-    steps = tf.data.Dataset.range(first_step, np.iinfo("int64").max)
+    numbers = tf.data.Dataset.range(first_step * len(mine), np.iinfo("int64").max)
     options = tf.data.Options()
     # TensorFlow's tuning thread sleeps up to a minute between rounds, and the end of `fit` can wait for it to wake.
     options.autotune.enabled = False
     parallel = 1 if source.array is not None else READERS
-    return steps.map(example, num_parallel_calls=parallel).prefetch(2).with_options(options)
+    return numbers.map(example, num_parallel_calls=parallel).prefetch(2).with_options(options)
 
 
 def check_labels(source: Source) -> np.ndarray:

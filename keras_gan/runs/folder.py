@@ -10,16 +10,17 @@ curves.png                  both errors over the steps
 progress.gif                the samples in a row
 report.html                 all of it as one page (keras_gan.report)
 events/                     TensorBoard
-checkpoints/step_0000000.npz
+checkpoints/step_0000000.npz   (keras_gan.runs.checkpoints)
 export/
 """
 
 import contextlib
-import csv
 import dataclasses
 import json
 import os
 import socket
+import warnings
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -27,14 +28,14 @@ import numpy as np
 from keras_gan import plots, sampling
 from keras_gan.config import TrainConfig
 from keras_gan.data import Source
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, Notice
 from keras_gan.files import replace
 from keras_gan.plots.theory import gradients
+from keras_gan.runs import checkpoints, tables
+from keras_gan.runs.events import Events
 
 CONFIG = "config.json"
-KEPT_CHECKPOINTS = 2
 FACTS = ("data_shape", "data_count", "num_classes")  # what config.json says of the data
-TABLES = ("history", "evaluations", "checks", "theory")  # .csv files with a row an interval, the step first
 
 
 class Run:
@@ -153,46 +154,60 @@ class Run:
         """Checkpoint files, oldest first."""
         return _by_step(self.path / "checkpoints", ".npz")
 
-    def save(self, gan) -> None:
-        """Writes the whole state of training, then drops all but the newest checkpoints."""
-        arrays = {f"{i:04d}": variable.numpy() for i, variable in enumerate(_state(gan))}
+    def save(self, gan, beside: Mapping[str, np.ndarray] | None = None) -> None:
+        """Writes the whole state of training; see `store`. `beside` holds what callbacks want to find again."""
+        self.store(gan.step, checkpoints.values(gan), beside)
 
-        def write(draft):
-            with open(draft, "wb") as file:
-                np.savez(file, **arrays)
-                file.flush()
-                os.fsync(file.fileno())
-
-        replace(_step_file(self.path / "checkpoints", gan.step, ".npz"), write)
-        for old in self.checkpoints()[:-KEPT_CHECKPOINTS]:
+    def store(self, step: int, arrays: Mapping[str, np.ndarray], beside: Mapping[str, np.ndarray] | None = None):
+        """Writes a checkpoint, then drops all but the newest ones. One that is not finite is not written."""
+        if not checkpoints.is_finite(arrays):
+            warnings.warn(
+                Notice(f"the weights of step {step:,} are not finite; they are not saved over those before"),
+                stacklevel=2,
+            )
+            return
+        named = {f"{checkpoints.BESIDE}{name}": array for name, array in (beside or {}).items()}
+        checkpoints.write(_step_file(self.path / "checkpoints", step, ".npz"), {**arrays, **named})
+        for old in self.checkpoints()[: -checkpoints.KEPT]:
             old.unlink()
 
-    def restore(self, gan) -> None:
-        """Puts the newest checkpoint into `gan`. Raises InputError where there is none, or it is damaged."""
-        *earlier, newest = self.checkpoints() or [None]
-        if newest is None:
+    def restore(self, gan) -> dict[str, np.ndarray]:
+        """Puts the newest checkpoint into `gan`, and returns what was saved beside it; errors as in `newest`."""
+        arrays, beside = self.newest(gan)
+        checkpoints.assign(gan, arrays)
+        return beside
+
+    def newest(self, gan) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The newest checkpoint that is whole: what `checkpoints.assign` takes, and what was saved beside it.
+
+        Warns, as a `Notice`, of a damaged one that it passed over.
+
+        Raises:
+            InputError: where there is none, all are damaged, or they are those of another network.
+        """
+        file, found = self._newest_whole()
+        arrays, beside = checkpoints.parted(found)
+        if not checkpoints.fits(arrays, checkpoints.state(gan)):
             raise InputError(
-                f"{self.path} has no checkpoint yet; expected a run that was trained; run kgan train first"
-            )
-        state = _state(gan)
-        try:
-            # Reading a member checks its CRC, so nothing is assigned before everything was found whole.
-            with open(newest, "rb") as file, np.load(file, allow_pickle=False) as archive:
-                arrays = [archive[name] for name in archive.files]
-        except (MemoryError, PermissionError):
-            raise
-        except Exception as error:  # a damaged archive fails anywhere, with any error
-            then = f"to go on from {earlier[-1].stem}" if earlier else "to start anew"
-            raise InputError(
-                f"checkpoint {newest} is damaged ({error}); expected one as it was saved; delete it {then}"
-            ) from error
-        if [array.shape for array in arrays] != [tuple(variable.shape) for variable in state]:
-            raise InputError(
-                f"{newest} holds another network than {self.config_file} describes; expected one run in one folder; "
+                f"{file} holds another network than {self.config_file} describes; expected one run in one folder; "
                 "use the version of keras_gan that made it, or give another --run"
             )
-        for variable, array in zip(state, arrays, strict=True):
-            variable.assign(array)
+        return arrays, beside
+
+    def _newest_whole(self):
+        damages = []
+        for file in reversed(self.checkpoints()):
+            try:
+                found = checkpoints.read(file)
+            except InputError as damage:
+                damages.append(damage)
+                continue
+            if damages:
+                warnings.warn(Notice(f"{damages[0]}; {file.stem}, the one before, is taken"), stacklevel=4)
+            return file, found
+        if damages:
+            raise InputError(f"{damages[0]}; no other is left: delete {self.path / 'checkpoints'} to start anew")
+        raise InputError(f"{self.path} has no checkpoint yet; expected a run that was trained; run kgan train first")
 
     # tables
 
@@ -202,7 +217,7 @@ class Run:
 
     def columns(self, table: str) -> dict[str, np.ndarray]:
         """Columns, by name, of a table in TABLES; empty where it has no rows yet."""
-        header, rows = self._read(self._table_file(table))
+        header, rows = tables.read(self._table_file(table))
         return (
             {name: np.array(column) for name, column in zip(header, zip(*rows, strict=True), strict=True)}
             if rows
@@ -212,50 +227,30 @@ class Run:
     def _table_file(self, table):
         return self.path / f"{table}.csv"
 
-    def _read(self, file):
-        """Column names and rows of a table's file, without a last line that a kill cut short."""
-        text = file.read_text() if file.exists() else ""
-        header, *lines = text[: text.rfind("\n") + 1].splitlines() or [""]
-        rows = []
-        for number, line in enumerate(lines, start=2):
-            try:
-                rows.append([float(value) for value in line.split(",")])
-            except ValueError:
-                rows.append([])
-            if len(rows[-1]) != len(header.split(",")):
-                raise InputError(f"{file} is damaged in line {number}; expected numbers; delete that line")
-        return header.split(","), rows
-
     def append_history(self, row: dict[str, float]) -> None:
         """Adds one row to history.csv."""
         self.append("history", row)
 
     def append(self, table: str, row: dict[str, float]) -> None:
         """Adds one row, the step first, to a table in TABLES."""
-        path = self._table_file(table)
-        new = not path.exists()
-        with open(path, "a", newline="") as file:
-            writer = csv.DictWriter(file, row, lineterminator="\n")
-            if new:
-                writer.writeheader()
-            writer.writerow({name: value if isinstance(value, int) else f"{value:.7g}" for name, value in row.items()})
+        tables.append(self._table_file(table), row)
 
     def rewind(self, step: int) -> None:
-        """Drops what was logged and drawn after `step`, which a checkpoint did not keep."""
+        """Drops what was logged and drawn after `step`, which no checkpoint kept; sets damaged checkpoints aside."""
+        for file in self.checkpoints():
+            if step_of(file) > step:
+                file.replace(file.with_name(f"{file.name}.damaged"))
         for sample in self.samples():
             if step_of(sample) > step:
                 sample.unlink()
-        for table in TABLES:
-            self._rewind(self._table_file(table), step)
+        for table in tables.TABLES:
+            tables.rewind(self._table_file(table), step)
 
-    def _rewind(self, file, step):
-        if not file.exists():
-            return
-        lines = file.read_text().splitlines(keepends=True)
-        _, rows = self._read(file)
-        kept = "".join(lines[: 1 + sum(row[0] <= step for row in rows)])
-        if kept != "".join(lines):
-            replace(file, lambda draft: draft.write_text(kept))
+    def events(self) -> Events:
+        """TensorBoard's events, with what history.csv holds so far."""
+        history = self.history()
+        rows = zip(*(column.tolist() for column in history.values()), strict=True)
+        return Events(self.path / "events", [dict(zip(history, row, strict=True)) for row in rows])
 
     # pictures
 
@@ -303,8 +298,3 @@ def _write_settings(folder, config, facts):
     settings = {"keras_gan": __version__, **facts, "config": dataclasses.asdict(config)}
     text = json.dumps(settings, indent=2) + "\n"
     replace(folder / CONFIG, lambda draft: draft.write_text(text))
-
-
-def _state(gan):
-    """Every variable that decides how training goes on: weights, average, noise states and slots."""
-    return [*gan.variables, *gan.generator_optimizer.variables, *gan.discriminator_optimizer.variables]

@@ -1,0 +1,159 @@
+"""Which devices and machines train together, and what several processes have to tell one another."""
+
+import json
+import math
+import os
+from collections.abc import Mapping
+
+import numpy as np
+import tensorflow as tf
+
+from keras_gan import replicas
+from keras_gan.errors import InputError
+
+STRATEGIES = ("auto", "mirrored", "multiworker", "tpu")
+AGREE_STEPS = 10  # steps between the moments at which workers ask one another
+TF_CONFIG = "TF_CONFIG"
+SLURM = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
+
+
+def strategy(name: str = "auto", count: int | None = None) -> tf.distribute.Strategy:
+    """The `tf.distribute` strategy of a name; it must come before anything else that TensorFlow does.
+
+    Args:
+        name: "auto" for all GPUs of this machine where it has several, and nothing else otherwise; "mirrored" for the
+            GPUs of this machine, or, where it has none, for as many replicas on its processor, as a rehearsal;
+            "multiworker" for several processes, each of which is told of the others by TF_CONFIG, or by Slurm; "tpu".
+        count: replicas of "mirrored"; None for all GPUs, or two on a processor.
+
+    Raises:
+        InputError: for an unknown name, more replicas than GPUs, or a cluster that is not described.
+    """
+    if name not in STRATEGIES:
+        raise InputError(f"unknown strategy {name!r}; expected one of {', '.join(STRATEGIES)}; leave --strategy out")
+    if count is not None and name != "mirrored":
+        raise InputError(f"{count} replicas of {name}; expected a number for mirrored only; give --strategy mirrored")
+    if name == "multiworker":
+        return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_cluster())
+    if name == "tpu":
+        return _tpu()
+    gpus = tf.config.list_physical_devices("GPU")
+    if name == "auto" and len(gpus) < 2:
+        return tf.distribute.get_strategy()
+    return _mirrored(gpus, count)
+
+
+def _mirrored(gpus, count):
+    devices = _gpus(gpus, count) if gpus else _processors(2 if count is None else count)
+    return tf.distribute.MirroredStrategy(devices)
+
+
+def _gpus(gpus, count):
+    count = count or len(gpus)
+    if not 1 <= count <= len(gpus):
+        raise InputError(f"{count} replicas on {len(gpus)} GPUs; expected 1 to {len(gpus)}; give --replicas so")
+    return [f"GPU:{i}" for i in range(count)]
+
+
+def _processors(count):
+    if not 1 <= count <= 64:
+        raise InputError(f"{count} replicas on a processor; expected 1 to 64; give --replicas 2")
+    (processor, *_) = tf.config.list_physical_devices("CPU")
+    if len(tf.config.get_logical_device_configuration(processor) or [None]) != count:
+        try:
+            devices = [tf.config.LogicalDeviceConfiguration()] * count
+            tf.config.set_logical_device_configuration(processor, devices)
+        except RuntimeError as error:
+            raise InputError(f"TensorFlow has started; expected the strategy before ({error})") from error
+    return [f"CPU:{i}" for i in range(count)]
+
+
+def _cluster():
+    if TF_CONFIG in os.environ:
+        try:
+            described = json.loads(os.environ[TF_CONFIG])
+            workers = [w for kind in ("chief", "worker") for w in described["cluster"].get(kind, [])]
+            if not workers or described["task"]["type"] not in described["cluster"]:
+                raise ValueError("it names no workers")
+            described["cluster"][described["task"]["type"]][int(described["task"]["index"])]
+        except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
+            raise InputError(
+                f"{TF_CONFIG} cannot be read ({type(error).__name__}: {error}); expected "
+                '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}; mend it'
+            ) from error
+        return tf.distribute.cluster_resolver.TFConfigClusterResolver()
+    if all(name in os.environ for name in SLURM):
+        gpus = len(tf.config.list_physical_devices("GPU"))
+        return tf.distribute.cluster_resolver.SlurmClusterResolver(gpus_per_node=gpus, gpus_per_task=gpus)
+    raise InputError(
+        f"no cluster is described: neither {TF_CONFIG} nor a step of Slurm's (srun); expected one; set {TF_CONFIG} for "
+        "each process, or leave --strategy multiworker out"
+    )
+
+
+def _tpu():
+    try:
+        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
+    except (ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
+        raise InputError("no TPU was found; expected one that this machine reaches; leave --strategy out") from error
+    return tf.distribute.TPUStrategy(resolver)
+
+
+def is_chief(strategy: tf.distribute.Strategy) -> bool:
+    """Whether this process is the one that writes: the chief, or worker 0 where there is none; the only one, alone."""
+    resolver = strategy.cluster_resolver
+    if resolver is None or not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
+        return True
+    kind, index = resolver.task_type, resolver.task_id
+    return kind == "chief" or (kind == "worker" and index == 0 and "chief" not in resolver.cluster_spec().jobs)
+
+
+def agree(strategy: tf.distribute.Strategy, wish: bool, step: int) -> bool:
+    """Whether any worker wishes it; all get the same answer at the same step, which is why they may have to wait.
+
+    Alone, what is wished. With others, they ask one another every ten steps, and False in between.
+    """
+    if not several_processes(strategy):
+        return wish
+    return step % AGREE_STEPS == 0 and bool(_sum(strategy, np.array([float(wish)]))[0])
+
+
+def from_chief(
+    strategy: tf.distribute.Strategy, arrays: Mapping[str, np.ndarray] | None, like: Mapping[str, np.ndarray]
+) -> Mapping[str, np.ndarray] | None:
+    """The chief's arrays, or its None, on every worker; each gives what it has, and names, dtypes, shapes in `like`."""
+    if not several_processes(strategy):
+        return arrays
+    mine = is_chief(strategy)
+    if not _sum(strategy, np.array([float(mine and arrays is not None)]))[0]:
+        return None
+    sent = arrays if mine else {name: np.zeros_like(array) for name, array in like.items()}
+    pieces = [np.frombuffer(np.ascontiguousarray(sent[name]).tobytes(), "uint8") for name in sorted(like)]
+    # As floats, which every kind of exchange adds exactly: the others' are all 0.
+    told = _sum(strategy, np.concatenate(pieces)).astype("uint8").tobytes()
+    received, start = {}, 0
+    for name in sorted(like):
+        count = math.prod(like[name].shape)
+        received[name] = np.frombuffer(told, like[name].dtype, count, start).reshape(like[name].shape)
+        start += received[name].nbytes
+    return received
+
+
+def several_processes(strategy: tf.distribute.Strategy) -> bool:
+    """Whether the replicas of a strategy are spread over several processes."""
+    with strategy.scope():
+        return replicas.in_several_processes()
+
+
+def _sum(strategy, numbers):
+    """The sum over all workers of vectors, float32."""
+
+    @tf.function
+    def exchange(numbers):
+        context = tf.distribute.get_replica_context()
+        # One voice for each process, whatever devices it has.
+        first = context.replica_id_in_sync_group % strategy.extended._num_devices_per_worker == 0
+        return context.all_reduce("SUM", tf.where(first, numbers, tf.zeros_like(numbers)))
+
+    result = strategy.run(exchange, args=(tf.constant(numbers, "float32"),))
+    return strategy.experimental_local_results(result)[0].numpy()
