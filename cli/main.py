@@ -7,7 +7,7 @@ import warnings
 import click
 
 from keras_gan import __version__
-from keras_gan.errors import Diverged, InputError, Notice, WorkerLost
+from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, one_line
 
 VERBS = {
     "train": "Train a GAN, or go on training it.",
@@ -44,9 +44,9 @@ class Verbs(click.Group):
             with _notices():
                 return super().invoke(context)
         except InputError as error:
-            raise _OneLine(" ".join(str(error).split())) from error
+            raise _OneLine(error) from error
         except (Diverged, WorkerLost) as error:
-            raise _OneLine(str(error), STATUSES[type(error)]) from error
+            raise _OneLine(error, STATUSES[type(error)]) from error
         except MemoryError as error:
             raise _OneLine("not enough memory; give a smaller batch, size or number of samples") from error
         except BrokenPipeError:
@@ -58,7 +58,7 @@ class Verbs(click.Group):
 
 class _OneLine(click.ClickException):
     def __init__(self, message, exit_code=2):
-        super().__init__(message)
+        super().__init__(one_line(message))
         self.exit_code = exit_code
 
 
@@ -68,7 +68,7 @@ def _notices():
 
     def show(message, category, *place, **options):
         if issubclass(category, Notice):
-            click.echo(f"Notice: {message}", err=True)
+            click.echo(f"Notice: {one_line(message)}", err=True)
         else:
             before(message, category, *place, **options)
 

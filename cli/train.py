@@ -7,6 +7,7 @@ import click
 
 from keras_gan import quiet
 from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, Weight, export_run, load_training
+from keras_gan.config import CHECKPOINT_EVERY_S
 
 SECTIONS = {
     "Data": ("image_size", "crop", "skip_damaged"),
@@ -26,7 +27,7 @@ SECTIONS = {
         "pack",
         "seed",
     ),
-    "Run": ("run_dir", "evaluate_every", "exported", "deterministic", "dry_run"),
+    "Run": ("run_dir", "checkpoint_every", "evaluate_every", "exported", "deterministic", "dry_run"),
     "Machines": ("strategy", "replicas"),
 }
 
@@ -52,6 +53,13 @@ SECTIONS = {
 @click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
 @click.option("--export", "exported", type=click.Choice(list(EXPORTS)), help="Export when trained.")
+@click.option(
+    "--checkpoint-every",
+    type=click.FloatRange(min=0),
+    default=CHECKPOINT_EVERY_S,
+    show_default=True,
+    help="Seconds between checkpoints.",
+)
 @click.option("--evaluate-every", type=click.IntRange(min=1), help="Steps between metrics; the best keeps best.keras.")
 @click.option("--deterministic", is_flag=True, default=None, help="The same bits each time, slower.")
 @click.option(
@@ -62,7 +70,7 @@ SECTIONS = {
 )
 @click.option("--replicas", type=int, help="Of mirrored: GPUs, or parts of the processor as a rehearsal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
-def train(data, preset, run_dir, exported, evaluate_every, strategy, replicas, dry_run, **settings):
+def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, strategy, replicas, dry_run, **settings):
     """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy, .npz or .mat file.
 
     The same command goes on where it stopped. Ctrl-C and SIGTERM save first. With several replicas the batch size is
@@ -76,9 +84,11 @@ def train(data, preset, run_dir, exported, evaluate_every, strategy, replicas, d
     with quiet.native_stderr():
         strategy = training.distribution.strategy(strategy, replicas)
     chief = training.distribution.is_chief(strategy)
-    job = training.prepare(config, run_dir, evaluate_every, strategy)
+    job = training.prepare(config, run_dir, evaluate_every, checkpoint_every, strategy)
     if chief:
         click.echo(job.describe(), err=True)
+    else:
+        click.echo(f"one of {strategy.num_replicas_in_sync} replicas; the chief writes {job.run_dir}", err=True)
     if dry_run:
         return
     gan = job.train()

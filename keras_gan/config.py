@@ -3,10 +3,10 @@
 import copy
 import dataclasses
 import difflib
-import math
+import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, get_args, get_origin
 
 from keras_gan.errors import InputError
 
@@ -14,6 +14,8 @@ DEFAULT_PRESET = "resnet"
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # where another one is the default
 DEFAULT_STEPS = 2_000
 LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000, "pack": 16}
+LARGEST_FLOAT = sys.float_info.max
+CHECKPOINT_EVERY_S = 60.0  # by default
 AUTO = "auto"  # a weight γ that follows from the data (`penalties.automatic_weight`), a rate from a network (`rates`)
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
@@ -201,6 +203,16 @@ def check_size(image_size) -> tuple[int, int] | None:
     return size
 
 
+def _is_of(value, kind):
+    """Whether a value is of a field's type; whole numbers will do for floats, and no bool for a number."""
+    if get_origin(kind) is tuple:
+        kinds = get_args(kind)
+        return type(value) is tuple and len(value) == len(kinds) and all(map(_is_of, value, kinds))
+    if get_args(kind):
+        return any(_is_of(value, choice) for choice in get_args(kind))
+    return type(value) is kind or (kind is float and type(value) is int)
+
+
 @dataclass(frozen=True)
 class TrainConfig:
     """Everything that decides what a run computes. Written into the run folder before step one.
@@ -229,6 +241,7 @@ class TrainConfig:
     deterministic: bool = False  # only operations that give the same bits each time
 
     def __post_init__(self):
+        self._check_data()
         object.__setattr__(self, "preset", self.preset or DATA_PRESETS.get(self.data, DEFAULT_PRESET))
         recipe = preset(self.preset)
         for name in ("steps", "batch_size", "latent_dim", "latent", "loss", "discriminator_steps"):
@@ -238,13 +251,19 @@ class TrainConfig:
         for name, largest in LARGEST.items():
             self._check(name, 1 <= getattr(self, name) <= largest, f"1 to {largest}")
         for name in ("discriminator_lr", "generator_lr"):
-            self._check(name, getattr(self, name) is None or 0 <= getattr(self, name) < math.inf, "0 or more")
+            self._check(name, getattr(self, name) is None or 0 <= getattr(self, name) <= LARGEST_FLOAT, "0 or more")
         self._check("pack", self.batch_size % self.pack == 0, f"a divisor of the batch size, {self.batch_size}")
-        number = not isinstance(self.gamma, str | None) and 0 <= self.gamma < math.inf
+        number = not isinstance(self.gamma, str | None) and 0 <= self.gamma <= LARGEST_FLOAT
         self._check("gamma", number or self.gamma in (None, AUTO), f"0 or more, or {AUTO}")
         automatic = AUTO in self.penalties.values()
         self._check("batch_size", not automatic or self.batch_size > 1, "2 or more, unless gamma is a number")
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
+
+    def _check_data(self):
+        try:
+            self.data.encode()
+        except UnicodeEncodeError as error:
+            raise InputError(f"data {self.data!r} is no UTF-8; expected a name or path that is; rename it") from error
 
     def _check(self, name, holds, expected):
         if not holds:
@@ -272,9 +291,13 @@ class TrainConfig:
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
         """The config whose fields `dataclasses.asdict`, and JSON after it, made a mapping of."""
         try:
-            return cls(**values)
+            config = cls(**values)
+            for f in dataclasses.fields(cls):
+                if not _is_of(getattr(config, f.name), f.type):
+                    raise TypeError(f"{f.name} is {getattr(config, f.name)!r:.80}")
         except (TypeError, AttributeError) as error:
             raise InputError(f"not a run's config ({error}); expected the settings that kgan train writes") from error
+        return config
 
     def differences(self, other: "TrainConfig") -> list[str]:
         """The settings that decide what is computed, and differ, as lines "name: mine -> other's"."""

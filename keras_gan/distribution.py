@@ -1,5 +1,6 @@
 """Which devices and machines train together, and what several processes have to tell one another."""
 
+import functools
 import json
 import math
 import os
@@ -7,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
 
 from keras_gan import replicas
 from keras_gan.errors import InputError
@@ -15,6 +17,7 @@ STRATEGIES = ("auto", "mirrored", "multiworker", "tpu")
 AGREE_STEPS = 10  # steps between the moments at which workers ask one another
 TF_CONFIG = "TF_CONFIG"
 SLURM = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
+PORT, DEFAULT_PORT = "KERAS_GAN_PORT", 8888  # of Slurm's workers, on each node, and the next ones for more tasks there
 
 
 def strategy(name: str = "auto", count: int | None = None) -> tf.distribute.Strategy:
@@ -83,11 +86,35 @@ def _cluster():
             ) from error
         return tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if all(name in os.environ for name in SLURM):
-        gpus = len(tf.config.list_physical_devices("GPU"))
-        return tf.distribute.cluster_resolver.SlurmClusterResolver(gpus_per_node=gpus, gpus_per_task=gpus)
+        return _slurm()
     raise InputError(
         f"no cluster is described: neither {TF_CONFIG} nor a step of Slurm's (srun); expected one; set {TF_CONFIG} for "
         "each process, or leave --strategy multiworker out"
+    )
+
+
+def _slurm():
+    """A worker for each task of a step of Slurm's, with all GPUs that it sees.
+
+    Not by TensorFlow's own resolver: it finds no tasks where there are no GPUs, and takes n10 before n9, against ranks.
+    """
+    rank, count, nodes, tasks = (os.environ[name] for name in SLURM)
+    try:
+        port, rank = int(os.environ.get(PORT, DEFAULT_PORT)), int(rank)
+        places = zip(slurm.expand_hostlist(nodes), slurm.expand_tasks_per_node(tasks), strict=True)
+        workers = [f"{node}:{port + i}" for node, number in places for i in range(number)]
+        if not 0 <= rank < len(workers) == int(count):
+            raise ValueError(f"{len(workers)} tasks on these nodes")
+    except ValueError as error:
+        given = ", ".join(f"{name}={os.environ[name]}" for name in (*SLURM, PORT) if name in os.environ)
+        raise InputError(f"{given} ({error}); expected what srun sets, and a port; start kgan by srun") from error
+    gpus = len(tf.config.list_physical_devices("GPU"))
+    return tf.distribute.cluster_resolver.SimpleClusterResolver(
+        tf.train.ClusterSpec({"worker": workers}),
+        task_type="worker",
+        task_id=rank,
+        num_accelerators={"GPU": gpus},
+        rpc_layer="grpc",
     )
 
 
@@ -147,13 +174,18 @@ def several_processes(strategy: tf.distribute.Strategy) -> bool:
 
 def _sum(strategy, numbers):
     """The sum over all workers of vectors, float32."""
+    result = _exchange(strategy)(tf.constant(numbers, "float32"))
+    return strategy.experimental_local_results(result)[0].numpy()
 
-    @tf.function
-    def exchange(numbers):
+
+@functools.cache
+def _exchange(strategy):
+    """A compiled function from a worker's vector to the sum over all."""
+
+    def total(numbers):
         context = tf.distribute.get_replica_context()
         # One voice for each process, whatever devices it has.
         first = context.replica_id_in_sync_group % strategy.extended._num_devices_per_worker == 0
         return context.all_reduce("SUM", tf.where(first, numbers, tf.zeros_like(numbers)))
 
-    result = strategy.run(exchange, args=(tf.constant(numbers, "float32"),))
-    return strategy.experimental_local_results(result)[0].numpy()
+    return tf.function(lambda numbers: strategy.run(total, args=(numbers,)))

@@ -27,6 +27,11 @@ def first_line(error: BaseException) -> str:
     return printable(text.splitlines()[0][:200]) if text else type(error).__name__
 
 
+def one_line(message: object) -> str:
+    """A message as one line that steers no terminal, whatever it quotes."""
+    return printable(" ".join(str(message).split()))
+
+
 def printable(text: str) -> str:
     """The text with ? for every control character: a file's own words may hold codes that steer a terminal."""
     return "".join(character if character.isprintable() else "?" for character in text)

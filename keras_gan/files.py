@@ -6,6 +6,11 @@ from pathlib import Path
 from typing import Any
 
 
+def drafts(folder: Path) -> list[Path]:
+    """What `replace` has not moved into place in a folder: it is at work, or was killed."""
+    return [file for file in folder.glob(".*-*") if file.name[1:].split("-")[0].isdecimal()]
+
+
 def replace(path: Path, write: Callable[[Path], Any]) -> Any:
     """Calls `write` with a path beside `path`, moves what it wrote into place, and returns what it returned."""
     draft = path.with_name(f".{os.getpid()}-{path.name}")

@@ -211,7 +211,8 @@ class GAN(keras.Model):
             uint8 images in [0, 255], shape (n, height, width, channels); float32 where the data are vectors.
 
         Raises:
-            InputError: where n < 1, the seed is negative, or the labels are not classes of this GAN.
+            InputError: where n < 1, the seed is negative, the labels are not classes of this GAN, or what it gives
+                is not finite.
         """
         columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
         # Not by `predict`, which every worker of a distributed training would have to join.
@@ -219,6 +220,11 @@ class GAN(keras.Model):
         starts = range(0, n, batch_size)
         parts = ([column[start : start + batch_size] for column in columns] for start in starts)
         samples = np.concatenate([draw(part if self.num_classes else part[0]).numpy() for part in parts])
+        if not np.isfinite(samples).all():
+            raise InputError(
+                "the generator gives values that are not finite, since its weights hold NaN or infinity, or overflow; "
+                "expected finite weights; train anew, with lower learning rates"
+            )
         return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
 
     def export(self, filepath, format="tf_saved_model", quantize="float16"):

@@ -34,8 +34,23 @@ WIDEST_PX = 1_100  # as sharp as a phone or a column of text can show
 READINGS = {"lower": "lower is better", "higher": "higher is better", "floor": "as real data"}
 REFERENCES = {"test": "of the test split", "half": "of a half of the data, since nothing is held out"}
 MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "worth knowing", doctor.WELL: "nothing to do"}
-CARD_FIELDS = {"data", "samples", "reference", "extractor", "scores"}
-EXPORT_FIELDS = {"file", "size_bytes", "quantize", "signatures", "largest_error", "tolerance"}
+NUMBER, NONE = (int, float), type(None)
+# What the page shows of a metrics.json and of an export's report, by name: a type, or several to choose from; the
+# entries of a list are of one type.
+CARD = {
+    "samples": NUMBER,
+    "reference": {"count": NUMBER, "split": str},
+    "extractor": ({"name": str, "accuracy": (*NUMBER, NONE), "sha256": (str, NONE)}, NONE),
+    "scores": [{"label": str, "better": str, "value": (*NUMBER, NONE), "floor": (*NUMBER, NONE)}],
+}
+EXPORT = {
+    "file": str,
+    "size_bytes": NUMBER,
+    "quantize": str,
+    "signatures": [str],
+    "largest_error": NUMBER,
+    "tolerance": NUMBER,
+}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,7 +132,7 @@ def write(run: Run, out: str | os.PathLike | None = None) -> Path:
     text = page(run)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        replace(path, lambda draft: draft.write_text(text, "utf-8"))
+        replace(path, lambda draft: draft.write_text(text, "utf-8", "replace"))
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return path
@@ -204,13 +219,13 @@ def _card(run):
     """What kgan evaluate measured; None before it did."""
     file = run.path / "metrics.json"
     card = _read_json(file) if file.exists() else {}
-    return card if set(card) >= CARD_FIELDS else None
+    return card if _is_of(card, CARD) else None
 
 
 def _exports(run):
     """The reports of the exports in the run folder, without somebody else's files."""
     reports = [_read_json(file) for file in sorted((run.path / "export").glob("*.json"))]
-    return [report for report in reports if set(report) >= EXPORT_FIELDS]
+    return [report for report in reports if _is_of(report, EXPORT)]
 
 
 def _settings(run, config):
@@ -304,10 +319,26 @@ def _data_uri(kind, content):
 
 def _read_json(file):
     try:
-        values = json.loads(file.read_text())
-    except (ValueError, OSError) as error:
+        values = json.loads(file.read_text(), parse_int=_int)
+    except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{file} is damaged ({error}); expected JSON as it was written; delete it") from error
     return values if isinstance(values, dict) else {}
+
+
+def _int(digits):
+    """A whole number; one that no float holds, and so no format of a float either, as infinity."""
+    return int(digits) if abs(float(digits)) < math.inf else float(digits)
+
+
+def _is_of(value, kind):
+    """Whether a value of JSON is of a kind, as CARD and EXPORT describe them."""
+    if isinstance(kind, tuple):
+        return any(_is_of(value, choice) for choice in kind)
+    if isinstance(kind, dict):
+        return isinstance(value, dict) and all(name in value and _is_of(value[name], kind[name]) for name in kind)
+    if isinstance(kind, list):
+        return isinstance(value, list) and all(_is_of(entry, kind[0]) for entry in value)
+    return isinstance(value, kind)
 
 
 def _check_out(path):

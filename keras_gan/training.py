@@ -41,7 +41,7 @@ from keras_gan.callbacks import (
 )
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
-from keras_gan.config import AUTO, TrainConfig, lookup, preset
+from keras_gan.config import AUTO, CHECKPOINT_EVERY_S, TrainConfig, lookup, preset
 from keras_gan.errors import Diverged, InputError, WorkerLost, first_line
 from keras_gan.gan import GAN
 from keras_gan.mixtures import MIXTURES
@@ -123,6 +123,7 @@ class Job:
     source: data.Source
     gan: GAN
     evaluate_every: int | None = None  # steps between metrics on samples, the best of which keeps best.keras
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     stopped_by: int | None = None  # the signal that ended training early
 
@@ -192,7 +193,7 @@ class Job:
         guard = Guard()
         guard.restore(gan, beside)
         recording, keepers = self._recording(run, beside) if run else ([], [])
-        saving = Checkpoints(run, [guard, *keepers])
+        saving = Checkpoints(run, [guard, *keepers], self.checkpoint_every_s)
         with Stop().listening() as stop, self._told(saving):
             gan.fit(
                 self._batches(),
@@ -211,31 +212,13 @@ class Job:
             raise Diverged(guard.verdict)
 
     def _batches(self):
-        """The batches from the present step on; of each, every worker reads the share of its replicas only."""
+        """The batches from the present step on."""
         config, first_step = self.config, self.gan.step
-        size = images_per_step(config)
-        replicas = self.strategy.num_replicas_in_sync
-
-        def share(context):
-            pipelines = context.num_input_pipelines
-            return data.batches(
-                self.source,
-                size,
-                config.seed,
-                first_step,
-                labels=config.conditional,
-                shares=replicas,
-                mine=range(
-                    context.input_pipeline_id * replicas // pipelines,
-                    (context.input_pipeline_id + 1) * replicas // pipelines,
-                ),
-            )
-
-        if replicas > 1:
-            return self.strategy.distribute_datasets_from_function(share)
+        size, labels = images_per_step(config), config.conditional
+        if self.strategy.num_replicas_in_sync > 1:
+            return data.distributed_batches(self.strategy, self.source, size, config.seed, first_step, labels)
         # As many as are left, since a call of several steps would go on past the last.
-        batches = data.batches(self.source, size, config.seed, first_step, labels=config.conditional)
-        return batches.take(config.steps - first_step)
+        return data.batches(self.source, size, config.seed, first_step, labels=labels).take(config.steps - first_step)
 
     def _recording(self, run, beside):
         """What the chief records and says, in the order in which it acts; and those of it with a state to keep."""
@@ -366,6 +349,7 @@ def prepare(
     config: TrainConfig,
     run_dir: str | os.PathLike | None = None,
     evaluate_every: int | None = None,
+    checkpoint_every_s: float = CHECKPOINT_EVERY_S,
     strategy: tf.distribute.Strategy | None = None,
 ) -> Job:
     """Opens the data and builds the networks of a config.
@@ -375,6 +359,7 @@ def prepare(
             `deterministic`, all of this process computes so from now on.
         run_dir: the run folder; None for runs/<data>-<preset>, so that the same command finds it again.
         evaluate_every: steps between evaluations of 2,000 samples, whose best keeps best.keras; None for none.
+        checkpoint_every_s: seconds between checkpoints.
         strategy: of `distribution.strategy`; None for the one in whose scope this is called, or none.
 
     Raises:
@@ -395,7 +380,7 @@ def prepare(
         data.check_labels(source)
     with strategy.scope():
         gan = build(config, source.shape, source.count, source.num_classes)
-    return Job(config, folder, source, gan, evaluate_every, strategy)
+    return Job(config, folder, source, gan, evaluate_every, checkpoint_every_s, strategy)
 
 
 def _check_replicas(config, count):

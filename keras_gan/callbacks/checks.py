@@ -15,7 +15,7 @@ from keras_gan.doctor.samples import RealData, features, measure
 from keras_gan.doctor.verdicts import largest_weight
 from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES
-from keras_gan.runs import Run
+from keras_gan.runs import Run, checkpoints
 
 SAMPLES = 48  # with MNIST and the default preset 41 checks take about 1 % of the time of 2,000 steps
 HELD_DATA, READ_DATA = 10_000, 500  # real data, at most: of an array in memory, and of files that must be read
@@ -47,7 +47,7 @@ class Checks(Every):
 
     def restore(self, beside: dict[str, np.ndarray]) -> None:
         """Goes on from a `state`."""
-        self.before = beside.get("checked_samples")
+        self.before = checkpoints.kept(beside, "checked_samples", (SAMPLES, self.real.rows.shape[1]))
 
     def columns(self) -> dict[str, np.ndarray]:
         """What was measured, by the names in `doctor.samples.MEASURES`, with the step."""

@@ -119,7 +119,7 @@ def account(run: Run) -> str:
     mixture = MIXTURES[config.data]
     data = density(mixture)
     line = theory.best_line(data, config.latent)
-    row = {name: float(column[-1]) for name, column in rows.items()}
+    row = rows.last()
     return "\n".join([_table(row, line, config.latent, mixture), "", *_reading(row, line, data, config)])
 
 

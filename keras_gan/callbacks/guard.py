@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_gan import rates
+from keras_gan.runs import checkpoints
 
 RETREATS, FACTOR = 3, 0.5
 GOOD_STEPS = 100  # between copies of a state to go back to: 5 ms for the default networks
@@ -53,7 +54,7 @@ class Guard(keras.callbacks.Callback):
 
     def restore(self, model, beside: dict[str, np.ndarray]) -> None:
         """Goes on from a `state`: lowers again the rates that no variable of the optimizer holds."""
-        self.made = int(beside.get("retreats", 0))
+        self.made = int(checkpoints.kept(beside, "retreats", largest=self.retreats) or 0)
         for optimizer in _optimizers(model):
             if self.made and rates.follows_schedule(optimizer):
                 rates.lower(optimizer, self.factor**self.made)

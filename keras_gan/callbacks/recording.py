@@ -9,14 +9,15 @@ import numpy as np
 
 from keras_gan import distribution, pixels, plots, sampling
 from keras_gan.callbacks.every import Every
+from keras_gan.config import CHECKPOINT_EVERY_S
 from keras_gan.files import replace
 from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.runs import Run, checkpoints
 
 SNAPSHOT_SAMPLES = 64
 SNAPSHOT_VECTORS = 1_000  # points are drawn on top of as many real ones
-CHECKPOINT_EVERY_S = 60.0
 TERMINAL_EVERY_S, LOG_FILE_EVERY_S = 0.5, 10.0
+LONGEST_S = 1e9  # between two rows: 30 years
 
 
 class Snapshots(Every):
@@ -67,7 +68,7 @@ class History(Every):
 
     def restore(self, beside: dict[str, np.ndarray]) -> None:
         """Goes on from a `state`."""
-        self.before_s = float(beside.get("seconds", 0.0))
+        self.before_s = float(checkpoints.kept(beside, "seconds", largest=LONGEST_S) or 0.0)
 
     def act(self, step, logs=None):
         now = time.perf_counter()
@@ -137,17 +138,19 @@ class Progress(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the run, and redraws its curves, every minute.
+    """Saves the run, and redraws its curves, every so many seconds.
 
     With several workers the chief's clock decides, and only the chief writes, though all take part.
 
     Args:
         run: the run folder; None for a worker that is not the chief.
         keepers: callbacks with a `state` to keep.
+        every_s: seconds between two checkpoints.
     """
 
-    def __init__(self, run: Run | None, keepers: Sequence = ()):
+    def __init__(self, run: Run | None, keepers: Sequence = (), every_s: float = CHECKPOINT_EVERY_S):
         super().__init__()
+        self.every_s = every_s
         self.run = run
         self.keepers = keepers
 
@@ -155,7 +158,7 @@ class Checkpoints(keras.callbacks.Callback):
         self.saved_at = time.monotonic()
 
     def on_train_batch_end(self, batch, logs=None):
-        due = self.run is not None and time.monotonic() - self.saved_at >= CHECKPOINT_EVERY_S
+        due = self.run is not None and time.monotonic() - self.saved_at >= self.every_s
         if distribution.agree(self.model.distribute_strategy, due, self.model.step):
             self.save()
             self.saved_at = time.monotonic()

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from keras_gan.config import check_size, nearest
 from keras_gan.data import arrays, catalog, folder, known
-from keras_gan.data.source import Source, batches, check_labels
+from keras_gan.data.source import Source, batches, check_labels, distributed_batches
 from keras_gan.errors import InputError
 from keras_gan.mixtures import MIXTURES
 
-__all__ = ["Source", "batches", "check_labels", "load", "open_source"]
+__all__ = ["Source", "batches", "check_labels", "distributed_batches", "load", "open_source"]
 
 ARRAY_FILES = (".npy", ".npz", ".mat")
 OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # that are never resized

@@ -78,7 +78,7 @@ def _opened(path) -> Iterator[Mapping[str, np.ndarray]]:
         yield matlab.read(path)  # as of the Toronto Face Database
         return
     with open(path, "rb") as file:  # np.load itself would leave a damaged archive open
-        _check_sizes(path, file)
+        check_sizes(path, file)
         if path.suffix.lower() == ".npy" and path.stat().st_size > source.MEMORY_LIMIT_BYTES:
             yield {"images": np.load(path, mmap_mode="r", allow_pickle=False)}
         else:
@@ -86,8 +86,8 @@ def _opened(path) -> Iterator[Mapping[str, np.ndarray]]:
             yield {"images": content} if isinstance(content, np.ndarray) else content
 
 
-def _check_sizes(path, file):
-    """Raises ValueError where an array declares more than the file holds: numpy would reserve that much."""
+def check_sizes(path: Path, file) -> None:
+    """Raises ValueError where an array declares more than the open file holds: numpy would reserve that much."""
     zipped = file.read(2) == b"PK"
     file.seek(0)
     if not zipped:

@@ -114,6 +114,30 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
     return numbers.map(example, num_parallel_calls=parallel).prefetch(2).with_options(options)
 
 
+def distributed_batches(strategy, source: Source, batch_size: int, seed: int, first_step=0, labels=False):
+    """The endless `batches` for the replicas of a strategy: every worker reads only the share of its own.
+
+    Args:
+        strategy: a `tf.distribute` strategy.
+        source: the images.
+        batch_size: images in a batch, for all replicas together; a multiple of their number.
+        seed: of the order.
+        first_step: the step of the first batch.
+        labels: whether each batch is a pair, with the classes second.
+
+    Returns:
+        A distributed dataset for `fit`, with `steps_per_epoch`, of a GAN that was made in the strategy's scope.
+    """
+    shares = strategy.num_replicas_in_sync
+
+    def read(context):
+        own = shares // context.num_input_pipelines
+        first = context.input_pipeline_id * own
+        return batches(source, batch_size, seed, first_step, 0, labels, shares, range(first, first + own))
+
+    return strategy.distribute_datasets_from_function(read)
+
+
 def check_labels(source: Source) -> np.ndarray:
     """The classes of the data, int64 (count,). Raises InputError where they have none."""
     if source.labels is None:

@@ -25,7 +25,7 @@ def diagnosis(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray
     drawn = canvas.figure(7, 2.3 * len(panels) + 0.3 * bool(spans))
     rows = drawn.subplots(len(panels), sharex=True)
     for axes, panel in zip(rows, panels, strict=True):
-        panel(axes, {**checks, "check": checks.get("step")}, history)
+        panel(axes, checks, history)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
         shades = [_shade(axes, span, number) for number, span in enumerate(spans)]
@@ -55,6 +55,6 @@ def _gradients(axes, checks, history):
 
 def _samples(axes, checks, history):
     for name, colour in SHARES:
-        axes.plot(checks["check"], checks[name], label=name, color=colour, linewidth=1.2)
+        axes.plot(checks["step"], checks[name], label=name, color=colour, linewidth=1.2)
     axes.set_ylim(bottom=-0.05)
     axes.set_ylabel("samples")

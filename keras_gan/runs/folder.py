@@ -29,13 +29,14 @@ from keras_gan import plots, sampling
 from keras_gan.config import TrainConfig
 from keras_gan.data import Source
 from keras_gan.errors import InputError, Notice
-from keras_gan.files import replace
+from keras_gan.files import drafts, replace
 from keras_gan.plots.theory import gradients
 from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
 CONFIG = "config.json"
 FACTS = ("data_shape", "data_count", "num_classes")  # what config.json says of the data
+LARGEST_SIDE, LARGEST_COUNT, MOST_CLASSES = 2**20, 2**63 - 1, 2**16  # no run has more; networks of more fill the memory
 
 
 class Run:
@@ -92,17 +93,20 @@ class Run:
     @property
     def data_shape(self) -> tuple[int, ...]:
         """Shape of one image, or vector, that the run's networks are built for."""
-        return tuple(self._settings("data_shape"))
+        shape = self._settings("data_shape")
+        sizes = shape if isinstance(shape, list) and len(shape) in (1, 3) else [shape]
+        return tuple(self._checked("data_shape", size, LARGEST_SIDE) for size in sizes)
 
     @property
     def data_count(self) -> int:
         """How many data the run trains on."""
-        return int(self._settings("data_count"))
+        return self._checked("data_count", self._settings("data_count"), LARGEST_COUNT)
 
     @property
     def num_classes(self) -> int | None:
         """How many classes the run's data have; None where they have none."""
-        return self._settings("num_classes")
+        classes = self._settings("num_classes")
+        return None if classes is None else self._checked("num_classes", classes, MOST_CLASSES)
 
     def extend(self, config: TrainConfig) -> None:
         """Writes `config`, whose `steps` may differ from those that the run was started with."""
@@ -112,10 +116,18 @@ class Run:
     def _settings(self, key):
         try:
             return json.loads(self.config_file.read_text())[key]
-        except (ValueError, KeyError, TypeError) as error:
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{self.config_file} is damaged ({error}); expected what kgan train wrote; restore it"
             ) from error
+
+    def _checked(self, key, size, largest):
+        if type(size) is not int or not 1 <= size <= largest:
+            raise InputError(
+                f"{self.config_file} is damaged ({key} is {self._settings(key)!r:.80}); expected whole numbers from 1 to "
+                f"{largest:,}; restore it"
+            )
+        return size
 
     def _check_settings(self, config, source):
         differences = self.config.differences(config)
@@ -211,18 +223,16 @@ class Run:
 
     # tables
 
-    def history(self) -> dict[str, np.ndarray]:
+    def history(self) -> tables.Columns:
         """Columns of history.csv by name; empty where nothing was logged yet."""
         return self.columns("history")
 
-    def columns(self, table: str) -> dict[str, np.ndarray]:
+    def columns(self, table: str) -> tables.Columns:
         """Columns, by name, of a table in TABLES; empty where it has no rows yet."""
-        header, rows = tables.read(self._table_file(table))
-        return (
-            {name: np.array(column) for name, column in zip(header, zip(*rows, strict=True), strict=True)}
-            if rows
-            else {}
-        )
+        file = self._table_file(table)
+        header, rows = tables.read(file)
+        named = zip(header, zip(*rows, strict=True), strict=True) if rows else ()
+        return tables.Columns(file, {name: np.array(column) for name, column in named})
 
     def _table_file(self, table):
         return self.path / f"{table}.csv"
@@ -237,6 +247,9 @@ class Run:
 
     def rewind(self, step: int) -> None:
         """Drops what was logged and drawn after `step`, which no checkpoint kept; sets damaged checkpoints aside."""
+        for name in ("checkpoints", "samples"):
+            for draft in drafts(self.path / name):  # of a process that was killed, since this one holds the run
+                draft.unlink()
         for file in self.checkpoints():
             if step_of(file) > step:
                 file.replace(file.with_name(f"{file.name}.damaged"))

@@ -1,0 +1,174 @@
+"""Runs that are killed, told to end, filled up or damaged, as real processes, and end as if nothing had happened."""
+
+import os
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
+
+from keras_gan import files
+from keras_gan.runs import Run, checkpoints
+from keras_gan.runs.tables import TABLES
+
+KGAN = Path(sys.executable).with_name("kgan")
+CLOCK = ("seconds", "images_per_s")  # columns that tell of the machine, not of the game
+STEPS, KILLS, KILLS_IN_A_WRITE = 12_800, 10, 4
+PATIENCE_S = 120
+
+
+@pytest.fixture
+def train():
+    """A function that starts `kgan train`; what still runs at the end is killed."""
+    started = []
+
+    def start(run_dir, *options, **popen):
+        words = ["train", "digits", "--preset", "lean", "--batch-size", "4", "--latent-dim", "4", "--run", run_dir]
+        started.append(subprocess.Popen([KGAN, *words, *options], stderr=subprocess.PIPE, text=True, **popen))
+        return started[-1]
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+def ended(process):
+    _, told = process.communicate(timeout=PATIENCE_S)
+    return process.returncode, told
+
+
+def wait_for(happened, process):
+    """The first true value of `happened()`; fails where the process ends first."""
+    until = time.monotonic() + PATIENCE_S
+    while not (found := happened()):
+        assert process.poll() is None and time.monotonic() < until, process.communicate()
+        time.sleep(0.001)
+    return found
+
+
+def saved(run_dir):
+    found = Run(run_dir).checkpoints() if (run_dir / "config.json").exists() else []
+    return found[-1].stem if found else ""
+
+
+def assert_same_runs(run_dir, other_dir):
+    """Everything that a run leaves, bit for bit; clocks aside."""
+    run, other = Run(run_dir), Run(other_dir)
+    arrays, others = (checkpoints.read(r.checkpoints()[-1]) for r in (run, other))
+    assert set(arrays) == set(others) and len(arrays) > 50
+    for name in set(arrays) - {"beside/seconds"}:
+        np.testing.assert_array_equal(arrays[name], others[name], err_msg=name, strict=True)
+    for table in TABLES:
+        columns, wanted = run.columns(table), other.columns(table)
+        assert list(columns) == list(wanted)
+        for name in set(columns) - set(CLOCK):
+            np.testing.assert_array_equal(columns[name], wanted[name], err_msg=f"{table}: {name}")
+    assert [file.name for file in run.samples()] == [file.name for file in other.samples()]
+    assert all(a.read_bytes() == b.read_bytes() for a, b in zip(run.samples(), other.samples(), strict=True))
+    assert_events_are_the_history(run)
+
+
+def assert_events_are_the_history(run):
+    """TensorBoard's own reader finds every row once, in order."""
+    (file,) = (run.path / "events").iterdir()
+    events = [event for event in EventFileLoader(str(file)).Load() if event.summary.value]
+    history = run.history()
+    assert [event.step for event in events] == history["step"].tolist()
+    for value in events[-1].summary.value:
+        assert value.tensor.float_val[0] == pytest.approx(history[value.tag][-1], rel=1e-6)
+
+
+@pytest.mark.long
+def test_a_run_killed_ten_times_ends_like_one_that_was_never_interrupted(train, tmp_path):
+    options = ("--steps", str(STEPS), "--deterministic", "--evaluate-every", str(STEPS // 2))
+    assert ended(train(tmp_path / "whole", *options))[0] == 0
+    chance, run_dir = random.Random(7), tmp_path / "parts"
+    in_a_write = set(chance.sample(range(KILLS), KILLS_IN_A_WRITE))
+    caught = 0
+    for kill in range(KILLS):
+        before = saved(run_dir)
+        process = train(run_dir, *options, "--checkpoint-every", "0.1")
+        if kill:  # the first may come before there is anything
+            wait_for(lambda: saved(run_dir) != before, process)  # noqa: B023  within this round only
+        time.sleep(chance.uniform(0, 8.0 if not kill else 0.4))
+        if kill in in_a_write:
+            wait_for(lambda: (run_dir / "checkpoints").exists() and files.drafts(run_dir / "checkpoints"), process)
+        process.send_signal(signal.SIGKILL)
+        assert ended(process)[0] == -signal.SIGKILL  # and so it had not come to its end
+        caught += bool((run_dir / "checkpoints").exists() and files.drafts(run_dir / "checkpoints"))
+    assert caught  # a checkpoint was cut short at least once
+    status, told = ended(train(run_dir, *options))
+    assert status == 0, told
+    assert not files.drafts(run_dir / "checkpoints") and not files.drafts(run_dir / "samples")
+    assert_same_runs(run_dir, tmp_path / "whole")
+
+
+def test_sigterm_saves_and_ends_with_the_status_that_schedulers_restart_on(train, tmp_path):
+    run_dir = tmp_path / "run"
+    process = train(run_dir, "--steps", "100000", "--checkpoint-every", "1000")
+    wait_for(lambda: (run_dir / "history.csv").exists(), process)
+    process.send_signal(signal.SIGTERM)
+    status, told = ended(process)
+    step = int(saved(run_dir).removeprefix("step_"))
+    assert status == 128 + signal.SIGTERM and 0 < step < 100_000, told
+    assert told.splitlines()[-2:] == [
+        "told to end (SIGTERM): stopping after this step, then saving",
+        f"stopped at step {step:,} of 100,000; saved in {run_dir}; the same command goes on from there",
+    ]
+    assert_events_are_the_history(Run(run_dir))
+
+
+@pytest.fixture
+def short_run(train, tmp_path):
+    """A run of 20 steps, and what its newest checkpoint holds."""
+    run_dir = tmp_path / "run"
+    assert ended(train(run_dir, "--steps", "20"))[0] == 0
+    return run_dir, checkpoints.read(Run(run_dir).checkpoints()[-1])
+
+
+def test_a_full_disk_ends_the_run_in_one_line_with_the_last_checkpoint_whole(train, short_run):
+    run_dir, before = short_run
+
+    def fill():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))  # bytes: less than a checkpoint
+
+    process = train(run_dir, "--steps", "100000", "--checkpoint-every", "0.5", preexec_fn=fill)
+    status, told = ended(process)
+    assert status == 2 and "Traceback" not in told
+    assert "File too large" in told.splitlines()[-1] and "what was saved before is whole" in told.splitlines()[-1]
+    assert os.listdir(run_dir / "checkpoints") == ["step_0000020.npz"]
+    for name, array in checkpoints.read(run_dir / "checkpoints" / "step_0000020.npz").items():
+        np.testing.assert_array_equal(array, before[name])
+    status, told = ended(train(run_dir, "--steps", "40"))
+    assert status == 0 and saved(run_dir) == "step_0000040", told
+
+
+def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_goes_on(train, short_run):
+    run_dir, _ = short_run
+    assert ended(train(run_dir, "--steps", "40"))[0] == 0
+    newest = run_dir / "checkpoints" / "step_0000040.npz"
+    newest.write_bytes(newest.read_bytes()[:-100])
+    status, told = ended(train(run_dir, "--steps", "40"))
+    assert status == 0 and "Traceback" not in told
+    (notice,) = (line for line in told.splitlines() if line.startswith("Notice: "))
+    assert "step_0000040.npz is damaged" in notice and notice.endswith("step_0000020, the one before, is taken")
+    names = ["step_0000020.npz", "step_0000040.npz", "step_0000040.npz.damaged"]
+    assert sorted(os.listdir(run_dir / "checkpoints")) == names
+    assert Run(run_dir).history()["step"].tolist() == [10, 20, 30, 40]
+
+
+def test_a_second_process_on_one_run_is_refused_and_told_who_holds_it(train, tmp_path):
+    holder = train(tmp_path / "run", "--steps", "100000")
+    wait_for(lambda: (tmp_path / "run" / "history.csv").exists(), holder)
+    status, told = ended(train(tmp_path / "run", "--steps", "100000"))
+    assert status == 2 and f"is in use by process {holder.pid} on " in told.splitlines()[-1]
+    holder.send_signal(signal.SIGKILL)
+    assert ended(holder)[0] == -signal.SIGKILL
+    assert ended(train(tmp_path / "run", "--steps", "10"))[0] == 0
