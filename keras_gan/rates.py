@@ -77,6 +77,11 @@ def lower(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
         optimizer.learning_rate = factor * optimizer.learning_rate
 
 
+def now(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of the next step."""
+    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+
+
 def follows_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether the learning rate is a schedule, rather than a number that is saved with the optimizer's variables."""
     return isinstance(optimizer.get_config()["learning_rate"], Mapping)

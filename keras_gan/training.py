@@ -24,6 +24,7 @@ from keras_gan import (
     penalties,
     pixels,
     precision,
+    rates,
     report,
 )
 from keras_gan.callbacks import (
@@ -315,9 +316,9 @@ class Job:
         for name, weight in config.penalties.items():
             names[automatic if weight == AUTO else f"{weight:g}"].append(name)
         penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
-        g_rate, d_rate = (float(o.learning_rate) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
-        rates = f"learning rate {g_rate:g}" if g_rate == d_rate else f"learning rates {g_rate:g} of G, {d_rate:g} of D"
-        return f"{config.loss}{penalised}; {rates}"
+        g_rate, d_rate = (rates.now(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
+        learning = f"learning rate {g_rate:g}" if g_rate == d_rate else f"learning rates {g_rate:g} of G, {d_rate:g} of D"
+        return f"{config.loss}{penalised}; {learning}"
 
     def _automatic_weight(self):
         """γ as training will choose it, give or take a batch."""

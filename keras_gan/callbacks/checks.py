@@ -6,7 +6,7 @@ import textwrap
 import keras
 import numpy as np
 
-from keras_gan import doctor, pixels
+from keras_gan import doctor, pixels, rates
 from keras_gan.callbacks.every import Every
 from keras_gan.data import Source
 from keras_gan.data.source import from_array
@@ -126,7 +126,7 @@ class Doctor(Every):
         """Means of what was logged since the last row, whatever `fit` has summed up since its epoch began."""
         means = {}
         for tracker in self.model.trackers:
-            now = np.array([float(tracker.total), float(tracker.count)])
+            now = np.array([variable.numpy() for variable in (tracker.total, tracker.count)], float)
             total, count = now - self.sums.get(tracker.name, 0.0)
             self.sums[tracker.name] = now
             means[tracker.name] = total / count if count else float("nan")
@@ -175,8 +175,8 @@ def _settings(gan):
     names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
     return Settings(
         loss=names[0] if names else None,
-        discriminator_lr=float(gan.discriminator_optimizer.learning_rate),
-        generator_lr=float(gan.generator_optimizer.learning_rate),
+        discriminator_lr=rates.now(gan.discriminator_optimizer),
+        generator_lr=rates.now(gan.generator_optimizer),
         discriminator_steps=gan.discriminator_steps,
         gamma=largest_weight(gan.penalties.values()),
     )

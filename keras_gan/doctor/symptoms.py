@@ -62,7 +62,8 @@ def diverged(m: Measurements) -> Verdict | None:
         # Other losses have other scales: a Wasserstein critic's may be anything.
         large |= (np.abs(column) > EXPLODED_LOSS) & (name in logs.LOSSES) & (m.settings.loss in CHANCE_LOSS)
     lasting = m.last(large)  # a single peak may pass
-    bad = broken | (large & (lasting is not None))
+    # So may a step that is not finite, since it is not applied, and training steps back (`callbacks.Guard`).
+    bad = (broken & broken[-1:]) | (large & (lasting is not None))
     if not bad.any():
         return None
     first = int(np.argmax(bad))
@@ -72,8 +73,8 @@ def diverged(m: Measurements) -> Verdict | None:
         DIVERGENCE,
         ILL,
         f"A loss or a gradient became NaN, infinite or larger than {EXPLODED_LOSS:g} by step {step:,}: the updates "
-        "grew until they overflowed, or the data hold a NaN. The weights are lost from there on. The numbers are "
-        "those of the last sound row.",
+        "grew until they overflowed, or the data hold a NaN. Such steps are not applied, so that nothing is learnt "
+        "from there on. The numbers are those of the last sound row.",
         before,
         (
             discriminator_rate(m.settings, 0.25),

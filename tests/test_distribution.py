@@ -1,0 +1,146 @@
+"""Which strategy a name means, the shares of the data, and runs that change their number of replicas."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan import data, distribution, training
+from keras_gan.errors import InputError
+from keras_gan.runs import Run
+
+KGAN = Path(sys.executable).with_name("kgan")
+
+
+def test_auto_is_no_strategy_where_there_is_one_device():
+    assert distribution.strategy() is tf.distribute.get_strategy()
+    assert distribution.is_chief(distribution.strategy())
+
+
+def test_mirrored_takes_as_many_parts_of_the_processor_as_are_asked_for():
+    strategy = distribution.strategy("mirrored", 2)
+    assert strategy.num_replicas_in_sync == 2 and distribution.is_chief(strategy)
+    assert not distribution.several_processes(strategy)
+
+
+@pytest.mark.parametrize(
+    "name, count, message",
+    [
+        ("mirored", None, "unknown strategy 'mirored'; expected one of auto, mirrored, multiworker, tpu"),
+        ("auto", 2, "2 replicas of auto; expected a number for mirrored only; give --strategy mirrored"),
+        ("mirrored", 0, "0 replicas on a processor; expected 1 to 64"),
+        ("mirrored", 3, "TensorFlow has started; expected the strategy before"),
+        ("multiworker", None, "no cluster is described: neither TF_CONFIG nor a step of Slurm's"),
+        ("tpu", None, "no TPU was found"),
+    ],
+)
+def test_what_cannot_be_is_told(monkeypatch, name, count, message):
+    for variable in (distribution.TF_CONFIG, *distribution.SLURM):
+        monkeypatch.delenv(variable, raising=False)
+    tf.constant(0)  # TensorFlow has started
+    with pytest.raises(InputError, match=message):
+        distribution.strategy(name, count)
+
+
+@pytest.mark.parametrize(
+    "described",
+    [
+        "",
+        "{",
+        "[]",
+        "{}",
+        '{"cluster": {}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["localhost:1"]}, "task": {"type": "chief", "index": 0}}',
+        '{"cluster": {"worker": "localhost:1"}}',
+    ],
+)
+def test_a_cluster_that_cannot_be_read_is_told_with_an_example(monkeypatch, described):
+    monkeypatch.setenv(distribution.TF_CONFIG, described)
+    with pytest.raises(InputError, match='TF_CONFIG cannot be read .*; expected {"cluster": {"worker": '):
+        distribution.strategy("multiworker")
+
+
+def test_nothing_is_asked_of_others_where_there_are_none():
+    alone = distribution.strategy()
+    assert distribution.agree(alone, True, 3) and not distribution.agree(alone, False, 10)
+    arrays = {"a": np.ones(2)}
+    assert distribution.from_chief(alone, arrays, arrays) is arrays
+    assert distribution.from_chief(alone, None, arrays) is None
+
+
+# shares of the data
+
+
+@pytest.mark.parametrize("labels", [False, True])
+def test_the_shares_are_the_batch(labels):
+    digits = data.open_source("digits")
+    whole = list(data.batches(digits, 12, seed=5, first_step=148, labels=labels).take(4))  # on into the next epoch
+    first = list(data.batches(digits, 12, 5, 148, labels=labels, shares=3, mine=range(0, 2)).take(8))
+    last = list(data.batches(digits, 12, 5, 148, labels=labels, shares=3, mine=range(2, 3)).take(4))
+    for step in range(4):
+        parts = [*first[2 * step : 2 * step + 2], last[step]]
+        for number in range(2 if labels else 1):
+            together = np.concatenate([part[number] if labels else part for part in parts])
+            np.testing.assert_array_equal(together, whole[step][number] if labels else whole[step])
+
+
+def test_a_worker_reads_only_its_own_share():
+    def read(share):
+        seen = []
+
+        def fetch(indices):
+            seen.append(len(indices))
+            return np.repeat(indices.astype("uint8"), 4).reshape(-1, 4)
+
+        source = data.Source("numbers", (4,), 120, fetch)
+        batches = data.batches(source, 12, seed=5, shares=3, mine=range(share, share + 1)).take(10)
+        del seen[:]  # what was read to learn the dtype
+        got = np.concatenate([np.rint((batch[:, 0] + 1) * 127.5) for batch in batches])
+        assert set(seen) == {4}
+        return got.astype(int).tolist()
+
+    # An epoch has 10 steps, and reads each of the 120 once.
+    assert sorted(read(0) + read(1) + read(2)) == list(range(120))
+
+
+# runs
+
+
+def prepared(run_dir, steps, strategy=None):
+    config = training.configure("digits", "lean", steps=steps, batch_size=8, latent_dim=4)
+    return training.prepare(config, run_dir, strategy=strategy)
+
+
+def test_a_run_goes_on_with_another_number_of_replicas(two_replicas, tmp_path):
+    run_dir = tmp_path / "run"
+    two = prepared(run_dir, 10, two_replicas).train()
+    before = [variable.numpy() for variable in two.generator_optimizer.variables]
+    one = prepared(run_dir, 10)
+    assert one.train().step == 10
+    for mine, its in zip(one.gan.generator_optimizer.variables, before, strict=True):
+        np.testing.assert_array_equal(mine.numpy(), its)
+    assert prepared(run_dir, 20).train().step == 20
+    assert prepared(run_dir, 30, two_replicas).train().step == 30
+    history = Run(run_dir).history()
+    assert history["step"].tolist() == [10, 20, 30] and all(np.isfinite(c).all() for c in history.values())
+
+
+def test_replicas_that_do_not_divide_the_batch_are_told_with_one_that_they_do(two_replicas, tmp_path):
+    config = training.configure("digits", batch_size=6, pack=2)
+    with pytest.raises(InputError, match="batch size 6 for 2 replicas with packs of 2; .* give --batch-size 8"):
+        training.prepare(config, tmp_path / "run", strategy=two_replicas)
+
+
+def test_the_command_trains_on_two_parts_of_the_processor(tmp_path):
+    words = ["train", "digits", "--preset", "lean", "--batch-size", "8", "--steps", "10", "--run", tmp_path / "run"]
+    words += ["--strategy", "mirrored", "--replicas", "2"]
+    done = subprocess.run([KGAN, *words], capture_output=True, text=True)
+    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
+    assert "replicas    2 replicas, each with 4 images of a step" in done.stderr
+    assert not [line for line in done.stderr.splitlines() if "WARNING" in line or "INFO" in line]
+    assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["batch_size"] == 8
