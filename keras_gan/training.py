@@ -317,8 +317,8 @@ class Job:
             names[automatic if weight == AUTO else f"{weight:g}"].append(name)
         penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
         g_rate, d_rate = (rates.now(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
-        learning = f"learning rate {g_rate:g}" if g_rate == d_rate else f"learning rates {g_rate:g} of G, {d_rate:g} of D"
-        return f"{config.loss}{penalised}; {learning}"
+        rate = f"rate {g_rate:g}" if g_rate == d_rate else f"rates {g_rate:g} of G, {d_rate:g} of D"
+        return f"{config.loss}{penalised}; learning {rate}"
 
     def _automatic_weight(self):
         """γ as training will choose it, give or take a batch."""

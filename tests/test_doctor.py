@@ -288,10 +288,14 @@ def test_each_symptom_has_a_bound(expected, history, checks):
     assert names(diagnose(game(**history), samples(**checks), DCGAN)) == [expected]
 
 
-def test_a_single_peak_passes_but_a_lost_number_does_not():
-    for value, expected in ((1_500.0, ["healthy"]), (math.nan, ["divergence"])):
+def test_a_single_peak_passes_and_a_step_that_was_not_applied_but_not_where_it_ends_so():
+    for value, row, expected in (
+        (1_500.0, 5, ["healthy"]),
+        (math.nan, 5, ["healthy"]),
+        (math.nan, -1, ["divergence"]),
+    ):
         d_loss = np.full(40, 1.2)
-        d_loss[5] = value
+        d_loss[row] = value
         assert names(diagnose(game(d_loss=d_loss), samples(), DCGAN)) == expected
 
 
