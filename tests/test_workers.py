@@ -1,4 +1,4 @@
-"""Several worker processes on this machine, as a cluster's scheduler would start them; this file is their program, too."""
+"""Several worker processes on this machine, as a cluster's scheduler starts them; this file is their program, too."""
 
 import json
 import os

@@ -1,7 +1,7 @@
 """Checkpoint files: the whole state of training, with a checksum of all of it.
 
-A .npz of one array for each variable, named by what it belongs to, and `sha256`: the digest of all names, dtypes, shapes
-and values. Zip's own CRC covers the values of each array alone.
+A .npz of one array for each variable, named by what it belongs to, and `sha256`: the digest of all names, dtypes,
+shapes and values. Zip's own CRC covers the values of each array alone.
 """
 
 import hashlib
@@ -86,7 +86,7 @@ def read(file: Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # a damaged archive fails anywhere, with any error
         raise InputError(
-            f"checkpoint {file} is damaged ({first_line(error)}); expected one as it was saved; delete it"
+            f"checkpoint {file} is damaged ({first_line(error)}); expected one as it was saved"
         ) from error
     return arrays
 
@@ -127,6 +127,6 @@ def kept(beside: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...] = (
         shown = printable(str(array))[:40] if array.size == 1 else f"of shape {array.shape}"
         raise InputError(
             f"the checkpoint's {name} is {shown}; expected numbers of shape {shape}"
-            f"{'' if largest is None else f', 0 to {largest:g}'}; delete the newest checkpoint, and the one before is taken"
+            f"{'' if largest is None else f', 0 to {largest:g}'}; delete the newest checkpoint: the one before is taken"
         )
     return array

@@ -124,8 +124,8 @@ class Run:
     def _checked(self, key, size, largest):
         if type(size) is not int or not 1 <= size <= largest:
             raise InputError(
-                f"{self.config_file} is damaged ({key} is {self._settings(key)!r:.80}); expected whole numbers from 1 to "
-                f"{largest:,}; restore it"
+                f"{self.config_file} is damaged ({key} is {self._settings(key)!r:.80}); expected whole numbers from 1 "
+                f"to {largest:,}; restore it"
             )
         return size
 
