@@ -55,7 +55,7 @@ def compare(gan, generate: dict[int, Callable], tolerance: float) -> dict[str, f
         InputError: where an output is not finite or differs by more than the tolerance.
     """
     inputs = gan.inputs(SAMPLES, seed=0)
-    expected = gan.predict(inputs, batch_size=16, verbose=0)
+    expected = gan.compute(inputs, batch_size=16)
     columns = inputs if isinstance(inputs, list) else [inputs]
     scale = max(1.0, float(np.abs(expected).max()))  # vectors may have any range
     errors = []

@@ -214,18 +214,24 @@ class GAN(keras.Model):
             InputError: where n < 1, the seed is negative, the labels are not classes of this GAN, or what it gives
                 is not finite.
         """
-        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
-        # Not by `predict`, which every worker of a distributed training would have to join.
-        draw = tf.function(self, reduce_retracing=True)
-        starts = range(0, n, batch_size)
-        parts = ([column[start : start + batch_size] for column in columns] for start in starts)
-        samples = np.concatenate([draw(part if self.num_classes else part[0]).numpy() for part in parts])
+        samples = self.compute(self.inputs(n, seed, labels), batch_size)
         if not np.isfinite(samples).all():
             raise InputError(
                 "the generator gives values that are not finite, since its weights hold NaN or infinity, or overflow; "
                 "expected finite weights; train anew, with lower learning rates"
             )
         return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
+
+    def compute(self, inputs, batch_size=64):
+        """What the averaged generator makes of `inputs`: float32 (n, *data_shape), computed in this process alone.
+
+        `predict` gives the same, but with several workers all of them have to call it.
+        """
+        columns = inputs if isinstance(inputs, list) else [inputs]
+        generate = tf.function(lambda *batch: self(list(batch) if len(batch) > 1 else batch[0]), reduce_retracing=True)
+        starts = range(0, len(columns[0]), batch_size)
+        parts = [generate(*(column[start : start + batch_size] for column in columns)) for start in starts]
+        return np.concatenate([part.numpy() for part in parts])
 
     def export(self, filepath, format="tf_saved_model", quantize="float16"):
         """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.

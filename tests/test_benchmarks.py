@@ -105,3 +105,41 @@ def test_soak_tells_a_run_that_grows_from_a_noisy_one(tmp_path, monkeypatch, ser
     assert table.count("NOT") == (words is not None) and (words or "") in table
     with Image.open(tmp_path / "soak.png") as picture:
         assert picture.size == (960, 1020)
+
+
+# 422 MB pass NVLink's 450 GB/s, of which 120 of 128 bytes are data, in 1 ms; 375 MB a machine's ports in 1 ms.
+@pytest.mark.parametrize(
+    "sent, gpus, hops_us, bytes_us",
+    [
+        (421_875_000, 1, 0, 0),
+        # A ring of 14 hops inside a machine, 14 + 14 × 1.9, which passes 2 × 7/8 of the bytes; a tree: 31.5 + 2,000.
+        (421_875_000, 8, 40.6, 1750),
+        (0, 8, 31.5, 0),  # a tree: 14 + 2 × 7 × 1.25; the ring takes 40.6
+        # Eight machines. A tree: 14 + 2 × (7 × 1.25 + 3 × 8.5); a ring: 14 + 112 × 1.9 + 14 × 4 = 282.8.
+        (0, 64, 82.5, 0),
+        # 64 machines. A tree: 14 + 2 × (7 × 1.25 + 6 × 8.5), and all bytes up and down; the ring's hops alone: 2,220.
+        (375_000_000, 512, 133.5, 2000),
+    ],
+)
+def test_an_exchange_on_paper(monkeypatch, sent, gpus, hops_us, bytes_us):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import scaling
+
+    assert [1e6 * seconds for seconds in scaling.exchange(sent, gpus)] == pytest.approx([hops_us, bytes_us], abs=1e-6)
+
+
+def test_what_limits_many_gpus_on_paper(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import scaling
+
+    # An image takes 1 ms at .3 of 989 TFLOP/s, and 300 operations start in 1.5 ms.
+    game = scaling.Game("by hand", flops_per_image=296.7e9, operations=300, exchanges=(421_875_000, 0))
+    four = scaling.estimate(game, gpus=8, images=4)
+    parts = {"arithmetic": 4, "launches": 1.5, "hops": 0.0406 + 0.0315, "bytes": 1.75}
+    assert {name: 1e3 * seconds for name, seconds in four["seconds"].items()} == pytest.approx(parts)
+    # 4 ms + 1.8221 ms; one GPU takes 4 ms for its four images, and 32 ms for all.
+    assert four["efficiency"] == pytest.approx(4 / 5.8221) and four["speedup"] == pytest.approx(32 / 5.8221)
+    assert four["limit"] == "arithmetic"
+    # One image leaves its arithmetic, 1 ms, behind the starts of its operations.
+    one = scaling.estimate(game, gpus=8, images=1)
+    assert one["speedup"] == pytest.approx(8 / (1.5 + 1.8221)) and one["limit"] == "bytes"
