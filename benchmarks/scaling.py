@@ -298,6 +298,7 @@ def estimates(game: Game) -> Iterator[dict]:
             yield estimate(game, gpus, images / gpus) | {"fixed": "in all"}
 
 
+LOGGED = 5  # values that travel with G's gradient: two losses, the penalty, the accuracy and the gap
 # Operations of a graph that start no kernel, or hand on a tensor as it is.
 FREE = {"Const", "Identity", "IdentityN", "NoOp", "Placeholder", "ReadVariableOp", "Reshape", "Shape", "StridedSlice"}
 FREE |= {"Arg", "_Arg", "_Retval", "ExpandDims", "Squeeze", "Pack", "Unpack", "If", "StatelessIf", "VarHandleOp"}
@@ -318,12 +319,12 @@ def game(name, preset, shape) -> Game:
     graph = tf.function(gan.train_step).get_concrete_function(batch).graph
     inside = [node.op for function in graph.as_graph_def().library.function for node in function.node_def]
     operations = [operation.type for operation in machine._executed(graph)] + inside
-    # keras_gan.replicas: γ from the mean image and a number; each gradient with its loss; the logs, all float32. Then
-    # an int64, by which Keras divides the logs.
+    # keras_gan.replicas: γ from the mean image and a number; each gradient with its loss, G's with the five values that
+    # are logged too. All are float32.
     gamma = [4 * (math.prod(shape) + 1)] if AUTO in config.penalties.values() else []
     weights = (sum(math.prod(w.shape) for w in n.trainable_variables) for n in (gan.discriminator, gan.generator))
     d, g = (4 * (count + 1) for count in weights)
-    sent = (*(config.discriminator_steps * [*gamma, d]), g, 4 * len(gan.trackers), 8)
+    sent = (*(config.discriminator_steps * [*gamma, d]), g + 4 * LOGGED)
     return Game(name, machine.flops(gan, batch) / images, sum(op not in FREE for op in operations), sent)
 
 

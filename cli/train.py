@@ -81,6 +81,8 @@ def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, str
     training = load_training()
     training.precision.use_threads()
     config = training.configure(data, preset, **settings)
+    if strategy == "multiworker":
+        click.echo("waiting until all workers are there …", err=True)
     with quiet.native_stderr():
         strategy = training.distribution.strategy(strategy, replicas)
     chief = training.distribution.is_chief(strategy)

@@ -2,6 +2,7 @@
 
 import itertools
 from collections.abc import Mapping
+from types import MappingProxyType
 
 import keras
 import numpy as np
@@ -140,7 +141,7 @@ class GAN(keras.Model):
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
                 penalty = self._penalty(slopes, real)
                 objective = _shared(d_loss + penalty)
-            d_gradient = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
+            d_gradient, _ = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
 
         z = self._noise(real, labels)
         # D(x) does not depend on G: it is judged outside the tape, and only where the loss compares pairs.
@@ -149,17 +150,11 @@ class GAN(keras.Model):
             logits = self.discriminator(_with(labels, self.generator(z, training=True)), training=True)
             g_loss = self.loss_pair.generator(*opponents, logits)
             objective = _shared(g_loss)
-        g_gradient = self._descend(
-            self.generator_optimizer, self.generator, tape, objective, lambda: self._average(ops.shape(real)[0])
+        values = dict(d_loss=d_loss, g_loss=g_loss, penalty=penalty, **_separation(real_logits, fake_logits))
+        g_gradient, means = self._descend(
+            self.generator_optimizer, self.generator, tape, objective, values, lambda: self._average(ops.shape(real)[0])
         )
-        return self._report(
-            d_loss=d_loss,
-            g_loss=g_loss,
-            penalty=penalty,
-            **_separation(real_logits, fake_logits),
-            d_gradient=d_gradient,
-            g_gradient=g_gradient,
-        )
+        return self._report(**means, d_gradient=d_gradient, g_gradient=g_gradient)
 
     def test_step(self, data):
         """The losses on held-out images, without updating anything; penalty and gradients are training's only."""
@@ -168,23 +163,22 @@ class GAN(keras.Model):
         real_logits = self.discriminator(_with(labels, real), training=False)
         fake_logits = self.discriminator(_with(labels, fake), training=False)
         g_logits = [real_logits, fake_logits] if self.loss_pair.paired else [fake_logits]
-        return self._report(
+        values = dict(
             d_loss=self.loss_pair.discriminator(real_logits, fake_logits),
             g_loss=self.loss_pair.generator(*g_logits),
             **_separation(real_logits, fake_logits),
         )
+        return self._report(**dict(zip(values, replicas.mean(list(values.values())), strict=True)))
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
             super().make_train_function(force)
-            with self.distribute_strategy.scope():
-                self.train_function = replicas.unpacking(self.train_function)
+            self.train_function = self._in_step_with_others(self.train_step) or self.train_function
 
     def make_test_function(self, force=False):
         if self.test_function is None or force:
             super().make_test_function(force)
-            with self.distribute_strategy.scope():
-                self.test_function = replicas.unpacking(self.test_function)
+            self.test_function = self._in_step_with_others(self.test_step) or self.test_function
 
     def call(self, inputs, training=False):
         """Data from latents, or [latents, labels], by the averaged generator: to (batch, *data_shape), float32."""
@@ -370,19 +364,24 @@ class GAN(keras.Model):
         weights = {penalty: automatic if w == AUTO else w for penalty, w in self.penalties.items()}
         return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in weights.items()), 0.0)
 
-    def _descend(self, optimizer, network, tape, objective, then=lambda: None):
-        """Applies one update, and `then`; returns the norm of the gradient over all weights.
+    def _descend(self, optimizer, network, tape, objective, values=MappingProxyType({}), then=lambda: None):
+        """Applies one update, and `then`.
 
         Where the loss or the gradient is not finite, nothing is applied, and `refused` counts it.
+
+        Returns:
+            The norm of the gradient over all weights, and the means of `values` over all replicas, which travel with
+            the gradient.
         """
         weights = network.trainable_variables
-        *gradients, objective = replicas.total([*tape.gradient(objective, weights), objective])
+        gradients, count = tape.gradient(objective, weights), len(weights)
+        summed = replicas.total([*gradients, objective, *map(_shared, values.values())])
+        gradients, objective, means = summed[:count], summed[count], summed[count + 1 :]
         norm = tf.linalg.global_norm(gradients)
         finite = ops.isfinite(norm + objective)
-
         replicas.apply_if(finite, optimizer, gradients, weights, then)
         self.refused.assign_add(ops.cast(ops.logical_not(finite), self.refused.dtype))
-        return norm
+        return norm, dict(zip(values, means, strict=True))
 
     def _average(self, batch_size):
         images = batch_size * replicas.count()
@@ -393,12 +392,18 @@ class GAN(keras.Model):
         trackers = {tracker.name: tracker for tracker in self.trackers}
         for name, value in values.items():
             trackers[name].update_state(value)
-        return replicas.packed({name: trackers[name].result() for name in values})
+        return {name: trackers[name].result() for name in values}
+
+    def _in_step_with_others(self, step):
+        """What `fit` is to call for a batch where the replicas are in several processes; None elsewhere."""
+        with self.distribute_strategy.scope():
+            if replicas.in_several_processes():
+                return replicas.without_exchange(self.distribute_strategy, step, self.trackers)
 
 
 def _shared(objective):
     """This replica's share: gradients are summed over replicas, so this makes them the global batch's mean."""
-    return objective / replicas.count()
+    return ops.cast(objective, "float32") / replicas.count()
 
 
 def _with(labels, x):

@@ -6,8 +6,6 @@ from collections.abc import Callable
 
 import tensorflow as tf
 
-SEPARATOR = ","  # between the names of packed values
-
 
 def count() -> int:
     """Replicas that compute each step together."""
@@ -106,21 +104,29 @@ def in_several_processes() -> bool:
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
 
 
-def packed(logs: dict) -> dict:
-    """Scalars by name as one row of them, where the replicas are in several processes; unchanged elsewhere.
+def without_exchange(strategy, step: Callable, trackers: list) -> Callable:
+    """What `fit` calls for a batch: a step, then the means in the trackers of this process.
 
-    There Keras 3 takes the mean of every value over axis 0, which a scalar does not have (keras issue 20585), and one
-    exchange for each.
+    They are those of all replicas already. Keras 3 would exchange each of them once more, and cannot: it takes the mean
+    over axis 0, which a scalar does not have (keras issue 20585).
+
+    Args:
+        strategy: the strategy.
+        step: of one replica, `train_step` or `test_step`.
+        trackers: `keras.metrics.Mean`, which the step updates by the same values on all replicas.
     """
-    return {SEPARATOR.join(logs): tf.stack(list(logs.values()))[None]} if in_several_processes() else logs
+
+    @tf.function(reduce_retracing=True)
+    def run(iterator):
+        strategy.run(step, args=(next(iterator),))
+
+    def function(iterator):
+        run(iterator)
+        sums = {tracker.name: [_here(strategy, v) for v in (tracker.total, tracker.count)] for tracker in trackers}
+        return {name: total / count for name, (total, count) in sums.items() if count}
+
+    return function
 
 
-def unpacking(function: Callable[..., dict]) -> Callable[..., dict]:
-    """The function that gives by name what `function` gives `packed`."""
-
-    def by_name(iterator):
-        result = function(iterator)
-        pairs = [(name.split(SEPARATOR), row) for name, row in result.items()]
-        return {name: value for names, row in pairs for name, value in zip(names, tf.unstack(row), strict=True)}
-
-    return by_name if in_several_processes() else function
+def _here(strategy, variable):
+    return float(strategy.experimental_local_results(variable.value)[0])
