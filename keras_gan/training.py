@@ -141,13 +141,14 @@ class Job:
             Diverged: where losses or gradients were not finite again and again; what was saved before is whole.
             WorkerLost: where another worker has gone.
         """
+        guard = Guard()
         with self._run() as run:
-            beside = self._restore(run)
+            beside = self._restore(run, guard)
             if self.gan.step < self.config.steps:
                 if run:
                     run.extend(self.config)
                     run.rewind(self.gan.step)
-                self._fit(run, beside)
+                self._fit(run, beside, guard)
         return self.gan
 
     @contextlib.contextmanager
@@ -160,12 +161,15 @@ class Job:
             # Again, now that nobody else can make it: two processes may have begun at once.
             yield Run.create(self.run_dir, self.config, self.source)
 
-    def _restore(self, run):
+    def _restore(self, run, guard):
         """Puts the newest checkpoint, which only the chief can read, into every worker; what was saved beside it."""
         arrays, beside = run.newest(self.gan) if run and run.checkpoints() else (None, {})
-        arrays = distribution.from_chief(self.strategy, arrays, checkpoints.values(self.gan))
-        if arrays is not None:
-            checkpoints.assign(self.gan, arrays)
+        fresh = guard.state()
+        found = arrays and {**arrays, **{name: beside.get(name, array) for name, array in fresh.items()}}
+        found = distribution.from_chief(self.strategy, found, {**checkpoints.values(self.gan), **fresh})
+        if found:
+            checkpoints.assign(self.gan, found)
+            guard.restore(self.gan, found)
         return beside
 
     def _row_steps(self):
@@ -188,11 +192,9 @@ class Job:
             return 1
         return math.gcd(min(self._row_steps(), MOST_STEPS_PER_EXECUTION), self.evaluate_every or 0)
 
-    def _fit(self, run, beside):
+    def _fit(self, run, beside, guard):
         config, gan = self.config, self.gan
         gan.steps_per_execution = self._steps_per_execution()
-        guard = Guard()
-        guard.restore(gan, beside)
         recording, keepers = self._recording(run, beside) if run else ([], [])
         saving = Checkpoints(run, [guard, *keepers], self.checkpoint_every_s)
         with Stop().listening() as stop, self._told(saving):
@@ -206,6 +208,8 @@ class Job:
         self.stopped_by = stop.signal
         if guard.verdict is None:
             saving.save()
+        elif run:
+            keepers[0].finish(gan.step, guard.logs)  # so that the doctor sees how it ended
         if run:
             run.draw()
             report.write(run)
@@ -270,7 +274,8 @@ class Job:
         except tf.errors.OpError as error:
             found = re.search(r"InputError: (.*)", error.message)
             if found:
-                saving.save()
+                if not distribution.several_processes(self.strategy):  # the others know nothing of it
+                    saving.save()
                 raise InputError(found[1]) from error
             if distribution.several_processes(self.strategy):
                 raise WorkerLost(

@@ -27,6 +27,7 @@ class Guard(keras.callbacks.Callback):
 
     Attributes:
         verdict: one line that says why training was ended; None where it was not.
+        logs: what `fit` logged then.
 
     Example:
         >>> import numpy as np
@@ -68,7 +69,7 @@ class Guard(keras.callbacks.Callback):
     def on_train_batch_end(self, batch, logs=None):
         refused = self._refused()
         if refused != self.refused:
-            self.refused = refused
+            self.refused, self.logs = refused, logs
             self._retreat()
         elif self.model.step - self.good_step >= self.steps:
             self._remember()

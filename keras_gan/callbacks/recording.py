@@ -81,6 +81,11 @@ class History(Every):
         self.run.append_history(row)
         self.events.add(row)
 
+    def finish(self, step: int, logs) -> None:
+        """Writes a last row where training ended between two."""
+        if step > self.row_step:
+            self.act(step, logs)
+
 
 class Means(Every):
     """Begins the means that `fit` logs anew after every row of the history, and not where a run is continued."""
