@@ -127,3 +127,9 @@ def listing():
         }
 
     return of
+
+
+def pytest_collection_modifyitems(items):
+    """The files with long tests come first, so that none is left to run alone at the end."""
+    long = {item.path for item in items if item.get_closest_marker("long")}
+    items.sort(key=lambda item: item.path not in long)

@@ -84,7 +84,7 @@ TRAIN = {
     "run below a file": ("train digits --run file/run", "file/run .*; .*--run"),
     "changed setting": ("train digits --run run --steps 40 --seed 1", "other settings .*seed: 0 -> 1.*--run"),
     "other data": ("train ./images --run run --batch-size 2", "other settings .*data: digits -> .*--run"),
-    "damaged checkpoint": ("train digits --run damaged --steps 40 SAME", "step_0000030.npz is damaged .* delete it"),
+    "damaged checkpoint": ("train digits --run damaged --steps 40 SAME", "step_0000030.npz is damaged .* delete "),
 }
 SAMPLE = {
     "missing path": ("sample missing --out new/x.png", "missing is not a file; expected a .tflite"),

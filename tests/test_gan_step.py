@@ -1,8 +1,5 @@
 """`GAN.train_step` against Algorithm 1, run eagerly on networks small enough to differentiate by hand."""
 
-import subprocess
-import sys
-import textwrap
 
 import keras
 import numpy as np
@@ -184,49 +181,6 @@ def test_evaluation_updates_nothing(lines):
     assert set(logs) == {"d_loss", "g_loss", "d_accuracy", "logit_gap"}
     for weight, value in zip(gan.weights, before, strict=True):
         np.testing.assert_array_equal(weight, value)
-
-
-TWO_REPLICAS = """
-    import keras
-    import numpy as np
-    import tensorflow as tf
-
-    tf.config.set_logical_device_configuration(
-        tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
-    )
-    from keras_gan import GAN
-
-    def step(strategy):
-        with strategy.scope():
-            # Noise differs between replicas: this G multiplies it by zero, and is all bias.
-            generator = keras.Sequential([keras.Input((1,)), keras.layers.Rescaling(0.0), keras.layers.Dense(1)])
-            discriminator = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-            generator.set_weights([np.array([[0.5]]), np.array([-0.3])])
-            discriminator.set_weights([np.array([[1.1]]), np.array([0.4])])
-            gan = GAN(generator, discriminator, seed=1, ema_half_life_images=4)
-            rates = keras.optimizers.SGD(0.3), keras.optimizers.SGD(0.2)
-            gan.compile(*rates, loss="non_saturating", penalties={"r1": 0.5}, jit_compile=False)
-            # Late in training, where one global batch is one half-life of the average.
-            gan.generator_optimizer.iterations.assign(1000)
-        images = np.array([[0.9], [-0.2], [0.5], [0.1]], "float32")
-        gan.fit(tf.data.Dataset.from_tensor_slices(images).batch(4), shuffle=False, verbose=0)
-        networks = (gan.generator, gan.discriminator, gan.ema_generator)
-        return [np.ravel(weight) for network in networks for weight in network.get_weights()]
-
-    two = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
-    assert two.num_replicas_in_sync == 2
-    one = np.concatenate(step(tf.distribute.get_strategy()))
-    assert abs(one[1] + 0.3) > 1e-3
-    np.testing.assert_allclose(np.concatenate(step(two)), one, atol=1e-6)
-"""
-
-
-def test_two_replicas_make_the_step_of_one(tmp_path):
-    # Logical devices can only be made before TensorFlow starts.
-    script = tmp_path / "replicas.py"
-    script.write_text(textwrap.dedent(TWO_REPLICAS))
-    done = subprocess.run([sys.executable, script], capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr[-3000:]
 
 
 def test_a_discriminator_that_answers_alike_is_right_by_chance(lines):

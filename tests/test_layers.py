@@ -363,4 +363,5 @@ def test_keras_file_round_trip(name, tiny_gan, tmp_path):
 def test_no_serialisable_class_is_left_out():
     known = keras.saving.get_custom_objects().items()
     classes = {name for name, thing in known if name.startswith("keras_gan>") and isinstance(thing, type)}
+    classes -= {"keras_gan>Lowered"}  # a schedule, in tests/test_guard.py
     assert classes == {f"keras_gan>{name}" for name in BUILDERS if " " not in name}

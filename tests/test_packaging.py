@@ -78,7 +78,7 @@ def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request)
     # The text runs as it stands; only its training is cut to two steps.
     fit = GAN.fit
     monkeypatch.setattr(
-        GAN, "fit", lambda gan, images, epochs, **rest: fit(gan, images, epochs=1, steps_per_epoch=2, **rest)
+        GAN, "fit", lambda gan, images, **rest: fit(gan, images, **{**rest, "epochs": 1, "steps_per_epoch": 2})
     )
     names = {"__name__": "readme"}
     exec(compile(block, "README.md", "exec"), names)

@@ -99,7 +99,7 @@ def test_workers_end_with_the_weights_of_one_process_on_the_global_batch(cluster
 @pytest.mark.long
 def test_a_job_ends_where_it_would_have_though_a_worker_was_told_to_end_and_another_time_killed(cluster, tmp_path):
     def kgan(name, *options):
-        words = [KGAN, "train", "digits", "--batch-size", "4", "--steps", "90", "--deterministic", "--run"]
+        words = [KGAN, "train", "digits", "--batch-size", "4", "--steps", "60", "--deterministic", "--run"]
         return lambda index: [*words, tmp_path / name, "--strategy", "multiworker", *options]
 
     whole, _ = cluster(2, kgan("whole"))
@@ -113,7 +113,7 @@ def test_a_job_ends_where_it_would_have_though_a_worker_was_told_to_end_and_anot
     statuses, told = ended(workers)
     assert statuses == [143, 143], told
     (first,) = Run(run_dir).checkpoints()
-    assert "stopped at step" in told[0] and 0 < step_of(first) < 90
+    assert "stopped at step" in told[0] and 0 < step_of(first) < 60
 
     workers, _ = cluster(2, kgan("parts", "--checkpoint-every", "0"), ports)
     while len(Run(run_dir).checkpoints()) < 2:
@@ -127,7 +127,7 @@ def test_a_job_ends_where_it_would_have_though_a_worker_was_told_to_end_and_anot
     statuses, told = ended(cluster(2, kgan("parts"), ports)[0])
     assert statuses == [0, 0], told
     found, wanted = (
-        checkpoints.read(tmp_path / name / "checkpoints" / "step_0000090.npz") for name in ("parts", "whole")
+        checkpoints.read(tmp_path / name / "checkpoints" / "step_0000060.npz") for name in ("parts", "whole")
     )
     for name in set(wanted) - {"beside/seconds"}:
         np.testing.assert_array_equal(found[name], wanted[name], err_msg=name, strict=True)
