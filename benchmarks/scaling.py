@@ -16,6 +16,7 @@ gain less from a second GPU than it says.
 """
 
 import contextlib
+import functools
 import json
 import math
 import os
@@ -95,16 +96,10 @@ class Trainer:
         self.strategy = distribution.strategy(strategy)
         with self.strategy.scope():
             self.gan = step.default_gan(precision.policy()[0])
-        source, replicas = data.open_source("digits", step.IMAGE_SHAPE[:2]), self.strategy.num_replicas_in_sync
-        self.batches = data.batches(source, batch_size, SEED)
-
-        def share(context):
-            local = replicas // context.num_input_pipelines
-            mine = range(context.input_pipeline_id * local, (context.input_pipeline_id + 1) * local)
-            return data.batches(source, batch_size, SEED, shares=replicas, mine=mine)
-
-        if replicas > 1:
-            self.batches = self.strategy.distribute_datasets_from_function(share)
+        source = data.open_source("digits", step.IMAGE_SHAPE[:2])
+        alone = self.strategy.num_replicas_in_sync == 1
+        read = data.batches if alone else functools.partial(data.distributed_batches, self.strategy)
+        self.batches = read(source, batch_size, SEED)
 
     def step_s(self, steps):
         """Seconds of a training step, mean of `steps` after some that are not timed."""

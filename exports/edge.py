@@ -116,7 +116,8 @@ def trial(content: bytes) -> None:
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        resource.setrlimit(resource.RLIMIT_AS, (LARGEST_TRIAL_BYTES, hard))
+        soft = LARGEST_TRIAL_BYTES if hard == resource.RLIM_INFINITY else min(LARGEST_TRIAL_BYTES, hard)
+        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     generator = Generator.__new__(Generator)
     generator._open(content)
     for signature in BATCH_SIZES:

@@ -21,7 +21,10 @@ TOLERANCE = 1e-4
 DESCRIPTION = Path("assets.extra", "keras_gan.json")  # what an export says of itself
 SIGNATURES = ("generate", "serving_default")  # looked for in this order
 # What a generator has no use for, and a hostile graph has: files, Python, and the network.
-FORBIDDEN = re.compile("ReadFile|WriteFile|MatchingFiles|.*PyFunc.*|Print.*|.*Reader.*|.*Dataset.*|.*Rpc.*|Debug.*")
+FORBIDDEN = re.compile(
+    "ReadFile|WriteFile|MatchingFiles|.*PyFunc.*|Print.*|.*Reader.*|.*Dataset.*|.*Rpc.*|Debug.*|.*Summary.*|ImportEvent|"
+    "InitializeTable.*|LoadAndRemap.*|GenerateVocab.*"
+)
 BATCH = 256  # latents computed at once
 
 

@@ -166,6 +166,17 @@ def from_chief(
     return received
 
 
+def is_loss_of_worker(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> bool:
+    """Whether an error is what an exchange ends with where another process has gone."""
+    gone = (
+        tf.errors.UnavailableError,
+        tf.errors.AbortedError,
+        tf.errors.CancelledError,
+        tf.errors.DeadlineExceededError,
+    )
+    return several_processes(strategy) and (isinstance(error, gone) or "ollective ops is aborted" in error.message)
+
+
 def several_processes(strategy: tf.distribute.Strategy) -> bool:
     """Whether the replicas of a strategy are spread over several processes."""
     with strategy.scope():

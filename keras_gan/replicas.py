@@ -64,7 +64,7 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
     def skip():
         optimizer.iterations.assign_add(1)
 
-    if count() == 1:
+    if not tf.distribute.has_strategy():
         _either(condition, lambda: update(gradients), skip)
         return
 

@@ -1,6 +1,7 @@
 """From a config to a trained run: the one place where data, networks, game and run folder meet."""
 
 import contextlib
+import dataclasses
 import functools
 import math
 import os
@@ -46,7 +47,7 @@ from keras_gan.config import AUTO, CHECKPOINT_EVERY_S, TrainConfig, lookup, pres
 from keras_gan.errors import Diverged, InputError, WorkerLost, first_line
 from keras_gan.gan import GAN
 from keras_gan.mixtures import MIXTURES
-from keras_gan.runs import Run, checkpoints
+from keras_gan.runs import CONFIG, Run, checkpoints
 
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv, over a whole run
 CLOSEST_CHECKS_STEPS = 10
@@ -142,13 +143,20 @@ class Job:
             WorkerLost: where another worker has gone.
         """
         guard = Guard()
-        with self._run() as run:
+        with self._telling_of_lost_workers(), self._run() as run:
             beside = self._restore(run, guard)
-            if self.gan.step < self.config.steps:
+            behind = self.gan.step < self.config.steps
+            if behind:
                 if run:
                     run.extend(self.config)
                     run.rewind(self.gan.step)
                 self._fit(run, beside, guard)
+            # A kill may have come between the last checkpoint and these.
+            if run and (behind or not run.is_drawn()):
+                run.draw()
+                report.write(run)
+        if guard.verdict is not None:
+            raise Diverged(guard.verdict)
         return self.gan
 
     @contextlib.contextmanager
@@ -197,7 +205,7 @@ class Job:
         gan.steps_per_execution = self._steps_per_execution()
         recording, keepers = self._recording(run, beside) if run else ([], [])
         saving = Checkpoints(run, [guard, *keepers], self.checkpoint_every_s)
-        with Stop().listening() as stop, self._told(saving):
+        with Stop().listening() as stop, self._saving_on_bad_input(saving):
             gan.fit(
                 self._batches(),
                 steps_per_epoch=config.steps - gan.step,
@@ -210,11 +218,6 @@ class Job:
             saving.save()
         elif run:
             keepers[0].finish(gan.step, guard.logs)  # so that the doctor sees how it ended
-        if run:
-            run.draw()
-            report.write(run)
-        if guard.verdict is not None:
-            raise Diverged(guard.verdict)
 
     def _batches(self):
         """The batches from the present step on."""
@@ -267,35 +270,42 @@ class Job:
         return self.config.data in MIXTURES and self.source.shape == (1,)
 
     @contextlib.contextmanager
-    def _told(self, saving):
-        """Errors of ours for those that TensorFlow wraps: a damaged image, after saving, and a worker that has gone."""
+    def _saving_on_bad_input(self, saving):
+        """Saves, then brings back, an InputError that arose while tf.data read an image, where TensorFlow wraps it."""
         try:
             yield
         except tf.errors.OpError as error:
             found = re.search(r"InputError: (.*)", error.message)
-            if found:
-                if not distribution.several_processes(self.strategy):  # the others know nothing of it
-                    saving.save()
-                raise InputError(found[1]) from error
-            if distribution.several_processes(self.strategy):
-                raise WorkerLost(
-                    f"another worker has gone ({first_line(error)}); what was saved before is whole, and the same "
-                    "command goes on from there"
-                ) from error
-            raise
+            if not found:
+                raise
+            if not distribution.several_processes(self.strategy):  # the others know nothing of it
+                saving.save()
+            raise InputError(found[1]) from error
+
+    @contextlib.contextmanager
+    def _telling_of_lost_workers(self):
+        """A WorkerLost for the error that an exchange ends with where another worker has gone."""
+        try:
+            yield
+        except tf.errors.OpError as error:
+            if not distribution.is_loss_of_worker(self.strategy, error):
+                raise
+            raise WorkerLost(
+                f"another worker has gone ({first_line(error)}); what was saved before is whole, and the same "
+                "command goes on from there"
+            ) from error
 
     def describe(self) -> str:
         """What will be trained, and in which arithmetic, in a few lines."""
         config, gan = self.config, self.gan
         policy, why = networks.arithmetic(self.source.shape)
-        xla, why_xla = precision.jit_compile()
+        with self.strategy.scope():
+            xla, why_xla = precision.jit_compile()
         threads, why_threads = precision.threads()
         size = "x".join(map(str, self.source.shape))
-        augmented = augments(config, self.source.shape, self.source.count)
-        few = " (few images, seen often)" if config.augment is None else ""
         return (
             f"data        {self.source.name}: {self.source.count:,} of {size}"
-            f"{f', augmented for D{few}' if augmented else ''}\n"
+            f"{', augmented for D' if config.augment else ''}\n"
             f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
             f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
             f"game        {self._game()}\n"
@@ -384,6 +394,10 @@ def prepare(
     source = open_data(config)
     if config.conditional:
         data.check_labels(source)
+    if config.augment is None:  # decided once, at the start: more steps do not make D another network
+        chosen = Run(folder).config.augment if (folder / CONFIG).is_file() else None
+        config = dataclasses.replace(config, augment=chosen)
+        config = dataclasses.replace(config, augment=augments(config, source.shape, source.count))
     with strategy.scope():
         gan = build(config, source.shape, source.count, source.num_classes)
     return Job(config, folder, source, gan, evaluate_every, checkpoint_every_s, strategy)
@@ -408,7 +422,7 @@ def load(run_dir: str | os.PathLike) -> GAN:
     """The GAN of a run at its newest checkpoint, ready to generate, export or train on."""
     run = Run(run_dir)
     gan = build(run.config, run.data_shape, run.data_count, run.num_classes)
-    run.restore(gan)
+    Guard().restore(gan, run.restore(gan))
     return gan
 
 

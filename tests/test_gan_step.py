@@ -1,6 +1,5 @@
 """`GAN.train_step` against Algorithm 1, run eagerly on networks small enough to differentiate by hand."""
 
-
 import keras
 import numpy as np
 import pytest

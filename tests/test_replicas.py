@@ -70,6 +70,10 @@ def test_two_replicas_make_the_step_of_one_on_the_same_batch(two_replicas, case)
     assert_alike(trained(ONE, **CASES[case]), trained(two_replicas.scope, **CASES[case]))
 
 
+def test_a_strategy_of_one_replica_makes_the_step_of_none():
+    assert_alike(trained(ONE), trained(tf.distribute.MirroredStrategy(["CPU:1"]).scope))
+
+
 def test_the_steps_move_the_weights_further_than_the_tolerance(two_replicas):
     gan, _ = trained(two_replicas.scope)
     start, _ = networks()

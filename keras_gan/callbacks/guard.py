@@ -17,7 +17,8 @@ class Guard(keras.callbacks.Callback):
 
     `GAN.train_step` does not apply such a step. This callback then takes weights, average and slots back to where they
     were up to `steps` steps before, and multiplies both learning rates by `factor`; data, noise and the count of steps
-    go on. After `retreats` of these the next such step ends `fit`, with the last good state in place.
+    go on. That state is not part of a checkpoint: after a resume it is the one that training was resumed with. After
+    `retreats` of these the next such step ends `fit`, with the last good state in place.
 
     Args:
         retreats: how often.
@@ -99,6 +100,7 @@ class Guard(keras.callbacks.Callback):
         for optimizer in _optimizers(self.model):
             rates.lower(optimizer, self.factor)
         self.model.make_train_function(force=True)  # which holds the old schedules
+        self.model.reset_metrics()  # else the row would be NaN as a whole
         print(
             f"{cause}; back to the weights of step {self.good_step:,}, learning rates times {self.factor:g} "
             f"(retreat {self.made} of {self.retreats})",

@@ -33,8 +33,12 @@ def read(path: Path) -> dict[str, np.ndarray]:
     order = {b"IM": "<", b"MI": ">"}.get(content[126:HEADER_BYTES])
     if order is None or 1 not in content[124:126]:  # 7.3 has a 2 there, and is HDF5
         raise ValueError("no Matlab file of version 5 to 7.2; save it with -v7")
-    matrices = (_unpacked(kind, body, order) for kind, body in _elements(content[HEADER_BYTES:], order))
-    return dict(named for body in matrices if (named := _array(body, order)))
+    arrays, allowed = {}, archives.largest(len(content))
+    for kind, packed in _elements(content[HEADER_BYTES:], order):
+        body, size = _unpacked(kind, packed, order, allowed)
+        allowed -= size  # of the whole file
+        arrays.update([named] if (named := _array(body, order)) else [])
+    return arrays
 
 
 def _elements(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
@@ -52,18 +56,17 @@ def _elements(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
         position = start + size + (0 if kind == COMPRESSED else -(start + size) % 8)
 
 
-def _unpacked(kind, body, order) -> bytes:
-    """The content of a matrix, compressed or not."""
+def _unpacked(kind, body, order, allowed) -> tuple[bytes, int]:
+    """The content of a matrix, compressed or not, and how many bytes it took to unpack."""
     if kind == COMPRESSED:
         unpacking = zlib.decompressobj()
-        allowed = archives.largest(len(body))
-        body = unpacking.decompress(body, allowed)
-        if unpacking.unconsumed_tail:
-            raise ValueError(f"it unpacks to more than {allowed:,} bytes")
+        body = unpacking.decompress(body, allowed) if allowed > 0 else b""
+        if allowed <= 0 or unpacking.unconsumed_tail:
+            raise ValueError("it unpacks to more bytes than so small a file may")
         kind, body = next(_elements(body, order))
     if kind != MATRIX:
         raise ValueError(f"it holds data of type {kind} where an array was expected")
-    return body
+    return body, len(body)
 
 
 def _array(body, order) -> tuple[str, np.ndarray] | None:

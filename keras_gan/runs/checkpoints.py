@@ -85,9 +85,7 @@ def read(file: Path) -> dict[str, np.ndarray]:
     except (MemoryError, PermissionError):
         raise
     except Exception as error:  # a damaged archive fails anywhere, with any error
-        raise InputError(
-            f"checkpoint {file} is damaged ({first_line(error)}); expected one as it was saved"
-        ) from error
+        raise InputError(f"checkpoint {file} is damaged ({first_line(error)}); expected one as it was saved") from error
     return arrays
 
 

@@ -250,6 +250,9 @@ class Run:
         for name in ("checkpoints", "samples"):
             for draft in drafts(self.path / name):  # of a process that was killed, since this one holds the run
                 draft.unlink()
+        for draft in drafts(self.path):
+            if draft.name.endswith("-best.keras"):  # others may be written by others, such as `kgan report`
+                draft.unlink()
         for file in self.checkpoints():
             if step_of(file) > step:
                 file.replace(file.with_name(f"{file.name}.damaged"))
@@ -279,6 +282,12 @@ class Run:
         """Draws curves.png anew from history.csv."""
         if history := self.history():
             plots.curves(history, self.path / "curves.png")
+
+    def is_drawn(self) -> bool:
+        """Whether curves.png and report.html, which are made last, are newer than the newest checkpoint."""
+        pages = [self.path / "curves.png", self.path / "report.html"]
+        saved = max((file.stat().st_mtime_ns for file in self.checkpoints()), default=0)
+        return all(page.exists() and page.stat().st_mtime_ns >= saved for page in pages)
 
     def draw(self) -> None:
         """Draws curves.png and progress.gif anew from what lies in the folder."""
