@@ -150,6 +150,23 @@ def test_fewer_steps_than_were_trained_change_nothing(trained, run_dir, listing)
     assert listing(run_dir) == before
 
 
+def test_a_run_that_was_killed_before_its_page_gets_it(trained, run_dir):
+    (run_dir / "report.html").unlink()
+    training.train(trained.config, run_dir)
+    assert (run_dir / "report.html").exists()
+
+
+def test_whether_d_augments_is_decided_once(tmp_path):
+    def prepared(steps):
+        config = training.configure("digits", "lean", image_size=28, steps=steps, latent_dim=2)
+        return training.prepare(config, tmp_path / "run")
+
+    assert prepared(3_000).config.augment  # 192,000 images of 1,797: seen more than 100 times each
+    short = prepared(100)
+    Run.create(tmp_path / "run", short.config, short.source)
+    assert short.config.augment is False and prepared(3_000).config.augment is False
+
+
 def test_load_gives_the_trained_gan(trained):
     gan = training.load(trained.run_dir)
     assert_equal(gan, trained.gan)
@@ -207,7 +224,7 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
     with pytest.raises(InputError, match=rf"{file.name} cannot be read; repair or remove it, .*--skip-damaged"):
         training.train(config, tmp_path / "run")
     run = Run(tmp_path / "run")
-    assert run.config == config
+    assert run.config == dataclasses.replace(config, augment=False)
     assert 20 <= training.load(run.path).step <= 25
     # The remedy that was offered, and the same run goes on.
     config = dataclasses.replace(config, steps=27, skip_damaged=True)
