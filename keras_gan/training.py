@@ -290,9 +290,10 @@ class Job:
         except tf.errors.OpError as error:
             if not distribution.is_loss_of_worker(self.strategy, error):
                 raise
+            reason = first_line(ValueError(error.message.rsplit("aborted by: ", 1)[-1]))
             raise WorkerLost(
-                f"another worker has gone ({first_line(error)}); what was saved before is whole, and the same "
-                "command goes on from there"
+                f"another worker has gone ({reason}); what was saved before is whole, and the same command goes on "
+                "from there"
             ) from error
 
     def describe(self) -> str:
