@@ -14,7 +14,7 @@ demo: .venv/installed
 	@echo "the run on one page, with the doctor's verdict:   $(RUN)/report.html"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile
+	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
 
 lint: .venv/installed
 	$(BIN)/ruff check

@@ -273,13 +273,13 @@ def _command(config):
     words = ["kgan", "train", config.data, "--preset", config.preset]
     for name, value in dataclasses.asdict(config).items():
         if value != plain[name]:
-            words += ["--" + name.replace("_", "-"), *_words(value)]
+            words += [("--no-" if value is False else "--") + name.replace("_", "-"), *_words(value)]
     return shlex.join(words)
 
 
 def _words(value):
     """A setting as the words that follow its option: none for a flag."""
-    if value is True:
+    if isinstance(value, bool):
         return []
     return ["x".join(map(str, value)) if isinstance(value, tuple) else str(value)]
 
