@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
 
-from keras_gan import replicas
 from keras_gan.errors import InputError
+from keras_gan.replicas import several_processes
 
 STRATEGIES = ("auto", "mirrored", "multiworker", "tpu")
 AGREE_STEPS = 10  # steps between the moments at which workers ask one another
@@ -175,12 +175,6 @@ def is_loss_of_worker(strategy: tf.distribute.Strategy, error: tf.errors.OpError
         tf.errors.DeadlineExceededError,
     )
     return several_processes(strategy) and (isinstance(error, gone) or "ollective ops is aborted" in error.message)
-
-
-def several_processes(strategy: tf.distribute.Strategy) -> bool:
-    """Whether the replicas of a strategy are spread over several processes."""
-    with strategy.scope():
-        return replicas.in_several_processes()
 
 
 def _sum(strategy, numbers):

@@ -1,5 +1,6 @@
 """The generative adversarial network as a `keras.Model`: `train_step` is Algorithm 1 of Goodfellow et al. 2014."""
 
+import functools
 import itertools
 from collections.abc import Mapping
 from types import MappingProxyType
@@ -222,10 +223,14 @@ class GAN(keras.Model):
         `predict` gives the same, but with several workers all of them have to call it.
         """
         columns = inputs if isinstance(inputs, list) else [inputs]
-        generate = tf.function(lambda *batch: self(list(batch) if len(batch) > 1 else batch[0]), reduce_retracing=True)
         starts = range(0, len(columns[0]), batch_size)
-        parts = [generate(*(column[start : start + batch_size] for column in columns)) for start in starts]
+        parts = [self._compiled_call(*(column[start : start + batch_size] for column in columns)) for start in starts]
         return np.concatenate([part.numpy() for part in parts])
+
+    @functools.cached_property
+    def _compiled_call(self):
+        # One for the GAN's life: a function made at each call would be traced at each call.
+        return tf.function(lambda *batch: self(list(batch) if len(batch) > 1 else batch[0]), reduce_retracing=True)
 
     def export(self, filepath, format="tf_saved_model", quantize="float16"):
         """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.
@@ -396,9 +401,8 @@ class GAN(keras.Model):
 
     def _in_step_with_others(self, step):
         """What `fit` is to call for a batch where the replicas are in several processes; None elsewhere."""
-        with self.distribute_strategy.scope():
-            if replicas.in_several_processes():
-                return replicas.without_exchange(self.distribute_strategy, step, self.trackers)
+        if replicas.several_processes(self.distribute_strategy):
+            return replicas.without_exchange(self.distribute_strategy, step, self.trackers)
 
 
 def _shared(objective):

@@ -98,9 +98,8 @@ def _already_summed(optimizer):
         del optimizer._all_reduce_sum_gradients
 
 
-def in_several_processes() -> bool:
-    """Whether the replicas are spread over several processes."""
-    strategy = tf.distribute.get_strategy()
+def several_processes(strategy: tf.distribute.Strategy) -> bool:
+    """Whether the replicas of a strategy are spread over several processes."""
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
 
 

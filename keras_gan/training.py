@@ -217,7 +217,8 @@ class Job:
         if guard.verdict is None:
             saving.save()
         elif run:
-            keepers[0].finish(gan.step, guard.logs)  # so that the doctor sees how it ended
+            history, _ = keepers
+            history.finish(gan.step, guard.logs)  # so that the doctor sees how it ended
 
     def _batches(self):
         """The batches from the present step on."""

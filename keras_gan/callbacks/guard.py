@@ -28,7 +28,7 @@ class Guard(keras.callbacks.Callback):
 
     Attributes:
         verdict: one line that says why training was ended; None where it was not.
-        logs: what `fit` logged then.
+        logs: what `fit` logged at the last step that was not applied; None where there was none.
 
     Example:
         >>> import numpy as np
@@ -48,7 +48,7 @@ class Guard(keras.callbacks.Callback):
         self.steps = steps
         self.stream = stream or sys.stderr
         self.made = 0
-        self.verdict = None
+        self.verdict = self.logs = None
 
     def state(self) -> dict[str, np.ndarray]:
         """What a checkpoint has to keep of it."""
@@ -85,8 +85,9 @@ class Guard(keras.callbacks.Callback):
             self.good, self.good_step = values, self.model.step
 
     def _retreat(self):
-        for variable, value in zip(_state(self.model), self.good or [], strict=bool(self.good)):
-            variable.assign(value)
+        if self.good:  # None where training began from weights that were not finite
+            for variable, value in zip(_state(self.model), self.good, strict=True):
+                variable.assign(value)
         step = self.model.step
         cause = f"step {step:,}: a loss or a gradient was NaN or infinite, and the step was not applied"
         if self.made == self.retreats:
