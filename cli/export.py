@@ -1,4 +1,4 @@
-"""kgan export: a run's generator as a file for elsewhere."""
+"""kgan export: a run's generator as files for elsewhere."""
 
 import click
 
@@ -10,13 +10,31 @@ from keras_gan.errors import InputError
 @click.argument("run", metavar="RUN", type=click.Path())
 @click.option("--tflite", is_flag=True, help="A .tflite, for phones, boards and browsers.")
 @click.option("--saved-model", is_flag=True, help="A TensorFlow SavedModel.")
-@click.option("--quantize", help="Weights of the .tflite: float32 or float16.  [default: float16]")
+@click.option(
+    "--quantize",
+    multiple=True,
+    metavar="MODE",
+    help="Of the .tflite: float32, float16, int8 or int8-static; several for a table.  [default: float16]",
+)
+@click.option("--uint8", is_flag=True, help="Images as uint8 in [0, 255], not float32 in [-1, 1].")
+@click.option("--licence", metavar="TEXT", help="Of the generator, to be told by the file.")
+@click.option("--force", is_flag=True, help="Write it even where it loses quality.")
 @click.option("--out", type=click.Path(), help="File or folder to write.  [default: RUN/export/…]")
-def export(run, tflite, saved_model, quantize, out):
+def export(run, tflite, saved_model, quantize, out, **options):
     """Export the averaged generator of RUN, compared with Keras before it is handed over."""
     if tflite == saved_model:
         raise InputError("which export? expected one of --tflite and --saved-model; give one")
     if saved_model and quantize:
         raise InputError("--quantize is for --tflite; a SavedModel keeps float32; leave --quantize out")
-    gan = load_training().load(run)
-    click.echo(export_run(gan, run, "tflite" if tflite else "saved_model", quantize or "float16", out))
+    if len(quantize) > 1 and out:
+        raise InputError(f"--out {out} for {len(quantize)} files; expected one; give one --quantize, or no --out")
+    training = load_training()
+    gan = training.load(run)
+    kind = "tflite" if tflite else "saved_model"
+    reports = [export_run(gan, run, kind, mode, out, **options) for mode in quantize or ["float16"]]
+    for report in reports:
+        click.echo(report)
+    if len(reports) > 1:
+        from keras_gan.exports.report import table
+
+        click.echo(f"\n{table(reports)}")

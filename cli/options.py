@@ -1,7 +1,6 @@
 """Options that several verbs share."""
 
 import os
-from pathlib import Path
 
 import click
 
@@ -57,14 +56,22 @@ class Sectioned(click.Command):
 EXPORTS = {"tflite": ("generator.tflite", "litert"), "saved_model": ("saved_model", "tf_saved_model")}
 
 
-def export_run(gan, run, kind, quantize="float16", out=None):
-    """Exports a run's generator, as a kind in EXPORTS, and writes its page anew; returns the report of the check."""
-    from keras_gan import report
+def export_run(gan, run, kind, quantize="float16", out=None, **options):
+    """Exports a run's generator, as a kind in EXPORTS, and writes its page anew; returns the report of the check.
+
+    `options` are those of `exports.Options` that the run does not give itself.
+    """
+    from keras_gan import evaluation, exports, report
     from keras_gan.runs import Run
 
     name, format = EXPORTS[kind]
-    checked = gan.export(out or Path(run) / "export" / name, format, quantize)
-    report.write(Run(run))
+    if format == "litert" and quantize != "float16":
+        name = name.replace(".", f"-{quantize}.")
+    run = Run(run)
+    about = exports.About.of(run, gan.step, options.pop("licence", None))
+    wanted = exports.Options(about=about, truth=evaluation.truth_of(run), **options)
+    checked = gan.export(out or run.path / "export" / name, format, quantize, wanted)
+    report.write(run)
     return checked
 
 

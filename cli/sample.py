@@ -7,14 +7,27 @@ from keras_gan.cli.options import open_generator
 
 @click.command()
 @click.argument("source", metavar="RUN|FILE", type=click.Path())
-@click.option("-n", "--n", default=64, show_default=True, help="How many.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the latents.")
+@click.option("-n", "--n", type=int, help="How many.  [default: 64; 5 for a .gif]")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the first; the next one's is SEED + 1, …")
 @click.option("--label", type=int, help="Class, of a conditional GAN.  [default: all in turn]")
-@click.option("--out", default="samples.png", show_default=True, help="A grid.png, a folder/ of PNGs, or an .npz.")
+@click.option(
+    "--out",
+    default="samples.png",
+    show_default=True,
+    help="A grid.png, a folder/ of PNGs, an .npz, or a .gif that goes from seed to seed.",
+)
 def sample(source, n, seed, label, out):
-    """Sample images from a run, a .keras file or a SavedModel, or from a .tflite without TensorFlow."""
-    from keras_gan import sampling
+    """Sample images from a run, a .keras file or a SavedModel, or from a .tflite without TensorFlow.
 
-    sampling.check_out(out)
-    samples = open_generator(source).generate(n, seed=seed, labels=label)
-    click.echo(f"{n} samples in {sampling.save(samples, out)}")
+    A seed is a picture: the same wherever the generator runs.
+    """
+    from keras_gan import drawing, sampling
+
+    moving = out.lower().endswith(".gif")
+    n = n if n is not None else 5 if moving else 64
+    sampling.check_out(out, n)
+    generator = open_generator(source)
+    if moving:
+        click.echo(f"{n} seeds in {drawing.save_walk(generator, n, seed, label, out)}")
+    else:
+        click.echo(f"{n} samples in {sampling.save(drawing.parts(generator, n, seed, label), out)}")

@@ -8,14 +8,19 @@ import os
 from pathlib import Path
 
 from keras_gan.errors import InputError
-from keras_gan.exports.report import Report
-
-__all__ = ["FORMATS", "Report", "export", "open_generator"]
 
 FORMATS = {"tf_saved_model": "keras_gan.exports.saved_model", "litert": "keras_gan.exports.tflite"}
+LATER = {"About": "about", "Options": "options", "Report": "report"}  # public names, and the rooms that load for them
+__all__ = ["FORMATS", "export", "open_generator", *LATER]
 
 
-def export(gan, filepath: str | os.PathLike, format: str = "tf_saved_model", quantize: str = "float16") -> Report:
+def __getattr__(name):
+    if name not in LATER:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{LATER[name]}"), name)
+
+
+def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="float16", options=None):
     """Writes the averaged generator of `gan` for use without this package.
 
     The file is compared with the Keras generator on the same latents before it takes its place at `filepath`; what is
@@ -25,22 +30,26 @@ def export(gan, filepath: str | os.PathLike, format: str = "tf_saved_model", qua
         gan: a `keras_gan.GAN`.
         filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert".
         format: "tf_saved_model", or "litert" for a .tflite.
-        quantize: how a .tflite stores its weights, "float32" or "float16".
+        quantize: how a .tflite stores its weights, a name in `quantize.MODES`: "float32", "float16", "int8" or
+            "int8-static".
+        options: further `Options`; None for their defaults.
 
     Returns:
-        The report of the check.
+        The `Report` of the check.
 
     Raises:
         InputError: for an unknown format or mode, a path that cannot be written, or a file that fails the check.
     """
     if format not in FORMATS:
         raise InputError(f"format {format!r} is unknown; expected one of {', '.join(FORMATS)}")
-    path = Path(filepath)
+    from keras_gan.exports.options import Options
+
+    path, options = Path(filepath), options or Options()
     room = importlib.import_module(FORMATS[format])
     room.check(path, quantize)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        report = room.write(gan, path, quantize)
+        report = room.write(gan, path, quantize, options)
         path.with_name(path.name + ".json").write_text(report.to_json())
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
@@ -51,7 +60,8 @@ def open_generator(path: str | os.PathLike):
     """Opens whatever generates: a run folder, a .keras file, a .tflite or a SavedModel.
 
     Returns:
-        An object with `generate(n, seed)`; the same seed gives the same samples whichever of a GAN's files it is.
+        An object with `generate(n, seed)`; the same seed gives the same samples whichever of a GAN's files it is,
+        and `from_latents(z)`.
 
     Raises:
         InputError: where the path is none of these.

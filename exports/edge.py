@@ -16,8 +16,10 @@ IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
 LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
 LONGEST_TRIAL_S = 60
 LARGEST_TRIAL_BYTES = 2**33
-BATCH_SIZES = {"generate_16": 16, "generate": 1}  # signatures, largest batch first
-INPUT, LABEL, OUTPUT = "z", "label", "images"  # LABEL only of a class-conditional generator
+GENERATE, SAMPLE = "generate", "sample"  # signatures: from latents, and from seeds
+BATCHES = {"": 1, "_16": 16}  # by the end of a signature's name; fixed, since XNNPACK and browsers refuse others
+SIGNATURES = {name + end: size for name in (GENERATE, SAMPLE) for end, size in BATCHES.items()}
+INPUT, SEED, LABEL, OUTPUT = "z", "seed", "label", "images"  # LABEL only of a class-conditional generator
 
 
 class Generator:
@@ -30,7 +32,7 @@ class Generator:
         InputError: where the file is no such .tflite, or is damaged.
 
     Attributes:
-        description: what the file says of itself: latent, latent_dim, num_classes, data_shape, value_range.
+        description: what the file says of itself; see `keras_gan.exports.metadata.describe`.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -39,7 +41,7 @@ class Generator:
             survive(content)
             with quiet.native_stderr():
                 self._open(content)
-                self._try("generate")  # brings the runtime's own note
+                self._try(GENERATE)  # brings the runtime's own note
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
             raise InputError(
                 f"{path} is damaged, or a .tflite of something else; expected a generator that kgan export wrote"
@@ -52,51 +54,67 @@ class Generator:
         from keras_gan.exports import metadata
 
         self.description = metadata.check(metadata.read(content))
-        interpreter = Interpreter(model_content=content)
-        self._runners = {name: interpreter.get_signature_runner(name) for name in BATCH_SIZES}
+        interpreter = Interpreter(model_content=content, num_threads=1)  # more are slower for networks of this size
+        self._runners = {name: interpreter.get_signature_runner(name) for name in SIGNATURES}
 
     def _try(self, signature):
         """Raises ValueError where a signature does not give what the description says."""
-        size = BATCH_SIZES[signature]
-        images = self.runner(signature)(*self._inputs(size, seed=0))
+        size = SIGNATURES[signature]
+        images = self.runner(signature)(*self.inputs(signature, latents.seeds(size, 0)))
         expected = (size, *self.description["data_shape"])
-        if images.shape != expected or images.dtype != np.float32:
-            raise ValueError(f"{images.dtype} of shape {images.shape}; expected float32 of {expected}")
+        if images.shape != expected or images.dtype != self.description["output"]:
+            raise ValueError(f"{images.dtype} of shape {images.shape}; expected {expected}")
+
+    latent = property(lambda self: self.description["latent"])
+    latent_dim = property(lambda self: self.description["latent_dim"])
+    num_classes = property(lambda self: self.description["num_classes"])
 
     def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
-        """The function that a signature computes, of a batch: float32 latents (batch, dim), and int32 labels (batch,)
-        where the generator takes them, to float32 data in [-1, 1]."""
-        run = self._runners[signature]
-        return lambda *columns: run(**named(columns))[OUTPUT]
+        """The function that a signature computes, of a batch of its fixed size.
+
+        It takes what `inputs` gives: float32 latents (batch, dim) or int32 seeds (batch,), and int32 labels (batch,)
+        where the generator takes them; it gives float32 data in [-1, 1], or uint8 images.
+        """
+        run, first = self._runners[signature], SEED if signature.startswith(SAMPLE) else INPUT
+        return lambda *columns: run(**named(columns, first))[OUTPUT]
+
+    def inputs(self, signature: str, seeds: np.ndarray, labels=None) -> list[np.ndarray]:
+        """What a signature takes to make the pictures of seeds: [seeds or latents], and labels where there are any."""
+        z = seeds if signature.startswith(SAMPLE) else latents.of_seeds(seeds, self.latent_dim, self.latent)
+        labels = latents.choose_labels(len(seeds), self.num_classes, labels)
+        return [z] if labels is None else [z, labels]
 
     def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
-        """Draws samples; the same seed gives the pictures that `GAN.generate` gives, within the export's tolerance.
+        """Draws samples; a seed gives the picture that `GAN.generate` gives, within the export's tolerance.
 
         Args:
             n: how many, at least 1.
-            seed: of the latents; None for fresh ones.
+            seed: of the first; sample i is that of seed + i. None for any.
             labels: classes of a conditional generator's samples: one, or n of them; None for all classes in turn.
 
         Returns:
             uint8 images (n, height, width, channels); float32 (n, features) where the data are vectors.
 
         Raises:
-            InputError: where the generator gives NaN or infinity.
+            InputError: where the generator gives NaN or infinity, or n, seed or labels are out of range.
         """
-        inputs = self._inputs(n, seed, labels)
-        outputs, start = [], 0
-        for signature, size in BATCH_SIZES.items():
-            run = self.runner(signature)
-            while n - start >= size:
-                outputs.append(run(*(column[start : start + size] for column in inputs)))
-                start += size
-        samples = finite(np.concatenate(outputs))
-        return pixels.to_uint8(samples) if len(self.description["data_shape"]) == 3 else samples
+        return self.from_latents(latents.draw(n, self.latent_dim, self.latent, seed), labels)
 
-    def _inputs(self, n, seed, labels=None):
-        """Latents, and labels where the generator takes them."""
-        said = self.description
-        return latents.columns(n, said["latent_dim"], said["latent"], seed, said.get("num_classes"), labels)
+    def from_latents(self, z: np.ndarray, labels=None) -> np.ndarray:
+        """The samples of given latents, float32 (n, latent_dim); otherwise as `generate`."""
+        labels = latents.choose_labels(len(z), self.num_classes, labels)
+        columns, outputs, start = [z] if labels is None else [z, labels], [], 0
+        for end, size in reversed(BATCHES.items()):
+            run = self.runner(GENERATE + end)
+            while len(z) - start >= size:
+                outputs.append(run(*(column[start : start + size] for column in columns)))
+                start += size
+        return to_samples(np.concatenate(outputs))
+
+
+def to_samples(outputs: np.ndarray) -> np.ndarray:
+    """A generator's outputs as users see them: images as uint8. Raises InputError where some are NaN or infinite."""
+    return pixels.to_uint8(finite(outputs)) if outputs.ndim == 4 and outputs.dtype != np.uint8 else finite(outputs)
 
 
 def survive(content: bytes) -> None:
@@ -120,7 +138,7 @@ def trial(content: bytes) -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
     generator = Generator.__new__(Generator)
     generator._open(content)
-    for signature in BATCH_SIZES:
+    for signature in SIGNATURES:
         generator._try(signature)
 
 
@@ -131,9 +149,9 @@ def finite(samples: np.ndarray) -> np.ndarray:
     return samples
 
 
-def named(columns, latents_name=INPUT) -> dict:
-    """Latents, and labels where there are any, by the names that signatures give them."""
-    return dict(zip((latents_name, LABEL), columns, strict=False))
+def named(columns, first=INPUT) -> dict:
+    """Latents or seeds, and labels where there are any, by the names that signatures give them."""
+    return dict(zip((first, LABEL), columns, strict=False))
 
 
 def _read(path: Path) -> bytes:

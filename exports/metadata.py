@@ -1,4 +1,4 @@
-"""What an export says of itself, without TensorFlow: a JSON description, and the operations that it needs."""
+"""Reading what an export says of itself, without TensorFlow: a JSON description, and the operations that it needs."""
 
 import json
 
@@ -8,42 +8,15 @@ from keras_gan import latents
 from keras_gan.errors import InputError
 
 NAME = "keras_gan"  # of our entry in the file's metadata
-# Builtin by number, but they keep state that no sampler may depend on.
 LARGEST_SIZE = 2**16  # of a latent, a side, or the number of classes
+LONGEST_TEXT = 10_000
+OUTPUTS = {"float32": (-1, 1), "uint8": (0, 255)}  # what signatures give, and the range of images
+# Builtin by number, but they keep state that no sampler may depend on.
 STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
 
 
-def describe(gan) -> dict:
-    """What an exported generator says of itself."""
-    from keras_gan import __version__
-
-    return {
-        "keras_gan": __version__,
-        "latent": gan.latent,
-        "latent_dim": gan.latent_dim,
-        "num_classes": gan.num_classes,
-        "data_shape": list(gan.data_shape),
-        "value_range": [-1, 1] if len(gan.data_shape) == 3 else None,
-    }
-
-
-def add(content: bytes, description: dict) -> bytes:
-    """The file's bytes with `description` inside, as JSON under the metadata name "keras_gan"."""
-    # Not schema.ModelT alone: it would drop the weights that newer files keep outside the flatbuffer.
-    from ai_edge_litert.tools import flatbuffer_utils
-
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
-    buffer = schema.BufferT()
-    buffer.data = list(json.dumps(description).encode())
-    entry = schema.MetadataT()
-    entry.name, entry.buffer = NAME, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata = [*(model.metadata or []), entry]
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-
-
 def read(content: bytes) -> dict:
-    """The description that `add` put into a file; empty where there is none."""
+    """The description inside a .tflite; empty where there is none."""
     model = schema.Model.GetRootAs(content)
     entries = (model.Metadata(i) for i in range(model.MetadataLength()))
     for entry in entries:
@@ -60,6 +33,16 @@ def check(description: dict) -> dict:
     if not all(type(size) is int and 1 <= size <= LARGEST_SIZE for size in sizes):
         raise InputError(f"an export has sizes {sizes}; expected whole numbers from 1 to {LARGEST_SIZE}; export anew")
     latents.check_distribution(str(said.get("latent")))
+    labels = said.get("labels")
+    if labels is not None and not (
+        isinstance(labels, list) and len(labels) == classes and all(isinstance(label, str) for label in labels)
+    ):
+        raise InputError(f"an export has labels {labels!r:.60}; expected {classes} names; export anew")
+    texts = [said.get(name) for name in ("name", "keras_gan", "quantize", "data", "licence", "weights_sha256")]
+    if not all(text is None or (isinstance(text, str) and len(text) <= LONGEST_TEXT) for text in texts):
+        raise InputError("an export says of itself what is no text; expected texts; export anew")
+    if said.get("output") not in OUTPUTS or not isinstance(said.get("training"), dict | None):
+        raise InputError(f"an export gives {said.get('output')!r:.60}; expected {', '.join(OUTPUTS)}; export anew")
     return said
 
 

@@ -1,16 +1,21 @@
-"""The check that every export passes, and its report: size, error against Keras, latency."""
+"""The check that every export passes, and its report: size, error against Keras, latency, quality."""
 
 import dataclasses
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from keras_gan import latents, pixels
 from keras_gan.errors import InputError
+from keras_gan.exports.edge import SAMPLE, SIGNATURES
+from keras_gan.exports.quality import Quality
+from keras_gan.exports.quantize import Mode
 
-SAMPLES = 64  # latents on which an export is compared with Keras
+SEEDS = 64  # pictures in which an export is compared with Keras
+GREY = 1 / 127.5  # the error of rounding to whole grey levels, at most, beside what was there before
 TIMED_CALLS, UNTIMED_CALLS = 50, 5
 
 
@@ -25,7 +30,10 @@ class Report:
     largest_error: float
     mean_error: float
     tolerance: float  # the largest error that is let through
-    latency_ms: float  # median of one sample at batch 1 on this machine
+    latency_ms: float  # of one sample at batch 1 on this machine: the median of 50 calls
+    latency_16_ms: float  # of one sample at batch 16
+    quality: Quality | None = None
+    slow_operations: tuple[str, ...] | None = None  # of `generate`, that XNNPACK does not compute; None: not known
 
     def to_json(self) -> str:
         """The report as indented JSON."""
@@ -33,53 +41,118 @@ class Report:
 
     def __str__(self):
         return (
-            f"{self.file}: {self.size_bytes / 1000:,.0f} kB, {self.quantize}, largest error {self.largest_error:.1e} "
+            f"{self.file}: {kilobytes(self.size_bytes)}, {self.quantize}, largest error {self.largest_error:.1e} "
             f"(at most {self.tolerance:g} allowed), mean {self.mean_error:.1e}, {self.latency_ms:.2f} ms a sample; "
             f"signatures {', '.join(self.signatures)}"
+            + (f"; not computed by XNNPACK: {', '.join(self.slow_operations)}" if self.slow_operations else "")
         )
 
 
-def compare(gan, generate: dict[int, Callable], tolerance: float) -> dict[str, float]:
-    """Runs an export and the Keras generator on the same latents.
+def kilobytes(size_bytes: int) -> str:
+    """A size for people."""
+    return f"{size_bytes / 1000:,.0f} kB"
+
+
+def table(reports: list[Report]) -> str:
+    """Several exports of one generator side by side, in lines of text."""
+    judged = any(report.quality and report.quality.frechet_distance is not None for report in reports)
+    head = ("", "size", "mean error", "largest", "ms a sample", "at 16", "samples moved", "Fréchet")
+    rows = [head, *(_row(report) for report in reports)]
+    rows = rows if judged else [row[:-1] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([f"{row[0]:{widths[0]}}", *(f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
+    return "\n".join([*(line.rstrip() for line in lines), "", *_legend(reports, judged)])
+
+
+def _row(report):
+    quality = report.quality
+    frechet = quality and quality.frechet_distance
+    return (
+        report.quantize,
+        kilobytes(report.size_bytes),
+        f"{report.mean_error:.1e}",
+        f"{report.largest_error:.1e}",
+        f"{report.latency_ms:.3f}",
+        f"{report.latency_16_ms:.3f}",
+        f"{quality.sliced_wasserstein:.2%}" if quality else "",
+        "" if frechet is None else f"{frechet:.3f} ({quality.lost:+.1%})",
+    )
+
+
+def _legend(reports, judged):
+    """What the columns of the table mean."""
+    yield f"errors against Keras, of outputs in [-1, 1], in {SEEDS} pictures; times on this machine, one thread"
+    quality = next((report.quality for report in reports if report.quality), None)
+    if quality:
+        yield f"samples moved: sliced Wasserstein distance to Keras's {quality.samples:,}, as a share of their spread"
+    if judged:
+        yield f"Fréchet: distance to real images, of {quality.frechet_samples:,} samples (and against Keras's)"
+
+
+def compare(gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False) -> dict[str, float]:
+    """Runs every signature of an export and the Keras generator on the same seeds.
 
     Args:
         gan: the `keras_gan.GAN` that was exported.
-        generate: batch size -> function from what the generator takes, float32 latents (batch, dim) and perhaps int32
-            labels (batch,), to float32 data; 1 is among them.
-        tolerance: the largest error to let through.
+        runs: signature -> function from what it takes, float32 latents (batch, dim) or int32 seeds (batch,), and
+            perhaps int32 labels (batch,), to float32 data, or uint8 images.
+        mode: the errors to let through.
+        uint8: whether the signatures give uint8 images.
 
     Returns:
         The measured fields of `Report`.
 
     Raises:
-        InputError: where an output is not finite or differs by more than the tolerance.
+        InputError: where an output is not finite or differs by more than the mode allows.
     """
-    inputs = gan.inputs(SAMPLES, seed=0)
+    seeds = latents.seeds(SEEDS, 0)
+    inputs = gan.inputs(SEEDS, seed=0)
     expected = gan.compute(inputs, batch_size=16)
-    columns = inputs if isinstance(inputs, list) else [inputs]
+    _check_finite(expected)
     scale = max(1.0, float(np.abs(expected).max()))  # vectors may have any range
+    if uint8:
+        expected, scale = pixels.to_signed(pixels.to_uint8(expected).astype("float32")), 1.0
+    columns = inputs if isinstance(inputs, list) else [inputs]
     errors = []
-    for size, function in generate.items():
-        outputs = np.concatenate(
-            [function(*(column[i : i + size] for column in columns)) for i in range(0, SAMPLES, size)]
-        )
-        if not (np.isfinite(outputs).all() and np.isfinite(expected).all()):
-            raise InputError(
-                "the exported generator gives NaN or infinity; expected finite data; train on, then export"
-            )
-        errors.append(np.abs(outputs - expected) / scale)
-    largest = float(max(error.max() for error in errors))
-    if largest > tolerance:
-        raise InputError(
-            f"the exported generator differs from Keras by {largest:.2g}; expected at most {tolerance:g}; export with "
-            "quantize=float32 (--quantize float32), or change the layers that differ if it is that already"
-        )
-    mean = float(np.mean([error.mean() for error in errors]))
-    return {
-        "largest_error": largest,
-        "mean_error": mean,
-        "latency_ms": _latency_ms(generate[1], [column[:1] for column in columns]),
+    for name, run in runs.items():
+        taken = [seeds, *columns[1:]] if name.startswith(SAMPLE) else columns
+        outputs = _in_batches(run, taken, SIGNATURES[name])
+        _check_finite(outputs)
+        signed = pixels.to_signed(outputs.astype("float32")) if uint8 else outputs
+        errors.append(np.abs(signed - expected) / scale)
+    measured = {
+        "largest_error": float(max(error.max() for error in errors)),
+        "mean_error": float(np.mean([error.mean() for error in errors])),
+        "tolerance": mode.largest_error + (GREY if uint8 else 0),
     }
+    _check_errors(measured, mode.mean_error + (GREY if uint8 else 0))
+    return measured | {
+        "latency_ms": _latency_ms(runs["generate"], [column[:1] for column in columns]),
+        "latency_16_ms": _latency_ms(runs["generate_16"], [column[:16] for column in columns]) / 16,
+    }
+
+
+def _in_batches(run, columns, size):
+    starts = range(0, SEEDS, size)
+    return np.concatenate([run(*(column[start : start + size] for column in columns)) for start in starts])
+
+
+def _check_finite(outputs):
+    if not np.isfinite(outputs).all():
+        raise InputError("the exported generator gives NaN or infinity; expected finite data; train on, then export")
+
+
+def _check_errors(measured, mean_tolerance):
+    for what, most in (("largest", measured["tolerance"]), ("mean", mean_tolerance)):
+        if measured[f"{what}_error"] > most:
+            raise InputError(
+                f"the exported generator differs from Keras by {measured[f'{what}_error']:.2g} ({what}); expected at "
+                f"most {most:g}; export with quantize=float32 (--quantize float32), or change the layers that differ "
+                "if it is that already"
+            )
 
 
 def _latency_ms(function, inputs):

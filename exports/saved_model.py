@@ -6,6 +6,7 @@ import re
 import shutil
 import tempfile
 from pathlib import Path
+from types import SimpleNamespace
 
 import keras
 import numpy as np
@@ -13,13 +14,26 @@ import tensorflow as tf
 
 from keras_gan import latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import metadata
-from keras_gan.exports.edge import INPUT, LABEL, OUTPUT, finite, named
+from keras_gan.exports import metadata, quality
+from keras_gan.exports.about import describe
+from keras_gan.exports.edge import GENERATE, INPUT, LABEL, OUTPUT, SAMPLE, SEED, SIGNATURES, named, to_samples
+from keras_gan.exports.options import Options
+from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report, compare
 
-TOLERANCE = 1e-4
+# What `latents.of_seeds` computes with in a graph.
+GRAPH = SimpleNamespace(
+    right_shift=tf.bitwise.right_shift,
+    astype=tf.cast,
+    concat=tf.concat,
+    log=tf.math.log,
+    sqrt=tf.sqrt,
+    cos=tf.cos,
+    sin=tf.sin,
+)
+BATCHES = {"": None, "_16": 16}  # by the end of a signature's name; open, unlike a .tflite's
 DESCRIPTION = Path("assets.extra", "keras_gan.json")  # what an export says of itself
-SIGNATURES = ("generate", "serving_default")  # looked for in this order
+FROM_LATENTS = (GENERATE, "serving_default")  # signatures of this kind, looked for in this order
 # What a generator has no use for, and a hostile graph has: files, Python, and the network.
 FORBIDDEN = re.compile(
     "ReadFile|WriteFile|MatchingFiles|.*PyFunc.*|Print.*|.*Reader.*|.*Dataset.*|.*Rpc.*|Debug.*|.*Summary.*|ImportEvent|"
@@ -28,31 +42,37 @@ FORBIDDEN = re.compile(
 BATCH = 256  # latents computed at once
 
 
-def archive(gan, folder: Path, batch_sizes: dict[str, int | None]) -> None:
-    """Writes a SavedModel whose signatures all run the averaged generator.
+def archive(gan, folder: Path, batches: dict[str, int | None], uint8: bool = False) -> None:
+    """Writes a SavedModel of the averaged generator: signatures `generate`, from latents, and `sample`, from seeds.
 
     Args:
         gan: the `keras_gan.GAN`.
         folder: the folder to write.
-        batch_sizes: signature name -> batch size; None leaves it open.
+        batches: end of a signature's name -> batch size; None leaves it open.
+        uint8: whether they give uint8 images.
     """
     generator = gan.ema_generator
 
-    def images(*inputs):
-        return {OUTPUT: generator(inputs[0] if len(inputs) == 1 else list(inputs), training=False)}
+    def generate(*inputs):
+        outputs = generator(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+        return {OUTPUT: _to_uint8(outputs) if uint8 else outputs}
+
+    def sample(seed, *label):
+        return generate(latents.of_seeds(seed, gan.latent_dim, gan.latent, GRAPH), *label)
 
     exporter = keras.export.ExportArchive()
     exporter.track(generator)
-    for name, size in batch_sizes.items():
-        signature = [tf.TensorSpec((size, gan.latent_dim), "float32", name=INPUT)]
-        if gan.num_classes:
-            signature.append(tf.TensorSpec((size,), "int32", name=LABEL))
-        exporter.add_endpoint(name, images, input_signature=signature)
+    for end, size in batches.items():
+        label = [tf.TensorSpec((size,), "int32", name=LABEL)] if gan.num_classes else []
+        z, seed = (size, gan.latent_dim), (size,)
+        exporter.add_endpoint(GENERATE + end, generate, [tf.TensorSpec(z, "float32", name=INPUT), *label])
+        exporter.add_endpoint(SAMPLE + end, sample, [tf.TensorSpec(seed, "int32", name=SEED), *label])
     exporter.write_out(str(folder), verbose=False)
-    # The place that TensorFlow keeps for files of one's own.
-    extra = folder / DESCRIPTION
-    extra.parent.mkdir()
-    extra.write_text(json.dumps(metadata.describe(gan)))
+
+
+def _to_uint8(signed):
+    """`pixels.to_uint8` in a graph."""
+    return tf.cast(tf.clip_by_value(tf.round((signed + 1.0) * pixels.HALF_RANGE), 0.0, 255.0), "uint8")
 
 
 def check(path: Path, quantize: str) -> None:
@@ -61,19 +81,19 @@ def check(path: Path, quantize: str) -> None:
         raise InputError(f"{path} exists and is not a SavedModel; expected a new or empty folder; give another")
 
 
-def write(gan, path: Path, quantize: str) -> Report:
+def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`. Weights are float32 whatever `quantize` says."""
     before = path.with_name(f".{path.name}-before")
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
-        archive(gan, draft, {"generate": None})
-        loaded = tf.saved_model.load(str(draft))
-        generate = loaded.signatures["generate"]
-
-        def run(*columns):
-            return generate(**named(map(tf.constant, columns)))[OUTPUT].numpy()
-
-        measured = compare(gan, {1: run, 16: run}, TOLERANCE)
+        archive(gan, draft, BATCHES, options.uint8)
+        # The place that TensorFlow keeps for files of one's own.
+        (draft / DESCRIPTION).parent.mkdir()
+        (draft / DESCRIPTION).write_text(json.dumps(describe(gan, options.about, "float32", options.uint8)))
+        generator = Generator(draft)
+        runs = {name: generator.runner(name) for name in SIGNATURES}
+        measured = compare(gan, runs, MODES["float32"], options.uint8)
+        cost = quality.measure(gan, generator.generate, options.truth)
         size = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
         draft.chmod(0o755)  # mkdtemp keeps it to its owner
         if path.exists():
@@ -82,7 +102,7 @@ def write(gan, path: Path, quantize: str) -> Report:
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(before, ignore_errors=True)
-    return Report(str(path), size, "float32", tuple(loaded.signatures), tolerance=TOLERANCE, **measured)
+    return Report(str(path), size, "float32", tuple(SIGNATURES), quality=cost, **measured)
 
 
 class Generator:
@@ -104,7 +124,7 @@ class Generator:
             signatures = dict(self._loaded.signatures)
         except Exception as error:  # a damaged SavedModel fails anywhere, with any error
             raise InputError(f"{path} cannot be loaded ({first_line(error)}); expected a SavedModel") from error
-        names = [name for name in SIGNATURES if name in signatures] or list(signatures)[:1]
+        names = [name for name in FROM_LATENTS if name in signatures] or list(signatures)[:1]
         inputs = signatures[names[0]].structured_input_signature[1] if names else {}
         outputs = signatures[names[0]].structured_outputs if names else {}
         said = _description(Path(path) / DESCRIPTION)
@@ -123,9 +143,19 @@ class Generator:
                 f"{metadata.LARGEST_SIZE}; export it with one"
             )
 
+    def runner(self, signature: str):
+        """The function that a signature of an export of ours computes; as that of `edge.Generator`."""
+        run, first = self._loaded.signatures[signature], SEED if signature.startswith(SAMPLE) else INPUT
+        return lambda *columns: run(**named(map(tf.constant, columns), first))[OUTPUT].numpy()
+
     def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
-        """Draws samples: uint8 images (n, height, width, channels), or float32 (n, features)."""
-        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
+        """Draws samples, sample i of seed + i: uint8 images (n, height, width, channels), or float32 (n, features)."""
+        return self.from_latents(latents.draw(n, self.latent_dim, self.latent, seed), labels)
+
+    def from_latents(self, z: np.ndarray, labels=None) -> np.ndarray:
+        """The samples of given latents, float32 (n, latent_dim)."""
+        n, labels = len(z), latents.choose_labels(len(z), self.num_classes, labels)
+        columns = [z] if labels is None else [z, labels]
         # Whole batches: the first rows come again.
         padded = [np.resize(column, (n + -n % self._batch, *column.shape[1:])) for column in columns]
         try:
@@ -137,7 +167,7 @@ class Generator:
                 f"the SavedModel gives {samples.dtype} of shape {samples.shape}; expected {n} images (n, height, "
                 "width, channels) or vectors (n, features), uint8 or float32; export it anew"
             )
-        return pixels.to_uint8(finite(samples)) if samples.ndim == 4 and samples.dtype != np.uint8 else finite(samples)
+        return to_samples(samples)
 
     def _run(self, columns, start):
         batch = (tf.constant(column[start : start + self._batch]) for column in columns)

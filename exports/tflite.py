@@ -12,53 +12,64 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gan import quiet
+from keras_gan import latents, quiet
 from keras_gan.config import lookup
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import edge, metadata, saved_model
+from keras_gan.exports import delegation, edge, metadata, packing, quality, saved_model
+from keras_gan.exports.about import describe
+from keras_gan.exports.options import Options
+from keras_gan.exports.quantize import MODES, dynamic, static
 from keras_gan.exports.report import Report, compare
 from keras_gan.files import replace
 
-TOLERANCES = {"float32": 1e-4, "float16": 2e-2}  # 2e-2 is two and a half of 255 grey levels
+CALIBRATION_BATCHES = 16
+CALIBRATION_SEED = 2**30  # far from those that people look at
 
 
 def check(path: Path, quantize: str) -> None:
     """Raises InputError for an unknown mode, or a path that cannot be a .tflite."""
-    lookup(TOLERANCES, quantize, "quantization", ", ".join(TOLERANCES))
+    lookup(MODES, quantize, "quantization", ", ".join(MODES))
     if path.suffix != ".tflite":
         raise InputError(f"{path} does not end in .tflite; expected a name that does; give {path.stem}.tflite")
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file; give another")
 
 
-def write(gan, path: Path, quantize: str) -> Report:
+def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`."""
-    content = metadata.add(_convert(gan, quantize), metadata.describe(gan))
+    description = describe(gan, options.about, quantize, options.uint8)
+    content = packing.pack(_quantized(gan, quantize, options.uint8), description)
     _check_operations(content)
 
     def compared(draft):
         draft.write_bytes(content)
         generator = edge.Generator(draft)
-        runs = {size: generator.runner(name) for name, size in edge.BATCH_SIZES.items()}
-        return compare(gan, runs, TOLERANCES[quantize])
+        runs = {name: generator.runner(name) for name in edge.SIGNATURES}
+        measured = compare(gan, runs, MODES[quantize], options.uint8)
+        cost = quality.measure(gan, generator.generate, options.truth)
+        quality.check(cost, options.force)
+        return measured | {"quality": cost}
 
     measured = replace(path, compared)
-    return Report(
-        str(path),
-        len(content),
-        quantize,
-        tuple(sorted(edge.BATCH_SIZES)),
-        tolerance=TOLERANCES[quantize],
-        **measured,
-    )
+    slow = tuple(delegation.left_out(content, edge.GENERATE))
+    return Report(str(path), len(content), quantize, tuple(edge.SIGNATURES), slow_operations=slow, **measured)
 
 
-def _convert(gan, quantize) -> bytes:
+def _quantized(gan, quantize, uint8) -> bytes:
+    """The file as the converter, and perhaps the quantizer, gives it."""
+    if quantize == "int8":
+        return dynamic(_converted(gan, uint8))
+    if quantize == "int8-static":
+        return static(_converted(gan, uint8), _calibration(gan))
+    return _converted(gan, uint8, half=quantize == "float16")
+
+
+def _converted(gan, uint8, half=False) -> bytes:
     with tempfile.TemporaryDirectory() as folder, quiet.native_stderr(), contextlib.redirect_stdout(io.StringIO()):
-        saved_model.archive(gan, Path(folder), edge.BATCH_SIZES)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(edge.BATCH_SIZES))
+        saved_model.archive(gan, Path(folder), edge.BATCHES, uint8)
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(edge.SIGNATURES))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if quantize == "float16":
+        if half:
             converter.optimizations = [tf.lite.Optimize.DEFAULT]
             converter.target_spec.supported_types = [tf.float16]
         try:
@@ -66,6 +77,25 @@ def _convert(gan, quantize) -> bytes:
         except Exception as error:  # the converter's own class has no public name
             unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
             raise _foreign(unknown or [first_line(error)]) from error
+
+
+def _calibration(gan):
+    """Batches of pictures for `static`: for every signature the same ones."""
+    for number in range(CALIBRATION_BATCHES):
+        seeds = latents.seeds(16, CALIBRATION_SEED + 16 * number)
+        z, *labels = latents.columns(16, gan.latent_dim, gan.latent, int(seeds[0]), gan.num_classes)
+        # The small signatures once, for the names of their tensors.
+        names = edge.SIGNATURES if number == 0 else ["generate_16"]
+        yield {
+            name: {
+                column: array[: edge.SIGNATURES[name]]
+                for column, array in edge.named(
+                    [seeds if name.startswith(edge.SAMPLE) else z, *labels],
+                    edge.SEED if name.startswith(edge.SAMPLE) else edge.INPUT,
+                ).items()
+            }
+            for name in names
+        }
 
 
 def _check_operations(content):

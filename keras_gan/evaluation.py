@@ -12,11 +12,13 @@ import numpy as np
 from keras_gan import data, exports, metrics, report, sampling
 from keras_gan.errors import InputError
 from keras_gan.files import replace
+from keras_gan.metrics import extractors
 from keras_gan.metrics.card import batch_of, judge_batch
 from keras_gan.plots import card as plots
 from keras_gan.runs import CONFIG, Run
 
 CARD = "metrics.json"
+EXPORT_SAMPLES = 2_000  # what an export's cost in quality is told from
 SHOWN, SHOWN_COLUMNS, SHOWN_PAIRS = 80, 8, 16
 
 
@@ -74,6 +76,24 @@ def evaluate(
     return card
 
 
+def truth_of(run: Run, count: int = EXPORT_SAMPLES) -> metrics.Truth | None:
+    """What a run's samples are measured against, where that takes no time worth speaking of.
+
+    None where the data are gone, have no extractor, or where its network is still to be trained: no card was made.
+    """
+    try:
+        settings = _completed(Settings(), run, run.path)
+        train, held_out = (
+            data.open_source(settings.data, settings.image_size, settings.crop, settings.skip_damaged, split)
+            for split in ("train", "test")
+        )
+    except InputError:
+        return None
+    ready = len(train.shape) == 1 or extractors.SHAPES.get(train.name) == train.shape or (run.path / CARD).is_file()
+    seen = metrics.extractor(train, held_out) if ready else None
+    return seen and metrics.Truth.of(train, held_out, seen, count)
+
+
 @dataclass(frozen=True)
 class _Drawn:
     """Where samples come from."""
@@ -113,7 +133,8 @@ def _open(path, settings) -> _Drawn:
         source = data.open_source(path.resolve(), settings.image_size, settings.crop, settings.skip_damaged)
         return _Drawn(lambda n, seed: source.fetch(source.sample(n, seed)), source.count)
     generator = exports.open_generator(path)
-    return _Drawn(generator.generate, step=getattr(generator, "step", None))
+    # Samples of another seed are other ones, all of them.
+    return _Drawn(lambda n, seed: generator.generate(n, seed * n), step=getattr(generator, "step", None))
 
 
 def _write(card, batch, out: Path):

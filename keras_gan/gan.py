@@ -198,7 +198,7 @@ class GAN(keras.Model):
 
         Args:
             n: how many, at least 1.
-            seed: of the latents; the same seed gives the same pictures, here and in the exported files.
+            seed: of the first; sample i is that of seed + i, here and in the exported files. None for any.
             batch_size: images computed at once.
             labels: classes of a conditional GAN's samples: one for all, or n of them; None for all classes in turn.
 
@@ -209,7 +209,12 @@ class GAN(keras.Model):
             InputError: where n < 1, the seed is negative, the labels are not classes of this GAN, or what it gives
                 is not finite.
         """
-        samples = self.compute(self.inputs(n, seed, labels), batch_size)
+        return self.from_latents(latents.draw(n, self.latent_dim, self.latent, seed), labels, batch_size)
+
+    def from_latents(self, z, labels=None, batch_size=64):
+        """The samples of given latents, float32 (n, latent_dim); otherwise as `generate`."""
+        labels = latents.choose_labels(len(z), self.num_classes, labels)
+        samples = self.compute(_with(labels, z), batch_size)
         if not np.isfinite(samples).all():
             raise InputError(
                 "the generator gives values that are not finite, since its weights hold NaN or infinity, or overflow; "
@@ -232,20 +237,21 @@ class GAN(keras.Model):
         # One for the GAN's life: a function made at each call would be traced at each call.
         return tf.function(lambda *batch: self(list(batch) if len(batch) > 1 else batch[0]), reduce_retracing=True)
 
-    def export(self, filepath, format="tf_saved_model", quantize="float16"):
+    def export(self, filepath, format="tf_saved_model", quantize="float16", options=None):
         """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.
 
         Args:
             filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert".
             format: "tf_saved_model" or "litert".
-            quantize: weights of the .tflite, "float32" or "float16".
+            quantize: weights of the .tflite, "float32", "float16", "int8" or "int8-static".
+            options: further `keras_gan.exports.Options`.
 
         Returns:
             The report of the check, a `keras_gan.exports.Report`.
         """
         from keras_gan import exports
 
-        return exports.export(self, filepath, format, quantize)
+        return exports.export(self, filepath, format, quantize, options)
 
     @property
     def step(self) -> int:

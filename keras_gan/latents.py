@@ -1,37 +1,124 @@
-"""Latents z for sampling, from numpy alone, so that one seed is one picture in Keras, LiteRT and a bare script."""
+"""Latents z for sampling, each from a seed of its own, by formulas that numpy and an exported graph share.
+
+A seed is a picture: it is the same in Keras, on a phone, in a browser and in a bare script, up to the last digits of
+logarithm, sine and cosine, which differ by platform.
+"""
+
+import math
+from types import ModuleType
 
 import numpy as np
 
 from keras_gan.errors import InputError
 
+LARGEST_SEED = 2**31 - 1  # int32, which every runtime takes
 LARGEST_VALUES = 2**30  # numbers drawn at once: 4 GB
-
-DISTRIBUTIONS = {
-    "normal": lambda rng, shape: rng.standard_normal(shape, dtype="float32"),
-    "uniform": lambda rng, shape: rng.uniform(-1.0, 1.0, shape).astype("float32"),
-}
+GOLDEN = 0x9E3779B9  # 2³² over the golden ratio, which spreads consecutive numbers
+SMALLEST_SINE = 1e-6  # of the angle between two latents; below it they are one direction
 
 
 def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None) -> np.ndarray:
-    """Draws latents; the first rows for one seed are the same whatever `n` is.
+    """The latents of n consecutive seeds.
 
     Args:
         n: how many, at least 1, and at most 2³⁰ / dim.
         dim: dimension of z.
         distribution: "normal", N(0, 1), or "uniform", U[-1, 1).
-        seed: non-negative integer, or None for fresh noise.
+        seed: the first one's, at least 0; row i is that of seed + i. None for fresh noise.
 
     Returns:
         float32, shape (n, dim).
 
     Raises:
-        InputError: where n is out of range, the seed is negative, or the distribution has no such name.
+        InputError: where n or a seed is out of range, or the distribution has no such name.
     """
     if not 1 <= n <= LARGEST_VALUES // dim:
         raise InputError(f"asked for {n} samples; expected 1 to {LARGEST_VALUES // dim}; give n (--n) in that range")
-    if seed is not None and seed < 0:
-        raise InputError(f"seed is {seed}; expected 0 or more; give seed (--seed) 0 or more")
-    return DISTRIBUTIONS[check_distribution(distribution)](np.random.default_rng(seed), (n, dim))
+    return of_seeds(seeds(n, seed), dim, distribution)
+
+
+def seeds(n: int, first: int | None = None) -> np.ndarray:
+    """n consecutive seeds from `first`, or from anywhere where that is None: int32 (n,).
+
+    Raises:
+        InputError: where not all of them lie in 0 to 2³¹ - 1.
+    """
+    largest = LARGEST_SEED - n + 1
+    first = int(np.random.default_rng().integers(largest + 1)) if first is None else first
+    if not 0 <= first <= largest:
+        raise InputError(f"seed is {first}; expected 0 to {largest} for {n:,} of them; give seed (--seed) in that range")
+    return np.arange(first, first + n, dtype="int64").astype("int32")
+
+
+def of_seeds(seed, dim: int, distribution: str = "normal", xp: ModuleType = np):
+    """The latents of seeds, in numpy or, given its functions as `xp`, in a graph of builtin integer operations.
+
+    Args:
+        seed: int32 (n,), each at least 0.
+        dim: dimension of z.
+        distribution: "normal" or "uniform".
+        xp: what has right_shift, astype, concat, log, sqrt, cos and sin as numpy has them.
+
+    Returns:
+        float32 (n, dim); row i depends on seed i alone.
+    """
+    transform = DISTRIBUTIONS[check_distribution(distribution)]
+    table = _mix(np.arange(1, 2 * math.ceil(dim / 2) + 1, dtype="uint32") * GOLDEN)
+    bits = _mix(_mix(xp.astype(seed, "uint32")[:, None], xp) ^ table, xp)  # (n, dim, or one more)
+    # By way of int32, from which every runtime converts; 24 bits are what a float32 holds.
+    whole = xp.astype(xp.astype(xp.right_shift(bits, 8), "int32"), "float32")
+    return transform(whole, xp)[:, :dim]
+
+
+def _mix(x, xp=np):
+    """The hash lowbias32 of wrapping 32-bit integers (Wellons 2018, Prospecting for hash functions)."""
+    x = (x ^ xp.right_shift(x, 16)) * 0x7FEB352D
+    x = (x ^ xp.right_shift(x, 15)) * 0x846CA68B
+    return x ^ xp.right_shift(x, 16)
+
+
+def _normal(whole, xp):
+    """Box and Muller 1958: two normal numbers of two uniform ones in (0, 1)."""
+    unit = (whole + 0.5) * 2**-24
+    half = unit.shape[1] // 2
+    radius, angle = xp.sqrt(-2.0 * xp.log(unit[:, :half])), 2.0 * math.pi * unit[:, half:]
+    return xp.concat([radius * xp.cos(angle), radius * xp.sin(angle)], 1)
+
+
+def _uniform(whole, xp):
+    return whole * 2**-23 - 1.0
+
+
+DISTRIBUTIONS = {"normal": _normal, "uniform": _uniform}
+
+
+def between(a: np.ndarray, b: np.ndarray, share: float, distribution: str = "normal") -> np.ndarray:
+    """A latent on the way from a (share 0) to b (share 1): along the arc for normal z, whose lengths are alike, and
+    along the line for uniform z.
+
+    Args:
+        a: float32 (dim,).
+        b: the same.
+        share: of the way, 0 to 1.
+        distribution: of z.
+
+    Returns:
+        float32 (dim,).
+
+    Reference: White 2016, Sampling generative networks (arXiv:1609.04468), sec. 2.1.
+    """
+    cosine = float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-30)
+    angle = math.acos(min(1.0, max(-1.0, cosine)))
+    shares = 1 - share, share
+    if distribution == "normal" and math.sin(angle) > SMALLEST_SINE:
+        shares = tuple(math.sin(part * angle) / math.sin(angle) for part in shares)
+    return (shares[0] * a + shares[1] * b).astype("float32")
+
+
+def walk(stops: np.ndarray, frames: int, distribution: str = "normal") -> np.ndarray:
+    """The way from each stop to the next, and from the last to the first: float32 (stops · frames, dim), `between`."""
+    legs = zip(stops, np.roll(stops, -1, axis=0), strict=True)
+    return np.stack([between(a, b, frame / frames, distribution) for a, b in legs for frame in range(frames)])
 
 
 def check_distribution(name: str) -> str:

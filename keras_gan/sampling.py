@@ -1,7 +1,11 @@
 """Pictures of samples: grids, separate files, arrays, GIFs. numpy and Pillow only, so that the edge can use it."""
 
+import itertools
 import math
 import os
+import shutil
+import tempfile
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -13,6 +17,8 @@ from keras_gan.files import replace
 
 SMALLEST_CELL_PX = 48  # small images are enlarged in whole steps until a person can see them
 GAP_PX = 2
+# How many samples one file takes, by its suffix; without one it is a folder.
+OUTS = {"": math.inf, ".npz": math.inf, ".png": 10_000, ".gif": 100}
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
@@ -43,34 +49,45 @@ def to_picture(image: np.ndarray) -> Image.Image:
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def save(samples: np.ndarray, out: str | os.PathLike) -> Path:
+def save(samples: np.ndarray | Iterable[np.ndarray], out: str | os.PathLike) -> Path:
     """Writes samples as `out` asks: a grid (.png), one array named images (.npz), or PNG files in a folder (else).
 
+    Nothing is seen in its place before all of it is written; the arrays and the folder take no more memory for a
+    million samples than for one part.
+
     Args:
-        samples: uint8 images (n, height, width, channels); vectors, float32 (n, features), only as .npz.
+        samples: uint8 images (n, height, width, channels); vectors, float32 (n, features), only as .npz. Or such
+            arrays one after the other.
         out: path of the file or folder; missing parents are made.
 
     Raises:
         InputError: where the path cannot be written, or vectors are to become pictures.
     """
     path = check_out(out)
-    images = samples.ndim == 4 and samples.shape[-1] in (1, 3)
-    if not images and path.suffix.lower() != ".npz":
-        raise InputError(f"samples of shape {samples.shape} are no images; expected an .npz to write; give --out x.npz")
+    write = {".png": _write_grid, ".npz": _write_npz}.get(path.suffix.lower(), _write_folder)
+    parts = iter([samples] if isinstance(samples, np.ndarray) else samples)
+    first = next(parts)
+    if write is not _write_npz and (first.ndim != 4 or first.shape[-1] not in (1, 3)):
+        raise InputError(f"samples of shape {first.shape} are no images; expected an .npz to write; give --out x.npz")
     try:
-        (path.parent if path.suffix else path).mkdir(parents=True, exist_ok=True)
-        _write(samples, path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write(itertools.chain([first], parts), path)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return path
 
 
-def check_out(out: str | os.PathLike) -> Path:
-    """`out` as a path that `save` can write. Raises InputError, before any sample is computed, where it cannot."""
+def check_out(out: str | os.PathLike, n: int = 1) -> Path:
+    """`out` as a path for n samples. Raises InputError, before any sample is computed, where it cannot be written."""
     path = Path(out)
-    if path.suffix.lower() not in (".png", ".npz", ""):
+    kind = path.suffix.lower()
+    if kind not in OUTS:
         raise InputError(
-            f"cannot write samples as {path.suffix}; expected a .png, an .npz or a folder; give another --out"
+            f"cannot write samples as {path.suffix}; expected a .png, a .gif, an .npz or a folder; give another --out"
+        )
+    if n > OUTS[kind]:
+        raise InputError(
+            f"{n:,} samples in one {kind}; expected at most {OUTS[kind]:,}; give a folder or an .npz as --out"
         )
     existing = next(folder for folder in [path, *path.absolute().parents] if folder.exists())
     taken = path.is_dir() if path.suffix else path.is_file()
@@ -79,20 +96,44 @@ def check_out(out: str | os.PathLike) -> Path:
     return path
 
 
-def _write(samples, path):
-    if path.suffix.lower() == ".npz":
-        replace(path, lambda draft: _write_npz(draft, samples))
-    elif path.suffix:
-        replace(path, grid(samples).save)
-    else:
-        digits = len(str(len(samples) - 1))
-        for index, image in enumerate(samples):
-            to_picture(image).save(path / f"{index:0{digits}d}.png")
+def _write_grid(parts, path):
+    replace(path, grid(np.concatenate(list(parts))).save)
 
 
-def _write_npz(path, samples):
-    with open(path, "wb") as file:  # given a name, numpy would add a suffix of its own
-        np.savez_compressed(file, images=samples)
+def _write_folder(parts, path):
+    """Numbered PNG files, made in a folder beside; what lies in the folder already stays, unless it has such a name."""
+    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        index = 0
+        for part in parts:
+            for image in part:
+                to_picture(image).save(draft / f"{index}.png")
+                index += 1
+        path.mkdir(exist_ok=True)
+        digits = len(str(index - 1))
+        for number in range(index):
+            os.replace(draft / f"{number}.png", path / f"{number:0{digits}d}.png")
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+
+
+def _write_npz(parts, path):
+    replace(path, lambda draft: _stream_npz(parts, draft))
+
+
+def _stream_npz(parts, path):
+    """An .npz as numpy writes it, without all of the array in memory: first as it is, then with its header."""
+    with tempfile.TemporaryFile(dir=path.parent) as raw:
+        count = 0
+        for part in parts:
+            raw.write(np.ascontiguousarray(part).tobytes())
+            count += len(part)
+        raw.seek(0)
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+            with archive.open("images.npy", "w", force_zip64=True) as member:
+                header = {"descr": part.dtype.str, "fortran_order": False, "shape": (count, *part.shape[1:])}
+                np.lib.format.write_array_header_2_0(member, header)
+                shutil.copyfileobj(raw, member)
 
 
 def read(path: Path) -> Image.Image | None:
@@ -104,9 +145,9 @@ def read(path: Path) -> Image.Image | None:
         return None
 
 
-def save_gif(frames: Iterable[Image.Image], path: Path, frame_ms: int = 300) -> None:
-    """Writes an endless GIF; the last picture stays for two seconds."""
+def save_gif(frames: Iterable[Image.Image], path: Path, frame_ms: int = 300, last_ms: int = 2_000) -> None:
+    """Writes an endless GIF; the last picture stays for `last_ms`."""
     frames = [frame.convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
-    durations = [frame_ms] * (len(frames) - 1) + [2_000]
+    durations = [frame_ms] * (len(frames) - 1) + [last_ms]
     options = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}
     replace(path, lambda draft: frames[0].save(draft, format="GIF", **options))

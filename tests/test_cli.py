@@ -32,7 +32,7 @@ def tflite(trained, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "g.tflite"
     result = command("export", trained.run_dir, "--tflite", "--out", path)
     assert result.exit_code == 0, result.output
-    assert re.match(rf"{path}: .* largest error .* signatures generate, generate_16\n$", result.stdout)
+    assert re.match(rf"{path}: .* largest error .* signatures generate, generate_16, sample, sample_16\n$", result.stdout)
     return path
 
 

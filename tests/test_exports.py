@@ -11,7 +11,8 @@ import tensorflow as tf
 from keras import layers
 
 from keras_gan import GAN, InputError, exports, latents, networks
-from keras_gan.exports import edge, metadata, tflite
+from keras_gan.exports import edge, metadata
+from keras_gan.exports.quantize import MODES, Mode
 
 SHAPE = (8, 8, 1)
 
@@ -52,7 +53,7 @@ def test_tflite_agrees_with_keras(preset, shape, quantize, tmp_path):
     expected = gan.predict(z, verbose=0)
     run = edge.Generator(tmp_path / "g.tflite").runner("generate_16")
     error = np.abs(run(z) - expected).max()
-    assert error <= tflite.TOLERANCES[quantize] * max(1.0, np.abs(expected).max())
+    assert error <= MODES[quantize].largest_error * max(1.0, np.abs(expected).max())
     assert np.ptp(expected) > 0.1
     assert report.largest_error <= report.tolerance
 
@@ -70,7 +71,7 @@ def test_report_is_measured_and_lies_beside_the_file(exported):
     assert written["size_bytes"] == path.stat().st_size == report.size_bytes
     assert 0 < report.mean_error <= report.largest_error < report.tolerance
     assert 0 < report.latency_ms < 100
-    assert written["signatures"] == ["generate", "generate_16"]
+    assert written["signatures"] == ["generate", "generate_16", "sample", "sample_16"]
     assert "kB" in str(report)
 
 
@@ -144,8 +145,8 @@ def test_nan_that_the_file_hides_is_refused_too(tmp_path):
 
 
 def test_a_difference_above_the_tolerance_is_refused(gan, tmp_path, monkeypatch):
-    monkeypatch.setitem(tflite.TOLERANCES, "float16", 1e-9)
-    with pytest.raises(InputError, match=r"differs from Keras by .*; expected at most 1e-09; export with .*float32"):
+    monkeypatch.setitem(MODES, "float16", Mode("", 1e-9, 1.0))
+    with pytest.raises(InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-09; export with .*float32"):
         gan.export(tmp_path / "g.tflite", "litert")
     assert not list(tmp_path.iterdir())
 

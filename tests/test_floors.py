@@ -30,7 +30,7 @@ FLOORS = [
         "sampling",
         "theory",
     },
-    {"data", "gan", "networks"},
+    {"data", "drawing", "gan", "networks"},
     {"metrics", "runs"},
     {"doctor"},
     {"callbacks", "report"},

@@ -1,3 +1,5 @@
+import math
+
 import numpy as np
 import pytest
 
@@ -41,9 +43,51 @@ def test_seeds_differ_and_no_seed_is_fresh_noise():
 
 
 def test_a_seed_means_the_same_latents_for_ever():
-    # Exported files and scripts draw from the same generator: numpy's PCG64, whose stream numpy promises to keep.
-    expected = np.random.Generator(np.random.PCG64(7)).standard_normal((2, 3), dtype="float32")
-    np.testing.assert_array_equal(latents.draw(2, 3, seed=7), expected)
+    # By hand, in Python's own integers and floats: files that were exported before have the formulas inside.
+    def mix(x):
+        x = (x ^ x >> 16) * 0x7FEB352D % 2**32
+        x = (x ^ x >> 15) * 0x846CA68B % 2**32
+        return x ^ x >> 16
+
+    assert mix(1) == 1753845952  # as Wellons's C code gives it
+
+    def unit(seed, place):
+        return ((mix(mix(seed) ^ mix((place + 1) * 0x9E3779B9 % 2**32)) >> 8) + 0.5) / 2**24
+
+    def normal(seed, dim, half):
+        radius = [math.sqrt(-2 * math.log(unit(seed, j))) for j in range(half)]
+        angle = [2 * math.pi * unit(seed, half + j) for j in range(half)]
+        turned = [r * turn(a) for turn in (math.cos, math.sin) for r, a in zip(radius, angle, strict=True)]
+        return turned[:dim]
+
+    np.testing.assert_allclose(latents.draw(2, 3, seed=7), [normal(7, 3, 2), normal(8, 3, 2)], atol=2e-6)
+    uniform = [[2 * unit(seed, j) - 1 for j in range(3)] for seed in (2**31 - 2, 2**31 - 1)]
+    np.testing.assert_allclose(latents.draw(2, 3, "uniform", 2**31 - 2), uniform, atol=2e-7)
+
+
+def test_neighbouring_seeds_and_places_have_nothing_in_common():
+    z = latents.draw(20_000, 64, seed=5)
+    places = np.corrcoef(z.T) - np.eye(64)
+    # Five standard errors of 2,016 correlations, and of one over all places.
+    assert np.abs(places).max() < 5 / math.sqrt(20_000)
+    for lag in (1, 2, 16, 256):
+        assert abs(np.mean(z[:-lag] * z[lag:])) < 5 / math.sqrt(64 * 20_000)
+    counts = np.histogram(latents.draw(20_000, 64, "uniform", seed=5), 1024, (-1, 1))[0]
+    # Chi-squared with 1,023 degrees of freedom: mean 1,023, deviation sqrt(2,046).
+    assert abs(((counts - 1250) ** 2 / 1250).sum() - 1023) < 5 * math.sqrt(2046)
+
+
+def test_between_two_latents_the_ends_are_these_and_the_way_keeps_their_length():
+    a, b = np.float32([3, 0, 4]), np.float32([0, 5, 0])  # at right angles, both of length 5
+    np.testing.assert_allclose(latents.between(a, b, 0), a, atol=1e-6)
+    np.testing.assert_allclose(latents.between(a, b, 1), b, atol=1e-6)
+    np.testing.assert_allclose(latents.between(a, b, 0.5), (a + b) / math.sqrt(2), atol=1e-6)
+    np.testing.assert_allclose(latents.between(a, b, 0.5, "uniform"), (a + b) / 2, atol=1e-6)
+    np.testing.assert_allclose(latents.between(a, a, 0.3), a, atol=1e-6)
+    way = latents.walk(np.stack([a, b]), 4)
+    assert way.shape == (8, 3)
+    np.testing.assert_allclose(way[[0, 4]], [a, b], atol=1e-6)
+    np.testing.assert_allclose(np.linalg.norm(way, axis=1), 5, atol=1e-5)
 
 
 def test_normal_latents_have_mean_0_and_deviation_1():
@@ -64,7 +108,9 @@ def test_uniform_latents_fill_minus_1_to_1():
     [
         ((0, 4), r"asked for 0 samples; expected 1 to \d+; give n \(--n\)"),
         ((-3, 4), r"asked for -3 samples"),
-        ((1, 4, "normal", -1), r"seed is -1; expected 0 or more; give seed \(--seed\)"),
+        ((1, 4, "normal", -1), r"seed is -1; expected 0 to 2147483647 for 1 of them; give seed \(--seed\)"),
+        ((3, 4, "normal", 2**31 - 3 + 1), r"seed is 2147483646; expected 0 to 2147483645 for 3"),
+        ((1, 4, "normal", 2**80), r"seed is \d+; expected 0 to 2147483647"),
         ((1, 4, "gauss"), r"latent distribution 'gauss' is unknown; expected one of normal, uniform"),
     ],
 )

@@ -26,7 +26,7 @@ def digits(size=None, crop=False) -> Source:
 
     digits = load_digits()
     grey = np.rint(digits.images * (255 / 16)).astype("uint8")[..., None]  # (1797, 8, 8, 1)
-    return from_array("digits", _fitted(grey, size, crop), digits.target.astype("int64"))
+    return from_array("digits", _fitted(grey, size, crop), digits.target.astype("int64"), tuple("0123456789"))
 
 
 def from_file(path: Path, size=None, crop=False, split="train") -> Source | None:

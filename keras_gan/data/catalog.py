@@ -81,7 +81,7 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
     else:
         images, labels = np.empty(target, "uint8"), np.empty(count, "int64")
         _fill(examples, images, labels, crop)
-    return from_array(name, images, labels if label else None)
+    return from_array(name, images, *((labels, tuple(features[label].names)) if label else ()))
 
 
 def _split(builder, split) -> str | None:

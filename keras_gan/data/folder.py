@@ -51,8 +51,8 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=N
         if len(readable) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
             _check_damaged(damaged, files, path, skip_damaged)
             # A damaged image is replaced by another one, whose class may be another.
-            labels = None if skip_damaged else _labels(readable, path, classes)
-            return _streamed(path, readable, shape, decode, skip_damaged, labels)
+            classes = (None, None) if skip_damaged else _labels(readable, path, classes)
+            return _streamed(path, readable, shape, decode, skip_damaged, *classes)
         images = np.empty((len(readable), *shape), "uint8")
         for row, (file, image) in enumerate(_each(pool, decode, readable)):
             if image is None:
@@ -62,7 +62,8 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=N
     _check_damaged(damaged, files, path, skip_damaged)
     if damaged:
         images = images[[file not in damaged for file in readable]]
-    return from_array(str(path), images, _labels([file for file in readable if file not in damaged], path, classes))
+    names, labels = _labels([file for file in readable if file not in damaged], path, classes)
+    return from_array(str(path), images, labels, names)
 
 
 def held_out(path: Path) -> Path | None:
@@ -76,12 +77,15 @@ def subfolders(path: Path) -> list[str]:
     return sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
 
 
-def _labels(files, path, names=None) -> np.ndarray | None:
-    """Places of the classes among `names`, or the subfolders, where every file lies in one of two or more."""
+def _labels(files, path, names=None) -> tuple[tuple[str, ...] | None, np.ndarray | None]:
+    """The names of the classes, `names` or the subfolders', and the place of each file's among them.
+
+    None and None, unless every file lies in one of two or more.
+    """
     names = names or subfolders(path)
     places = {name: place for place, name in enumerate(names)}
     labels = [places.get(file.split(os.sep)[0] if os.sep in file else None) for file in files]
-    return None if len(names) < 2 or None in labels else np.array(labels, "int64")
+    return (None, None) if len(names) < 2 or None in labels else (tuple(names), np.array(labels, "int64"))
 
 
 def _files(path: Path) -> list[str]:
@@ -205,7 +209,7 @@ def _common_size(counts, path) -> tuple[int, int]:
     return next(iter(counts))
 
 
-def _streamed(path, files, shape, decode, skip_damaged, labels) -> Source:
+def _streamed(path, files, shape, decode, skip_damaged, names, labels) -> Source:
     """A source that decodes at every access; a damaged image is replaced by the next good one where asked."""
     pool = ThreadPoolExecutor(os.cpu_count())
 
@@ -218,4 +222,6 @@ def _streamed(path, files, shape, decode, skip_damaged, labels) -> Source:
             f"{path / files[index]} cannot be read; repair or remove it, or give skip_damaged=True (--skip-damaged)"
         )
 
-    return Source(str(path), shape, len(files), lambda indices: np.stack(list(pool.map(read, indices))), None, labels)
+    return Source(
+        str(path), shape, len(files), lambda indices: np.stack(list(pool.map(read, indices))), None, labels, names
+    )

@@ -27,6 +27,7 @@ class Source:
     fetch: Callable[[np.ndarray], np.ndarray]  # int64 indices (n,) -> uint8 [0, 255] or float32 [-1, 1] (n, *shape)
     array: np.ndarray | None = None  # the same images, where they are held in memory
     labels: np.ndarray | None = None  # int64 (count,), the class of each, where the data have classes
+    class_names: tuple[str, ...] | None = None  # where they are known
 
     @property
     def num_classes(self) -> int | None:
@@ -43,10 +44,12 @@ class Source:
         return np.random.default_rng(seed).permutation(self.count)[:n]
 
 
-def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None) -> Source:
+def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None, class_names=None) -> Source:
     """A source over an array held in memory or mapped from disk."""
     held = None if isinstance(array, np.memmap) else array
-    return Source(name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held, labels)
+    return Source(
+        name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held, labels, class_names
+    )
 
 
 def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, labels=False, shares=1, mine=None):

@@ -28,14 +28,14 @@ import numpy as np
 from keras_gan import plots, sampling
 from keras_gan.config import TrainConfig
 from keras_gan.data import Source
-from keras_gan.errors import InputError, Notice
+from keras_gan.errors import InputError, Notice, printable
 from keras_gan.files import drafts, replace
 from keras_gan.plots.theory import gradients
 from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
 CONFIG = "config.json"
-FACTS = ("data_shape", "data_count", "num_classes")  # what config.json says of the data
+FACTS = ("data_shape", "data_count", "num_classes", "class_names")  # what config.json says of the data
 LARGEST_SIDE, LARGEST_COUNT, MOST_CLASSES = 2**20, 2**63 - 1, 2**16  # no run has more; networks of more fill the memory
 
 
@@ -67,8 +67,9 @@ class Run:
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / CONFIG).is_file():
-                facts = {"data_shape": source.shape, "data_count": source.count, "num_classes": source.num_classes}
-                _write_settings(folder, config, facts)
+                names = source.class_names and source.class_names[: source.num_classes]
+                facts = (source.shape, source.count, source.num_classes, names)
+                _write_settings(folder, config, dict(zip(FACTS, facts, strict=True)))
             for name in ("samples", "checkpoints"):
                 (folder / name).mkdir(exist_ok=True)
         except OSError as error:
@@ -107,6 +108,16 @@ class Run:
         """How many classes the run's data have; None where they have none."""
         classes = self._settings("num_classes")
         return None if classes is None else self._checked("num_classes", classes, MOST_CLASSES)
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """What the run's data call their classes; None where that is not known."""
+        names = self._settings("class_names")
+        if names is None:
+            return None
+        if not isinstance(names, list) or len(names) != self.num_classes or not all(isinstance(n, str) for n in names):
+            raise InputError(f"{self.config_file} is damaged (class_names is {names!r:.80}); restore it")
+        return tuple(map(printable, names))
 
     def extend(self, config: TrainConfig) -> None:
         """Writes `config`, whose `steps` may differ from those that the run was started with."""

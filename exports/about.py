@@ -1,0 +1,74 @@
+"""What an export is made to say of itself: of its generator, and of the run that trained it."""
+
+import hashlib
+from dataclasses import asdict, dataclass
+
+import numpy as np
+
+from keras_gan.errors import printable
+from keras_gan.exports.metadata import OUTPUTS
+from keras_gan.runs import Run
+
+FORMAT = 1  # of the description
+
+
+@dataclass(frozen=True)
+class About:
+    """What a file is to say of itself that its generator does not know."""
+
+    name: str | None = None
+    data: str | None = None  # what it was trained on
+    labels: tuple[str, ...] | None = None  # names of the classes, of a class-conditional generator
+    licence: str | None = None  # of the file; what the data's licence asks is the user's to know
+    training: dict | None = None  # recipe, steps, images, in JSON's types
+
+    @classmethod
+    def of(cls, run: Run, step: int, licence: str | None = None) -> "About":
+        """What a run knows of its generator at a step."""
+        config = run.config
+        summary = {"preset": config.preset, "loss": config.loss, "seed": config.seed, "batch_size": config.batch_size}
+        summary |= {"steps": step, "images_seen": step * config.batch_size * config.discriminator_steps}
+        labels = run.class_names if config.conditional else None
+        name = printable(run.path.resolve().name)
+        return cls(name, printable(config.data.rstrip("/").split("/")[-1]), labels, licence, summary)
+
+
+def describe(gan, about: About | None = None, quantize: str = "float32", uint8: bool = False) -> dict:
+    """What an exported generator says of itself, in JSON's types.
+
+    Args:
+        gan: the `keras_gan.GAN`.
+        about: what the generator does not know of itself.
+        quantize: how the file stores the weights.
+        uint8: whether its signatures give uint8 images.
+    """
+    from keras_gan import __version__
+
+    said = asdict(about or About())
+    images = len(gan.data_shape) == 3
+    output = "uint8" if uint8 else "float32"
+    return {
+        "format": FORMAT,
+        "name": said["name"] or gan.name,
+        "keras_gan": __version__,
+        "latent": gan.latent,
+        "latent_dim": gan.latent_dim,
+        "num_classes": gan.num_classes,
+        "labels": said["labels"] and list(said["labels"]),
+        "data_shape": list(gan.data_shape),
+        "value_range": list(OUTPUTS[output]) if images else None,
+        "output": output,
+        "quantize": quantize,
+        "data": said["data"],
+        "licence": said["licence"],
+        "training": said["training"],
+        "weights_sha256": weights_sha256(gan),
+    }
+
+
+def weights_sha256(gan) -> str:
+    """The SHA-256 of the averaged generator's weights, as float32, one after the other."""
+    digest = hashlib.sha256()
+    for weight in gan.ema_generator.get_weights():
+        digest.update(np.ascontiguousarray(weight, "<f4").tobytes())
+    return digest.hexdigest()

@@ -1,0 +1,46 @@
+"""What of a .tflite XNNPACK computes, the runtime's fast kernels for processors, and what is left to the slow ones."""
+
+from ai_edge_litert.tools import flatbuffer_utils
+
+from keras_gan import quiet
+
+
+def left_out(content: bytes, signature: str) -> list[str]:
+    """Names of the operations of a signature that XNNPACK does not compute, in order; none where it computes all."""
+    from ai_edge_litert.interpreter import Interpreter
+
+    with quiet.native_stderr():
+        interpreter = Interpreter(model_content=_with_first(content, signature))
+        interpreter.allocate_tensors()
+        # Of the first graph only, hence the exchange. Nodes that were delegated stay in the list.
+        nodes = interpreter._get_ops_details()
+    made_by = {tensor: node for node in nodes if node["op_name"] != "DELEGATE" for tensor in node["outputs"]}
+    delegated = set()
+    for delegate in (node for node in nodes if node["op_name"] == "DELEGATE"):
+        delegated |= _within(delegate, made_by)
+    return [node["op_name"] for node in nodes if node["op_name"] != "DELEGATE" and node["index"] not in delegated]
+
+
+def _within(delegate, made_by) -> set[int]:
+    """The nodes between a delegate's outputs and its inputs, by index."""
+    ahead, found = list(delegate["outputs"]), set()
+    ends = set(map(int, delegate["inputs"]))
+    while ahead:
+        tensor = int(ahead.pop())
+        node = made_by.get(tensor)
+        if tensor not in ends and node is not None and node["index"] not in found:
+            found.add(node["index"])
+            ahead += list(node["inputs"])
+    return found
+
+
+def _with_first(content, signature) -> bytes:
+    """The file with the graph of a signature as its first."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
+    first, other = 0, entry.subgraphIndex
+    model.subgraphs[first], model.subgraphs[other] = model.subgraphs[other], model.subgraphs[first]
+    exchanged = {first: other, other: first}
+    for entry in model.signatureDefs:
+        entry.subgraphIndex = exchanged.get(entry.subgraphIndex, entry.subgraphIndex)
+    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))

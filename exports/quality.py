@@ -1,0 +1,73 @@
+"""What an export costs in the quality of images: its samples beside those of the Keras generator for the same seeds."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_gan import metrics, pixels
+from keras_gan.errors import InputError
+
+SAMPLES = 1_024  # for the sliced Wasserstein distance
+LARGEST_VALUES = 2**26  # of these samples together: 256 MB
+MOST_LOST = 0.05
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What was measured."""
+
+    sliced_wasserstein: float  # to Keras's samples, as a share of the spread of these
+    samples: int
+    frechet_distance: float | None = None  # to real images, on the metric card's features; None without an extractor
+    frechet_keras: float | None = None  # that of Keras's samples
+    frechet_floor: float | None = None  # that of real images
+    frechet_samples: int | None = None
+
+    @property
+    def lost(self) -> float:
+        """The share of quality that is lost: how much farther from real images, or, unknown that, from Keras's."""
+        if self.frechet_distance is None:
+            return self.sliced_wasserstein
+        # Where G is nearer to the reference than real images are, differences are noise.
+        return (self.frechet_distance - self.frechet_keras) / max(self.frechet_keras, self.frechet_floor)
+
+
+def measure(gan, generate: Callable[[int, int], np.ndarray], truth: metrics.Truth | None = None) -> Quality:
+    """Compares the samples of an export.
+
+    Args:
+        gan: the `keras_gan.GAN` that was exported.
+        generate: (how many, first seed) to the export's samples, as `GAN.generate` gives them.
+        truth: what the Fréchet distance is measured to; None where there is no extractor.
+    """
+    n = min(SAMPLES, max(2, LARGEST_VALUES // int(np.prod(gan.data_shape))))
+    sliced = _sliced(generate(n, 0), gan.generate(n, 0))
+    if truth is None:
+        return Quality(sliced, n)
+    ours, keras = (
+        metrics.judge(draw(truth.count, 0), truth, ["frechet"])["frechet_distance"] for draw in (generate, gan.generate)
+    )
+    return Quality(sliced, n, ours.value, keras.value, keras.floor, truth.count)
+
+
+def check(quality: Quality, force: bool = False) -> None:
+    """Raises InputError where more than MOST_LOST is lost, unless forced."""
+    if quality.lost <= MOST_LOST or force:
+        return
+    fell = f"its samples are {quality.sliced_wasserstein:.1%} of their spread away from Keras's"
+    if quality.frechet_distance is not None:
+        fell = f"its Fréchet distance is {quality.frechet_distance:.3g}, {quality.lost:.0%} above Keras's"
+    raise InputError(
+        f"the export loses quality: {fell}; expected at most {MOST_LOST:.0%}; take --quantize float16, or give --force"
+    )
+
+
+def _sliced(ours, keras):
+    """The sliced Wasserstein distance as a share of the spread: the root of the mean variance of a pixel."""
+    ours, keras = (
+        pixels.to_signed(x.astype("float32")) if x.dtype == np.uint8 else x.astype("float32") for x in (ours, keras)
+    )
+    distance = metrics.sliced_wasserstein(ours.reshape(len(ours), -1), keras.reshape(len(keras), -1))
+    spread = float(np.sqrt(keras.var(axis=0).mean()))
+    return distance / spread if spread > 0 else float(distance > 0)

@@ -1,0 +1,65 @@
+"""Drawing from any generator, a GAN's or an export's: many samples part by part, and the way between seeds.
+
+A generator has latent, latent_dim, num_classes, and from_latents(z, labels). numpy and Pillow only.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from keras_gan import latents, sampling
+from keras_gan.errors import InputError
+
+PART = 64  # samples held at once
+FRAMES = 12  # from one seed to the next
+FRAME_MS = 80
+
+
+def parts(generator, n: int, seed: int | None = 0, labels=None) -> Iterator[np.ndarray]:
+    """The samples that `generator.generate` gives, at most 64 at a time, so that a million take no more memory.
+
+    Raises:
+        InputError: at once, where n, the seed or the labels are out of range.
+    """
+    if n < 1:
+        raise InputError(f"asked for {n} samples; expected at least 1; give n (--n) in that range")
+    seeds = latents.seeds(n, seed)
+    labels = latents.choose_labels(n, generator.num_classes, labels)
+
+    def drawn():
+        for start in range(0, n, PART):
+            part = slice(start, start + PART)
+            z = latents.of_seeds(seeds[part], generator.latent_dim, generator.latent)
+            yield generator.from_latents(z, None if labels is None else labels[part])
+
+    return drawn()
+
+
+def save_walk(generator, n: int, seed: int, label: int | None, out: str | os.PathLike) -> Path:
+    """Writes a GIF that goes through the samples of n seeds and back to the first, enlarged as in a grid.
+
+    Args:
+        generator: one whose data are images.
+        n: how many seeds, at least 2.
+        seed: the first one.
+        label: class of all samples; None for 0 where the generator takes one.
+        out: the file; missing parents are made.
+
+    Raises:
+        InputError: where n, the seed or the label are out of range, the data are no images, or the path cannot be
+            written.
+    """
+    if n < 2:
+        raise InputError(f"a .gif between {n} seeds; expected at least 2; give n (--n) in that range")
+    path = sampling.check_out(out, n)
+    stops = latents.draw(n, generator.latent_dim, generator.latent, seed)
+    z = latents.walk(stops, FRAMES, generator.latent)
+    label = 0 if label is None and generator.num_classes else label
+    images = generator.from_latents(z, label)
+    if images.ndim != 4:
+        raise InputError(f"samples of shape {images.shape} are no images; expected an .npz to write; give --out x.npz")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sampling.save_gif((sampling.grid(image[None]) for image in images), path, FRAME_MS, FRAME_MS)
+    return path
