@@ -23,7 +23,6 @@ def pack(content: bytes, description: dict) -> bytes:
         for number, tensor in enumerate(graph.tensors):
             tensor.name = tensor.name if number in ends else None
             tensor.quantization = _shared(tensor.quantization, shared)
-    # The runtime ranges that the converter notes are in our way, and of no use to a runtime.
     model.metadata = [entry for entry in model.metadata or [] if entry.name not in (NAME, NAME.encode())]
     buffer, entry = schema.BufferT(), schema.MetadataT()
     buffer.data = list(json.dumps(description).encode())

@@ -1,4 +1,4 @@
-"""Weights, and perhaps arithmetic, of a .tflite in 8 bits, by ai-edge-quantizer.
+"""Weights, and perhaps arithmetic, of a .tflite in 16 or 8 bits, by ai-edge-quantizer.
 
 Convolutions and fully connected layers only: their weights are nearly all of the file and of the time, and nothing else
 loses precision, above all not the arithmetic that makes noise of seeds.
@@ -8,7 +8,7 @@ import contextlib
 import io
 import logging
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,7 +16,6 @@ import numpy as np
 from keras_gan import quiet
 
 OPERATIONS = ("CONV_2D", "FULLY_CONNECTED")
-BITS = 8
 
 
 @dataclass(frozen=True)
@@ -24,30 +23,31 @@ class Mode:
     """How a .tflite stores its weights, and how far its outputs, in [-1, 1], may then be from Keras's."""
 
     summary: str
+    # (the float32 file, what `static` takes its ranges from) to the file in this mode
+    apply: Callable[[bytes, Iterable[dict]], bytes]
     largest_error: float
     mean_error: float
 
 
-MODES = {
-    "float32": Mode("as they were trained", 1e-4, 1e-5),
-    "float16": Mode("in half the size, computed in float32", 2e-2, 2e-3),
-    "int8": Mode("in a quarter, computed in int8 with ranges taken as it runs", 0.5, 0.02),
-    "int8-static": Mode("in a quarter, computed in int8 with fixed ranges, for integer hardware", 0.8, 0.03),
-}
-
-
-def dynamic(content: bytes) -> bytes:
-    """A float32 .tflite with int8 weights, whose activations are quantized as it runs."""
-    from ai_edge_quantizer import qtyping, quantizer
-
-    worker = quantizer.Quantizer(bytearray(content))
+def _half(content: bytes) -> bytes:
+    """A float32 .tflite with float16 weights; the converter's own way would round the constants of the noise, too."""
+    worker = _worker(content)
     for operation in OPERATIONS:
-        worker.add_dynamic_config(".*", qtyping.TFLOperationName(operation), BITS, _granularity(operation))
+        worker.add_weight_only_config(".*", operation, 16, algorithm_key="float_casting")
     with _silence():
         return bytes(worker.quantize(enable_progress_report=False).quantized_model)
 
 
-def static(content: bytes, batches: Iterable[dict[str, dict[str, np.ndarray]]]) -> bytes:
+def _dynamic(content: bytes) -> bytes:
+    """A float32 .tflite with int8 weights, whose activations are quantized as it runs."""
+    worker = _worker(content)
+    for operation in OPERATIONS:
+        worker.add_dynamic_config(".*", operation, 8, _granularity(operation))
+    with _silence():
+        return bytes(worker.quantize(enable_progress_report=False).quantized_model)
+
+
+def _static(content: bytes, batches: Iterable[dict[str, dict[str, np.ndarray]]]) -> bytes:
     """A float32 .tflite with int8 weights and activations.
 
     Args:
@@ -56,11 +56,9 @@ def static(content: bytes, batches: Iterable[dict[str, dict[str, np.ndarray]]]) 
             of one of them compute the same pictures, and get the same ranges, which are those of the largest batches: a
             single picture's say nothing of the next one's.
     """
-    from ai_edge_quantizer import qtyping, quantizer
-
-    worker = quantizer.Quantizer(bytearray(content))
+    worker = _worker(content)
     for operation in OPERATIONS:
-        worker.add_static_config(".*", qtyping.TFLOperationName(operation), BITS, BITS, _granularity(operation))
+        worker.add_static_config(".*", operation, 8, 8, _granularity(operation))
     names, ranges = {}, None
     with _silence():
         for batch in batches:
@@ -70,6 +68,12 @@ def static(content: bytes, batches: Iterable[dict[str, dict[str, np.ndarray]]]) 
                 ranges = _merged(ranges, found.values())
         ranges = {name: at for group in names.values() for name, at in zip(group, ranges, strict=True)}
         return bytes(worker.quantize(ranges, enable_progress_report=False).quantized_model)
+
+
+def _worker(content):
+    from ai_edge_quantizer.quantizer import Quantizer
+
+    return Quantizer(bytearray(content))
 
 
 def _merged(before, found):
@@ -105,3 +109,11 @@ def _silence():
             yield
     finally:
         logging.disable(before)
+
+
+MODES = {
+    "float32": Mode("as they were trained", lambda content, batches: content, 1e-4, 1e-5),
+    "float16": Mode("half the size, computed in float32", lambda content, batches: _half(content), 2e-2, 2e-3),
+    "int8": Mode("a quarter, computed in int8, ranges taken as it runs", lambda c, batches: _dynamic(c), 0.5, 0.02),
+    "int8-static": Mode("a quarter, computed in int8 with fixed ranges, for integer hardware", _static, 0.8, 0.03),
+}

@@ -18,7 +18,7 @@ from keras_gan.errors import InputError, first_line
 from keras_gan.exports import delegation, edge, metadata, packing, quality, saved_model
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
-from keras_gan.exports.quantize import MODES, dynamic, static
+from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report, compare
 from keras_gan.files import replace
 
@@ -37,15 +37,15 @@ def check(path: Path, quantize: str) -> None:
 
 def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`."""
-    description = describe(gan, options.about, quantize, options.uint8)
-    content = packing.pack(_quantized(gan, quantize, options.uint8), description)
+    mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
+    content = packing.pack(mode.apply(_converted(gan, options.uint8), _calibration(gan)), description)
     _check_operations(content)
 
     def compared(draft):
         draft.write_bytes(content)
         generator = edge.Generator(draft)
         runs = {name: generator.runner(name) for name in edge.SIGNATURES}
-        measured = compare(gan, runs, MODES[quantize], options.uint8)
+        measured = compare(gan, runs, mode, options.uint8)
         cost = quality.measure(gan, generator.generate, options.truth)
         quality.check(cost, options.force)
         return measured | {"quality": cost}
@@ -55,23 +55,11 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
     return Report(str(path), len(content), quantize, tuple(edge.SIGNATURES), slow_operations=slow, **measured)
 
 
-def _quantized(gan, quantize, uint8) -> bytes:
-    """The file as the converter, and perhaps the quantizer, gives it."""
-    if quantize == "int8":
-        return dynamic(_converted(gan, uint8))
-    if quantize == "int8-static":
-        return static(_converted(gan, uint8), _calibration(gan))
-    return _converted(gan, uint8, half=quantize == "float16")
-
-
-def _converted(gan, uint8, half=False) -> bytes:
+def _converted(gan, uint8) -> bytes:
     with tempfile.TemporaryDirectory() as folder, quiet.native_stderr(), contextlib.redirect_stdout(io.StringIO()):
         saved_model.archive(gan, Path(folder), edge.BATCHES, uint8)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(edge.SIGNATURES))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
-        if half:
-            converter.optimizations = [tf.lite.Optimize.DEFAULT]
-            converter.target_spec.supported_types = [tf.float16]
         try:
             return converter.convert()
         except Exception as error:  # the converter's own class has no public name
@@ -80,7 +68,7 @@ def _converted(gan, uint8, half=False) -> bytes:
 
 
 def _calibration(gan):
-    """Batches of pictures for `static`: for every signature the same ones."""
+    """Batches of pictures for `quantize.MODES`: for every signature the same ones."""
     for number in range(CALIBRATION_BATCHES):
         seeds = latents.seeds(16, CALIBRATION_SEED + 16 * number)
         z, *labels = latents.columns(16, gan.latent_dim, gan.latent, int(seeds[0]), gan.num_classes)
