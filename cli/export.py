@@ -10,6 +10,7 @@ from keras_gan.errors import InputError
 @click.argument("run", metavar="RUN", type=click.Path())
 @click.option("--tflite", is_flag=True, help="A .tflite, for phones, boards and browsers.")
 @click.option("--saved-model", is_flag=True, help="A TensorFlow SavedModel.")
+@click.option("--onnx", is_flag=True, help="An .onnx, for ONNX Runtime.")
 @click.option(
     "--quantize",
     multiple=True,
@@ -20,18 +21,19 @@ from keras_gan.errors import InputError
 @click.option("--licence", metavar="TEXT", help="Of the generator, to be told by the file.")
 @click.option("--force", is_flag=True, help="Write it even where it loses quality.")
 @click.option("--out", type=click.Path(), help="File or folder to write.  [default: RUN/export/…]")
-def export(run, tflite, saved_model, quantize, out, **options):
+def export(run, tflite, saved_model, onnx, quantize, out, **options):
     """Export the averaged generator of RUN, compared with Keras before it is handed over."""
-    if tflite == saved_model:
-        raise InputError("which export? expected one of --tflite and --saved-model; give one")
-    if saved_model and quantize:
-        raise InputError("--quantize is for --tflite; a SavedModel keeps float32; leave --quantize out")
+    flags = {"tflite": tflite, "saved_model": saved_model, "onnx": onnx}
+    kinds = [kind for kind, given in flags.items() if given]
+    if len(kinds) != 1:
+        raise InputError("which export? expected one of --tflite, --saved-model and --onnx; give one")
+    if quantize and not tflite:
+        raise InputError("--quantize is for --tflite; other exports keep float32; leave --quantize out")
     if len(quantize) > 1 and out:
         raise InputError(f"--out {out} for {len(quantize)} files; expected one; give one --quantize, or no --out")
     training = load_training()
     gan = training.load(run)
-    kind = "tflite" if tflite else "saved_model"
-    reports = [export_run(gan, run, kind, mode, out, **options) for mode in quantize or ["float16"]]
+    reports = [export_run(gan, run, kinds[0], mode, out, **options) for mode in quantize or ["float16"]]
     for report in reports:
         click.echo(report)
     if len(reports) > 1:

@@ -16,6 +16,7 @@ VERBS = {
     "doctor": "Say what is happening in a run, and what to change.",
     "report": "Write a run as one page for any browser.",
     "export": "Export a run's generator as .tflite or SavedModel.",
+    "info": "Say what a file or a run holds.",
     "datasets": "List data that can be trained on by name.",
     "presets": "List recipes.",
 }

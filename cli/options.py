@@ -53,15 +53,21 @@ class Sectioned(click.Command):
 
 
 # What --export and the flags of kgan export mean: file name, format of `keras_gan.exports.export`.
-EXPORTS = {"tflite": ("generator.tflite", "litert"), "saved_model": ("saved_model", "tf_saved_model")}
+EXPORTS = {
+    "tflite": ("generator.tflite", "litert"),
+    "saved_model": ("saved_model", "tf_saved_model"),
+    "onnx": ("generator.onnx", "onnx"),
+}
 
 
 def export_run(gan, run, kind, quantize="float16", out=None, **options):
-    """Exports a run's generator, as a kind in EXPORTS, and writes its page anew; returns the report of the check.
+    """Exports a run's generator, as a kind in EXPORTS; returns the report of the check.
 
+    In the run's own folder for exports it then writes anew what tells of them: README.md, sample.py, and the run's page.
     `options` are those of `exports.Options` that the run does not give itself.
     """
     from keras_gan import evaluation, exports, report
+    from keras_gan.exports import kit
     from keras_gan.runs import Run
 
     name, format = EXPORTS[kind]
@@ -71,7 +77,9 @@ def export_run(gan, run, kind, quantize="float16", out=None, **options):
     about = exports.About.of(run, gan.step, options.pop("licence", None))
     wanted = exports.Options(about=about, truth=evaluation.truth_of(run), **options)
     checked = gan.export(out or run.path / "export" / name, format, quantize, wanted)
-    report.write(run)
+    if not out:
+        kit.write(run.path / "export")
+        report.write(run)
     return checked
 
 

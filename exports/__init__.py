@@ -1,4 +1,4 @@
-"""How a generator leaves the house: SavedModel and .tflite, each compared with Keras before it is handed over.
+"""How a generator leaves the house: SavedModel, .tflite and .onnx, each compared with Keras before it is handed over.
 
 `keras_gan.exports.edge` samples a .tflite without TensorFlow, so nothing here imports it before it is needed.
 """
@@ -9,7 +9,11 @@ from pathlib import Path
 
 from keras_gan.errors import InputError
 
-FORMATS = {"tf_saved_model": "keras_gan.exports.saved_model", "litert": "keras_gan.exports.tflite"}
+FORMATS = {
+    "tf_saved_model": "keras_gan.exports.saved_model",
+    "litert": "keras_gan.exports.tflite",
+    "onnx": "keras_gan.exports.onnx",
+}
 LATER = {"About": "about", "Options": "options", "Report": "report"}  # public names, and the rooms that load for them
 __all__ = ["FORMATS", "export", "open_generator", *LATER]
 
@@ -28,8 +32,8 @@ def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="
 
     Args:
         gan: a `keras_gan.GAN`.
-        filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert".
-        format: "tf_saved_model", or "litert" for a .tflite.
+        filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert", in .onnx for "onnx".
+        format: "tf_saved_model", "litert" for a .tflite, or "onnx".
         quantize: how a .tflite stores its weights, a name in `quantize.MODES`: "float32", "float16", "int8" or
             "int8-static".
         options: further `Options`; None for their defaults.

@@ -10,6 +10,7 @@ from keras_gan.errors import InputError
 NAME = "keras_gan"  # of our entry in the file's metadata
 LARGEST_SIZE = 2**16  # of a latent, a side, or the number of classes
 LONGEST_TEXT = 10_000
+MOST_ENTRIES = 100  # signatures, inputs, outputs and dimensions
 OUTPUTS = {"float32": (-1, 1), "uint8": (0, 255)}  # what signatures give, and the range of images
 # Builtin by number, but they keep state that no sampler may depend on.
 STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
@@ -44,6 +45,35 @@ def check(description: dict) -> dict:
     if said.get("output") not in OUTPUTS or not isinstance(said.get("training"), dict | None):
         raise InputError(f"an export gives {said.get('output')!r:.60}; expected {', '.join(OUTPUTS)}; export anew")
     return said
+
+
+def signatures(content: bytes) -> dict[str, dict]:
+    """The signatures of a .tflite: name -> {"inputs", "outputs"}, each of them name -> [dtype, sizes].
+
+    Raises any error where the file is damaged.
+    """
+    names = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
+    model = schema.Model.GetRootAs(content)
+    found = {}
+    for signature in map(model.SignatureDefs, range(_checked(model.SignatureDefsLength()))):
+        graph = model.Subgraphs(signature.SubgraphIndex())
+        found[signature.SignatureKey().decode()] = {
+            "inputs": dict(_ends(graph, signature.Inputs, signature.InputsLength(), names)),
+            "outputs": dict(_ends(graph, signature.Outputs, signature.OutputsLength(), names)),
+        }
+    return found
+
+
+def _ends(graph, ends, length, names):
+    for end in map(ends, range(_checked(length))):
+        tensor = graph.Tensors(end.TensorIndex())
+        yield end.Name().decode(), [names[tensor.Type()], [*map(tensor.Shape, range(_checked(tensor.ShapeLength())))]]
+
+
+def _checked(count):
+    if count > MOST_ENTRIES:
+        raise ValueError(f"it has {count:,} entries where a generator has at most {MOST_ENTRIES}")
+    return count
 
 
 def foreign_operations(content: bytes) -> list[str]:

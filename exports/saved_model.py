@@ -51,23 +51,29 @@ def archive(gan, folder: Path, batches: dict[str, int | None], uint8: bool = Fal
         batches: end of a signature's name -> batch size; None leaves it open.
         uint8: whether they give uint8 images.
     """
-    generator = gan.ema_generator
-
-    def generate(*inputs):
-        outputs = generator(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
-        return {OUTPUT: _to_uint8(outputs) if uint8 else outputs}
+    generate = generating(gan, uint8)
 
     def sample(seed, *label):
         return generate(latents.of_seeds(seed, gan.latent_dim, gan.latent, GRAPH), *label)
 
     exporter = keras.export.ExportArchive()
-    exporter.track(generator)
+    exporter.track(gan.ema_generator)
     for end, size in batches.items():
         label = [tf.TensorSpec((size,), "int32", name=LABEL)] if gan.num_classes else []
         z, seed = (size, gan.latent_dim), (size,)
         exporter.add_endpoint(GENERATE + end, generate, [tf.TensorSpec(z, "float32", name=INPUT), *label])
         exporter.add_endpoint(SAMPLE + end, sample, [tf.TensorSpec(seed, "int32", name=SEED), *label])
     exporter.write_out(str(folder), verbose=False)
+
+
+def generating(gan, uint8: bool = False):
+    """What `generate` computes in a graph: from latents, and perhaps labels, to {OUTPUT: data}."""
+
+    def generate(*inputs):
+        outputs = gan.ema_generator(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+        return {OUTPUT: _to_uint8(outputs) if uint8 else outputs}
+
+    return generate
 
 
 def _to_uint8(signed):
@@ -89,8 +95,10 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         archive(gan, draft, BATCHES, options.uint8)
         # The place that TensorFlow keeps for files of one's own.
         (draft / DESCRIPTION).parent.mkdir()
-        (draft / DESCRIPTION).write_text(json.dumps(describe(gan, options.about, "float32", options.uint8)))
+        description = describe(gan, options.about, "float32", options.uint8)
+        (draft / DESCRIPTION).write_text(json.dumps(description))
         generator = Generator(draft)
+        (draft / DESCRIPTION).write_text(json.dumps(description | {"signatures": generator.signatures()}))
         runs = {name: generator.runner(name) for name in SIGNATURES}
         measured = compare(gan, runs, MODES["float32"], options.uint8)
         cost = quality.measure(gan, generator.generate, options.truth)
@@ -142,6 +150,17 @@ class Generator:
                 f"{path} takes latents of shape {tuple(spec.shape)}; expected (batch, dim), a fixed dim of 1 to "
                 f"{metadata.LARGEST_SIZE}; export it with one"
             )
+
+    def signatures(self) -> dict[str, dict]:
+        """The signatures, as `metadata.signatures` gives them; a size that is open is None."""
+
+        def ends(specs):
+            return {name: [spec.dtype.name, spec.shape.as_list()] for name, spec in specs.items()}
+
+        return {
+            name: {"inputs": ends(one.structured_input_signature[1]), "outputs": ends(one.structured_outputs)}
+            for name, one in self._loaded.signatures.items()
+        }
 
     def runner(self, signature: str):
         """The function that a signature of an export of ours computes; as that of `edge.Generator`."""

@@ -3,6 +3,7 @@
 A generator has latent, latent_dim, num_classes, and from_latents(z, labels). numpy and Pillow only.
 """
 
+import math
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +16,7 @@ from keras_gan.errors import InputError
 PART = 64  # samples held at once
 FRAMES = 12  # from one seed to the next
 FRAME_MS = 80
+FRAME_PX = 192  # height, at least
 
 
 def parts(generator, n: int, seed: int | None = 0, labels=None) -> Iterator[np.ndarray]:
@@ -38,7 +40,7 @@ def parts(generator, n: int, seed: int | None = 0, labels=None) -> Iterator[np.n
 
 
 def save_walk(generator, n: int, seed: int, label: int | None, out: str | os.PathLike) -> Path:
-    """Writes a GIF that goes through the samples of n seeds and back to the first, enlarged as in a grid.
+    """Writes a GIF that goes through the samples of n seeds and back to the first, small ones enlarged in whole steps.
 
     Args:
         generator: one whose data are images.
@@ -60,6 +62,11 @@ def save_walk(generator, n: int, seed: int, label: int | None, out: str | os.Pat
     images = generator.from_latents(z, label)
     if images.ndim != 4:
         raise InputError(f"samples of shape {images.shape} are no images; expected an .npz to write; give --out x.npz")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    sampling.save_gif((sampling.grid(image[None]) for image in images), path, FRAME_MS, FRAME_MS)
+    zoom = math.ceil(FRAME_PX / images.shape[1])
+    images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        sampling.save_gif(map(sampling.to_picture, images), path, FRAME_MS, FRAME_MS)
+    except OSError as error:
+        raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return path

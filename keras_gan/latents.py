@@ -46,7 +46,7 @@ def seeds(n: int, first: int | None = None) -> np.ndarray:
     largest = LARGEST_SEED - n + 1
     first = int(np.random.default_rng().integers(largest + 1)) if first is None else first
     if not 0 <= first <= largest:
-        raise InputError(f"seed is {first}; expected 0 to {largest} for {n:,} of them; give seed (--seed) in that range")
+        raise InputError(f"seed is {first}; expected 0 to {largest} for {n:,}; give seed (--seed) in that range")
     return np.arange(first, first + n, dtype="int64").astype("int32")
 
 

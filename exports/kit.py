@@ -1,0 +1,171 @@
+"""What an export folder tells whoever receives it: README.md, with its files' own names and shapes, and sample.py."""
+
+import json
+import re
+import shlex
+import shutil
+import warnings
+from pathlib import Path
+
+import jinja2
+
+from keras_gan.errors import Notice, one_line
+from keras_gan.exports import metadata
+from keras_gan.files import replace
+
+TEMPLATES = Path(__file__).with_name("templates")
+SAMPLE, README = "sample.py", "README.md"
+MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
+SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
+DESCRIPTION = Path(SAVED_MODEL, "assets.extra", "keras_gan.json")  # TensorFlow, which has its room, is not needed here
+MAIN = "generator.tflite"  # whose numbers the examples have, where there are several
+
+
+def write(folder: Path) -> None:
+    """Writes README.md, and sample.py where a .tflite makes pictures, about the exports that lie in a folder.
+
+    Files of these names that are not ours stay; a `Notice` says so. Without an export of ours nothing is written.
+
+    Raises:
+        OSError: where the folder cannot be written.
+    """
+    tflites = {file.name: said for file in sorted(folder.glob("*.tflite")) if (said := _read(file))}
+    served = _read(folder / DESCRIPTION)
+    if not tflites and not served:
+        return
+    name = MAIN if MAIN in tflites else next(iter(tflites), None)
+    about = tflites.get(name) or served
+    if name and _makes_pictures(about):
+        _put(folder / SAMPLE, lambda draft: shutil.copyfile(TEMPLATES / SAMPLE, draft))
+    text = _page(folder, tflites, about, name, served)
+    _put(folder / README, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def _read(file) -> dict | None:
+    """What an export says of itself; None where it is none of ours."""
+    try:
+        content = file.read_bytes()
+        return metadata.check(metadata.read(content) if file.suffix == ".tflite" else json.loads(content))
+    except Exception:  # a damaged flatbuffer fails anywhere, with any error
+        return None
+
+
+def _put(path, write):
+    if path.exists() and MARKS[path.name] not in path.read_text(encoding="utf-8", errors="replace"):
+        warnings.warn(Notice(f"{path} is not of kgan export; it stays as it is"), stacklevel=3)
+    else:
+        replace(path, write)
+
+
+def _makes_pictures(about):
+    shape = about["data_shape"]
+    return len(shape) == 3 and shape[2] in (1, 3)
+
+
+def _page(folder, tflites, about, name, served):
+    shape = about["data_shape"]
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(TEMPLATES),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"plain": plain, "sh": shlex.quote, "quoted": _quoted, "kotlin": _kotlin}
+    return environment.get_template(README).render(
+        about=about,
+        picture=_makes_pictures(about),
+        what=_what(shape),
+        training=_training(about.get("training") or {}),
+        rows=list(_rows(folder, tflites, served, about["output"])),
+        tflite=name,
+        array=_kotlin_array([1, *shape], "ByteArray" if about["output"] == "uint8" else "FloatArray"),
+        served=served,
+        by_rows=_request(served, "instances", [7, 8]),
+        by_columns=_request(served, "inputs", [7, 8]),
+        web=(folder / WEB).is_dir(),
+        mark=MARKS[README],
+    )
+
+
+def plain(text: str) -> str:
+    """A text as Markdown shows it, on one line, whatever signs it holds."""
+    return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", one_line(text))
+
+
+def _quoted(text):
+    """A text as Python and Swift write it."""
+    return json.dumps(text, ensure_ascii=False)
+
+
+def _kotlin(text):
+    return _quoted(text).replace("$", "\\$")
+
+
+def _what(shape):
+    if len(shape) == 1:
+        return f"vectors of {shape[0]} numbers"
+    kind = {1: "grey pictures", 3: "colour pictures"}.get(shape[2], f"pictures with {shape[2]} channels")
+    return f"{kind}, {shape[0]} pixels high and {shape[1]} wide"
+
+
+def _training(said):
+    """How long it was trained, as a phrase."""
+    steps, preset = said.get("steps"), said.get("preset")
+    done = f"{steps:,} steps" if isinstance(steps, int) else ""
+    return done + (f" of the preset {plain(preset)}" if done and preset else "")
+
+
+def _kotlin_array(shape, innermost):
+    """A nested array of zeros."""
+    size, *rest = shape
+    return f"Array({size}) {{ {_kotlin_array(rest, innermost)} }}" if rest else f"{innermost}({size})"
+
+
+def _request(served, form, seeds):
+    """What TensorFlow Serving's predict takes, by rows ("instances") or by columns ("inputs")."""
+    if not served:
+        return None
+    columns = {"seed": seeds} | ({"label": [0] * len(seeds)} if served["num_classes"] else {})
+    rows = [dict(zip(columns, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    return json.dumps({"signature_name": "sample", form: rows if form == "instances" else columns})
+
+
+def _rows(folder, tflites, served, output):
+    """The cells of the table of files."""
+    for name, said in tflites.items():
+        yield _row(folder / name, said["quantize"], said["output"])
+    if served:
+        yield _row(folder / SAVED_MODEL, "float32", served["output"])
+    if (folder / ONNX).is_file():
+        yield _row(folder / ONNX, "float32", output)
+
+
+def _row(path, weights, output):
+    report = _report(path)
+    mean, largest, latency = (report.get(name) for name in ("mean_error", "largest_error", "latency_ms"))
+    return [
+        f"`{one_line(path.name)}{'/' * path.is_dir()}`",
+        f"{_size_bytes(path) / 1000:,.0f} kB",
+        plain(weights),
+        output,
+        f"{mean:.1e} ({largest:.1e})" if _are_numbers(mean, largest) else "",
+        f"{latency:.3f}" if _are_numbers(latency) else "",
+    ]
+
+
+def _report(path) -> dict:
+    """The report of an export's check, which lies beside it; empty where there is none."""
+    try:
+        report = json.loads(path.with_name(f"{path.name}.json").read_bytes())
+    except (OSError, ValueError, RecursionError):
+        return {}
+    return report if isinstance(report, dict) else {}
+
+
+def _are_numbers(*values):
+    return all(isinstance(value, float | int) for value in values)
+
+
+def _size_bytes(path):
+    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())

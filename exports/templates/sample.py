@@ -1,0 +1,100 @@
+"""Draws pictures with a generator that kgan exported: python sample.py generator.tflite -n 16 --seed 7 --out grid.png
+It needs no TensorFlow: pip install ai-edge-litert numpy pillow"""
+
+import argparse
+import json
+import math
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+from ai_edge_litert.interpreter import Interpreter
+from ai_edge_litert.schema_py_generated import Model
+from PIL import Image
+
+SEEDS, MOST_IN_A_GRID = 2**31, 10_000
+CELL, GAP = 48, 2  # pixels: a grid enlarges smaller pictures
+
+
+def fail(message):
+    print("Error:", message, file=sys.stderr)
+    sys.exit(2)
+
+
+def arguments():
+    parser = argparse.ArgumentParser(description="Draws pictures with a generator that kgan exported.")
+    parser.error = fail
+    parser.add_argument("file", type=Path, help="the .tflite")
+    parser.add_argument("-n", type=int, default=16, help="how many (16)")
+    parser.add_argument("--seed", type=int, default=0, help="of the first; the next has the next seed (0)")
+    parser.add_argument("--label", type=int, help="class, of a conditional generator (all in turn)")
+    parser.add_argument("--out", type=Path, default="grid.png", help="a grid.png, or a folder of PNGs (grid.png)")
+    asked = parser.parse_args()
+    if asked.n < 1 or asked.seed < 0 or asked.seed + asked.n > SEEDS:
+        fail(f"-n {asked.n} --seed {asked.seed}; expected 1 or more, and seeds from 0 to {SEEDS - 1}")
+    if asked.out.suffix.lower() not in (".png", "") or (asked.out.suffix and asked.n > MOST_IN_A_GRID):
+        fail(f"-n {asked.n} --out {asked.out}; expected a folder, or a .png for at most {MOST_IN_A_GRID:,} pictures")
+    return asked
+
+
+def open_generator(path):
+    """What the file says of itself, and the functions that draw, by how many pictures they draw at once."""
+    content = path.read_bytes()
+    model = Model.GetRootAs(content)
+    named = {entry.Name(): entry.Buffer() for entry in map(model.Metadata, range(model.MetadataLength()))}
+    about = json.loads(model.Buffers(named[b"keras_gan"]).DataAsNumpy().tobytes())
+    interpreter = Interpreter(model_content=content, num_threads=1)
+    return about, {16: interpreter.get_signature_runner("sample_16"), 1: interpreter.get_signature_runner("sample")}
+
+
+def pictures(about, draw, asked):
+    done, classes = 0, about["num_classes"]
+    while done < asked.n:
+        numbers = np.arange(done, done + (16 if asked.n - done >= 16 else 1), dtype="int32")
+        inputs = {"seed": asked.seed + numbers}  # a seed is the same picture on every device
+        if classes:
+            inputs["label"] = numbers % classes if asked.label is None else numbers * 0 + asked.label
+        images = draw[len(numbers)](**inputs)["images"]  # (1 or 16, height, width, 1 or 3)
+        if images.dtype != np.uint8:  # float32, nominally in [-1, 1]
+            images = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype("uint8")
+        yield from (Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image) for image in images)
+        done += len(numbers)
+
+
+def grid(images, n, height, width, channels):
+    zoom, columns = math.ceil(CELL / height), math.ceil(math.sqrt(n))
+    wide, high = width * zoom + GAP, height * zoom + GAP
+    size = columns * wide + GAP, math.ceil(n / columns) * high + GAP
+    sheet = Image.new("L" if channels == 1 else "RGB", size, "white")
+    for i, image in enumerate(images):
+        place = i % columns * wide + GAP, i // columns * high + GAP
+        sheet.paste(image.resize((width * zoom, height * zoom), Image.Resampling.NEAREST), place)
+    return sheet
+
+
+def main():
+    sys.stderr = os.fdopen(os.dup(2), "w")
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where the runtime has notes of its own
+    asked = arguments()
+    try:
+        about, draw = open_generator(asked.file)
+        shape, classes, out = about["data_shape"], about["num_classes"], asked.out
+        if len(shape) != 3:
+            fail(f"{asked.file} makes vectors of {shape[0]} numbers; expected pictures")
+        if asked.label is not None and not 0 <= asked.label < (classes or 0):
+            fail(f"--label {asked.label}; expected {f'0 to {classes - 1}' if classes else 'none: it has no classes'}")
+        images = pictures(about, draw, asked)
+        for i, image in enumerate([grid(images, asked.n, *shape)] if out.suffix else images):
+            path = out if out.suffix else out / f"{i:0{len(str(asked.n - 1))}d}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            image.save(part := path.with_name(path.name + ".part"), "PNG")
+            part.replace(path)  # a picture is whole or not there
+    except OSError as error:
+        fail(f"cannot use {error.filename or asked.out} ({error.strerror}); give another")
+    except Exception:  # a damaged file fails anywhere, with any error
+        fail(f"{asked.file} is damaged, or a .tflite of something else; expected one that kgan export wrote")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,216 @@
+"""What kgan info says of files and runs, without TensorFlow."""
+
+import json
+import shutil
+import subprocess
+import sys
+import zipfile
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+
+from keras_gan import GAN, exports, networks, training
+from keras_gan.cli.main import kgan
+from keras_gan.errors import InputError
+from keras_gan.exports import About, edge, info
+
+LABELS = ("zero", "one", "two")
+
+
+def kgan_info(*words):
+    return CliRunner().invoke(kgan, ["info", *map(str, words)])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    """One conditional GAN as every kind of file: name -> path."""
+    folder = tmp_path_factory.mktemp("files")
+    keras.utils.set_random_seed(0)
+    build = {"dtype": "float32", "num_classes": 3}
+    networks_ = networks.generator((8, 8, 3), 5, **build), networks.discriminator((8, 8, 3), **build)
+    gan = GAN(*networks_, seed=1, num_classes=3, latent="uniform")
+    gan.compile()
+    about = About("tiny", "dots", LABELS, "CC0", {"preset": "lean", "steps": 1234})
+    options = exports.Options(about=about, uint8=True)
+    gan.export(folder / "g.tflite", "litert", "float16", options)
+    gan.export(folder / "saved", "tf_saved_model", options=options)
+    gan.save(folder / "g.keras")
+    return {name: folder / name for name in ("g.tflite", "saved", "g.keras")}
+
+
+def test_a_tflite_says_all_that_its_description_does(files):
+    said = info.describe(files["g.tflite"])
+    assert said["kind"] == ".tflite" and said["size_bytes"] == files["g.tflite"].stat().st_size
+    assert said["name"] == "tiny" and said["labels"] == list(LABELS) and said["licence"] == "CC0"
+    assert said["data_shape"] == [8, 8, 3] and said["latent"] == "uniform" and said["output"] == "uint8"
+    assert len(said["weights_sha256"]) == 64
+
+
+def test_signatures_of_a_tflite_are_those_that_the_runtime_sees(files):
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(files["g.tflite"]))
+    found = info.describe(files["g.tflite"])["signatures"]
+    assert set(found) == set(interpreter.get_signature_list())
+    for name, ends in found.items():
+        runner = interpreter.get_signature_runner(name)
+        for side, details in (("inputs", runner.get_input_details()), ("outputs", runner.get_output_details())):
+            seen = {end: [np.dtype(d["dtype"]).name, d["shape"].tolist()] for end, d in details.items()}
+            assert ends[side] == seen
+    assert found["sample_16"]["inputs"] == {"seed": ["int32", [16]], "label": ["int32", [16]]}
+
+
+def test_signatures_of_a_saved_model_are_those_that_tensorflow_sees(files):
+    loaded = tf.saved_model.load(str(files["saved"])).signatures
+    found = info.describe(files["saved"])["signatures"]
+    assert set(found) == set(loaded) and {"generate", "sample"} <= set(found)
+    for name, ends in found.items():
+        inputs, outputs = loaded[name].structured_input_signature[1], loaded[name].structured_outputs
+        for side, specs in (("inputs", inputs), ("outputs", outputs)):
+            assert ends[side] == {end: [spec.dtype.name, spec.shape.as_list()] for end, spec in specs.items()}
+
+
+def test_a_saved_model_from_elsewhere_is_told(tmp_path):
+    module = tf.Module()
+    module.double = tf.function(lambda x: {"y": 2 * x}, input_signature=[tf.TensorSpec((None, 3), "float64", "x")])
+    tf.saved_model.save(module, str(tmp_path / "s"), signatures={"double": module.double})
+    assert "does not say what it holds" in refused(tmp_path / "s")
+
+
+def test_a_keras_file_says_what_its_gan_is(files):
+    said = info.describe(files["g.keras"])
+    gan = training.load_file(files["g.keras"])
+    for name in ("name", "latent", "latent_dim", "num_classes"):
+        assert said[name] == getattr(gan, name)
+    assert said["data_shape"] == list(gan.data_shape) and said["keras"] == keras.__version__
+
+
+def test_a_run_says_how_far_it_is(run_dir):
+    said = info.describe(run_dir)
+    assert said["kind"] == "run" and (said["step"], said["steps"]) == (30, 30)
+    assert said["data_shape"] == [8, 8, 1] and said["latent_dim"] == 8 and said["data"] == "digits"
+    assert said["training"]["images_seen"] == 30 * 16
+    on_disk = sum(file.stat().st_size for file in run_dir.rglob("*") if file.is_file())
+    assert said["size_bytes"] == on_disk
+    assert said["files"]["config.json"] == (run_dir / "config.json").stat().st_size
+    for checkpoint in (run_dir / "checkpoints").iterdir():
+        checkpoint.unlink()
+    assert info.describe(run_dir)["step"] == 0
+
+
+@pytest.mark.parametrize("name", ["g.tflite", "saved", "g.keras"])
+def test_the_text_holds_the_facts_in_80_columns(files, name):
+    done = kgan_info(files[name])
+    assert done.exit_code == 0, done.output
+    lines = done.output.splitlines()
+    assert max(map(len, lines[1:])) <= 80  # the first has the path as it was given
+    words = " ".join(done.output.split())
+    assert "latents 5 numbers, uniform" in words and "data 8 × 8 × 3 images" in words
+    if name != "g.keras":
+        assert "classes 3: 0 zero, 1 one, 2 two" in words and "licence CC0" in words and "steps 1,234" in words
+        assert "uint8 in [0, 255]" in words
+        assert "sample_16 label int32[16], seed int32[16] -> images uint8[16,8,8,3]" in words
+
+
+def test_the_text_of_a_run_is_for_people(run_dir):
+    words = " ".join(kgan_info(run_dir).output.split())
+    assert "step 30 of 30" in words and "trained on digits" in words and "files checkpoints" in words
+
+
+def test_json_is_what_describe_gives(files):
+    done = kgan_info(files["g.tflite"], "--json")
+    assert json.loads(done.output) == info.describe(files["g.tflite"])
+
+
+def test_no_file_needs_tensorflow_or_keras(files, run_dir):
+    code = (
+        "import sys; from click.testing import CliRunner; from keras_gan.cli.main import kgan\n"
+        "for path in sys.argv[1:]:\n"
+        "    assert CliRunner().invoke(kgan, ['info', path]).exit_code == 0, path\n"
+        "print(*{name.split('.')[0] for name in sys.modules})"
+    )
+    command = [sys.executable, "-c", code, *files.values(), run_dir]
+    loaded = subprocess.run(command, check=True, capture_output=True, text=True).stdout.split()
+    assert not {"tensorflow", "keras", "matplotlib", "sklearn", "h5py"} & set(loaded)
+
+
+# bad input
+
+
+def refused(path):
+    """The one line that kgan info ends with."""
+    done = kgan_info(path)
+    assert done.exit_code == 2 and done.output.startswith("Error: ") and done.output.count("\n") == 1, done.output
+    return done.output
+
+
+def test_what_is_not_there_is_told(tmp_path):
+    assert "does not exist; expected a .tflite" in refused(tmp_path / "no.tflite")
+    assert "does not exist" in refused(tmp_path / "no")
+
+
+def test_foreign_files_are_told(tmp_path, files):
+    (tmp_path / "picture.png").write_bytes(b"\x89PNG")
+    assert "is none of ours" in refused(tmp_path / "picture.png")
+    (tmp_path / "text.tflite").write_text("a text that is no flatbuffer")
+    assert "no .tflite's mark" in refused(tmp_path / "text.tflite")
+    (tmp_path / "empty").mkdir()
+    assert "not a run folder" in refused(tmp_path / "empty")
+    keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)]).save(tmp_path / "other.keras")
+    assert "holds a Sequential, not a keras_gan.GAN" in refused(tmp_path / "other.keras")
+
+
+def test_a_tflite_of_something_else_is_told(tmp_path):
+    doubled = tf.function(lambda x: 2 * x, input_signature=[tf.TensorSpec((1,), "float32")]).get_concrete_function()
+    path = tmp_path / "other.tflite"
+    path.write_bytes(tf.lite.TFLiteConverter.from_concrete_functions([doubled], tf.Module()).convert())
+    assert "does not say what it holds" in refused(path)
+
+
+@pytest.mark.parametrize("name, inside", [("g.tflite", ""), ("saved", "assets.extra/keras_gan.json"), ("g.keras", "")])
+def test_half_a_file_is_told(files, name, inside, tmp_path):
+    (shutil.copytree if inside else shutil.copy)(files[name], tmp_path / name)
+    half = tmp_path / name / inside
+    content = half.read_bytes()
+    half.write_bytes(content[: len(content) // 2])
+    assert "is damaged" in refused(tmp_path / name)
+
+
+@pytest.mark.parametrize("signatures", [None, 5, {"a": 1}, {"a": {"inputs": {}, "outputs": {"x": ["float32", 3]}}}])
+def test_signatures_of_another_kind_are_told(files, signatures, tmp_path):
+    shutil.copytree(files["saved"], tmp_path / "saved")
+    file = tmp_path / "saved" / "assets.extra" / "keras_gan.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"signatures": signatures}))
+    assert "is damaged" in refused(tmp_path / "saved")
+
+
+def test_a_bomb_is_not_unpacked(tmp_path):
+    with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b" " * 2**29)
+    assert "unpacks to" in refused(tmp_path / "bomb.keras")
+
+
+def test_a_damaged_run_is_told(run_dir):
+    (run_dir / "config.json").write_text("{}")
+    assert "config.json is damaged" in refused(run_dir)
+
+
+def test_words_of_a_file_steer_no_terminal(files, tmp_path):
+    said = info.describe(files["g.tflite"])
+    said |= {"name": "\x1b[31mred", "labels": ["a\nb", "c", "d"], "training": {"\x1b]0;": "\x07"}}
+    assert "\x1b" not in info.to_text(said) and "\x07" not in info.to_text(said) and "a b" in info.to_text(said)
+
+
+def test_a_directory_named_like_a_file_is_no_tflite(tmp_path):
+    (tmp_path / "g.tflite").mkdir()
+    with pytest.raises(InputError, match="not a run folder"):
+        info.describe(tmp_path / "g.tflite")
+
+
+def test_the_edge_reads_the_same_description(files):
+    description = edge.Generator(files["g.tflite"]).description
+    said = info.describe(files["g.tflite"])
+    assert {name: said[name] for name in description} == description

@@ -1,0 +1,409 @@
+"""What an export folder tells whoever receives it: sample.py in a clean environment, every snippet of the README."""
+
+import ast
+import json
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from PIL import Image
+
+from keras_gan import GAN, networks, sampling
+from keras_gan.errors import Notice
+from keras_gan.exports import About, Options, edge, kit
+
+ROOT = Path(__file__).parents[1]
+PACKAGES = ("ai-edge-litert", "numpy", "pillow")
+SHAPE = (8, 12, 3)  # neither side nor the channels are mistaken for one another
+LARGEST_MB, LONGEST_START_S, LARGEST_MEMORY_MB = 150, 1.0, 80  # the goals; the start's is .5 s, on an idle machine
+
+
+def exported(folder, shape, name="generator.tflite", **options):
+    """A folder with a .tflite, a SavedModel and what `kit.write` adds, and the GAN of three classes or none."""
+    keras.utils.set_random_seed(0)
+    build = {"dtype": "float32", "num_classes": options.pop("num_classes", None)}
+    pair = networks.generator(shape, 5, **build), networks.discriminator(shape, **build)
+    gan = GAN(*pair, seed=1, num_classes=build["num_classes"])
+    rng = np.random.default_rng(0)
+    for weight in gan.ema_generator.weights:  # away from their start, which is grey everywhere
+        weight.assign(weight + rng.uniform(-0.1, 0.1, weight.shape).astype("float32"))
+    folder.mkdir(exist_ok=True)
+    gan.export(folder / name, "litert", "float16", Options(**options))
+    gan.export(folder / "saved_model", "tf_saved_model", options=Options(**options))
+    kit.write(folder)
+    return folder, gan
+
+
+@pytest.fixture(scope="module")
+def colour(tmp_path_factory):
+    """Three classes, uint8 images."""
+    about = About("dots | dashes", "dots", ("zero", "one", "two"), "CC0", {"preset": "lean", "steps": 1234})
+    return exported(tmp_path_factory.mktemp("colour"), SHAPE, num_classes=3, uint8=True, about=about)
+
+
+@pytest.fixture(scope="module")
+def grey(tmp_path_factory):
+    """float32 images without classes, in a file whose name has a space and a sign of Kotlin's."""
+    return exported(tmp_path_factory.mktemp("grey"), (8, 8, 1), "my $dots.tflite")
+
+
+@pytest.fixture(scope="module")
+def vectors(tmp_path_factory):
+    return exported(tmp_path_factory.mktemp("vectors"), (2,))
+
+
+def run(folder, *words, python=sys.executable):
+    """sample.py, as someone runs it who has received the folder."""
+    command = [str(python), "-P", "sample.py", *map(str, words)]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True)
+
+
+def differences(picture, images):
+    """In grey levels, between a picture file and a grid of images."""
+    expected = np.asarray(sampling.grid(images)).astype(int)
+    return np.abs(np.asarray(Image.open(picture)).astype(int) - expected)
+
+
+# sample.py
+
+
+def test_sample_py_is_short_and_needs_three_packages():
+    text = (kit.TEMPLATES / "sample.py").read_text()
+    assert len(text.splitlines()) <= 100
+    modules = set()
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            modules |= {node.module} if isinstance(node, ast.ImportFrom) else {alias.name for alias in node.names}
+    outside = {module.split(".")[0] for module in modules} - set(sys.stdlib_module_names)
+    assert outside == {"ai_edge_litert", "numpy", "PIL"}
+
+
+@pytest.mark.parametrize("kind, name", [("grey", "my $dots.tflite"), ("colour", "generator.tflite")])
+def test_sample_py_draws_what_the_package_draws(kind, name, request, tmp_path):
+    """21 pictures: one batch of 16, five alone; in turn of all classes where there are any."""
+    folder, _ = request.getfixturevalue(kind)
+    done = run(folder, name, "-n", 21, "--seed", 5, "--out", tmp_path / "new" / "grid.png")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    images = edge.Generator(folder / name).generate(21, seed=5)
+    assert np.ptp(images) > 50
+    assert differences(tmp_path / "new" / "grid.png", images).max() <= 2
+
+
+def test_sample_py_draws_one_class_into_a_folder(colour, tmp_path):
+    folder, _ = colour
+    assert run(folder, "generator.tflite", "-n", 11, "--label", 2, "--out", tmp_path / "one").returncode == 0
+    images = edge.Generator(folder / "generator.tflite").generate(11, seed=0, labels=2)
+    files = sorted((tmp_path / "one").iterdir())
+    assert [file.name for file in files] == [f"{i:02d}.png" for i in range(11)]
+    for file, image in zip(files, images, strict=True):
+        assert np.abs(np.asarray(Image.open(file)).astype(int) - image).max() <= 2
+
+
+def test_the_last_seed_has_a_picture(grey, tmp_path):
+    assert run(grey[0], "my $dots.tflite", "-n", 1, "--seed", 2**31 - 1, "--out", tmp_path / "a.png").returncode == 0
+
+
+@pytest.mark.parametrize(
+    "words, told",
+    [
+        (["-n", 0], "-n 0 --seed 0; expected 1 or more"),
+        (["-n", "many"], "invalid int value: 'many'"),
+        (["--seed", -1], "--seed -1; expected 1 or more, and seeds from 0 to 2147483647"),
+        (["-n", 2, "--seed", 2**31 - 1], "-n 2 --seed 2147483647"),
+        (["--label", 3], "--label 3; expected 0 to 2"),
+        (["--label", -1], "--label -1; expected 0 to 2"),
+        (["--out", "a.jpg"], "a .png for at most 10,000 pictures"),
+        (["-n", 10_001], "expected a folder"),
+        (["--out", "generator.tflite/a"], "cannot use generator.tflite/a (Not a directory)"),
+    ],
+)
+def test_sample_py_says_in_one_line_what_is_wrong(colour, words, told):
+    before = sorted(colour[0].iterdir())
+    done = run(colour[0], "generator.tflite", *words)
+    assert done.returncode == 2 and done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1, done.stderr
+    assert told in done.stderr
+    assert sorted(colour[0].iterdir()) == before
+
+
+def test_sample_py_refuses_what_is_no_generator(colour, grey, tmp_path):
+    shutil.copy(colour[0] / "sample.py", tmp_path)
+    content = (colour[0] / "generator.tflite").read_bytes()
+    (tmp_path / "half.tflite").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.tflite").write_text("a text")
+    for name, told in (("half", "is damaged"), ("text", "is damaged"), ("none", "No such file")):
+        done = run(tmp_path, f"{name}.tflite")
+        assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1, done.stderr
+    assert not (tmp_path / "grid.png").exists()
+    done = run(grey[0], "my $dots.tflite", "--label", 0)
+    assert "expected none: it has no classes" in done.stderr
+
+
+def test_sample_py_refuses_vectors(vectors, colour, tmp_path):
+    shutil.copy(colour[0] / "sample.py", tmp_path)
+    done = run(tmp_path, vectors[0] / "generator.tflite")
+    assert done.returncode == 2 and "makes vectors of 2 numbers; expected pictures" in done.stderr
+
+
+# the README
+
+
+def page(exported_):
+    return (exported_[0] / "README.md").read_text()
+
+
+def blocks(text, language):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_the_python_command_runs_as_written(kind, request):
+    folder, _ = request.getfixturevalue(kind)
+    (block,) = blocks(page((folder, None)), "sh")
+    install, command = block.splitlines()
+    assert install == f"pip install {' '.join(PACKAGES)}"
+    done = subprocess.run(command.replace("python ", f"{sys.executable} ", 1), shell=True, cwd=folder)
+    assert done.returncode == 0
+    name = shlex.split(command)[2]
+    images = edge.Generator(folder / name).generate(16, seed=7)
+    assert differences(folder / "grid.png", images).max() <= 2
+    (folder / "grid.png").unlink()
+
+
+def test_vectors_have_no_picture_code(vectors):
+    text = page(vectors)
+    for word in ("Bitmap", "pillow", "sample.py", "255"):
+        assert word not in text, word
+    assert not (vectors[0] / "sample.py").exists()
+    (block,) = blocks(text, "python")
+    program = f"{block}\nassert data.dtype == 'float32'"
+    done = subprocess.run([sys.executable, "-c", program], cwd=vectors[0], capture_output=True, text=True, check=True)
+    assert done.stdout == "(16, 2)\n" and "(16, 2)" in block
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour", "vectors"])
+def test_the_table_of_signatures_is_that_of_the_file(kind, request):
+    from ai_edge_litert.interpreter import Interpreter
+
+    folder, _ = request.getfixturevalue(kind)
+    (file,) = folder.glob("*.tflite")
+    interpreter = Interpreter(str(file))
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", page((folder, None)), re.MULTILINE)
+    rows = {name: (takes, gives) for name, takes, gives in rows if name in edge.SIGNATURES}
+    assert set(rows) == set(interpreter.get_signature_list())
+    for name, sides in rows.items():
+        runner = interpreter.get_signature_runner(name)
+        for side, details in zip(sides, (runner.get_input_details(), runner.get_output_details()), strict=True):
+            told = {end: (dtype, sizes) for end, dtype, sizes in re.findall(r"`(\w+)` (\w+) \(([\d, ]+)\)", side)}
+            seen = {end: (np.dtype(d["dtype"]).name, ", ".join(map(str, d["shape"]))) for end, d in details.items()}
+            assert told == seen
+
+
+@pytest.mark.parametrize(
+    "kind, sizes, innermost, asset",
+    [
+        ("grey", [1, 8, 8, 1], "FloatArray", r"my \$dots.tflite"),
+        ("colour", [1, 8, 12, 3], "ByteArray", "generator.tflite"),
+        ("vectors", [1, 2], "FloatArray", "generator.tflite"),
+    ],
+)
+def test_kotlin_has_the_names_and_shapes_of_the_file(kind, sizes, innermost, asset, request):
+    folder, gan = request.getfixturevalue(kind)
+    (code,) = blocks(page((folder, None)), "kotlin")
+    nested = re.search(r"val images = (.*)", code)[1]
+    assert [int(size) for size in re.findall(r"\((\d+)\)", nested)] == sizes
+    assert nested.count("{") == nested.count("}") == len(sizes) - 1 and innermost in nested
+    assert f'assets.open("{asset}")' in code
+    inputs = set(re.findall(r'"(\w+)" to intArrayOf', code))
+    assert inputs == ({"seed", "label"} if gan.num_classes else {"seed"})
+    assert '"images" to images' in code and code.count('"sample")') == 1
+    if len(sizes) == 4:
+        height, width, channels = sizes[1:]
+        assert f"createBitmap({width}, {height}," in code
+        assert f"for (y in 0 until {height}) for (x in 0 until {width})" in code
+        last = channels - 1
+        assert f"Color.rgb(pixel[0], pixel[{min(1, last)}], pixel[{last}])" in code
+        assert ("127.5f" in code) == (innermost == "FloatArray")
+    assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
+
+
+@pytest.mark.parametrize(
+    "kind, resource, shape, kind_of_number",
+    [
+        ("grey", "my $dots", "(1, 8, 8, 1)", "Float32.self"),
+        ("colour", "generator", "(1, 8, 12, 3)", "[UInt8](data)"),
+        ("vectors", "generator", "(1, 2)", "Float32.self"),
+    ],
+)
+def test_swift_has_the_names_and_shapes_of_the_file(kind, resource, shape, kind_of_number, request):
+    folder, gan = request.getfixturevalue(kind)
+    (code,) = blocks(page((folder, None)), "swift")
+    assert f'forResource: "{resource}", ofType: "tflite"' in code
+    assert f"{shape}\n" in code and kind_of_number in code
+    named = 'invoke(with: ["seed": seed, "label": label])' if gan.num_classes else 'invoke(with: ["seed": seed])'
+    assert named in code and 'output(named: "images")' in code and 'signatureRunner(with: "sample")' in code
+    assert ("127.5" in code) == (kind == "grey")
+    assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
+
+
+@pytest.mark.parametrize("kind", ["grey", "colour"])
+def test_requests_of_tensorflow_serving_fit_the_signature(kind, request):
+    folder, gan = request.getfixturevalue(kind)
+    text = page((folder, None))
+    by_rows, by_columns = (json.loads(block.splitlines()[2]) for block in blocks(text, "http"))
+    assert all(block.startswith("POST /v1/models/NAME:predict\n\n") for block in blocks(text, "http"))
+    loaded = tf.saved_model.load(str(folder / "saved_model"))
+    signature = loaded.signatures[by_rows["signature_name"]]
+    assert by_columns["signature_name"] == by_rows["signature_name"]
+    specs = signature.structured_input_signature[1]
+    columns = {name: [row[name] for row in by_rows["instances"]] for name in by_rows["instances"][0]}
+    assert columns == by_columns["inputs"] and set(columns) == set(specs)
+    # With one output its name is left out of the answer.
+    ((_, images),) = signature(
+        **{name: tf.constant(values, specs[name].dtype) for name, values in columns.items()}
+    ).items()
+    predictions = json.loads(json.dumps(images.numpy().tolist()))
+    assert f'`{{"predictions": …}}`, of shape {np.shape(predictions)}' in text and '`{"outputs": …}`' in text
+    drawn = edge.to_samples(images.numpy())
+    expected = gan.generate(2, seed=7, labels=0 if gan.num_classes else None)
+    assert np.abs(drawn.astype(int) - expected).max() <= 1
+
+
+def test_the_page_says_what_the_files_are(colour):
+    text = page(colour)
+    assert "colour pictures, 8 pixels high and 12 wide, of 3 classes" in text
+    assert r"# dots \| dashes" in text and "Licence: CC0" in text
+    assert "Labels: 0 zero, 1 one, 2 two." in text and "dots: 1,234 steps of the preset lean" in text
+    report = json.loads((colour[0] / "generator.tflite.json").read_text())
+    size = (colour[0] / "generator.tflite").stat().st_size
+    row = f"| `generator.tflite` | {size / 1000:,.0f} kB | float16 | uint8 | {report['mean_error']:.1e} ("
+    assert row in text and "| `saved_model/` | " in text
+    assert str(colour[0]) not in text
+
+
+def test_the_page_is_written_anew(grey, tmp_path):
+    folder = Path(shutil.copytree(grey[0], tmp_path / "grey"))
+    (folder / "my $dots.tflite.json").unlink()
+    shutil.rmtree(folder / "saved_model")
+    shutil.copy(folder / "my $dots.tflite", folder / "generator.tflite")
+    (folder / "damaged.tflite").write_bytes(b"\0\0\0\0TFL3")
+    (folder / "generator.onnx").write_bytes(b"onnx")
+    (folder / "web").mkdir()
+    kit.write(folder)
+    text = (folder / "README.md").read_text()
+    assert "TensorFlow Serving" not in text and "## In a browser" in text and "`generator.onnx`" in text
+    assert "damaged" not in text and "python sample.py generator.tflite" in text
+    assert sorted(file.name for file in folder.iterdir() if file.name.startswith(".")) == []
+
+
+def test_files_of_others_stay(grey, tmp_path):
+    shutil.copy(grey[0] / "my $dots.tflite", tmp_path / "g.tflite")
+    (tmp_path / "README.md").write_text("# My project\n")
+    with pytest.warns(Notice, match="README.md is not of kgan export; it stays"):
+        kit.write(tmp_path)
+    assert (tmp_path / "README.md").read_text() == "# My project\n"
+    assert (tmp_path / "sample.py").read_bytes() == (kit.TEMPLATES / "sample.py").read_bytes()
+
+
+def test_nothing_is_written_where_nothing_was_exported(tmp_path):
+    (tmp_path / "other.tflite").write_text("a text")
+    kit.write(tmp_path)
+    assert [file.name for file in tmp_path.iterdir()] == ["other.tflite"]
+
+
+# a clean environment
+
+
+@pytest.fixture(scope="module")
+def clean(tmp_path_factory):
+    """The Python of an environment that has the three packages; skips where they cannot be had."""
+    folder = tmp_path_factory.mktemp("clean") / "env"
+    venv.create(folder, symlinks=True)
+    python = folder / "bin" / "python"
+    install(python, *PACKAGES)
+    return python
+
+
+def install(python, *words):
+    command = [
+        sys.executable,
+        "-m",
+        "pip",
+        "--python",
+        python,
+        "install",
+        "--no-compile",
+        "--disable-pip-version-check",
+    ]
+    done = subprocess.run([*command, "--constraint", ROOT / "constraints.txt", *words], capture_output=True, text=True)
+    if done.returncode:
+        pytest.skip(f"pip cannot install {' '.join(map(str, words))} here: {done.stderr.strip().splitlines()[-1]}")
+
+
+MEASURE = """
+import resource, subprocess, sys, time
+start = time.perf_counter()
+subprocess.run(sys.argv[1:], check=True)
+print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6)
+"""
+
+
+def measured(command, folder):
+    """Seconds and megabytes of the quickest of five runs, and of the largest."""
+    environment = {
+        "PATH": "/usr/bin:/bin",
+        "HOME": str(folder),
+    }  # nothing that keeps Python from compiling for next time
+    runs = []
+    for _ in range(6):
+        call = [sys.executable, "-c", MEASURE, *map(str, command)]
+        done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=True)
+        runs.append([float(word) for word in done.stdout.split()])
+    seconds, megabytes = zip(*runs[1:], strict=True)  # the first one compiles
+    return min(seconds), max(megabytes)
+
+
+@pytest.mark.long
+def test_a_clean_environment_draws_the_same_pictures(clean, colour, tmp_path, record_property):
+    folder, out = colour[0], tmp_path / "grid.png"
+    command = [clean, "-P", "sample.py", "generator.tflite", "-n", "16", "--seed", "5", "--out", out]
+    seconds, memory_mb = measured(command, folder)
+    files = (file for file in clean.parents[1].rglob("*") if file.is_file() and not file.is_symlink())
+    size_mb = sum(file.stat().st_size for file in files) / 1e6
+    for name, value in (("size_mb", size_mb), ("start_s", seconds), ("memory_mb", memory_mb)):
+        record_property(name, round(value, 3))
+    print(f"environment {size_mb:.0f} MB, first PNG after {seconds:.2f} s, {memory_mb:.0f} MB resident")
+    assert differences(out, edge.Generator(folder / "generator.tflite").generate(16, seed=5)).max() <= 2
+    assert size_mb <= LARGEST_MB and seconds <= LONGEST_START_S and memory_mb <= LARGEST_MEMORY_MB
+
+
+@pytest.mark.long
+def test_the_command_needs_click_beside_the_three(clean, colour, tmp_path):
+    install(clean, "click")
+    for name in ("keras_gan", "cli", "exports", "pyproject.toml", "README.md", "LICENSE"):
+        copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
+        copy(ROOT / name, tmp_path / name)
+    build = [sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", tmp_path, tmp_path]
+    subprocess.run(build, check=True, capture_output=True)
+    install(clean, "--no-deps", *tmp_path.glob("*.whl"))
+    kgan, file = clean.with_name("kgan"), colour[0] / "generator.tflite"
+
+    def call(*words):
+        return subprocess.run([kgan, *words], cwd=tmp_path, capture_output=True, text=True)
+
+    done = call("sample", file, "-n", "16", "--seed", "5", "--out", "grid.png")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert differences(tmp_path / "grid.png", edge.Generator(file).generate(16, seed=5)).max() <= 2
+    assert call("sample", file, "-n", "3", "--label", "1", "--out", "one").returncode == 0
+    assert call("sample", file, "-n", "2", "--label", "1", "--out", "walk.gif").returncode == 0
+    assert call("sample", file, "--label", "3").returncode == 2
+    assert "dots | dashes" in call("info", file).stdout
+    (installed,) = clean.parents[1].glob("lib/*/site-packages/keras_gan/exports/templates")
+    assert {file.name for file in installed.iterdir()} >= {kit.SAMPLE, kit.README}

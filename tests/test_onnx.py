@@ -1,0 +1,173 @@
+"""The .onnx export by numbers against the Keras generator, in ONNX Runtime."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import keras
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+from keras import layers
+
+from keras_gan import GAN, InputError, exports, latents, networks, pixels
+from keras_gan.exports.onnx import Generator
+from keras_gan.exports.quantize import MODES, Mode
+
+SHAPE = (8, 8, 1)
+
+
+def built(preset="lean", shape=SHAPE, **options):
+    """A GAN whose batch statistics and zero-initialised weights are away from their start, so that errors show."""
+    classes = {"num_classes": options.get("num_classes")}
+    pair = networks.generator(shape, 4, preset, **classes), networks.discriminator(shape, preset, **classes)
+    gan = GAN(*pair, seed=0, **options)
+    rng = np.random.default_rng(0)
+    for weight in gan.ema_generator.weights:
+        weight.assign(weight + rng.uniform(-0.05, 0.05, weight.shape).astype("float32"))
+    return gan
+
+
+def run(path, *columns):
+    """What ONNX Runtime by itself makes of a file, given its inputs in order."""
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    return session.run(None, {end.name: column for end, column in zip(session.get_inputs(), columns, strict=True)})[0]
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return built()
+
+
+@pytest.fixture(scope="module")
+def exported(gan, tmp_path_factory):
+    path = tmp_path_factory.mktemp("export") / "g.onnx"
+    about = exports.About(name="eight", data="digits", licence="CC0-1.0")
+    return path, gan.export(path, "onnx", options=exports.Options(about=about))
+
+
+@pytest.mark.parametrize(
+    "preset, shape",
+    [("resnet", SHAPE), ("dcgan", (9, 17, 3)), ("goodfellow2014", SHAPE), ("resnet", (2,))],
+    ids=["resnet", "dcgan, odd size, colour", "perceptron", "vectors"],
+)
+def test_onnx_agrees_with_keras(preset, shape, tmp_path):
+    gan = built(preset, shape)
+    report = gan.export(tmp_path / "g.onnx", "onnx")
+    z = latents.draw(5, 4, seed=5)
+    expected = gan.predict(z, verbose=0)
+    np.testing.assert_allclose(run(tmp_path / "g.onnx", z), expected, atol=1e-5)
+    assert np.ptp(expected) > 0.1
+    assert report.largest_error < report.tolerance == 1e-4
+
+
+def test_a_conditional_generator_takes_labels(tmp_path):
+    gan = built("resnet", num_classes=3)
+    gan.export(tmp_path / "g.onnx", "onnx")
+    z, labels = latents.draw(4, 4, seed=1), np.array([2, 0, 0, 1], "int32")
+    images = run(tmp_path / "g.onnx", z, labels)
+    np.testing.assert_allclose(images, gan.predict([z, labels], verbose=0), atol=1e-5)
+    assert np.abs(images - run(tmp_path / "g.onnx", z, labels[::-1].copy())).max() > 1e-3
+    shown = Generator(tmp_path / "g.onnx").generate(4, seed=1, labels=2)
+    assert np.abs(shown.astype(int) - gan.generate(4, seed=1, labels=2).astype(int)).max() <= 1
+
+
+def test_images_as_uint8(gan, tmp_path):
+    report = gan.export(tmp_path / "g.onnx", "onnx", options=exports.Options(uint8=True))
+    z = latents.draw(3, 4, seed=2)
+    images = run(tmp_path / "g.onnx", z)
+    expected = pixels.to_uint8(gan.predict(z, verbose=0))
+    assert images.dtype == np.uint8 and np.abs(images.astype(int) - expected.astype(int)).max() <= 1
+    assert Generator(tmp_path / "g.onnx").description["output"] == "uint8"
+    assert report.tolerance == pytest.approx(1e-4 + 1 / 127.5)
+
+
+@pytest.mark.parametrize("latent", ["normal", "uniform"])
+def test_a_seed_is_the_picture_that_keras_draws(latent, tmp_path):
+    gan = built(latent=latent)
+    gan.export(tmp_path / "g.onnx", "onnx")
+    pictures = Generator(tmp_path / "g.onnx").generate(300, seed=7)  # more than one batch
+    assert np.abs(pictures.astype(int) - gan.generate(300, seed=7).astype(int)).max() <= 1
+
+
+def test_names_and_shapes_of_the_graph(exported):
+    graph = onnx.load(exported[0]).graph
+    ends = [(end.name, [d.dim_param or d.dim_value for d in end.type.tensor_type.shape.dim]) for end in graph.input]
+    assert ends == [("z", ["batch", 4])]
+    (image,) = graph.output
+    assert image.name == "images"
+    assert [d.dim_param or d.dim_value for d in image.type.tensor_type.shape.dim] == ["batch", 8, 8, 1]
+    onnx.checker.check_model(onnx.load(exported[0]), full_check=True)
+
+
+def test_description_inside_the_file(exported):
+    said = {entry.key: entry.value for entry in onnx.load(exported[0]).metadata_props}
+    description = json.loads(said["keras_gan"])
+    assert (description["name"], description["data"], description["licence"]) == ("eight", "digits", "CC0-1.0")
+    assert (description["latent"], description["latent_dim"], description["data_shape"]) == ("normal", 4, [8, 8, 1])
+    assert (description["quantize"], description["output"], description["value_range"]) == (
+        "float32",
+        "float32",
+        [-1, 1],
+    )
+    assert description == Generator(exported[0]).description
+
+
+def test_report_is_measured_and_lies_beside_the_file(exported):
+    path, report = exported
+    written = json.loads(path.with_name("g.onnx.json").read_text())
+    assert written["size_bytes"] == path.stat().st_size and written["signatures"] == ["generate"]
+    assert 0 < report.mean_error <= report.largest_error < 1e-5
+    assert 0 < report.latency_ms < 100 and 0 < report.latency_16_ms < 100
+    assert report.quality.sliced_wasserstein < 0.01
+    assert sorted(file.name for file in path.parent.iterdir()) == ["g.onnx", "g.onnx.json"]
+
+
+def test_operations_that_onnx_has_not_are_refused(tmp_path):
+    z = keras.Input((4,))
+    generator = keras.Model(z, layers.Reshape(SHAPE)(keras.ops.erfinv(layers.Dense(64, activation="tanh")(z))))
+    gan = GAN(generator, networks.discriminator(SHAPE))
+    with pytest.raises(InputError, match="cannot be converted to ONNX: .*Erfinv; expected operations that ONNX has"):
+        gan.export(tmp_path / "g.onnx", "onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_graph_that_differs_or_gives_nan_is_refused_and_the_old_file_stays(tmp_path, monkeypatch):
+    gan, path = built(), tmp_path / "g.onnx"
+    path.write_bytes(b"before")
+    with monkeypatch.context() as patched:
+        patched.setitem(MODES, "float32", Mode("", 1e-12, 1.0))
+        with pytest.raises(InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-12"):
+            gan.export(path, "onnx")
+    gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))
+    with pytest.raises(InputError, match="NaN or infinity; expected finite"):
+        gan.export(path, "onnx")
+    assert [file.name for file in tmp_path.iterdir()] == ["g.onnx"] and path.read_bytes() == b"before"
+
+
+def test_paths_that_cannot_be_used(gan, tmp_path):
+    (tmp_path / "folder.onnx").mkdir()
+    for name, message in (("g.tflite", "does not end in .onnx; .*give g.onnx"), ("folder.onnx", "is a folder")):
+        with pytest.raises(InputError, match=message):
+            gan.export(tmp_path / name, "onnx")
+    assert [file.name for file in tmp_path.iterdir()] == ["folder.onnx"]
+
+
+def test_a_missing_package_is_told_before_anything_is_written(gan, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tf2onnx", None)  # as Python marks what cannot be imported
+    with pytest.raises(InputError, match=r"tf2onnx not installed; expected for ONNX; pip install 'keras-gan\[onnx\]'"):
+        gan.export(tmp_path / "new" / "g.onnx", "onnx")
+    assert not list(tmp_path.iterdir())
+
+
+def test_the_command_prints_its_report_and_nothing_else(run_dir):
+    command = [Path(sys.executable).with_name("kgan"), "export", run_dir, "--onnx", "--licence", "CC0-1.0"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    file = run_dir / "export" / "generator.onnx"
+    assert done.returncode == 0 and done.stderr == "", done.stderr
+    (line,) = done.stdout.splitlines()
+    assert line.startswith(f"{file}: ") and line.endswith("; signatures generate")
+    said = Generator(file).description
+    assert (said["data"], said["licence"], said["training"]["steps"]) == ("digits", "CC0-1.0", 30)
