@@ -63,7 +63,7 @@ EXPORTS = {
 def export_run(gan, run, kind, quantize="float16", out=None, **options):
     """Exports a run's generator, as a kind in EXPORTS; returns the report of the check.
 
-    In the run's own folder for exports it then writes anew what tells of them: README.md, sample.py, and the run's page.
+    In the run's own folder for exports it writes anew what tells of them: README.md, sample.py, and the run's page.
     `options` are those of `exports.Options` that the run does not give itself.
     """
     from keras_gan import evaluation, exports, report

@@ -24,9 +24,9 @@ def describe(path: str | os.PathLike) -> dict:
     """What a .tflite, a SavedModel, a .keras file or a run says of itself, in JSON's types.
 
     Returns:
-        kind (in KINDS), path and size_bytes; of an export's description (`keras_gan.exports.about.describe`) what is
-        known; of an export also signatures (`keras_gan.exports.metadata.signatures`); of a run also step, which its newest
-        checkpoint holds, steps, which it is to reach, and files, name -> bytes.
+        kind (in KINDS), path and size_bytes; what is known of an export's description
+        (`keras_gan.exports.about.describe`); of an export also signatures (`keras_gan.exports.metadata.signatures`); of
+        a run also step, which its newest checkpoint holds, steps, which it is to reach, and files, name -> bytes.
 
     Raises:
         InputError: where the path is none of these, or is damaged.

@@ -1,0 +1,319 @@
+"""Small exports: quantization, packing, delegation, the quality that they cost, and what they say of themselves."""
+
+import dataclasses
+import hashlib
+import json
+
+import keras
+import numpy as np
+import pytest
+from ai_edge_litert.tools import flatbuffer_utils
+from keras import layers
+
+from keras_gan import GAN, InputError, exports, latents, metrics, networks, pixels
+from keras_gan.exports import about, delegation, edge, metadata, packing, quality, tflite
+from keras_gan.exports.quantize import MODES
+from keras_gan.exports.report import table
+from keras_gan.runs import Run
+
+SHAPE = (8, 8, 1)
+
+
+def built(shape=SHAPE, **options):
+    """A GAN whose weights are all away from their start, so that an error in any of them would show."""
+    classes = {"num_classes": options["num_classes"]} if "num_classes" in options else {}
+    gan = GAN(networks.generator(shape, 4, **classes), networks.discriminator(shape, **classes), seed=0, **options)
+    rng = np.random.default_rng(0)
+    for weight in gan.ema_generator.weights:
+        weight.assign(weight + rng.uniform(-0.05, 0.05, weight.shape).astype("float32"))
+    return gan
+
+
+@pytest.fixture(scope="module")
+def gan():
+    return built()
+
+
+@pytest.fixture(scope="module")
+def files(gan, tmp_path_factory):
+    """Path and report of the export in each mode."""
+    folder = tmp_path_factory.mktemp("modes")
+    return {mode: (folder / f"{mode}.tflite", gan.export(folder / f"{mode}.tflite", "litert", mode)) for mode in MODES}
+
+
+def outputs(path, seeds, labels=None):
+    """What every signature makes of seeds, signature -> (n, *shape)."""
+    generator = edge.Generator(path)
+
+    def of(signature, size):
+        parts = [slice(start, start + size) for start in range(0, len(seeds), size)]
+        chosen = None if labels is None else np.asarray(labels)
+        return np.concatenate(
+            [
+                generator.runner(signature)(
+                    *generator.inputs(signature, seeds[part], None if chosen is None else chosen[part])
+                )
+                for part in parts
+            ]
+        )
+
+    return {signature: of(signature, size) for signature, size in edge.SIGNATURES.items()}
+
+
+def test_sizes_fall_with_the_bits(files):
+    size = {mode: report.size_bytes for mode, (_, report) in files.items()}
+    assert all(path.stat().st_size == report.size_bytes for path, report in files.values())
+    assert size["float16"] < 0.55 * size["float32"]
+    assert size["int8"] < 0.31 * size["float32"] and size["int8-static"] < 0.33 * size["float32"]
+
+
+def test_errors_grow_as_bits_fall_and_stay_small(files):
+    mean = {mode: report.mean_error for mode, (_, report) in files.items()}
+    assert mean["float32"] < 1e-6 < mean["float16"] < 2e-4 < mean["int8"] < mean["int8-static"] < 0.01
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_all_signatures_make_the_same_picture_of_a_seed(files, gan, mode):
+    seeds = np.int32([0, 5, 2**31 - 1, 77, *range(100, 112)])
+    made = outputs(files[mode][0], seeds)
+    keras = gan.compute(latents.of_seeds(seeds, 4))
+    for signature, images in made.items():
+        assert images.dtype == np.float32 and images.shape == (16, 8, 8, 1)
+        # Where activations are rounded to 8 bits, latents that differ in the last digit may fall to either side.
+        np.testing.assert_allclose(images, made["generate"], atol=2e-6 if mode.startswith("float") else 0.03)
+        assert np.abs(images - keras).mean() <= {"float32": 1e-6, "float16": 2e-4}.get(mode, 0.01), signature
+
+
+def test_a_seed_gives_one_picture_wherever_it_stands(files):
+    sample = edge.Generator(files["float32"][0]).runner("sample_16")
+    seeds = np.arange(40, 56, dtype="int32")
+    np.testing.assert_array_equal(sample(seeds)[::-1], sample(seeds[::-1].copy()))
+    assert len(np.unique(sample(seeds).reshape(16, -1), axis=0)) == 16
+
+
+@pytest.mark.parametrize("latent, dim", [("normal", 4), ("normal", 5), ("uniform", 5)])
+def test_the_noise_of_the_graph_is_that_of_numpy(latent, dim, tmp_path):
+    z = layers.Input((dim,))
+    generator = keras.Model(z, layers.Dense(dim, kernel_initializer="identity")(z))
+    gan = GAN(generator, networks.discriminator((dim,)), latent=latent)
+    gan.export(tmp_path / "z.tflite", "litert", "float32")
+    seeds = np.int32([0, 1, 2**31 - 1, 12345, *range(12)])
+    made = outputs(tmp_path / "z.tflite", seeds)
+    expected = latents.of_seeds(seeds, dim, latent)
+    # Logarithm, sine and cosine differ in their last digits; uniform noise is exact.
+    np.testing.assert_allclose(made["sample_16"], expected, atol=5e-6 if latent == "normal" else 0)
+    np.testing.assert_allclose(made["sample"], expected, atol=5e-6 if latent == "normal" else 0)
+
+
+@pytest.mark.parametrize("mode", ["float16", "int8", "int8-static"])
+def test_labels_and_colours_pass_through_every_signature(mode, tmp_path):
+    gan = built((8, 8, 3), num_classes=3)
+    options = exports.Options(about=about.About(labels=("cat", "dog", "fish")))
+    gan.export(tmp_path / "g.tflite", "litert", mode, options)
+    seeds, labels = np.full(16, 9, "int32"), np.arange(16, dtype="int32") % 3
+    made = outputs(tmp_path / "g.tflite", seeds, labels)
+    keras = gan.compute([latents.of_seeds(seeds, 4), labels])
+    for images in made.values():
+        assert np.abs(images - keras).mean() < 0.01 and np.ptp(images[:3], axis=0).max() > 0.03  # classes differ
+    assert edge.Generator(tmp_path / "g.tflite").description["labels"] == ["cat", "dog", "fish"]
+
+
+@pytest.mark.parametrize("mode", ["float32", "int8"])
+def test_uint8_images_are_those_of_keras_in_whole_grey_levels(gan, mode, tmp_path):
+    report = gan.export(tmp_path / "g.tflite", "litert", mode, exports.Options(uint8=True))
+    made = outputs(tmp_path / "g.tflite", latents.seeds(16, 3))
+    keras = pixels.to_uint8(gan.compute(gan.inputs(16, seed=3))).astype(int)
+    levels = 1 if mode == "float32" else 6
+    for images in made.values():
+        assert images.dtype == np.uint8 and np.abs(images - keras).max() <= levels and np.ptp(images) > 20
+    generator = edge.Generator(tmp_path / "g.tflite")
+    assert generator.description["value_range"] == [0, 255] and generator.description["output"] == "uint8"
+    assert np.abs(generator.generate(5, seed=3).astype(int) - gan.generate(5, seed=3)).max() <= levels
+    assert report.tolerance > MODES[mode].largest_error
+
+
+def test_a_saved_model_has_the_same_signatures(gan, tmp_path):
+    import tensorflow as tf
+
+    gan.export(tmp_path / "g", options=exports.Options(uint8=True, about=about.About(name="mine", licence="CC0")))
+    signatures = tf.saved_model.load(str(tmp_path / "g")).signatures
+    assert set(edge.SIGNATURES) <= set(signatures)
+    images = signatures["sample"](seed=tf.constant([7, 2**31 - 1, 8], "int32"))["images"].numpy()
+    keras = gan.from_latents(latents.of_seeds(np.int32([7, 2**31 - 1, 8]), 4))
+    assert images.dtype == np.uint8 and np.abs(images.astype(int) - keras).max() <= 1
+    np.testing.assert_array_equal(exports.open_generator(tmp_path / "g").generate(3, 7)[0], images[0])
+    said = json.loads((tmp_path / "g" / "assets.extra" / "keras_gan.json").read_text())
+    assert (said["name"], said["licence"], said["output"]) == ("mine", "CC0", "uint8")
+
+
+# delegation ------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_xnnpack_computes_all_of_the_default_generator(files, mode):
+    path, report = files[mode]
+    assert report.slow_operations == ()
+    assert delegation.left_out(path.read_bytes(), "generate_16") == []
+    # Of `sample`, only what makes noise of seeds is left to the plain kernels.
+    left = set(delegation.left_out(path.read_bytes(), "sample"))
+    assert (
+        {"BITWISE_XOR", "RIGHT_SHIFT"}
+        <= left
+        <= {
+            *(
+                "BITWISE_XOR",
+                "RIGHT_SHIFT",
+                "MUL",
+                "CAST",
+                "RESHAPE",
+                "STRIDED_SLICE",
+                "CONCATENATION",
+                "COS",
+                "SIN",
+                "LOG",
+            ),
+        }
+    )
+
+
+def test_what_xnnpack_does_not_compute_is_said(tmp_path):
+    z = layers.Input((4,))
+    x = layers.Reshape(SHAPE)(keras.ops.cumsum(layers.Dense(64)(z), axis=-1))
+    gan = GAN(keras.Model(z, x), networks.discriminator(SHAPE))
+    report = gan.export(tmp_path / "g.tflite", "litert", "float32")
+    assert "CUMSUM" in report.slow_operations and "not computed by XNNPACK: " in str(report)
+
+
+# packing ---------------------------------------------------------------------------------------------------------
+
+
+def test_packing_makes_files_smaller_and_changes_no_output(gan):
+    plain = MODES["int8"].apply(tflite._converted(gan, uint8=False), ())
+    packed = packing.pack(plain, about.describe(gan))
+    # Four graphs repeat the scales of 96 to 128 channels a convolution, twelve bytes each, and all names.
+    assert len(packed) < len(plain) - 10_000
+
+    from ai_edge_litert.interpreter import Interpreter
+
+    z = latents.draw(16, 4, seed=1)
+    before, after = (
+        Interpreter(model_content=content).get_signature_runner("generate_16")(z=z)["images"]
+        for content in (plain, packed)
+    )
+    np.testing.assert_array_equal(before, after)
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(packed))
+    named = [tensor for graph in model.subgraphs for tensor in graph.tensors if tensor.name]
+    assert len(named) == 8  # one input and one output a signature
+    assert metadata.read(packed)["weights_sha256"] == about.weights_sha256(gan)
+    again = packing.pack(packed, {"name": "other"})
+    assert metadata.read(again) == {"name": "other"}
+
+
+def test_the_hash_is_of_the_weights(gan):
+    content = b"".join(weight.astype("<f4").tobytes() for weight in gan.ema_generator.get_weights())
+    assert about.weights_sha256(gan) == hashlib.sha256(content).hexdigest()
+    other = built()
+    other.ema_generator.weights[-1].assign(other.ema_generator.weights[-1] + 1e-6)
+    assert about.weights_sha256(other) != about.weights_sha256(gan)
+
+
+def test_a_file_tells_of_the_run_that_trained_it(run_dir, trained, tmp_path):
+    said = about.About.of(Run(run_dir), 30, licence="CC BY 4.0")
+    trained.gan.export(tmp_path / "g.tflite", "litert", "int8", exports.Options(about=said))
+    told = metadata.check(metadata.read((tmp_path / "g.tflite").read_bytes()))
+    assert told["name"] == "run" and told["data"] == "digits" and told["licence"] == "CC BY 4.0"
+    assert told["training"] == {
+        "preset": "lean",
+        "loss": "non_saturating",
+        "seed": 0,
+        "batch_size": 16,
+        "steps": 30,
+        "images_seen": 480,
+    }
+    assert told["labels"] is None and told["quantize"] == "int8" and told["format"] == 1
+
+
+def test_class_names_of_the_data_reach_a_conditional_run(tmp_path):
+    from keras_gan import training
+
+    config = training.configure("digits", "lean", steps=1, batch_size=16, latent_dim=8, conditional=True)
+    job = training.prepare(config, tmp_path / "run")
+    job.train()
+    assert about.About.of(Run(tmp_path / "run"), 1).labels == tuple("0123456789")
+
+
+# quality ---------------------------------------------------------------------------------------------------------
+
+
+def test_quality_of_the_same_samples_is_all_there(gan):
+    same = quality.measure(gan, gan.generate)
+    assert same.sliced_wasserstein == same.lost == 0 and same.frechet_distance is None
+
+
+def test_a_shift_of_all_samples_is_its_share_of_their_spread(gan):
+    def shifted(n, seed):
+        return np.clip(gan.generate(n, seed).astype(int) + 10, 0, 255).astype("uint8")
+
+    samples = pixels.to_signed(gan.generate(quality.SAMPLES, 0).astype("float32"))
+    # Every direction is moved by 10 grey levels times the sum of its parts, whose mean square is 1 / d each.
+    expected = 10 / 127.5 / np.sqrt(samples.var(axis=0).mean())
+    assert quality.measure(gan, shifted).sliced_wasserstein == pytest.approx(expected, rel=0.15)
+
+
+def test_the_frechet_distance_decides_where_there_is_one(trained):
+    truth = metrics.Truth.of(trained.source, None, metrics.extractor(trained.source), 200)
+    gan = trained.gan
+    inverted = quality.measure(gan, lambda n, seed: 255 - gan.generate(n, seed), truth)
+    assert inverted.frechet_samples == 200 and inverted.frechet_distance != inverted.frechet_keras
+    lost = (inverted.frechet_distance - inverted.frechet_keras) / inverted.frechet_keras
+    assert inverted.lost == pytest.approx(lost)
+    moved = dataclasses.replace(inverted, frechet_distance=1.04, frechet_keras=1.0, frechet_floor=0.5)
+    quality.check(moved)
+    with pytest.raises(InputError, match=r"Fréchet distance is 1.06, 6% above Keras's; expected at most 5%; .*--force"):
+        quality.check(dataclasses.replace(moved, frechet_distance=1.06))
+    quality.check(dataclasses.replace(moved, frechet_distance=1.06), force=True)
+    # Nearer to the reference than real images: what is above is noise up to a share of these.
+    quality.check(dataclasses.replace(moved, frechet_distance=0.03, frechet_keras=0.01))
+
+
+def test_an_export_that_loses_quality_is_refused_unless_forced(tmp_path):
+    gan = built()
+    dense = next(layer for layer in gan.ema_generator.layers if isinstance(layer, layers.Dense))
+    kernel = dense.kernel.numpy()
+    kernel[0, 0] = 60.0  # one scale for all of the layer: next to this weight the others are rounded away
+    dense.kernel.assign(kernel)
+    with pytest.raises(InputError, match=r"loses quality: its samples are \d+\.\d% of their spread away .*--force"):
+        gan.export(tmp_path / "g.tflite", "litert", "int8")
+    assert not list(tmp_path.iterdir())
+    report = gan.export(tmp_path / "g.tflite", "litert", "int8", exports.Options(force=True))
+    assert report.quality.lost > quality.MOST_LOST and (tmp_path / "g.tflite").exists()
+
+
+def test_the_table_shows_every_mode(files, trained, tmp_path):
+    text = table([report for _, report in files.values()])
+    head, *rows = text.splitlines()
+    assert [row.split()[0] for row in rows[:4]] == list(MODES)
+    assert "Fréchet" not in text and max(map(len, text.splitlines())) <= 100
+    truth = metrics.Truth.of(trained.source, None, metrics.extractor(trained.source), 200)
+    judged = trained.gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(truth=truth))
+    assert "of 200 samples" in table([judged]) and "Fréchet" in table([judged])
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"latent_dim": "4"},
+        {"labels": ["a"], "num_classes": 3},
+        {"labels": [1, 2, 3], "num_classes": 3},
+        {"output": "float64"},
+        {"training": "a lot"},
+        {"licence": "x" * 20_000},
+        {"name": 5},
+        {"data_shape": None},
+        {"latent": "cauchy"},
+    ],
+    ids=str,
+)
+def test_a_description_of_another_kind_is_refused(gan, change):
+    with pytest.raises(InputError, match="expected"):
+        metadata.check(about.describe(gan) | change)
