@@ -207,7 +207,8 @@ def test_the_page_tells_of_exports_settings_and_verdicts(full_run):
     (exported,) = (full_run.path / "export").glob("*.json")
     measured = json.loads(exported.read_text())
     assert "generator.tflite" in text and f"{measured['size_bytes'] / 1000:,.0f} kB" in text
-    assert f"{measured['largest_error']:.4g}" in text and "generate, generate_16" in text
+    assert f"{measured['mean_error']:.1e}" in text and f"{measured['latency_ms']:.3f}" in text
+    assert f"{measured['quality']['sliced_wasserstein']:.2%}" in text
     assert "kgan train digits --preset lean --steps 30 --batch-size 16 --latent-dim 8" in text
     assert "Radford et al. 2015" in text and "30 of 30 steps" in text
     assert "480 images seen from a set of 1,797" in text

@@ -5,6 +5,9 @@ from keras import layers, ops
 from keras_gan.networks.family import Family, base, count_levels, crop, pad
 
 HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at every halving, and at most
+# The dense layer makes so much of the first map's channels, a 1×1 convolution all of them: else it would be more than
+# half of all weights, and brings no quality (benchmarks/RESULTS.md).
+FIRST_PART = 4
 SMALL_WIDTHS = 32, 64  # at full and at half size of images under 16 pixels
 
 
@@ -36,7 +39,8 @@ def _up(x, channels, kernel, dtype, name=None):
 # benchmarks/RESULTS.md). Only the smallest images, whose half size is the smallest map, have a block at full size.
 def _generate(z, shape, dtype):
     levels = count_levels(shape)
-    x = base(z, shape, levels, _width(levels, levels), dtype)
+    width = _width(levels, levels)
+    x = layers.Conv2D(width, 1, dtype=dtype)(base(z, shape, levels, width // FIRST_PART, dtype))
     for _ in range(_more_blocks(levels)):
         x = _residual(x, dtype)
     for level in reversed(range(1, levels)):
