@@ -343,10 +343,10 @@ def arithmetic(rows) -> str:
     return "\n".join(sentences)
 
 
-def versions() -> str:
+def versions(packages=("tensorflow", "keras", "torch", "keras-gan")) -> str:
     """Date, processor, and the versions that decide the speed."""
     found = {"Python": platform.python_version()}
-    for name in ("tensorflow", "keras", "torch", "keras-gan"):
+    for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
     return f"{datetime.date.today()}, {processor()}; " + ", ".join(map(" ".join, found.items()))

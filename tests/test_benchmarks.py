@@ -1,5 +1,6 @@
 """The scripts in benchmarks/ run as their docstrings say, on data small enough for a test."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -11,9 +12,10 @@ from click.testing import CliRunner
 from PIL import Image
 from scipy.io import savemat
 
-from keras_gan import data
+from keras_gan import GAN, InputError, data, networks
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
+SHAPE = (8, 8, 1)
 
 
 @pytest.fixture(scope="module")
@@ -143,3 +145,70 @@ def test_what_limits_many_gpus_on_paper(monkeypatch):
     # One image leaves its arithmetic, 1 ms, behind the starts of its operations.
     one = scaling.estimate(game, gpus=8, images=1)
     assert one["speedup"] == pytest.approx(8 / (1.5 + 1.8221)) and one["limit"] == "bytes"
+
+
+def test_edge_measures_every_way_to_run_a_run(run_dir, tmp_path):
+    options = ["--rounds", "2", "--seconds", "0.001", "--samples", "100", "--out", tmp_path / "edge.json"]
+    command = [sys.executable, BENCHMARKS / "edge.py", run_dir, *options]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    measured = json.loads((tmp_path / "edge.json").read_text())
+    rows = {row["name"]: row for row in measured["rows"]}
+    files = [f"`.tflite`, {mode}" for mode in ("float32", "float16", "int8", "int8-static")]
+    others = ["SavedModel", "ONNX Runtime", "`tf.function`", "Keras, eager call", "Keras `predict`"]
+    assert list(rows) == files + others
+    assert all(len(ms) == 2 and min(ms) > 0 for row in rows.values() for ms in row["ms"].values())
+    assert measured["samples"] == 100 and all(rows[name]["frechet_distance"] > 0 for name in files)
+    assert rows["ONNX Runtime"]["largest_error"] < 1e-4 < rows["`.tflite`, int8"]["largest_error"]
+    assert done.stdout.startswith(f"    python benchmarks/edge.py {run_dir} --rounds 2 --seconds 0.001")
+    assert done.stdout.count("reached") == len(measured["goals"]) == 6
+
+
+@pytest.fixture
+def edge(monkeypatch):
+    """The module of benchmarks/edge.py."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import edge
+
+    return edge
+
+
+def test_edge_refuses_to_time_what_gives_other_pictures(edge):
+    options = {"preset_name": "lean", "num_classes": 3}
+    gan = GAN(networks.generator(SHAPE, **options), networks.discriminator(SHAPE, **options), num_classes=3)
+    ways = list(edge.in_keras(gan))
+    assert all(largest < 1e-5 for mean, largest in edge.check(gan, ways).values())
+    off = edge.of_any_batch(lambda z, label: ways[0].calls["generate"](z, label) + 2e-4)
+    with pytest.raises(InputError, match="other differs from Keras by 2.0e-04 .mean. and 2.0e-04 .largest."):
+        edge.check(gan, [edge.Contestant("other", off)])
+    other_labels = edge.of_any_batch(lambda z, label: ways[0].calls["generate"](z, (label + 1) % 3))
+    with pytest.raises(InputError, match="other differs from Keras"):
+        edge.check(gan, [edge.Contestant("other", other_labels)])
+
+
+def test_edges_goals_by_hand(edge):
+    def row(name, size_bytes, error, ms, distance):
+        return edge.Row(name, name.split(", ")[-1], error, 0.1, size_bytes, {"generate": ms}, distance)
+
+    rows = [
+        row("`.tflite`, float32", 1_200_000, 0.0, [0.5, 0.5, 0.5], 2.0),
+        row("`.tflite`, float16", 600_001, 1e-4, [0.5, 0.5, 0.5], 2.0),
+        row("`.tflite`, int8", 299_000, 0.004, [0.1, 0.1, 0.2], 2.03),
+        row("`.tflite`, int8-static", 310_000, 0.006, [0.1, 0.1, 0.1], 1.95),
+        row("ONNX Runtime", 1_100_000, 0.0, [0.5, 0.32, 0.4], None),
+    ]
+    # The rounds' ratios are 5, 3.2 and 2; that of the medians is .4 / .1. Distances: 1.5 % above, 2.5 % below.
+    assert edge.goals(rows) == [
+        ("int8 in at most 300 kB", "299.0 kB", True),
+        ("int8 in at most .15 ms a sample at batch 1", "0.1000 ms", True),
+        ("float16 in at most 600 kB", "600.0 kB", False),
+        ("int8 at least 3 times as fast as ONNX Runtime, batch 1", "3.20×", True),
+        ("mean error of int8 at most .004", "0.004", True),
+        (
+            "Fréchet distance within 2 % of float32's",
+            "float32 +0.00%, float16 +0.00%, int8 +1.50%, int8-static -2.50%",
+            False,
+        ),
+    ]
+    unjudged = [dataclasses.replace(row, frechet_distance=None) for row in rows]
+    assert edge.goals(unjudged)[-1][1:] == ("", None)

@@ -1,5 +1,6 @@
 """The .onnx export by numbers against the Keras generator, in ONNX Runtime."""
 
+import dataclasses
 import json
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from keras import layers
 
 from keras_gan import GAN, InputError, exports, latents, networks, pixels
 from keras_gan.exports.onnx import Generator
-from keras_gan.exports.quantize import MODES, Mode
+from keras_gan.exports.quantize import MODES
 
 SHAPE = (8, 8, 1)
 
@@ -138,7 +139,7 @@ def test_a_graph_that_differs_or_gives_nan_is_refused_and_the_old_file_stays(tmp
     gan, path = built(), tmp_path / "g.onnx"
     path.write_bytes(b"before")
     with monkeypatch.context() as patched:
-        patched.setitem(MODES, "float32", Mode("", 1e-12, 1.0))
+        patched.setitem(MODES, "float32", dataclasses.replace(MODES["float32"], largest_error=1e-12))
         with pytest.raises(InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-12"):
             gan.export(path, "onnx")
     gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))
