@@ -57,6 +57,7 @@ EXPORTS = {
     "tflite": ("generator.tflite", "litert"),
     "saved_model": ("saved_model", "tf_saved_model"),
     "onnx": ("generator.onnx", "onnx"),
+    "web": ("web", "web"),
 }
 
 

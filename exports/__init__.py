@@ -13,6 +13,7 @@ FORMATS = {
     "tf_saved_model": "keras_gan.exports.saved_model",
     "litert": "keras_gan.exports.tflite",
     "onnx": "keras_gan.exports.onnx",
+    "web": "keras_gan.exports.web",
 }
 LATER = {"About": "about", "Options": "options", "Report": "report"}  # public names, and the rooms that load for them
 __all__ = ["FORMATS", "export", "open_generator", *LATER]

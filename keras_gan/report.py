@@ -363,7 +363,11 @@ def _template():
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters |= {"number": _number, "percent": lambda share: f"{share:.2%}", "kilobytes": lambda size: f"{size / 1000:,.0f} kB"}
+    environment.filters |= {
+        "number": _number,
+        "percent": lambda share: f"{share:.2%}",
+        "kilobytes": lambda size: f"{size / 1000:,.0f} kB",
+    }
     return environment.from_string(_asset("report.html"))
 
 

@@ -1,0 +1,42 @@
+// What is shown, as the address holds it: #seed=7&label=3&from=7&to=8&as=3&at=0.25
+
+export const COUNT = 16;
+export const LAST_SEED = 2 ** 31 - 1;
+export const LAST_FIRST_SEED = LAST_SEED - COUNT + 1; // so that all seeds of a grid are seeds
+
+/** `text` as a whole number from 0 to `largest`, or null where it is none. */
+export function whole(text, largest) {
+  return /^\d{1,10}$/.test(text ?? "") && Number(text) <= largest ? Number(text) : null;
+}
+
+/** The label of the grid's picture i where all have their turn; 0 for what is not in the grid. */
+export function inTurn(i, classes) {
+  return i >= 0 && i < COUNT ? i % classes : 0;
+}
+
+/**
+ * The state in an address; whatever is missing or makes no sense takes its default.
+ *
+ * seed: of the grid's first picture. label: of the grid, null for all in turn. from, to: seeds of the slider's ends.
+ * as: label of the large picture. at: the slider, 0 to 1. Both labels are null where the generator takes none.
+ */
+export function parse(hash, classes) {
+  const said = new URLSearchParams(hash.slice(1));
+  const seed = whole(said.get("seed"), LAST_FIRST_SEED) ?? 0;
+  const from = whole(said.get("from"), LAST_SEED) ?? seed;
+  const at = Number(said.get("at"));
+  const label = classes ? whole(said.get("label"), classes - 1) : null;
+  return {
+    seed,
+    label,
+    from,
+    to: whole(said.get("to"), LAST_SEED) ?? (from === LAST_SEED ? 0 : from + 1),
+    as: classes ? (whole(said.get("as"), classes - 1) ?? label ?? inTurn(from - seed, classes)) : null,
+    at: at >= 0 && at <= 1 ? at : 0,
+  };
+}
+
+/** The address of a state. */
+export function format(state) {
+  return `#${new URLSearchParams(Object.entries(state).filter(([, value]) => value !== null))}`;
+}

@@ -1,0 +1,218 @@
+// The page: controls, what they show, and the address that holds it.
+
+import { COUNT, LAST_FIRST_SEED, LAST_SEED, format, inTurn, parse, whole } from "./address.js";
+import { Trouble, open, read } from "./generator.js";
+import { between, draw } from "./latents.js";
+import { save, sheet, show, toPixels } from "./pictures.js";
+
+const COLUMNS = 4;
+const SHARPEST_PX = 96; // larger pictures are smoothed where they are shown smaller than they are
+const UNEXPECTED =
+  "The pictures cannot be drawn: generator.json and generator.tflite may not belong together, or the memory is used " +
+  "up. Load the page again, or export it anew with kgan export --web.";
+const ADDRESS_PAUSE_MS = 300; // browsers refuse many changes of the address in a row
+
+const $ = (id) => document.getElementById(id);
+let said, generator, state, addressTimer;
+let fastest = Infinity; // ms a picture
+
+function fail(error) {
+  $("tool").hidden = true;
+  $("message").hidden = false;
+  $("message").setAttribute("role", "alert");
+  $("message").textContent = error instanceof Trouble ? error.message : UNEXPECTED;
+  console.error(error.cause ?? error);
+}
+
+function labelName(label) {
+  return said.labels?.[label] ?? `${label}`;
+}
+
+function nameOf(seed, label) {
+  return label === null ? `seed ${seed}` : `seed ${seed}, ${labelName(label)}`;
+}
+
+function labelAt(i) {
+  return said.num_classes ? (state.label ?? inTurn(i, said.num_classes)) : null;
+}
+
+// Grid
+
+async function drawGrid() {
+  const seeds = Int32Array.from({ length: COUNT }, (_, i) => state.seed + i);
+  const label = Int32Array.from(seeds, (_, i) => labelAt(i) ?? 0);
+  const start = performance.now();
+  const images = await generator.run("sample_16", { seed: seeds, label });
+  fastest = Math.min(fastest, (performance.now() - start) / COUNT);
+  const size = images.length / COUNT;
+  [...$("pictures").children].forEach((button, i) => {
+    show(button.firstChild, toPixels(images.subarray(i * size, (i + 1) * size), said.data_shape));
+  });
+  $("speed").textContent = `${fastest.toPrecision(2)} ms a picture`;
+  mark();
+}
+
+/** Names the grid's pictures, and rings those that are at the slider's ends. */
+function mark() {
+  [...$("pictures").children].forEach((button, i) => {
+    const [seed, label] = [state.seed + i, labelAt(i)];
+    const end = label === state.as && { [state.to]: "right", [state.from]: "left" }[seed];
+    button.dataset.end = end || "";
+    button.title = nameOf(seed, label);
+    button.ariaLabel = end ? `${button.title}, at the slider's ${end} end` : button.title;
+  });
+}
+
+function choose(i) {
+  const seed = state.seed + i;
+  if (seed !== state.from) state.to = state.from;
+  Object.assign(state, { from: seed, as: labelAt(i), at: 0 });
+  update(drawPicture);
+  $("picture").scrollIntoView({ block: "nearest" });
+}
+
+// Picture
+
+async function drawPicture() {
+  const [a, b] = [state.from, state.to].map((seed) => draw(seed, said.latent_dim, said.latent));
+  const z = between(a, b, state.at, said.latent);
+  const image = await generator.run("generate", { z, label: Int32Array.of(state.as ?? 0) });
+  show($("large"), toPixels(image, said.data_shape));
+  const percent = Math.round(100 * state.at);
+  const where = `${percent} percent of the way from seed ${state.from} to seed ${state.to}`;
+  const seed = percent === 0 ? state.from : state.to;
+  $("large").ariaLabel = percent % 100 ? `Picture ${where}` : `Picture of ${nameOf(seed, state.as)}`;
+  $("at").ariaValueText = percent % 100 ? where : `seed ${seed}`;
+  mark();
+}
+
+// Controls
+
+function fill() {
+  for (const id of ["seed", "from", "to", "at"]) $(id).value = state[id];
+  for (const id of ["label", "as"]) $(id).value = state[id] ?? "";
+}
+
+const pending = new Set();
+let busy = false;
+
+/** Shows the state in the controls and the address, and draws what is asked for. */
+function update(...draws) {
+  fill();
+  clearTimeout(addressTimer);
+  addressTimer = setTimeout(() => history.replaceState(null, "", format(state)), ADDRESS_PAUSE_MS);
+  draws.forEach((one) => pending.add(one));
+  if (!busy) drawPending().catch(fail);
+}
+
+// At most once a frame, so that the slider stays ahead of a slow generator.
+async function drawPending() {
+  busy = true;
+  while (pending.size) {
+    await new Promise(requestAnimationFrame);
+    const draws = [...pending];
+    pending.clear();
+    for (const one of draws) await one();
+  }
+  busy = false;
+}
+
+function onSeed(id, largest, ...draws) {
+  $(id).max = largest;
+  $(id).addEventListener("change", () => {
+    const seed = whole($(id).value, largest);
+    if (seed === null) return $(id).reportValidity();
+    state[id] = seed;
+    update(...draws);
+  });
+}
+
+function onLabel(id, ...draws) {
+  const names = Array.from({ length: said.num_classes ?? 0 }, (_, label) => new Option(labelName(label), label));
+  $(id).append(...names);
+  $(id).closest("label").hidden = !said.num_classes;
+  $(id).addEventListener("change", () => {
+    state[id] = $(id).value === "" ? null : Number($(id).value);
+    if (id === "label" && state.label !== null) state.as = state.label;
+    update(...draws);
+  });
+}
+
+function connect() {
+  for (let i = 0; i < COUNT; i++) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.append(document.createElement("canvas"));
+    button.addEventListener("click", () => choose(i));
+    $("pictures").append(button);
+  }
+  onSeed("seed", LAST_FIRST_SEED, drawGrid);
+  onSeed("from", LAST_SEED, drawPicture);
+  onSeed("to", LAST_SEED, drawPicture);
+  onLabel("label", drawGrid, drawPicture);
+  onLabel("as", drawPicture);
+  $("at").addEventListener("input", () => {
+    state.at = Number($("at").value);
+    update(drawPicture);
+  });
+  $("new").addEventListener("click", () => {
+    state.seed = Math.floor(Math.random() * (LAST_FIRST_SEED + 1));
+    update(drawGrid);
+  });
+  $("save-grid").addEventListener("click", () => {
+    const label = state.label === null ? "" : `-${labelName(state.label)}`;
+    save(sheet([...$("pictures").querySelectorAll("canvas")], COLUMNS), `${said.name}-seeds-${state.seed}${label}`);
+  });
+  $("save").addEventListener("click", () => save($("large"), pictureName()));
+  addEventListener("hashchange", () => {
+    state = parse(location.hash, said.num_classes);
+    update(drawGrid, drawPicture);
+  });
+}
+
+function pictureName() {
+  const way = state.at === 0 ? state.from : state.at === 1 ? state.to : `${state.from}-to-${state.to}-at-${state.at}`;
+  return `${said.name}-seed-${way}${state.as === null ? "" : `-${labelName(state.as)}`}`;
+}
+
+// Start
+
+function tellFacts() {
+  const [height, width] = said.data_shape;
+  const facts = [
+    `${width} × ${height} pixels`,
+    `${Math.round(generator.bytes / 1000).toLocaleString("en")} kB, ${said.quantize}`,
+    said.data && `trained on ${said.data}`,
+    said.licence && `licence: ${said.licence}`,
+  ];
+  for (const textContent of facts.filter(Boolean)) {
+    $("speed").before(Object.assign(document.createElement("span"), { textContent }));
+  }
+}
+
+async function describe() {
+  const answer = await read("generator.json");
+  try {
+    return await answer.json();
+  } catch {
+    throw new Trouble("The file generator.json is damaged. Export it anew with kgan export --web.");
+  }
+}
+
+async function start() {
+  $("message").textContent = "Loading the generator, and LiteRT.js to run it: about 10 MB at the first visit.";
+  said = await describe();
+  document.title = $("name").textContent = said.name;
+  document.body.classList.toggle("sharp", Math.max(...said.data_shape.slice(0, 2)) <= SHARPEST_PX);
+  generator = await open("generator.tflite");
+  state = parse(location.hash, said.num_classes);
+  connect();
+  tellFacts();
+  await drawGrid();
+  await drawPicture();
+  $("message").hidden = true;
+  $("tool").hidden = false;
+  update(drawGrid); // the first one took longer than those that follow
+}
+
+start().catch(fail);

@@ -1,0 +1,239 @@
+"""A generator as a web page: a folder of static files that runs a .tflite on the reader's own device.
+
+LiteRT.js, which runs it, comes from the npm registry when the folder is written; page/package-lock.json says which
+files those are. The page itself lies in page/.
+"""
+
+import dataclasses
+import functools
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+import threading
+import webbrowser
+from http import HTTPStatus
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from keras_gan.config import lookup
+from keras_gan.errors import InputError, first_line
+from keras_gan.exports import edge
+from keras_gan.exports.options import Options
+from keras_gan.exports.quantize import MODES
+from keras_gan.exports.report import Report
+
+PAGE = Path(__file__).with_name("page")
+SCRIPTS = ("app.js", "address.js", "generator.js", "latents.js", "pictures.js")
+MODEL, DESCRIPTION, INDEX = "generator.tflite", "generator.json", "index.html"
+MARK = '<meta name="generator" content="keras_gan">'  # of a page that is ours
+LOCK = ("package.json", "package-lock.json")
+# Where npm puts it, where the page looks for it. Of each loader one pair is fetched by a reader: the first is up to
+# 2.4 times as fast and needs relaxed SIMD, the second runs where that is missing (Safari).
+LITERT = {
+    "core/dist/index.js": "core.js",
+    "wasm-utils/dist/index.js": "wasm-utils.js",
+    "core/wasm/litert_wasm_internal.js": "litert_wasm_internal.js",
+    "core/wasm/litert_wasm_internal.wasm": "litert_wasm_internal.wasm",
+    "core/wasm/litert_wasm_compat_internal.js": "litert_wasm_compat_internal.js",
+    "core/wasm/litert_wasm_compat_internal.wasm": "litert_wasm_compat_internal.wasm",
+}
+LICENCE = "litert-license.txt"  # LiteRT.js's, which its packages leave out
+LONGEST_FETCH_S = 600
+ADDRESS = "127.0.0.1"
+
+
+def write(gan, path: Path, quantize: str, options: Options) -> Report:
+    """Writes, compares and reports; see `keras_gan.exports.export`. What is compared is the .tflite of the page."""
+    from keras_gan.exports import tflite
+
+    with tempfile.TemporaryDirectory() as folder:
+        report = tflite.write(gan, Path(folder, MODEL), quantize, options)
+        assemble(report.file, path)
+    return dataclasses.replace(report, file=str(path))
+
+
+def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
+    """Makes a folder of static files that any web server, or `serve`, shows as a page.
+
+    The folder takes its place when it is whole. One that is there already is replaced where it holds a page of ours
+    and nothing else.
+
+    Args:
+        tflite: a generator of images, written by `keras_gan.exports.export(format="litert")`.
+        folder: the folder to write; missing parents are made.
+
+    Raises:
+        InputError: for a file that is no such generator, a folder that holds anything else or cannot be written, or
+            where npm is missing or fails.
+    """
+    description = edge.Generator(tflite).description
+    shape = description["data_shape"]
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise InputError(
+            f"{tflite} makes data of shape {tuple(shape)}; expected images (height, width, 1 or 3) for a page; "
+            "sample it with kgan sample"
+        )
+    folder = Path(folder).resolve()
+    _check_folder(folder)
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        _write_beside(folder, Path(tflite), description)
+    except OSError as error:
+        raise InputError(f"cannot write {folder} ({error.strerror}); expected a writable path; give another") from error
+
+
+def check(path: Path, quantize: str) -> None:
+    """Raises InputError for an unknown mode, without npm, or for a path where something else than a page lies."""
+    lookup(MODES, quantize, "quantization", ", ".join(MODES))
+    _find_npm()
+    _check_folder(path.resolve())
+
+
+def _check_folder(folder):
+    if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
+        return
+    if not _is_page(folder):
+        raise InputError(f"{folder} exists and is no page of kgan export --web; expected a new folder; give another")
+    names = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
+    if foreign := sorted(names - set(_names())):
+        raise InputError(
+            f"{folder} holds {', '.join(foreign[:3])}, which kgan export --web did not write; expected its own files "
+            "alone, since they are replaced; move the others, or give another folder"
+        )
+
+
+def _names() -> list[str]:
+    """All files of a page, by their path in its folder."""
+    litert = [f"litert/{name}" for name in (*LITERT.values(), LICENCE)]
+    return [INDEX, "style.css", *SCRIPTS, *litert, DESCRIPTION, MODEL]
+
+
+def _is_page(folder):
+    index = folder / INDEX
+    return index.is_file() and (folder / DESCRIPTION).is_file() and MARK in index.read_text("utf-8", "replace")
+
+
+def _write_beside(folder, tflite, description):
+    before = folder.with_name(f".{folder.name}-before")
+    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
+    try:
+        for name in (INDEX, "style.css", *SCRIPTS):
+            shutil.copyfile(PAGE / name, draft / name)
+        shutil.copyfile(tflite, draft / MODEL)
+        (draft / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
+        (draft / "litert").mkdir()
+        shutil.copyfile(PAGE / LICENCE, draft / "litert" / LICENCE)
+        _fetch_litert(draft / "litert")
+        draft.chmod(0o755)  # mkdtemp keeps it to its owner
+        if folder.exists():
+            folder.rename(before)
+        draft.rename(folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
+
+
+# LiteRT.js
+
+
+def _fetch_litert(folder):
+    """Puts the files of `LITERT` into a folder, from npm, which compares them with the hashes of the lock."""
+    npm = _find_npm()
+    with tempfile.TemporaryDirectory() as project:
+        for name in LOCK:
+            shutil.copyfile(PAGE / name, Path(project, name))
+        _run_npm(npm, project)
+        for source, name in LITERT.items():
+            shutil.copyfile(Path(project, "node_modules/@litertjs", source), folder / name)
+
+
+def _find_npm() -> str:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise InputError(
+            "npm is not on the PATH; expected it, to fetch LiteRT.js for the page; install Node.js (nodejs.org, or "
+            "apt install npm)"
+        )
+    return npm
+
+
+def _run_npm(npm, project):
+    # Nothing that the packages bring is run.
+    options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
+    try:
+        subprocess.run(
+            [npm, "ci", *options], cwd=project, capture_output=True, text=True, timeout=LONGEST_FETCH_S, check=True
+        )
+    except subprocess.CalledProcessError as error:
+        said = [line.removeprefix("npm error ") for line in error.stderr.splitlines() if line.startswith("npm error")]
+        raise InputError(
+            f"npm cannot fetch LiteRT.js ({first_line(ValueError('; '.join(said[:3])))}); expected the files of "
+            "page/package-lock.json; look at the connection, then export again"
+        ) from error
+    except subprocess.TimeoutExpired as error:
+        raise InputError(
+            f"npm has not fetched LiteRT.js in {LONGEST_FETCH_S} s; expected 10 MB sooner; look at the connection, "
+            "then export again"
+        ) from error
+
+
+# Serving
+
+
+class _Handler(SimpleHTTPRequestHandler):
+    """The files of one folder, and nothing else."""
+
+    # The system's own table may lack these or have others.
+    extensions_map = {
+        ".css": "text/css; charset=utf-8",
+        ".html": "text/html; charset=utf-8",
+        ".js": "text/javascript; charset=utf-8",
+        ".json": "application/json",
+        ".txt": "text/plain; charset=utf-8",
+        ".wasm": "application/wasm",
+        "": "application/octet-stream",
+    }
+
+    def send_head(self):
+        inside = Path(self.translate_path(self.path)).resolve().is_relative_to(self.directory)
+        return super().send_head() if inside else self.send_error(HTTPStatus.NOT_FOUND)
+
+    def list_directory(self, path):
+        self.send_error(HTTPStatus.NOT_FOUND)
+
+    def end_headers(self):
+        self.send_header("Cache-Control", "no-cache")  # a new export is seen at once
+        super().end_headers()
+
+    def log_message(self, format, *args):
+        """Says nothing: the terminal is for the address."""
+
+
+def server(folder: str | os.PathLike, port: int = 0) -> ThreadingHTTPServer:
+    """A server of a page on loopback, not yet at work; port 0 takes any that is free.
+
+    Raises:
+        InputError: where the folder is no page, or the port is taken.
+    """
+    folder = Path(folder).resolve()
+    if not _is_page(folder):
+        raise InputError(f"{folder} is no page; expected a folder that kgan export --web wrote")
+    try:
+        return ThreadingHTTPServer((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
+    except (OSError, OverflowError) as error:
+        raise InputError(f"cannot serve on port {port} ({first_line(error)}); expected a free port; give 0") from error
+
+
+def serve(folder: str | os.PathLike, port: int = 0, open_browser: bool = True) -> None:
+    """Shows a page on loopback, says its address, and returns at Ctrl-C; arguments and errors as in `server`."""
+    with server(folder, port) as running:
+        address = f"http://{ADDRESS}:{running.server_port}/"
+        print(f"page on {address} until Ctrl-C", flush=True)
+        if open_browser:
+            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
+        try:
+            running.serve_forever()
+        except KeyboardInterrupt:
+            print()

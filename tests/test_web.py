@@ -1,0 +1,552 @@
+"""The page of a generator: in a real browser beside Python's pictures of the same seeds, its folder, its server."""
+
+import base64
+import http.client
+import itertools
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.request
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+from PIL import Image
+
+from keras_gan import GAN, exports, latents, networks, sampling
+from keras_gan.errors import InputError
+from keras_gan.exports import edge, web
+
+PHONE, DESK = 360, 1200  # px
+LEVELS = 1  # grey levels between the page and Python: a value that lies between two may be rounded either way
+LABELS = ("red <b>", "green, a class of a very long name indeed", "blue")
+UNREACHABLE = "ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|EHOSTUNREACH|ENETUNREACH"
+PIXELS = """canvas => {
+    const { width, height } = canvas;
+    const copy = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
+    copy.drawImage(canvas, 0, 0);  // reading the page's own would change how it is drawn
+    return [height, width, ...copy.getImageData(0, 0, width, height).data];
+}"""
+WITHOUT_RELAXED_SIMD = """{
+    const instantiate = WebAssembly.instantiate;  // what LiteRT.js tries the feature with is that small
+    WebAssembly.instantiate = (code, ...rest) =>
+        code.byteLength < 100 ? Promise.reject(new Error("no such feature")) : instantiate(code, ...rest);
+}"""
+
+
+def colour_gan():
+    """Colour, not square, of three classes, from uniform z of odd dimension; its pictures differ from seed to seed."""
+    keras.utils.set_random_seed(4)
+    z, label = keras.Input((5,)), keras.Input((), dtype="int32")
+    loud = keras.initializers.RandomNormal(stddev=1.0, seed=5)
+    x = layers.Concatenate()([z, layers.Embedding(3, 4, embeddings_initializer=loud)(label)])
+    x = layers.Reshape((8, 12, 3))(layers.Dense(8 * 12 * 3, activation="tanh", kernel_initializer=loud)(x))
+    judge = networks.discriminator((8, 12, 3), dtype="float32", num_classes=3)
+    return GAN(keras.Model([z, label], x), judge, latent="uniform", num_classes=3)
+
+
+@pytest.fixture(scope="module")
+def files(trained, tmp_path_factory):
+    """Two .tflite: grey, float32, normal z; colour, uint8, uniform z, with labels."""
+    folder = tmp_path_factory.mktemp("files")
+    about = exports.About(name="grey <i>ones</i>", data="digits", licence="CC BY 4.0")
+    trained.gan.export(folder / "grey.tflite", "litert", "float32", exports.Options(about=about))
+    about = exports.About(name="colour", labels=LABELS)
+    options = exports.Options(uint8=True, about=about)
+    colour_gan().export(folder / "colour.tflite", "litert", "float32", options)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def pages(files, tmp_path_factory):
+    """Folder of the page of each file; skips where npm cannot fetch LiteRT.js."""
+    if shutil.which("npm") is None:
+        pytest.skip("no npm here: install Node.js to test the page")
+    folder = tmp_path_factory.mktemp("pages")
+    try:
+        for file in files.glob("*.tflite"):
+            web.assemble(file, folder / file.stem)
+    except InputError as error:
+        if re.search(UNREACHABLE, str(error)):
+            pytest.skip(f"the registry of npm is not reachable: {error}")
+        raise
+    return folder
+
+
+def serving(folder):
+    """(server at work, its address)."""
+    server = web.server(folder)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    return server, f"http://127.0.0.1:{server.server_port}/"
+
+
+@pytest.fixture(scope="module")
+def addresses(pages):
+    """Address of each page, served."""
+    servers = {name: serving(pages / name) for name in ("grey", "colour")}
+    yield {name: address for name, (_, address) in servers.items()}
+    for server, _ in servers.values():
+        server.shutdown()
+        server.server_close()
+
+
+@pytest.fixture
+def broken(pages, tmp_path):
+    """A copy of the grey page to be damaged, and its address."""
+    folder = shutil.copytree(pages / "grey", tmp_path / "broken")
+    server, address = serving(folder)
+    yield folder, address
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="module")
+def reader(browser):
+    """One reader for all tests: the browser keeps what it has compiled of LiteRT.js."""
+    context = browser.new_context(viewport={"width": DESK, "height": 800})
+    yield context
+    context.close()
+
+
+@pytest.fixture(scope="module")
+def generators(files):
+    return {name: edge.Generator(files / f"{name}.tflite") for name in ("grey", "colour")}
+
+
+class Visit:
+    """A page in a browser; at the end it has complained of nothing and asked no other host, unless that is expected."""
+
+    def __init__(self, reader, address, complains=False, script=None):
+        self.page, self.complains = reader.new_page(), complains
+        self.complaints, self.requests = [], []
+        self.page.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
+        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        self.page.on("request", lambda request: self.requests.append(request.url))
+        if script:
+            self.page.add_init_script(script)
+        self.page.goto(address)
+        self.host = address.split("#")[0]
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, error, *rest):
+        self.page.close()
+        if error is None:
+            assert self.complains or self.complaints == []
+            assert [url for url in self.requests if not url.startswith((self.host, "data:"))] == []
+
+    def ready(self):
+        """The page itself, when its pictures are drawn."""
+        self.page.locator("#tool").wait_for(timeout=20_000)
+        return self.page
+
+    def until_address(self, pattern):
+        self.page.wait_for_url(re.compile(pattern), timeout=5_000)
+        return self.page.url
+
+
+def pixels(locator):
+    """The red, green and blue of a canvas: int (height, width, 3)."""
+    height, width, *data = locator.evaluate(PIXELS)
+    return np.reshape(data, (height, width, 4)).astype(int)[..., :3]
+
+
+def grid(page):
+    return np.stack([pixels(canvas) for canvas in page.locator("#pictures canvas").all()])
+
+
+def large(page):
+    return pixels(page.locator("#large"))
+
+
+def near(shown, expected):
+    """Whether pictures are Python's, of one channel or three, within `LEVELS`."""
+    expected = np.broadcast_to(expected, shown.shape).astype(int)
+    return np.abs(shown - expected).max() <= LEVELS
+
+
+def far(shown, other):
+    return np.abs(shown - np.broadcast_to(other, shown.shape).astype(int)).max() > 10 * LEVELS
+
+
+# Pictures
+
+
+@pytest.mark.parametrize("name", ["grey", "colour"])
+def test_the_grid_is_what_python_draws(name, generators, addresses, reader):
+    expected = generators[name].generate(16, seed=7)
+    with Visit(reader, addresses[name] + "#seed=7") as visit:
+        shown = grid(visit.ready())
+    assert near(shown, expected)
+    assert all(far(shown[i], expected[i - 1]) for i in range(16))
+
+
+@pytest.mark.parametrize("name", ["grey", "colour"])
+def test_the_slider_goes_from_one_seed_to_the_other(name, generators, addresses, reader):
+    generator = generators[name]
+    labels = 2 if name == "colour" else None
+    a, b = (latents.draw(1, generator.latent_dim, generator.latent, seed)[0] for seed in (9, 12))
+    way = np.stack([latents.between(a, b, share, generator.latent) for share in (0, 0.25, 0.5, 1)])
+    expected = generator.from_latents(way, labels)
+    with Visit(reader, addresses[name] + "#seed=7&from=9&to=12&at=0.25") as visit:
+        page = visit.ready()
+        assert near(large(page), expected[1])
+        slider = page.get_by_role("slider")
+        for key, says, picture in [("Home", "seed 9", expected[0]), ("End", "seed 12", expected[3])]:
+            slider.press(key)
+            page.get_by_role("img", name=f"Picture of {says}").wait_for()
+            assert near(large(page), picture)
+        assert near(grid(page)[2], generator.generate(3, seed=7)[2])
+        slider.fill("0.5")
+        page.get_by_role("img", name="Picture 50 percent of the way from seed 9 to seed 12").wait_for()
+        assert near(large(page), expected[2]) and far(large(page), expected[3])
+
+
+def test_a_browser_without_relaxed_simd_draws_the_same(generators, addresses, reader):
+    with Visit(reader, addresses["colour"] + "#seed=7", script=WITHOUT_RELAXED_SIMD) as visit:
+        assert near(grid(visit.ready()), generators["colour"].generate(16, seed=7))
+        assert [url.split("/")[-1] for url in visit.requests if "_wasm_" in url] == [
+            "litert_wasm_compat_internal.js",
+            "litert_wasm_compat_internal.wasm",
+        ]
+
+
+def test_a_chosen_picture_is_the_left_end_and_the_one_before_the_right(trained, addresses, reader):
+    with Visit(reader, addresses["grey"] + "#seed=7") as visit:
+        page = visit.ready()
+        for seed in (10, 20):
+            page.get_by_role("button", name=f"seed {seed}").click()
+            page.get_by_role("button", name=f"seed {seed}, at the slider's left end").wait_for()
+        page.get_by_role("button", name="seed 10, at the slider's right end").wait_for()
+        page.get_by_role("img", name="Picture of seed 20").wait_for()
+        assert near(large(page), trained.gan.generate(1, seed=20)[0])  # as Keras draws it, too
+        ends = [page.get_by_role("spinbutton", name=f"{end} seed") for end in ("Left", "Right")]
+        assert [end.input_value() for end in ends] == ["20", "10"]
+
+
+def test_the_label_picker_makes_one_class_or_all_in_turn(generators, addresses, reader):
+    generator = generators["colour"]
+    with Visit(reader, addresses["colour"] + "#seed=7&from=9") as visit:
+        page = visit.ready()
+        assert page.locator("#label option").all_inner_texts() == ["all in turn", *LABELS]
+        assert page.locator("#as").input_value() == "2"  # as the third picture has it
+        page.locator("#label").select_option("1")
+        page.get_by_role("button", name=f"seed 22, {LABELS[1]}").wait_for()
+        page.get_by_role("img", name=f"Picture of seed 9, {LABELS[1]}").wait_for()
+        expected = generator.generate(16, seed=7, labels=1)
+        assert near(grid(page), expected) and near(large(page), expected[2])
+        page.locator("#as").select_option("0")
+        page.get_by_role("img", name=f"Picture of seed 9, {LABELS[0]}").wait_for()
+        assert near(large(page), generator.generate(1, seed=9, labels=0)[0])
+        page.locator("#label").select_option("all in turn")
+        page.get_by_role("button", name=f"seed 22, {LABELS[0]}").wait_for()
+        assert near(grid(page), generator.generate(16, seed=7))
+
+
+def test_pictures_are_saved_as_kgan_sample_saves_them(generators, addresses, reader):
+    expected = generators["colour"].generate(16, seed=7)
+    with Visit(reader, addresses["colour"] + "#seed=7&from=8") as visit:
+        page = visit.ready()
+        one, many = "colour-seed-8-green-a-class-of-a-very-long-name-indeed", "colour-seeds-7"
+        pictures = {one: sampling.to_picture(expected[1]), many: sampling.grid(expected)}
+        for button, name in [("Save picture", one), ("Save grid", many)]:
+            with page.expect_download() as download:
+                page.get_by_role("button", name=button).click()
+            assert download.value.suggested_filename == f"{name}.png"
+            saved = Image.open(download.value.path()).convert("RGB")
+            assert near(np.asarray(saved, int), np.asarray(pictures[name]))
+
+
+# Address
+
+
+def test_an_address_shows_the_same_to_everyone(addresses, reader):
+    with Visit(reader, addresses["colour"]) as visit:
+        page = visit.ready()
+        visit.until_address("#seed=0&from=0&to=1&as=0&at=0$")
+        first = grid(page)
+        page.get_by_role("button", name="New pictures").click()
+        visit.until_address(r"#seed=[1-9]\d+&")
+        page.locator("#label").select_option("2")
+        page.get_by_role("slider").fill("0.3")
+        shared = visit.until_address(r"#seed=\d+&label=2&from=0&to=1&as=2&at=0.3$")
+        shown = grid(page), large(page)
+        assert far(shown[0], first)
+        page.reload()
+        np.testing.assert_array_equal(grid(visit.ready()), shown[0])
+        page.goto(addresses["colour"] + "#seed=0")  # the page stays, and hears of it
+        page.get_by_role("button", name=f"seed 0, {LABELS[0]}", exact=False).wait_for()
+        np.testing.assert_array_equal(grid(page), first)
+    with Visit(reader, shared) as visit:
+        np.testing.assert_array_equal(grid(visit.ready()), shown[0])
+        np.testing.assert_array_equal(large(visit.page), shown[1])
+
+
+@pytest.mark.parametrize(
+    "nonsense", ["seed=-1&from=1e3&to=0x1&at=2&label=3&as=-1", "seed=2147483633&at=x&to=2147483648"]
+)
+def test_an_address_that_makes_no_sense_is_the_first_page(nonsense, generators, addresses, reader):
+    with Visit(reader, f"{addresses['colour']}#{nonsense}") as visit:
+        assert near(grid(visit.ready()), generators["colour"].generate(16, seed=0))
+        visit.until_address("#seed=0&from=0&to=1&as=0&at=0$")
+
+
+# Readers
+
+
+def test_the_keyboard_is_enough(generators, addresses, reader):
+    with Visit(reader, addresses["grey"] + "#seed=7") as visit:
+        page = visit.ready()
+        seen = []
+        for _ in range(22):
+            page.keyboard.press("Tab")
+            seen.append(page.evaluate("document.activeElement.id || document.activeElement.title"))
+            assert page.evaluate("getComputedStyle(document.activeElement).outlineStyle") == "solid"
+        assert seen == ["at", "from", "to", "save", *(f"seed {7 + i}" for i in range(16)), "seed", "new"]
+        page.locator("#seed").focus()
+        page.keyboard.press("Control+A")
+        page.keyboard.type("30")
+        page.keyboard.press("Enter")
+        page.get_by_role("button", name="seed 45").wait_for()
+        assert near(grid(page), generators["grey"].generate(16, seed=30))
+        page.get_by_role("button", name="seed 31").focus()
+        page.keyboard.press("Enter")
+        page.get_by_role("img", name="Picture of seed 31").wait_for()
+        page.locator("#at").focus()
+        page.keyboard.press("ArrowRight")
+        page.get_by_role("img", name="Picture 1 percent of the way from seed 31 to seed 7").wait_for()
+
+
+def test_a_seed_that_is_none_changes_nothing(addresses, reader):
+    with Visit(reader, addresses["grey"] + "#seed=7") as visit:
+        page = visit.ready()
+        for step, typed in enumerate(["", "-1", "2147483633", "1.5"], start=1):
+            page.locator("#seed").fill(typed)
+            page.keyboard.press("Enter")
+            assert not page.locator("#seed").evaluate("field => field.validity.valid")
+            page.get_by_role("slider").press("ArrowRight")
+            page.get_by_role("img", name=f"Picture {step} percent").wait_for()
+            assert page.locator("#seed").input_value() == "7"
+        visit.until_address("#seed=7&.*at=0.04$")
+
+
+def test_the_page_fits_the_screen_and_the_light(addresses, reader):
+    with Visit(reader, addresses["colour"]) as visit:
+        page = visit.ready()
+        for width, scheme in itertools.product((PHONE, DESK), ("light", "dark")):
+            page.set_viewport_size({"width": width, "height": 800})
+            page.emulate_media(color_scheme=scheme)
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            paper, ink = (
+                sum(map(int, re.findall(r"\d+", page.evaluate(f"getComputedStyle(document.body).{name}"))[:3]))
+                for name in ("backgroundColor", "color")
+            )
+            assert paper - ink > 400 if scheme == "light" else ink - paper > 400
+
+
+def test_the_page_says_what_it_is(addresses, files, reader):
+    with Visit(reader, addresses["grey"]) as visit:
+        page = visit.ready()
+        assert [page.locator(f"#{field}").is_visible() for field in ("label", "as")] == [False, False]
+        assert page.title() == page.locator("h1").inner_text() == "grey <i>ones</i>"
+        facts = page.locator("#facts span").all_inner_texts()
+    size = f"{(files / 'grey.tflite').stat().st_size / 1000:,.0f} kB"
+    assert sorted(facts[:-1]) == sorted(["8 × 8 pixels", f"{size}, float32", "trained on digits", "licence: CC BY 4.0"])
+    assert re.fullmatch(r"[\d.]+ ms a picture", facts[-1])
+
+
+# Trouble
+
+NO_LITERT = "cannot be loaded from the folder litert"
+DAMAGE = {  # file, what befalls it, the sentence
+    "a cut model": ("generator.tflite", lambda file: cut(file), "generator.tflite is damaged"),
+    "a foreign model": ("generator.tflite", lambda file: file.write_text("<html>"), "generator.tflite is damaged"),
+    "no model": ("generator.tflite", Path.unlink, "generator.tflite cannot be read: the server says 404"),
+    "no description": ("generator.json", Path.unlink, "generator.json cannot be read: the server says 404"),
+    "a cut description": ("generator.json", lambda file: cut(file), "generator.json is damaged"),
+    "no wasm": ("litert/litert_wasm_internal.wasm", Path.unlink, NO_LITERT),
+    "no LiteRT.js": ("litert/core.js", Path.unlink, NO_LITERT),
+    "no script": ("app.js", Path.unlink, "If this sentence stays"),
+}
+
+
+def cut(file):
+    file.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+
+
+def sentence(visit, pattern):
+    """Waits for the sentence, which is all that there is."""
+    visit.page.locator("#message", has_text=re.compile(pattern)).wait_for(timeout=20_000)
+    assert not visit.page.locator("#tool").is_visible()
+
+
+@pytest.mark.parametrize("what", DAMAGE)
+def test_trouble_is_told_in_a_sentence(what, broken, reader):
+    folder, address = broken
+    name, damage, pattern = DAMAGE[what]
+    damage(folder / name)
+    with Visit(reader, address, complains=True) as visit:
+        sentence(visit, pattern)
+
+
+def test_a_description_of_another_model_is_told(broken, pages, reader):
+    folder, address = broken
+    shutil.copyfile(pages / "colour/generator.tflite", folder / "generator.tflite")
+    with Visit(reader, address, complains=True) as visit:
+        sentence(visit, "may not belong together")
+
+
+def test_a_browser_without_webassembly_is_told(addresses, reader):
+    with Visit(reader, addresses["grey"], complains=True, script="delete globalThis.WebAssembly") as visit:
+        sentence(visit, "has no WebAssembly")
+
+
+def test_a_page_opened_as_a_file_says_that_it_needs_a_server(pages, reader):
+    with Visit(reader, (pages / "grey" / "index.html").as_uri(), complains=True) as visit:
+        visit.host = "file:"
+        sentence(visit, "it needs a web server")
+
+
+def test_the_policy_stops_other_hosts_and_inline_scripts(broken, reader):
+    folder, address = broken
+    index = folder / "index.html"
+    intruders = '<script>document.title = "in"</script><img src="http://127.0.0.1:9/x.png"></main>'
+    index.write_text(index.read_text("utf-8").replace("</main>", intruders), "utf-8")
+    with Visit(reader, address, complains=True) as visit:
+        assert visit.ready().title() != "in"
+        assert len([text for text in visit.complaints if "Content Security Policy" in text]) == 2
+        visit.requests.remove("http://127.0.0.1:9/x.png")  # told though it was stopped
+
+
+# Folder
+
+
+def test_the_folder_holds_what_is_needed_and_no_more(pages, files):
+    folder = pages / "grey"
+    assert {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()} == set(web._names())
+    assert (folder / "generator.tflite").read_bytes() == (files / "grey.tflite").read_bytes()
+    said = json.loads((folder / "generator.json").read_text("utf-8"))
+    assert said == edge.Generator(files / "grey.tflite").description
+    assert sum(file.stat().st_size for file in folder.rglob("*")) < 20e6
+    assert folder.stat().st_mode & 0o755 == 0o755
+
+
+def test_a_page_is_replaced_and_anything_else_is_not(pages, files, tmp_path, listing):
+    page = shutil.copytree(pages / "grey", tmp_path / "page")
+    web.assemble(files / "colour.tflite", page)
+    assert json.loads((page / "generator.json").read_text())["name"] == "colour"
+    (page / "CNAME").write_text("example.org")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "index.html").write_text("<html>")
+    before = listing(tmp_path)
+    foreign = {"page": "holds CNAME, which kgan export --web did not write"}
+    for folder, message in {**foreign, "other": "is no page", "other/index.html": "is no page"}.items():
+        with pytest.raises(InputError, match=message):
+            web.assemble(files / "grey.tflite", tmp_path / folder)
+    with pytest.raises(InputError, match="cannot write .*; expected a writable path"):
+        web.assemble(files / "grey.tflite", page / "CNAME" / "new")
+    assert listing(tmp_path) == before
+
+
+def test_vectors_have_no_page(tiny_generator, tiny_discriminator, tmp_path):
+    gan = GAN(tiny_generator((3,)), tiny_discriminator((3,)))
+    gan.export(tmp_path / "vectors.tflite", "litert")
+    with pytest.raises(InputError, match=r"makes data of shape \(3,\); expected images"):
+        web.assemble(tmp_path / "vectors.tflite", tmp_path / "page")
+    assert not (tmp_path / "page").exists()
+
+
+def test_without_npm_the_remedy_is_told(files, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError, match="npm is not on the PATH; .* install Node.js"):
+        web.assemble(files / "grey.tflite", tmp_path / "page")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_files_that_the_lock_does_not_know_are_refused(pages, files, tmp_path, monkeypatch):
+    """`pages`: npm works here."""
+    page = shutil.copytree(web.PAGE, tmp_path / "templates")
+    lock = json.loads((page / "package-lock.json").read_text())
+    other = base64.b64encode(bytes(64)).decode()
+    lock["packages"]["node_modules/@litertjs/wasm-utils"]["integrity"] = f"sha512-{other}"
+    (page / "package-lock.json").write_text(json.dumps(lock))
+    monkeypatch.setattr(web, "PAGE", page)
+    with pytest.raises(InputError, match=r"npm cannot fetch LiteRT.js \(code EINTEGRITY; .*look at the connection"):
+        web.assemble(files / "grey.tflite", tmp_path / "page")
+    assert list(tmp_path.iterdir()) == [page]
+
+
+def test_the_lock_pins_every_package_and_names_no_index():
+    lock = json.loads((web.PAGE / "package-lock.json").read_text())
+    asked = json.loads((web.PAGE / "package.json").read_text())["dependencies"]
+    packages = {name: package for name, package in lock["packages"].items() if name}
+    assert asked == {"@litertjs/core": packages["node_modules/@litertjs/core"]["version"]}
+    for package in packages.values():
+        assert re.fullmatch(r"\d+\.\d+\.\d+", package["version"]) and package["integrity"].startswith("sha512-")
+        assert package.get("resolved", "https://registry.npmjs.org/").startswith("https://registry.npmjs.org/")
+
+
+# Server
+
+
+def get(address, path):
+    """(status, type, content) of a path as it is given, dots and all."""
+    connection = http.client.HTTPConnection(address.removeprefix("http://").strip("/"), timeout=10)
+    connection.request("GET", path)
+    answer = connection.getresponse()
+    return answer.status, answer.headers.get("Content-Type"), answer.read()
+
+
+def test_the_server_gives_the_files_of_the_folder_and_nothing_else(broken):
+    folder, address = broken
+    (folder.parent / "secret.txt").write_text("secret")
+    (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
+    types = {
+        "/": "text/html; charset=utf-8",
+        "/app.js": "text/javascript; charset=utf-8",
+        "/generator.json": "application/json",
+        "/generator.tflite": "application/octet-stream",
+        "/litert/litert_wasm_internal.wasm": "application/wasm",
+    }
+    assert {path: get(address, path)[:2] for path in types} == {path: (200, kind) for path, kind in types.items()}
+    for path in ("/litert/", "/../secret.txt", "/%2e%2e/secret.txt", "/link.txt", "//secret.txt", "/none"):
+        status, _, content = get(address, path)
+        assert status == 404 and b"secret\n" not in content
+
+
+def test_what_cannot_be_served_is_told(pages, tmp_path):
+    with pytest.raises(InputError, match="is no page; expected a folder that kgan export --web wrote"):
+        web.server(tmp_path)
+    with web.server(pages / "grey") as taken:
+        for port in (taken.server_port, 70_000):
+            with pytest.raises(InputError, match=f"cannot serve on port {port}"):
+                web.server(pages / "grey", port)
+
+
+def test_serve_says_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_path):
+    opened = tmp_path / "opened.txt"
+    browser = tmp_path / "browser"
+    browser.write_text(f"#!/bin/sh\necho $1 > {opened}.part && mv {opened}.part {opened}\n")
+    browser.chmod(0o755)
+    program = f"from keras_gan.exports import web; web.serve({str(pages / 'grey')!r}); print('ended')"
+    environment = {**os.environ, "BROWSER": f"{browser} %s"}
+    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
+    address = re.fullmatch(r"page on (http://127\.0\.0\.1:\d+/) until Ctrl-C\n", process.stdout.readline())[1]
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert web.MARK in answer.read().decode()
+    deadline = time.monotonic() + 20
+    while not opened.exists() and time.monotonic() < deadline:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    said, _ = process.communicate(timeout=10)
+    assert (process.returncode, said.split()) == (0, ["ended"])
+    assert opened.read_text().strip() == address
