@@ -119,15 +119,16 @@ def errors(gan, contestant: Contestant, expected) -> tuple[float, float]:
     """Mean and largest difference from Keras, over all seeds of `expected`; the single pictures' count as well."""
     import numpy as np
 
-    scale, differences = max(1.0, float(np.abs(expected).max())), {}
+    from keras_gan.exports.report import differences
+
+    found = {}
     for signature, call in contestant.calls.items():
         size = TIMED[signature]
         count = len(expected) if size > 1 else size * 16
         columns = columns_of(gan, signature, count)
         parts = [call(*(column[i : i + size] for column in columns)) for i in range(0, count, size)]
-        differences[signature] = np.abs(np.concatenate(parts) - expected[:count]) / scale
-    largest = max(float(difference.max()) for difference in differences.values())
-    return float(differences["generate_16"].mean()), largest
+        found[signature] = differences(np.concatenate(parts), expected[:count])
+    return float(found["generate_16"].mean()), max(float(error.max()) for error in found.values())
 
 
 def check(gan, contestants) -> dict[str, tuple[float, float]]:
@@ -286,7 +287,7 @@ def text(rows: list[Row], about: dict) -> str:
             "",
             *speed_lines(rows),
             "",
-            f"Errors against Keras, of outputs in [-1, 1], in {ERROR_SEEDS:,} pictures{judged}.",
+            f"Errors against Keras, of values in [-1, 1], in {ERROR_SEEDS:,} pictures{judged}.",
             "",
             *quality_lines(rows),
             "",

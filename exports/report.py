@@ -21,7 +21,7 @@ TIMED_CALLS, UNTIMED_CALLS = 50, 5
 
 @dataclass(frozen=True)
 class Report:
-    """What was measured of an export. Errors are of outputs in [-1, 1], or, beyond that, relative to their largest."""
+    """What was measured of an export; errors are those of `differences`."""
 
     file: str
     size_bytes: int
@@ -84,7 +84,7 @@ def _row(report):
 
 def _legend(reports, judged):
     """What the columns of the table mean."""
-    yield f"errors against Keras, of outputs in [-1, 1], in {SEEDS} pictures; times on this machine, one thread"
+    yield f"errors against Keras, of values in [-1, 1], in {SEEDS} samples; times on this machine, one thread"
     quality = next((report.quality for report in reports if report.quality), None)
     if quality:
         yield f"samples moved: sliced Wasserstein distance to Keras's {quality.samples:,}, as a share of their spread"
@@ -112,17 +112,13 @@ def compare(gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False) 
     inputs = gan.inputs(SEEDS, seed=0)
     expected = gan.compute(inputs, batch_size=16)
     _check_finite(expected)
-    scale = max(1.0, float(np.abs(expected).max()))  # vectors may have any range
-    if uint8:
-        expected, scale = pixels.to_signed(pixels.to_uint8(expected).astype("float32")), 1.0
     columns = inputs if isinstance(inputs, list) else [inputs]
     errors = []
     for name, run in runs.items():
         taken = [seeds, *columns[1:]] if name.startswith(SAMPLE) else columns
         outputs = _in_batches(run, taken, SIGNATURES[name])
         _check_finite(outputs)
-        signed = pixels.to_signed(outputs.astype("float32")) if uint8 else outputs
-        errors.append(np.abs(signed - expected) / scale)
+        errors.append(differences(outputs, expected))
     measured = {
         "largest_error": float(max(error.max() for error in errors)),
         "mean_error": float(np.mean([error.mean() for error in errors])),
@@ -133,6 +129,25 @@ def compare(gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False) 
         "latency_ms": _latency_ms(runs["generate"], [column[:1] for column in columns]),
         "latency_16_ms": _latency_ms(runs["generate_16"], [column[:16] for column in columns]) / 16,
     }
+
+
+def differences(outputs: np.ndarray, expected: np.ndarray) -> np.ndarray:
+    """How far outputs are from Keras's, value by value, as whoever reads them sees it.
+
+    Args:
+        outputs: float32, or uint8 images.
+        expected: Keras's, float32.
+
+    Returns:
+        Of images, differences in [-1, 1], what is beyond being clipped; of vectors, relative to the largest expected
+        value where that is over 1.
+    """
+    if expected.ndim == 2:
+        return np.abs(outputs - expected) / max(1.0, float(np.abs(expected).max()))
+    if outputs.dtype == np.uint8:
+        outputs = pixels.to_signed(outputs.astype("float32"))
+        expected = pixels.to_signed(pixels.to_uint8(expected).astype("float32"))
+    return np.abs(np.clip(outputs, -1, 1) - np.clip(expected, -1, 1))
 
 
 def _in_batches(run, columns, size):
