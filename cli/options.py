@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 import os
+from pathlib import Path
 
 import click
 
@@ -71,17 +72,26 @@ def export_run(gan, run, kind, quantize="float16", out=None, **options):
     from keras_gan.exports import kit
     from keras_gan.runs import Run
 
-    name, format = EXPORTS[kind]
-    if format == "litert" and quantize != "float16":
-        name = name.replace(".", f"-{quantize}.")
+    path = check_export(run, kind, quantize, out)  # before the data are read for nothing
     run = Run(run)
     about = exports.About.of(run, gan.step, options.pop("licence", None))
     wanted = exports.Options(about=about, truth=evaluation.truth_of(run), **options)
-    checked = gan.export(out or run.path / "export" / name, format, quantize, wanted)
+    checked = gan.export(path, EXPORTS[kind][1], quantize, wanted)
     if not out:
-        kit.write(run.path / "export")
+        kit.write(path.parent)
         report.write(run)
     return checked
+
+
+def check_export(run, kind, quantize="float16", out=None):
+    """Where an export is to lie, in the run unless `out` says so. Raises InputError where it cannot."""
+    from keras_gan import exports
+
+    name, format = EXPORTS[kind]
+    mode = f"-{quantize}" if kind == "tflite" and quantize != "float16" else ""
+    path = Path(out or Path(run) / "export" / name.replace(".", f"{mode}."))
+    exports.check(path, format, quantize)
+    return path
 
 
 def load_training():

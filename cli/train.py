@@ -6,7 +6,7 @@ import sys
 import click
 
 from keras_gan import quiet
-from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, Weight, export_run, load_training
+from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, Weight, check_export, export_run, load_training
 from keras_gan.config import CHECKPOINT_EVERY_S
 
 SECTIONS = {
@@ -91,6 +91,8 @@ def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, str
         click.echo(job.describe(), err=True)
     else:
         click.echo(f"one of {strategy.num_replicas_in_sync} replicas; the chief writes {job.run_dir}", err=True)
+    if exported:
+        check_export(job.run_dir, exported)  # not only when all is trained
     if dry_run:
         return
     gan = job.train()

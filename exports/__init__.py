@@ -28,13 +28,13 @@ def __getattr__(name):
 def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="float16", options=None):
     """Writes the averaged generator of `gan` for use without this package.
 
-    The file is compared with the Keras generator on the same latents before it takes its place at `filepath`; what is
+    The file is compared with the Keras generator on the same seeds before it takes its place at `filepath`; what is
     there already stays until then. The report of the check is written beside it, as <filepath>.json.
 
     Args:
         gan: a `keras_gan.GAN`.
-        filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert", in .onnx for "onnx".
-        format: "tf_saved_model", "litert" for a .tflite, or "onnx".
+        filepath: a folder for "tf_saved_model" and "web", a file ending in .tflite for "litert", in .onnx for "onnx".
+        format: "tf_saved_model", "litert" for a .tflite, "onnx", or "web" for a page that holds a .tflite.
         quantize: how a .tflite stores its weights, a name in `quantize.MODES`: "float32", "float16", "int8" or
             "int8-static".
         options: further `Options`; None for their defaults.
@@ -43,22 +43,31 @@ def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="
         The `Report` of the check.
 
     Raises:
-        InputError: for an unknown format or mode, a path that cannot be written, or a file that fails the check.
+        InputError: for an unknown format or mode, a path that cannot be written, a file that fails the check, or one
+            that loses quality.
     """
-    if format not in FORMATS:
-        raise InputError(f"format {format!r} is unknown; expected one of {', '.join(FORMATS)}")
     from keras_gan.exports.options import Options
 
-    path, options = Path(filepath), options or Options()
-    room = importlib.import_module(FORMATS[format])
-    room.check(path, quantize)
+    path = Path(filepath)
+    check(path, format, quantize)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        report = room.write(gan, path, quantize, options)
+        report = _room(format).write(gan, path, quantize, options or Options())
         path.with_name(path.name + ".json").write_text(report.to_json())
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return report
+
+
+def check(filepath: str | os.PathLike, format: str, quantize: str = "float16") -> None:
+    """Raises InputError where it can be told beforehand that `export` cannot write there, so or in that format."""
+    if format not in FORMATS:
+        raise InputError(f"format {format!r} is unknown; expected one of {', '.join(FORMATS)}")
+    _room(format).check(Path(filepath), quantize)
+
+
+def _room(format):
+    return importlib.import_module(FORMATS[format])
 
 
 def open_generator(path: str | os.PathLike):

@@ -4,6 +4,7 @@ Nothing else counts: no other error, no warning, no hang, no death of the proces
 a process of their own, which is this file run as a program; what fails is named by its kind and seed.
 """
 
+import contextlib
 import dataclasses
 import functools
 import io
@@ -224,7 +225,10 @@ def check_folder(path):
 
 def check_generator(path):
     from keras_gan import exports
+    from keras_gan.exports import info
 
+    with contextlib.suppress(InputError):
+        assert info.to_text(info.describe(path))
     samples = exports.open_generator(path).generate(17, seed=0)
     images = samples.shape[0] == 17 and samples.ndim == 4 and samples.dtype == np.uint8
     assert images or (samples.dtype == np.float32 and np.isfinite(samples).all()), (samples.shape, samples.dtype)
