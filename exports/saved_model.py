@@ -3,8 +3,6 @@
 import json
 import os
 import re
-import shutil
-import tempfile
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,6 +18,7 @@ from keras_gan.exports.edge import GENERATE, INPUT, LABEL, OUTPUT, SAMPLE, SEED,
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report, compare
+from keras_gan.files import replace_folder
 
 # What `latents.of_seeds` computes with in a graph.
 GRAPH = SimpleNamespace(
@@ -89,28 +88,22 @@ def check(path: Path, quantize: str) -> None:
 
 def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`. Weights are float32 whatever `quantize` says."""
-    before = path.with_name(f".{path.name}-before")
-    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
-    try:
+
+    def compared(draft):
         archive(gan, draft, BATCHES, options.uint8)
+        description = describe(gan, options.about, "float32", options.uint8)
         # The place that TensorFlow keeps for files of one's own.
         (draft / DESCRIPTION).parent.mkdir()
-        description = describe(gan, options.about, "float32", options.uint8)
         (draft / DESCRIPTION).write_text(json.dumps(description))
         generator = Generator(draft)
         (draft / DESCRIPTION).write_text(json.dumps(description | {"signatures": generator.signatures()}))
         runs = {name: generator.runner(name) for name in SIGNATURES}
         measured = compare(gan, runs, MODES["float32"], options.uint8)
-        cost = quality.measure(gan, generator.generate, options.truth)
         size = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
-        draft.chmod(0o755)  # mkdtemp keeps it to its owner
-        if path.exists():
-            path.rename(before)
-        draft.rename(path)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
-    return Report(str(path), size, "float32", tuple(SIGNATURES), quality=cost, **measured)
+        return measured | {"size_bytes": size, "quality": quality.measure(gan, generator.generate, options.truth)}
+
+    measured = replace_folder(path, compared)
+    return Report(file=str(path), quantize="float32", signatures=tuple(SIGNATURES), **measured)
 
 
 class Generator:

@@ -23,6 +23,7 @@ from keras_gan.exports import edge
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report
+from keras_gan.files import replace_folder
 
 PAGE = Path(__file__).with_name("page")
 SCRIPTS = ("app.js", "address.js", "generator.js", "latents.js", "pictures.js")
@@ -79,7 +80,7 @@ def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
     _check_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        _write_beside(folder, Path(tflite), description)
+        replace_folder(folder, lambda draft: _fill(draft, tflite, description))
     except OSError as error:
         raise InputError(f"cannot write {folder} ({error.strerror}); expected a writable path; give another") from error
 
@@ -115,24 +116,14 @@ def _is_page(folder):
     return index.is_file() and (folder / DESCRIPTION).is_file() and MARK in index.read_text("utf-8", "replace")
 
 
-def _write_beside(folder, tflite, description):
-    before = folder.with_name(f".{folder.name}-before")
-    draft = Path(tempfile.mkdtemp(prefix=f".{folder.name}-", dir=folder.parent))
-    try:
-        for name in (INDEX, "style.css", *SCRIPTS):
-            shutil.copyfile(PAGE / name, draft / name)
-        shutil.copyfile(tflite, draft / MODEL)
-        (draft / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
-        (draft / "litert").mkdir()
-        shutil.copyfile(PAGE / LICENCE, draft / "litert" / LICENCE)
-        _fetch_litert(draft / "litert")
-        draft.chmod(0o755)  # mkdtemp keeps it to its owner
-        if folder.exists():
-            folder.rename(before)
-        draft.rename(folder)
-    finally:
-        shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+def _fill(draft, tflite, description):
+    for name in (INDEX, "style.css", *SCRIPTS):
+        shutil.copyfile(PAGE / name, draft / name)
+    shutil.copyfile(tflite, draft / MODEL)
+    (draft / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    (draft / "litert").mkdir()
+    shutil.copyfile(PAGE / LICENCE, draft / "litert" / LICENCE)
+    _fetch_litert(draft / "litert")
 
 
 # LiteRT.js

@@ -1,6 +1,8 @@
 """Files that are whole or not there: nothing half-written is ever seen under its final name."""
 
 import os
+import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -20,3 +22,19 @@ def replace(path: Path, write: Callable[[Path], Any]) -> Any:
         return result
     finally:
         draft.unlink(missing_ok=True)
+
+
+def replace_folder(path: Path, write: Callable[[Path], Any]) -> Any:
+    """`replace` for a folder: `write` fills an empty one beside `path`; what lies at `path` goes when that is whole."""
+    before = path.with_name(f".{path.name}-before")
+    draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
+    try:
+        result = write(draft)
+        draft.chmod(0o755)  # mkdtemp keeps it to its owner
+        if path.exists():
+            path.rename(before)
+        draft.rename(path)
+        return result
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(before, ignore_errors=True)
