@@ -27,20 +27,11 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
     """Export the averaged generator of RUN, compared with Keras before it is handed over."""
     flags = {"tflite": tflite, "saved_model": saved_model, "onnx": onnx, "web": web}
     kinds = [kind for kind, given in flags.items() if given]
-    if len(kinds) != 1:
-        raise InputError("which export? expected one of --tflite, --saved-model, --onnx and --web; give one")
-    if quantize and not (tflite or web):
-        raise InputError("--quantize is for --tflite and --web; others keep float32; leave --quantize out")
-    if len(quantize) > 1 and (out or web):
-        what = f"--out {out}" if out else "one page"
-        raise InputError(f"{what} for {len(quantize)} modes; expected one; give one --quantize")
-    if serve and not web:
-        raise InputError("--serve without --web; expected both; give --web")
-    training = load_training()
-    gan = training.load(run)
-    reports = [export_run(gan, run, kinds[0], mode, out, **options) for mode in quantize or ["float16"]]
-    for report in reports:
+    _check(kinds, quantize, serve, out)
+    reports = []
+    for report in export_run(load_training().load(run), run, kinds[0], quantize or ["float16"], out, **options):
         click.echo(report)
+        reports.append(report)
     if len(reports) > 1:
         from keras_gan.exports.report import table
 
@@ -49,3 +40,16 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
         from keras_gan.exports.web import serve
 
         serve(reports[0].file)
+
+
+def _check(kinds, quantize, serve, out):
+    """Raises InputError where the options do not go together."""
+    if len(kinds) != 1:
+        raise InputError("which export? expected one of --tflite, --saved-model, --onnx and --web; give one")
+    if quantize and kinds[0] not in ("tflite", "web"):
+        raise InputError("--quantize is for --tflite and --web; others keep float32; leave --quantize out")
+    if len(quantize) > 1 and (out or kinds == ["web"]):
+        what = f"--out {out}" if out else "one page"
+        raise InputError(f"{what} for {len(quantize)} modes; expected one; give one --quantize")
+    if serve and kinds != ["web"]:
+        raise InputError("--serve without --web; expected both; give --web")

@@ -62,8 +62,8 @@ EXPORTS = {
 }
 
 
-def export_run(gan, run, kind, quantize="float16", out=None, **options):
-    """Exports a run's generator, as a kind in EXPORTS; returns the report of the check.
+def export_run(gan, run, kind, modes=("float16",), out=None, **options):
+    """Exports a run's generator, as a kind in EXPORTS, in each mode; yields the reports of the checks.
 
     In the run's own folder for exports it writes anew what tells of them: README.md, sample.py, and the run's page.
     `options` are those of `exports.Options` that the run does not give itself.
@@ -72,15 +72,15 @@ def export_run(gan, run, kind, quantize="float16", out=None, **options):
     from keras_gan.exports import kit
     from keras_gan.runs import Run
 
-    path = check_export(run, kind, quantize, out)  # before the data are read for nothing
+    paths = [check_export(run, kind, mode, out) for mode in modes]  # before the data are read for nothing
     run = Run(run)
     about = exports.About.of(run, gan.step, options.pop("licence", None))
     wanted = exports.Options(about=about, truth=evaluation.truth_of(run), **options)
-    checked = gan.export(path, EXPORTS[kind][1], quantize, wanted)
-    if not out:
-        kit.write(path.parent)
-        report.write(run)
-    return checked
+    for mode, path in zip(modes, paths, strict=True):
+        yield gan.export(path, EXPORTS[kind][1], mode, wanted)
+        if not out:
+            kit.write(path.parent)
+            report.write(run)
 
 
 def check_export(run, kind, quantize="float16", out=None):

@@ -101,4 +101,5 @@ def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, str
     if gan.step < job.config.steps:
         sys.exit(128 + (job.stopped_by or signal.SIGTERM))  # as a shell reports a program that a signal ended
     if exported and chief:
-        click.echo(export_run(gan, job.run_dir, exported))
+        for report in export_run(gan, job.run_dir, exported):
+            click.echo(report)

@@ -8,6 +8,7 @@ import os
 from pathlib import Path
 
 from keras_gan.errors import InputError
+from keras_gan.files import replace
 
 FORMATS = {
     "tf_saved_model": "keras_gan.exports.saved_model",
@@ -49,11 +50,12 @@ def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="
     from keras_gan.exports.options import Options
 
     path = Path(filepath)
+    path = path if path.name not in ("", "..") else path.resolve()
     check(path, format, quantize)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         report = _room(format).write(gan, path, quantize, options or Options())
-        path.with_name(path.name + ".json").write_text(report.to_json())
+        replace(path.with_name(path.name + ".json"), lambda draft: draft.write_text(report.to_json()))
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return report

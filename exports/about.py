@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 
-from keras_gan.errors import printable
-from keras_gan.exports.metadata import OUTPUTS
+from keras_gan.errors import InputError, printable
+from keras_gan.exports.metadata import OUTPUTS, check
 from keras_gan.runs import Run
 
 FORMAT = 1  # of the description
@@ -41,13 +41,18 @@ def describe(gan, about: About | None = None, quantize: str = "float32", uint8: 
         about: what the generator does not know of itself.
         quantize: how the file stores the weights.
         uint8: whether its signatures give uint8 images.
+
+    Raises:
+        InputError: for uint8 vectors, or texts of `about` that are too long.
     """
     from keras_gan import __version__
 
     said = asdict(about or About())
     images = len(gan.data_shape) == 3
+    if uint8 and not images:
+        raise InputError(f"uint8 for data of shape {gan.data_shape}; expected images; leave uint8 (--uint8) out")
     output = "uint8" if uint8 else "float32"
-    return {
+    description = {
         "format": FORMAT,
         "name": said["name"] or gan.name,
         "keras_gan": __version__,
@@ -64,6 +69,7 @@ def describe(gan, about: About | None = None, quantize: str = "float32", uint8: 
         "training": said["training"],
         "weights_sha256": weights_sha256(gan),
     }
+    return check(description)
 
 
 def weights_sha256(gan) -> str:

@@ -42,7 +42,7 @@ def describe(path: str | os.PathLike) -> dict:
         raise InputError(f"cannot read {path} ({error.strerror}); expected {KINDS[kind]}; check the path") from error
     except Exception as error:  # a damaged file fails anywhere, with any error
         raise InputError(f"{path} is damaged, or not of keras_gan ({first_line(error)}); {EXPECTED}") from error
-    return {"kind": kind, "path": str(path), "size_bytes": size, **said}
+    return said | {"kind": kind, "path": str(path), "size_bytes": size}
 
 
 def _kind(path):
@@ -69,17 +69,18 @@ def _checked(said):
     if not said:
         raise ValueError("it does not say what it holds")
     try:
-        return metadata.check(said)
+        return {field: metadata.check(said)[field] for field in metadata.FIELDS}
     except InputError as error:
         raise ValueError(str(error).split(";")[0]) from error
 
 
 def _saved_model(path):
     file = path / "assets.extra" / "keras_gan.json"
-    said = _checked(json.loads(file.read_bytes()) if file.is_file() else {})
-    for ends in said["signatures"].values():
+    said = json.loads(file.read_bytes()) if file.is_file() else {}
+    shown = _checked(said) | {"signatures": said["signatures"]}
+    for ends in shown["signatures"].values():
         _signature(ends)  # raises where it is not of the kind that is shown
-    return said
+    return shown
 
 
 def _keras(path):
@@ -93,7 +94,7 @@ def _keras(path):
     shape = _input_shape(config["discriminator"])
     said |= {"data_shape": shape, "value_range": [-1, 1] if len(shape) == 3 else None, "output": "float32"}
     said |= {"training": {"loss": training.get("loss")}}
-    return _checked(said) | {"keras": by["keras_version"], "saved": by["date_saved"]}
+    return _checked(dict.fromkeys(metadata.FIELDS) | said) | {"keras": by["keras_version"], "saved": by["date_saved"]}
 
 
 def _input_shape(network):
@@ -135,7 +136,7 @@ def to_text(said: dict) -> str:
         ("files", [(name, f"{size:,} bytes") for name, size in said.get("files", {}).items()]),
     ):
         if rows:
-            width = max(INDENT, *(len(one_line(name)) + 4 for name, _ in rows))
+            width = min(WIDTH // 2, max(INDENT, *(len(one_line(name)) + 4 for name, _ in rows)))
             lines += ["", *filter(None, [heading]), *(_wrapped(name, text, width) for name, text in rows)]
     return "\n".join(lines)
 
@@ -195,5 +196,5 @@ def _end(item):
 
 
 def _wrapped(name, text, width):
-    margin = f"  {one_line(name):{width - 2}}"
+    margin = f"  {one_line(name)[: width - 4]:{width - 2}}"
     return textwrap.fill(one_line(text)[:LONGEST_TEXT], WIDTH, initial_indent=margin, subsequent_indent=" " * width)

@@ -18,6 +18,7 @@ SAMPLE, README = "sample.py", "README.md"
 MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
 SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
 DESCRIPTION = Path(SAVED_MODEL, "assets.extra", "keras_gan.json")  # TensorFlow, which has its room, is not needed here
+NO_CODE = str.maketrans("`|", "'/")  # what would end a cell, or code, in a table
 MAIN = "generator.tflite"  # whose numbers the examples have, where there are several
 
 
@@ -145,7 +146,7 @@ def _row(path, weights, output):
     report = _report(path)
     mean, largest, latency = (report.get(name) for name in ("mean_error", "largest_error", "latency_ms"))
     return [
-        f"`{one_line(path.name)}{'/' * path.is_dir()}`",
+        f"`{one_line(path.name).translate(NO_CODE)}{'/' * path.is_dir()}`",
         f"{_size_bytes(path) / 1000:,.0f} kB",
         plain(weights),
         output,

@@ -8,6 +8,9 @@ from keras_gan import latents
 from keras_gan.errors import InputError
 
 NAME = "keras_gan"  # of our entry in the file's metadata
+# Of a description; see `keras_gan.exports.about.describe`.
+TEXTS = ("name", "keras_gan", "output", "quantize", "data", "licence", "weights_sha256")
+FIELDS = ("format", "latent", "latent_dim", "num_classes", "labels", "data_shape", "value_range", "training", *TEXTS)
 LARGEST_SIZE = 2**16  # of a latent, a side, or the number of classes
 LONGEST_TEXT = 10_000
 MOST_ENTRIES = 100  # signatures, inputs, outputs and dimensions
@@ -29,6 +32,8 @@ def read(content: bytes) -> dict:
 def check(description: dict) -> dict:
     """The description itself. Raises InputError where it is not of a kind that `describe` writes."""
     said = description if isinstance(description, dict) else {}
+    if missing := [field for field in FIELDS if field not in said]:
+        raise InputError(f"an export does not say its {missing[0]}; expected {', '.join(FIELDS)}; export anew")
     classes, shape = said.get("num_classes"), said.get("data_shape")
     sizes = [said.get("latent_dim"), 1 if classes is None else classes, *(shape if isinstance(shape, list) else [None])]
     if not all(type(size) is int and 1 <= size <= LARGEST_SIZE for size in sizes):
@@ -39,11 +44,14 @@ def check(description: dict) -> dict:
         isinstance(labels, list) and len(labels) == classes and all(isinstance(label, str) for label in labels)
     ):
         raise InputError(f"an export has labels {labels!r:.60}; expected {classes} names; export anew")
-    texts = [said.get(name) for name in ("name", "keras_gan", "quantize", "data", "licence", "weights_sha256")]
-    if not all(text is None or (isinstance(text, str) and len(text) <= LONGEST_TEXT) for text in texts):
-        raise InputError("an export says of itself what is no text; expected texts; export anew")
-    if said.get("output") not in OUTPUTS or not isinstance(said.get("training"), dict | None):
-        raise InputError(f"an export gives {said.get('output')!r:.60}; expected {', '.join(OUTPUTS)}; export anew")
+    for name in TEXTS:
+        if said[name] is not None and not (isinstance(said[name], str) and len(said[name]) <= LONGEST_TEXT):
+            raise InputError(
+                f"the {name} of an export is {said[name]!r:.40}; expected a text of at most {LONGEST_TEXT:,} "
+                "characters; give another"
+            )
+    if said["output"] not in OUTPUTS or not isinstance(said["training"], dict | None):
+        raise InputError(f"an export gives {said['output']!r:.60}; expected {', '.join(OUTPUTS)}; export anew")
     return said
 
 

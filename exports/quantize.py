@@ -115,5 +115,5 @@ MODES = {
     "float32": Mode("as they were trained", lambda content, batches: content, 1e-4, 1e-5),
     "float16": Mode("half the size, computed in float32", lambda content, batches: _half(content), 2e-2, 2e-3),
     "int8": Mode("a quarter, computed in int8, ranges taken as it runs", lambda c, batches: _dynamic(c), 0.5, 0.02),
-    "int8-static": Mode("a quarter, computed in int8 with fixed ranges, for integer hardware", _static, 1.0, 0.03),
+    "int8-static": Mode("a quarter, computed in int8 with fixed ranges, for integer hardware", _static, 0.8, 0.03),
 }

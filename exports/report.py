@@ -15,7 +15,8 @@ from keras_gan.exports.quality import Quality
 from keras_gan.exports.quantize import Mode
 
 SEEDS = 64  # pictures in which an export is compared with Keras
-GREY = 1 / 127.5  # the error of rounding to whole grey levels, at most, beside what was there before
+# Of rounding to whole grey levels, beside what was there before: a step where a value lies on the edge, which few do.
+GREY = 1 / 127.5
 TIMED_CALLS, UNTIMED_CALLS = 50, 5
 
 
@@ -124,7 +125,7 @@ def compare(gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False) 
         "mean_error": float(np.mean([error.mean() for error in errors])),
         "tolerance": mode.largest_error + (GREY if uint8 else 0),
     }
-    _check_errors(measured, mode.mean_error + (GREY if uint8 else 0))
+    _check_errors(measured, mode.mean_error + (GREY / 10 if uint8 else 0))
     return measured | {
         "latency_ms": _latency_ms(runs["generate"], [column[:1] for column in columns]),
         "latency_16_ms": _latency_ms(runs["generate_16"], [column[:16] for column in columns]) / 16,

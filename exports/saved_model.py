@@ -32,6 +32,7 @@ GRAPH = SimpleNamespace(
 )
 BATCHES = {"": None, "_16": 16}  # by the end of a signature's name; open, unlike a .tflite's
 DESCRIPTION = Path("assets.extra", "keras_gan.json")  # what an export says of itself
+OWN_NAMES = {"saved_model.pb", "fingerprint.pb", "variables", "assets", DESCRIPTION.parts[0]}
 FROM_LATENTS = (GENERATE, "serving_default")  # signatures of this kind, looked for in this order
 # What a generator has no use for, and a hostile graph has: files, Python, and the network.
 FORBIDDEN = re.compile(
@@ -84,6 +85,11 @@ def check(path: Path, quantize: str) -> None:
     """Raises InputError for a path where something else lies; `quantize` is of no concern to a SavedModel."""
     if path.exists() and not (path / "saved_model.pb").is_file() and (path.is_file() or any(path.iterdir())):
         raise InputError(f"{path} exists and is not a SavedModel; expected a new or empty folder; give another")
+    if path.is_dir() and (foreign := sorted({entry.name for entry in path.iterdir()} - OWN_NAMES)):
+        raise InputError(
+            f"{path} holds {', '.join(foreign[:3])}, which is not of a SavedModel; expected its own files alone, since "
+            "they are replaced; move the others, or give another folder"
+        )
 
 
 def write(gan, path: Path, quantize: str, options: Options) -> Report:

@@ -38,7 +38,14 @@ def check(path: Path, quantize: str) -> None:
 def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
-    content = packing.pack(mode.apply(_converted(gan, options.uint8), _calibration(gan)), description)
+    plain = _converted(gan, options.uint8)
+    try:
+        content = packing.pack(mode.apply(plain, _calibration(gan)), description)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
+            "layers; take quantize=float32 (--quantize float32)"
+        ) from error
     _check_operations(content)
 
     def compared(draft):
@@ -71,7 +78,8 @@ def _calibration(gan):
     """Batches of pictures for `quantize.MODES`: for every signature the same ones."""
     for number in range(CALIBRATION_BATCHES):
         seeds = latents.seeds(16, CALIBRATION_SEED + 16 * number)
-        z, *labels = latents.columns(16, gan.latent_dim, gan.latent, int(seeds[0]), gan.num_classes)
+        z = latents.of_seeds(seeds, gan.latent_dim, gan.latent)
+        labels = [seeds % gan.num_classes] if gan.num_classes else []
         # The small signatures once, for the names of their tensors.
         names = edge.SIGNATURES if number == 0 else ["generate_16"]
         yield {

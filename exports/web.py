@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import threading
 import webbrowser
@@ -188,7 +189,10 @@ class _Handler(SimpleHTTPRequestHandler):
     }
 
     def send_head(self):
-        inside = Path(self.translate_path(self.path)).resolve().is_relative_to(self.directory)
+        try:
+            inside = Path(self.translate_path(self.path)).resolve().is_relative_to(self.directory)
+        except ValueError:  # a name that no file can have
+            inside = False
         return super().send_head() if inside else self.send_error(HTTPStatus.NOT_FOUND)
 
     def list_directory(self, path):
@@ -202,6 +206,13 @@ class _Handler(SimpleHTTPRequestHandler):
         """Says nothing: the terminal is for the address."""
 
 
+class _Server(ThreadingHTTPServer):
+    def handle_error(self, request, client_address):
+        """Says nothing where a reader went away midway."""
+        if not isinstance(sys.exception(), ConnectionError):
+            super().handle_error(request, client_address)
+
+
 def server(folder: str | os.PathLike, port: int = 0) -> ThreadingHTTPServer:
     """A server of a page on loopback, not yet at work; port 0 takes any that is free.
 
@@ -212,7 +223,7 @@ def server(folder: str | os.PathLike, port: int = 0) -> ThreadingHTTPServer:
     if not _is_page(folder):
         raise InputError(f"{folder} is no page; expected a folder that kgan export --web wrote")
     try:
-        return ThreadingHTTPServer((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
+        return _Server((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
     except (OSError, OverflowError) as error:
         raise InputError(f"cannot serve on port {port} ({first_line(error)}); expected a free port; give 0") from error
 

@@ -19,22 +19,23 @@ FRAME_MS = 80
 FRAME_PX = 192  # height, at least
 
 
-def parts(generator, n: int, seed: int | None = 0, labels=None) -> Iterator[np.ndarray]:
+def parts(generator, n: int, seed: int | None = 0, label: int | None = None) -> Iterator[np.ndarray]:
     """The samples that `generator.generate` gives, at most 64 at a time, so that a million take no more memory.
 
     Raises:
-        InputError: at once, where n, the seed or the labels are out of range.
+        InputError: at once, where n, the seed or the label are out of range.
     """
     if n < 1:
         raise InputError(f"asked for {n} samples; expected at least 1; give n (--n) in that range")
-    seeds = latents.seeds(n, seed)
-    labels = latents.choose_labels(n, generator.num_classes, labels)
+    first, classes = latents.first_seed(n, seed), generator.num_classes
+    latents.choose_labels(1, classes, label)
 
     def drawn():
         for start in range(0, n, PART):
-            part = slice(start, start + PART)
-            z = latents.of_seeds(seeds[part], generator.latent_dim, generator.latent)
-            yield generator.from_latents(z, None if labels is None else labels[part])
+            size = min(PART, n - start)
+            z = latents.draw(size, generator.latent_dim, generator.latent, first + start)
+            in_turn = label is None and classes
+            yield generator.from_latents(z, np.arange(start, start + size) % classes if in_turn else label)
 
     return drawn()
 
@@ -59,9 +60,7 @@ def save_walk(generator, n: int, seed: int, label: int | None, out: str | os.Pat
     stops = latents.draw(n, generator.latent_dim, generator.latent, seed)
     z = latents.walk(stops, FRAMES, generator.latent)
     label = 0 if label is None and generator.num_classes else label
-    images = generator.from_latents(z, label)
-    if images.ndim != 4:
-        raise InputError(f"samples of shape {images.shape} are no images; expected an .npz to write; give --out x.npz")
+    images = sampling.check_images(generator.from_latents(z, label))
     zoom = math.ceil(FRAME_PX / images.shape[1])
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
     try:

@@ -79,19 +79,22 @@ def evaluate(
 def truth_of(run: Run, count: int = EXPORT_SAMPLES) -> metrics.Truth | None:
     """What a run's samples are measured against, where that takes no time worth speaking of.
 
-    None where the data are gone, have no extractor, or where its network is still to be trained: no card was made.
+    None where the data are gone, too few, or have no extractor, or where its network is still to be trained, since no
+    card was made.
     """
+    settings = _completed(Settings(), run, run.path)
+    if not data.is_here(settings.data):
+        return None
     try:
-        settings = _completed(Settings(), run, run.path)
         train, held_out = (
             data.open_source(settings.data, settings.image_size, settings.crop, settings.skip_damaged, split)
             for split in ("train", "test")
         )
+        ready = len(train.shape) == 1 or extractors.SHAPES.get(train.name) == train.shape or (run.path / CARD).is_file()
+        seen = metrics.extractor(train, held_out) if ready else None
+        return seen and metrics.Truth.of(train, held_out, seen, count)
     except InputError:
         return None
-    ready = len(train.shape) == 1 or extractors.SHAPES.get(train.name) == train.shape or (run.path / CARD).is_file()
-    seen = metrics.extractor(train, held_out) if ready else None
-    return seen and metrics.Truth.of(train, held_out, seen, count)
 
 
 @dataclass(frozen=True)

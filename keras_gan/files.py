@@ -26,15 +26,28 @@ def replace(path: Path, write: Callable[[Path], Any]) -> Any:
 
 def replace_folder(path: Path, write: Callable[[Path], Any]) -> Any:
     """`replace` for a folder: `write` fills an empty one beside `path`; what lies at `path` goes when that is whole."""
+    path = path.resolve()
     before = path.with_name(f".{path.name}-before")
+    if before.exists() and not path.exists():
+        before.rename(path)  # a process was killed between the two renamings below
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         result = write(draft)
         draft.chmod(0o755)  # mkdtemp keeps it to its owner
-        if path.exists():
-            path.rename(before)
-        draft.rename(path)
+        _exchange(draft, path, before)
         return result
     finally:
         shutil.rmtree(draft, ignore_errors=True)
-        shutil.rmtree(before, ignore_errors=True)
+
+
+def _exchange(draft, path, before):
+    try:
+        if path.exists():
+            shutil.rmtree(before, ignore_errors=True)
+            path.rename(before)
+        draft.rename(path)
+    except BaseException:
+        if before.exists() and not path.exists():
+            before.rename(path)
+        raise
+    shutil.rmtree(before, ignore_errors=True)

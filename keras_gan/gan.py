@@ -241,8 +241,8 @@ class GAN(keras.Model):
         """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.
 
         Args:
-            filepath: a folder for "tf_saved_model", a file ending in .tflite for "litert", in .onnx for "onnx".
-            format: "tf_saved_model", "litert" or "onnx".
+            filepath: a folder for "tf_saved_model" and "web", a file ending in .tflite for "litert", .onnx for "onnx".
+            format: "tf_saved_model", "litert", "onnx" or "web".
             quantize: weights of the .tflite, "float32", "float16", "int8" or "int8-static".
             options: further `keras_gan.exports.Options`.
 

@@ -38,16 +38,24 @@ def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None
 
 
 def seeds(n: int, first: int | None = None) -> np.ndarray:
-    """n consecutive seeds from `first`, or from anywhere where that is None: int32 (n,).
+    """n consecutive seeds from `first`, or from anywhere where that is None: int32 (n,). Errors as in `first_seed`."""
+    first = first_seed(n, first)
+    return np.arange(first, first + n, dtype="int64").astype("int32")
+
+
+def first_seed(n: int, first: int | None = None) -> int:
+    """`first` itself, or any where that is None.
 
     Raises:
-        InputError: where not all of them lie in 0 to 2³¹ - 1.
+        InputError: where not all of the n consecutive seeds from it lie in 0 to 2³¹ - 1.
     """
     largest = LARGEST_SEED - n + 1
+    if largest < 0:
+        raise InputError(f"asked for {n:,} samples; expected at most {LARGEST_SEED + 1:,}; give n (--n) in that range")
     first = int(np.random.default_rng().integers(largest + 1)) if first is None else first
     if not 0 <= first <= largest:
         raise InputError(f"seed is {first}; expected 0 to {largest} for {n:,}; give seed (--seed) in that range")
-    return np.arange(first, first + n, dtype="int64").astype("int32")
+    return first
 
 
 def of_seeds(seed, dim: int, distribution: str = "normal", xp: ModuleType = np):

@@ -67,14 +67,21 @@ def save(samples: np.ndarray | Iterable[np.ndarray], out: str | os.PathLike) -> 
     write = {".png": _write_grid, ".npz": _write_npz}.get(path.suffix.lower(), _write_folder)
     parts = iter([samples] if isinstance(samples, np.ndarray) else samples)
     first = next(parts)
-    if write is not _write_npz and (first.ndim != 4 or first.shape[-1] not in (1, 3)):
-        raise InputError(f"samples of shape {first.shape} are no images; expected an .npz to write; give --out x.npz")
+    if write is not _write_npz:
+        check_images(first)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write(itertools.chain([first], parts), path)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return path
+
+
+def check_images(samples: np.ndarray) -> np.ndarray:
+    """The samples themselves. Raises InputError where they are no images of 1 or 3 channels."""
+    if samples.ndim != 4 or samples.shape[-1] not in (1, 3):
+        raise InputError(f"samples of shape {samples.shape} are no images; expected an .npz to write; give --out x.npz")
+    return samples
 
 
 def check_out(out: str | os.PathLike, n: int = 1) -> Path:

@@ -36,10 +36,10 @@ def test_labels_go_in_turn_across_parts():
     gan = GAN(networks.generator((8, 8, 1), 4, **build), networks.discriminator((8, 8, 1), **build), **build)
     drawn = np.concatenate(list(drawing.parts(gan, 70, seed=1)))
     np.testing.assert_array_equal(drawn, gan.generate(70, seed=1, labels=np.arange(70) % 3))
-    same = np.concatenate(list(drawing.parts(gan, 3, seed=1, labels=2)))
+    same = np.concatenate(list(drawing.parts(gan, 3, seed=1, label=2)))
     np.testing.assert_array_equal(same, gan.generate(3, seed=1, labels=2))
     with pytest.raises(InputError, match="label 3 is no class"):
-        drawing.parts(gan, 2, labels=3)
+        drawing.parts(gan, 2, label=3)
 
 
 @pytest.mark.parametrize(
@@ -47,6 +47,7 @@ def test_labels_go_in_turn_across_parts():
     [
         (0, 0, "asked for 0 samples"),
         (5, -1, "seed is -1"),
+        (2**31 + 5, None, "expected at most 2,147,483,648"),
         (5, 2**31 - 4, "seed is 2147483644; expected 0 to 2147483643"),
     ],
 )

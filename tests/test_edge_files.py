@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from keras import layers
 
-from keras_gan import GAN, InputError, exports, latents, metrics, networks, pixels
+from keras_gan import GAN, InputError, evaluation, exports, latents, metrics, networks, pixels
 from keras_gan.exports import about, delegation, edge, metadata, packing, quality, tflite
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import table
@@ -276,12 +276,10 @@ def test_the_frechet_distance_decides_where_there_is_one(trained):
     quality.check(dataclasses.replace(moved, frechet_distance=0.03, frechet_keras=0.01))
 
 
-def test_an_export_that_loses_quality_is_refused_unless_forced(tmp_path):
-    gan = built()
-    dense = next(layer for layer in gan.ema_generator.layers if isinstance(layer, layers.Dense))
-    kernel = dense.kernel.numpy()
-    kernel[0, 0] = 60.0  # one scale for all of the layer: next to this weight the others are rounded away
-    dense.kernel.assign(kernel)
+def test_an_export_that_loses_quality_is_refused_unless_forced(gan, files, tmp_path, monkeypatch):
+    lost = files["int8"][1].quality.lost
+    assert 0.001 < lost < quality.MOST_LOST
+    monkeypatch.setattr(quality, "MOST_LOST", lost / 2)
     with pytest.raises(InputError, match=r"loses quality: its samples are \d+\.\d% of their spread away .*--force"):
         gan.export(tmp_path / "g.tflite", "litert", "int8")
     assert not list(tmp_path.iterdir())
@@ -317,3 +315,59 @@ def test_the_table_shows_every_mode(files, trained, tmp_path):
 def test_a_description_of_another_kind_is_refused(gan, change):
     with pytest.raises(InputError, match="expected"):
         metadata.check(about.describe(gan) | change)
+
+
+@pytest.mark.parametrize("field", metadata.FIELDS)
+def test_a_description_that_leaves_something_out_is_refused(gan, field):
+    said = about.describe(gan)
+    del said[field]
+    with pytest.raises(InputError, match=f"does not say its {field}"):
+        metadata.check(said)
+
+
+def test_what_a_file_cannot_say_is_told_before_it_is_made(gan, tmp_path):
+    with pytest.raises(InputError, match="the licence of an export is 'xxx.*at most 10,000 characters"):
+        gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(about=about.About(licence="x" * 11_000)))
+    vectors = GAN(networks.generator((2,), 4), networks.discriminator((2,)))
+    with pytest.raises(InputError, match="uint8 for data of shape .2,.; expected images"):
+        vectors.export(tmp_path / "g.tflite", "litert", options=exports.Options(uint8=True))
+    z = layers.Input((4,))
+    bare = GAN(keras.Model(z, layers.Reshape((2, 2))(z * 0.5)[:, 0]), networks.discriminator((2,)))
+    with pytest.raises(InputError, match="cannot be stored as int8-static .*; take quantize=float32"):
+        bare.export(tmp_path / "g.tflite", "litert", "int8-static")
+    assert not list(tmp_path.iterdir())
+
+
+def test_ranges_are_taken_from_every_class():
+    gan = built(num_classes=40)
+    labels = [batch["generate_16"]["label"] for batch in tflite._calibration(gan)]
+    assert set(np.concatenate(labels).tolist()) == set(range(40))
+
+
+def test_a_generator_of_one_picture_can_be_exported(tmp_path):
+    gan = built()
+    weights = gan.ema_generator.get_weights()
+    gan.ema_generator.set_weights([weight * 0 for weight in weights[:-1]] + [weights[-1] + 0.5])
+    report = gan.export(tmp_path / "g.tflite", "litert", "int8")
+    assert report.quality.sliced_wasserstein <= quality.MOST_LOST
+
+
+def test_an_export_into_the_folder_where_one_is(gan, tmp_path, monkeypatch):
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    gan.export(".")
+    assert (tmp_path / "here" / "saved_model.pb").is_file() and (tmp_path / "here.json").is_file()
+    (tmp_path / "here" / "notes.txt").write_text("mine")
+    with pytest.raises(InputError, match="holds notes.txt, which is not of a SavedModel"):
+        gan.export(tmp_path / "here")
+    assert (tmp_path / "here" / "notes.txt").read_text() == "mine"
+
+
+def test_what_runs_are_measured_against(run_dir, trained):
+    truth = evaluation.truth_of(Run(run_dir))
+    assert truth.count == 898 and truth.extractor.name == "digits"  # a half of 1,797
+    config = json.loads((run_dir / "config.json").read_text())
+    for name in ("lsun/church", "./nowhere"):  # not prepared, and gone
+        config["config"]["data"] = name
+        (run_dir / "config.json").write_text(json.dumps(config))
+        assert evaluation.truth_of(Run(run_dir)) is None

@@ -1,10 +1,11 @@
 import os
+from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gan import sampling
+from keras_gan import files, sampling
 from keras_gan.errors import InputError
 
 
@@ -128,3 +129,71 @@ def test_gif_holds_every_frame_for_ever_and_lingers_on_the_last(tmp_path):
             greys.append(gif.convert("L").getpixel((3, 2)))
     assert durations == [120, 120, 2000]
     assert greys == [0, 100, 200]
+
+
+@pytest.fixture
+def old(tmp_path):
+    """A folder that is to be replaced."""
+    path = tmp_path / "kept"
+    path.mkdir()
+    (path / "old.txt").write_text("old")
+    return path
+
+
+def fill(draft):
+    (draft / "new.txt").write_text("new")
+    return 5
+
+
+def names(folder):
+    return sorted(file.relative_to(folder).as_posix() for file in folder.rglob("*"))
+
+
+def test_a_folder_is_replaced_as_a_whole(old, tmp_path):
+    assert files.replace_folder(old, fill) == 5
+    assert files.replace_folder(tmp_path / "fresh", fill) == 5
+    assert names(tmp_path) == ["fresh", "fresh/new.txt", "kept", "kept/new.txt"]
+
+
+def test_a_folder_stays_where_filling_the_new_one_fails(old, tmp_path):
+    def fail(draft):
+        fill(draft)
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        files.replace_folder(old, fail)
+    assert names(tmp_path) == ["kept", "kept/old.txt"]
+
+
+def test_a_folder_stays_where_the_exchange_is_interrupted(old, tmp_path, monkeypatch):
+    rename, done = Path.rename, []
+
+    def interrupted(path, target):
+        if len(done) == 1:
+            done.append(target)
+            raise KeyboardInterrupt
+        done.append(target)
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        files.replace_folder(old, fill)
+    assert names(tmp_path) == ["kept", "kept/old.txt"]
+
+
+def test_a_folder_comes_back_after_a_kill_in_the_exchange(old, tmp_path):
+    old.rename(tmp_path / ".kept-before")
+
+    def fail(draft):
+        raise OSError("disk full")
+
+    with pytest.raises(OSError, match="disk full"):
+        files.replace_folder(old, fail)
+    assert names(tmp_path) == ["kept", "kept/old.txt"]
+
+
+def test_a_link_to_a_folder_stays_a_link(old, tmp_path):
+    (tmp_path / "link").symlink_to(old)
+    for _ in range(2):
+        files.replace_folder(tmp_path / "link", fill)
+    assert (tmp_path / "link").is_symlink() and names(old) == ["new.txt"]

@@ -94,6 +94,12 @@ def is_path(name: str) -> bool:
     return ("/" in name and exists) or ((exists or "/" in name) and name.split("/")[0] not in catalog.names())
 
 
+def is_here(name: str) -> bool:
+    """Whether data can be opened without downloading them."""
+    name = "mnist" if name == "stacked_mnist" else name
+    return name in OWN or is_path(name) or catalog.is_prepared(name)
+
+
 def check_batch(source: Source, batch_size: int) -> int:
     """`batch_size` itself. Raises InputError where it is larger than the data, or no batch at all."""
     if not 1 <= batch_size <= source.count:

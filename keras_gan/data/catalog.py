@@ -84,6 +84,14 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
     return from_array(name, images, *((labels, tuple(features[label].names)) if label else ()))
 
 
+def is_prepared(name: str) -> bool:
+    """Whether a dataset lies on this machine."""
+    try:
+        return _tfds().builder(name).is_prepared()
+    except Exception:  # as in `open_dataset`
+        return False
+
+
 def _split(builder, split) -> str | None:
     """The builder's name for "train" or "test"."""
     splits = list(builder.info.splits)
