@@ -189,7 +189,9 @@ def test_the_graph_is_downloaded_once(folder, serving, capsys, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "content", [archive(inception.GRAPH, b"x" * 9999)[:-20], archive("other.pb", b"x"), b"", b"<html>"]
+    "content",
+    [archive(inception.GRAPH, b"x" * 9999)[:-20], archive("other.pb", b"x"), b"", b"<html>"],
+    ids=["cut", "foreign", "empty", "a page"],  # an archive holds the time at which it was made
 )
 def test_a_download_that_is_cut_or_foreign_leaves_nothing(folder, serving, content):
     serving(content)
