@@ -54,7 +54,7 @@ class Generator:
         from keras_gan.exports import metadata
 
         self.description = metadata.check(metadata.read(content))
-        interpreter = Interpreter(model_content=content, num_threads=1)  # more are slower for networks of this size
+        interpreter = Interpreter(model_content=content, num_threads=1)
         self._runners = {name: interpreter.get_signature_runner(name) for name in SIGNATURES}
 
     def _try(self, signature):
@@ -75,12 +75,13 @@ class Generator:
         It takes what `inputs` gives: float32 latents (batch, dim) or int32 seeds (batch,), and int32 labels (batch,)
         where the generator takes them; it gives float32 data in [-1, 1], or uint8 images.
         """
-        run, first = self._runners[signature], SEED if signature.startswith(SAMPLE) else INPUT
+        run, first = self._runners[signature], first_input(signature)
         return lambda *columns: run(**named(columns, first))[OUTPUT]
 
     def inputs(self, signature: str, seeds: np.ndarray, labels=None) -> list[np.ndarray]:
         """What a signature takes to make the pictures of seeds: [seeds or latents], and labels where there are any."""
-        z = seeds if signature.startswith(SAMPLE) else latents.of_seeds(seeds, self.latent_dim, self.latent)
+        from_seeds = first_input(signature) == SEED
+        z = seeds if from_seeds else latents.of_seeds(seeds, self.latent_dim, self.latent)
         labels = latents.choose_labels(len(seeds), self.num_classes, labels)
         return [z] if labels is None else [z, labels]
 
@@ -147,6 +148,11 @@ def finite(samples: np.ndarray) -> np.ndarray:
     if not np.isfinite(samples).all():
         raise InputError("the generator gives NaN or infinity; expected finite data; train on, then export anew")
     return samples
+
+
+def first_input(signature: str) -> str:
+    """The name of what a signature makes pictures of."""
+    return SEED if signature.startswith(SAMPLE) else INPUT
 
 
 def named(columns, first=INPUT) -> dict:

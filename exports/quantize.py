@@ -22,8 +22,7 @@ OPERATIONS = ("CONV_2D", "FULLY_CONNECTED")
 class Mode:
     """How a .tflite stores its weights, and how far its outputs, in [-1, 1], may then be from Keras's."""
 
-    summary: str
-    # (the float32 file, what `static` takes its ranges from) to the file in this mode
+    # (the float32 file, what `_static` takes its ranges from) to the file in this mode
     apply: Callable[[bytes, Iterable[dict]], bytes]
     largest_error: float
     mean_error: float
@@ -112,8 +111,8 @@ def _silence():
 
 
 MODES = {
-    "float32": Mode("as they were trained", lambda content, batches: content, 1e-4, 1e-5),
-    "float16": Mode("half the size, computed in float32", lambda content, batches: _half(content), 2e-2, 2e-3),
-    "int8": Mode("a quarter, computed in int8, ranges taken as it runs", lambda c, batches: _dynamic(c), 0.5, 0.02),
-    "int8-static": Mode("a quarter, computed in int8 with fixed ranges, for integer hardware", _static, 0.8, 0.03),
+    "float32": Mode(lambda content, batches: content, 1e-4, 1e-5),
+    "float16": Mode(lambda content, batches: _half(content), 2e-2, 2e-3),
+    "int8": Mode(lambda content, batches: _dynamic(content), 0.5, 0.02),
+    "int8-static": Mode(_static, 0.8, 0.03),  # for integer hardware
 }

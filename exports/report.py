@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_gan import latents, pixels
 from keras_gan.errors import InputError
-from keras_gan.exports.edge import SAMPLE, SIGNATURES
+from keras_gan.exports.edge import SEED, SIGNATURES, first_input
 from keras_gan.exports.quality import Quality
 from keras_gan.exports.quantize import Mode
 
@@ -116,7 +116,7 @@ def compare(gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False) 
     columns = inputs if isinstance(inputs, list) else [inputs]
     errors = []
     for name, run in runs.items():
-        taken = [seeds, *columns[1:]] if name.startswith(SAMPLE) else columns
+        taken = [seeds, *columns[1:]] if first_input(name) == SEED else columns
         outputs = _in_batches(run, taken, SIGNATURES[name])
         _check_finite(outputs)
         errors.append(differences(outputs, expected))

@@ -14,7 +14,18 @@ from keras_gan import latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
 from keras_gan.exports import metadata, quality
 from keras_gan.exports.about import describe
-from keras_gan.exports.edge import GENERATE, INPUT, LABEL, OUTPUT, SAMPLE, SEED, SIGNATURES, named, to_samples
+from keras_gan.exports.edge import (
+    GENERATE,
+    INPUT,
+    LABEL,
+    OUTPUT,
+    SAMPLE,
+    SEED,
+    SIGNATURES,
+    first_input,
+    named,
+    to_samples,
+)
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report, compare
@@ -163,7 +174,7 @@ class Generator:
 
     def runner(self, signature: str):
         """The function that a signature of an export of ours computes; as that of `edge.Generator`."""
-        run, first = self._loaded.signatures[signature], SEED if signature.startswith(SAMPLE) else INPUT
+        run, first = self._loaded.signatures[signature], first_input(signature)
         return lambda *columns: run(**named(map(tf.constant, columns), first))[OUTPUT].numpy()
 
     def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:

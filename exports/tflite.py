@@ -82,16 +82,13 @@ def _calibration(gan):
         labels = [seeds % gan.num_classes] if gan.num_classes else []
         # The small signatures once, for the names of their tensors.
         names = edge.SIGNATURES if number == 0 else ["generate_16"]
-        yield {
-            name: {
-                column: array[: edge.SIGNATURES[name]]
-                for column, array in edge.named(
-                    [seeds if name.startswith(edge.SAMPLE) else z, *labels],
-                    edge.SEED if name.startswith(edge.SAMPLE) else edge.INPUT,
-                ).items()
-            }
-            for name in names
-        }
+        yield {name: _cut(name, {edge.INPUT: z, edge.SEED: seeds}, labels) for name in names}
+
+
+def _cut(signature, firsts, labels):
+    """What a signature takes, by name, of a batch of 16."""
+    first, size = edge.first_input(signature), edge.SIGNATURES[signature]
+    return edge.named([column[:size] for column in (firsts[first], *labels)], first)
 
 
 def _check_operations(content):
