@@ -15,7 +15,7 @@ VERBS = {
     "evaluate": "Judge a run, or samples from elsewhere, beside real images.",
     "doctor": "Say what is happening in a run, and what to change.",
     "report": "Write a run as one page for any browser.",
-    "export": "Export a run's generator as .tflite or SavedModel.",
+    "export": "Export a run's generator: .tflite, SavedModel, ONNX, a page.",
     "info": "Say what a file or a run holds.",
     "datasets": "List data that can be trained on by name.",
     "presets": "List recipes.",

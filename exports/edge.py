@@ -32,7 +32,7 @@ class Generator:
         InputError: where the file is no such .tflite, or is damaged.
 
     Attributes:
-        description: what the file says of itself; see `keras_gan.exports.metadata.describe`.
+        description: what the file says of itself; see `keras_gan.exports.about.describe`.
     """
 
     def __init__(self, path: str | os.PathLike):

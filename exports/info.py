@@ -10,6 +10,7 @@ from keras_gan import archives
 from keras_gan.errors import InputError, first_line, one_line
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.about import About
+from keras_gan.files import size_bytes
 from keras_gan.runs import Run, step_of
 
 WIDTH, INDENT = 80, 14  # columns
@@ -35,7 +36,7 @@ def describe(path: str | os.PathLike) -> dict:
     kind, read = _kind(path)
     try:
         said = read(path)
-        size = _size_bytes(path)
+        size = size_bytes(path)
     except InputError:
         raise
     except OSError as error:
@@ -75,7 +76,7 @@ def _checked(said):
 
 
 def _saved_model(path):
-    file = path / "assets.extra" / "keras_gan.json"
+    file = path / metadata.BESIDE
     said = json.loads(file.read_bytes()) if file.is_file() else {}
     shown = _checked(said) | {"signatures": said["signatures"]}
     for ends in shown["signatures"].values():
@@ -119,12 +120,8 @@ def _run(path):
         "training": about.training,
         "step": step,
         "steps": config.steps,
-        "files": {file.name: _size_bytes(file) for file in sorted(path.iterdir()) if file.name[0] != "."},
+        "files": {file.name: size_bytes(file) for file in sorted(path.iterdir()) if file.name[0] != "."},
     }
-
-
-def _size_bytes(path):
-    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
 
 
 def to_text(said: dict) -> str:

@@ -11,13 +11,12 @@ import jinja2
 
 from keras_gan.errors import Notice, one_line
 from keras_gan.exports import metadata
-from keras_gan.files import replace
+from keras_gan.files import kilobytes, replace, size_bytes
 
 TEMPLATES = Path(__file__).with_name("templates")
 SAMPLE, README = "sample.py", "README.md"
 MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
 SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
-DESCRIPTION = Path(SAVED_MODEL, "assets.extra", "keras_gan.json")  # TensorFlow, which has its room, is not needed here
 NO_CODE = str.maketrans("`|", "'/")  # what would end a cell, or code, in a table
 MAIN = "generator.tflite"  # whose numbers the examples have, where there are several
 
@@ -31,7 +30,7 @@ def write(folder: Path) -> None:
         OSError: where the folder cannot be written.
     """
     tflites = {file.name: said for file in sorted(folder.glob("*.tflite")) if (said := _read(file))}
-    served = _read(folder / DESCRIPTION)
+    served = _read(folder / SAVED_MODEL / metadata.BESIDE)
     if not tflites and not served:
         return
     name = MAIN if MAIN in tflites else next(iter(tflites), None)
@@ -147,7 +146,7 @@ def _row(path, weights, output):
     mean, largest, latency = (report.get(name) for name in ("mean_error", "largest_error", "latency_ms"))
     return [
         f"`{one_line(path.name).translate(NO_CODE)}{'/' * path.is_dir()}`",
-        f"{_size_bytes(path) / 1000:,.0f} kB",
+        kilobytes(size_bytes(path)),
         plain(weights),
         output,
         f"{mean:.1e} ({largest:.1e})" if _are_numbers(mean, largest) else "",
@@ -166,7 +165,3 @@ def _report(path) -> dict:
 
 def _are_numbers(*values):
     return all(isinstance(value, float | int) for value in values)
-
-
-def _size_bytes(path):
-    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())

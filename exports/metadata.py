@@ -1,6 +1,7 @@
 """Reading what an export says of itself, without TensorFlow: a JSON description, and the operations that it needs."""
 
 import json
+from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
@@ -8,6 +9,7 @@ from keras_gan import latents
 from keras_gan.errors import InputError
 
 NAME = "keras_gan"  # of our entry in the file's metadata
+BESIDE = Path("assets.extra", "keras_gan.json")  # in a SavedModel: where TensorFlow keeps files of one's own
 # Of a description; see `keras_gan.exports.about.describe`.
 TEXTS = ("name", "keras_gan", "output", "quantize", "data", "licence", "weights_sha256")
 FIELDS = ("format", "latent", "latent_dim", "num_classes", "labels", "data_shape", "value_range", "training", *TEXTS)

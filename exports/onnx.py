@@ -17,12 +17,12 @@ import tensorflow as tf
 
 from keras_gan import latents, quiet
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import metadata, quality, saved_model
+from keras_gan.exports import metadata, saved_model
 from keras_gan.exports.about import describe
 from keras_gan.exports.edge import GENERATE, INPUT, LABEL, OUTPUT, named, to_samples
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
-from keras_gan.exports.report import Report, compare
+from keras_gan.exports.report import Report, judge
 from keras_gan.files import replace
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")  # the extra
@@ -50,10 +50,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         generator = Generator(draft)
         # Of one graph: what it takes for one sample, and for sixteen.
         runs = dict.fromkeys((GENERATE, f"{GENERATE}_16"), generator.run)
-        measured = compare(gan, runs, MODES["float32"], options.uint8)
-        cost = quality.measure(gan, generator.generate, options.truth)
-        quality.check(cost, options.force)
-        return measured | {"quality": cost}
+        return judge(gan, runs, generator.generate, MODES["float32"], options)
 
     measured = replace(path, compared)
     return Report(str(path), len(content), "float32", (GENERATE,), **measured)

@@ -66,9 +66,7 @@ def check(quality: Quality, force: bool = False) -> None:
 def _sliced(ours, keras):
     """The sliced Wasserstein distance as a share of the spread: the root of the mean variance of a pixel."""
     finest = 1 / pixels.HALF_RANGE if keras.dtype == np.uint8 else 0.0  # one grey level, of pictures that are all alike
-    ours, keras = (
-        pixels.to_signed(x.astype("float32")) if x.dtype == np.uint8 else x.astype("float32") for x in (ours, keras)
-    )
+    ours, keras = pixels.floats(ours), pixels.floats(keras)
     distance = metrics.sliced_wasserstein(ours.reshape(len(ours), -1), keras.reshape(len(keras), -1))
     spread = max(finest, float(np.sqrt(keras.var(axis=0).mean())))
     return distance / spread if spread > 0 else float(distance > 0)

@@ -10,13 +10,16 @@ import numpy as np
 
 from keras_gan import latents, pixels
 from keras_gan.errors import InputError
-from keras_gan.exports.edge import SEED, SIGNATURES, first_input
+from keras_gan.exports import quality
+from keras_gan.exports.edge import SEED, SIGNATURES, finite, first_input
+from keras_gan.exports.options import Options
 from keras_gan.exports.quality import Quality
 from keras_gan.exports.quantize import Mode
+from keras_gan.files import kilobytes
 
 SEEDS = 64  # pictures in which an export is compared with Keras
 # Of rounding to whole grey levels, beside what was there before: a step where a value lies on the edge, which few do.
-GREY = 1 / 127.5
+GREY = 1 / pixels.HALF_RANGE
 TIMED_CALLS, UNTIMED_CALLS = 50, 5
 
 
@@ -49,11 +52,6 @@ class Report:
         )
 
 
-def kilobytes(size_bytes: int) -> str:
-    """A size for people."""
-    return f"{size_bytes / 1000:,.0f} kB"
-
-
 def table(reports: list[Report]) -> str:
     """Several exports of one generator side by side, in lines of text."""
     judged = any(report.quality and report.quality.frechet_distance is not None for report in reports)
@@ -69,8 +67,8 @@ def table(reports: list[Report]) -> str:
 
 
 def _row(report):
-    quality = report.quality
-    frechet = quality and quality.frechet_distance
+    cost = report.quality
+    frechet = cost and cost.frechet_distance
     return (
         report.quantize,
         kilobytes(report.size_bytes),
@@ -78,19 +76,35 @@ def _row(report):
         f"{report.largest_error:.1e}",
         f"{report.latency_ms:.3f}",
         f"{report.latency_16_ms:.3f}",
-        f"{quality.sliced_wasserstein:.2%}" if quality else "",
-        "" if frechet is None else f"{frechet:.3f} ({quality.lost:+.1%})",
+        f"{cost.sliced_wasserstein:.2%}" if cost else "",
+        "" if frechet is None else f"{frechet:.3f} ({cost.lost:+.1%})",
     )
 
 
 def _legend(reports, judged):
     """What the columns of the table mean."""
     yield f"errors against Keras, of values in [-1, 1], in {SEEDS} samples; times on this machine, one thread"
-    quality = next((report.quality for report in reports if report.quality), None)
-    if quality:
-        yield f"samples moved: sliced Wasserstein distance to Keras's {quality.samples:,}, as a share of their spread"
+    cost = next((report.quality for report in reports if report.quality), None)
+    if cost:
+        yield f"samples moved: sliced Wasserstein distance to Keras's {cost.samples:,}, as a share of their spread"
     if judged:
-        yield f"Fréchet: distance to real images, of {quality.frechet_samples:,} samples (and against Keras's)"
+        yield f"Fréchet: distance to real images, of {cost.frechet_samples:,} samples (and against Keras's)"
+
+
+def judge(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, options: Options) -> dict:
+    """Takes an export through the whole check: `compare`, and then its quality, with `generate` as `quality.measure`
+    takes it.
+
+    Returns:
+        The measured fields of `Report`.
+
+    Raises:
+        InputError: where it does not pass.
+    """
+    measured = compare(gan, runs, mode, options.uint8)
+    cost = quality.measure(gan, generate, options.truth)
+    quality.check(cost, options.force)
+    return measured | {"quality": cost}
 
 
 def compare(gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False) -> dict[str, float]:
@@ -112,13 +126,13 @@ def compare(gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False) 
     seeds = latents.seeds(SEEDS, 0)
     inputs = gan.inputs(SEEDS, seed=0)
     expected = gan.compute(inputs, batch_size=16)
-    _check_finite(expected)
+    finite(expected)
     columns = inputs if isinstance(inputs, list) else [inputs]
     errors = []
     for name, run in runs.items():
         taken = [seeds, *columns[1:]] if first_input(name) == SEED else columns
         outputs = _in_batches(run, taken, SIGNATURES[name])
-        _check_finite(outputs)
+        finite(outputs)
         errors.append(differences(outputs, expected))
     measured = {
         "largest_error": float(max(error.max() for error in errors)),
@@ -146,19 +160,13 @@ def differences(outputs: np.ndarray, expected: np.ndarray) -> np.ndarray:
     if expected.ndim == 2:
         return np.abs(outputs - expected) / max(1.0, float(np.abs(expected).max()))
     if outputs.dtype == np.uint8:
-        outputs = pixels.to_signed(outputs.astype("float32"))
-        expected = pixels.to_signed(pixels.to_uint8(expected).astype("float32"))
+        outputs, expected = pixels.floats(outputs), pixels.floats(pixels.to_uint8(expected))
     return np.abs(np.clip(outputs, -1, 1) - np.clip(expected, -1, 1))
 
 
 def _in_batches(run, columns, size):
     starts = range(0, SEEDS, size)
     return np.concatenate([run(*(column[start : start + size] for column in columns)) for start in starts])
-
-
-def _check_finite(outputs):
-    if not np.isfinite(outputs).all():
-        raise InputError("the exported generator gives NaN or infinity; expected finite data; train on, then export")
 
 
 def _check_errors(measured, mean_tolerance):

@@ -12,7 +12,7 @@ import tensorflow as tf
 
 from keras_gan import latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import metadata, quality
+from keras_gan.exports import metadata
 from keras_gan.exports.about import describe
 from keras_gan.exports.edge import (
     GENERATE,
@@ -28,8 +28,8 @@ from keras_gan.exports.edge import (
 )
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
-from keras_gan.exports.report import Report, compare
-from keras_gan.files import replace_folder
+from keras_gan.exports.report import Report, judge
+from keras_gan.files import replace_folder, size_bytes
 
 # What `latents.of_seeds` computes with in a graph.
 GRAPH = SimpleNamespace(
@@ -42,8 +42,7 @@ GRAPH = SimpleNamespace(
     sin=tf.sin,
 )
 BATCHES = {"": None, "_16": 16}  # by the end of a signature's name; open, unlike a .tflite's
-DESCRIPTION = Path("assets.extra", "keras_gan.json")  # what an export says of itself
-OWN_NAMES = {"saved_model.pb", "fingerprint.pb", "variables", "assets", DESCRIPTION.parts[0]}
+OWN_NAMES = {"saved_model.pb", "fingerprint.pb", "variables", "assets", metadata.BESIDE.parts[0]}
 FROM_LATENTS = (GENERATE, "serving_default")  # signatures of this kind, looked for in this order
 # What a generator has no use for, and a hostile graph has: files, Python, and the network.
 FORBIDDEN = re.compile(
@@ -109,15 +108,13 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
     def compared(draft):
         archive(gan, draft, BATCHES, options.uint8)
         description = describe(gan, options.about, "float32", options.uint8)
-        # The place that TensorFlow keeps for files of one's own.
-        (draft / DESCRIPTION).parent.mkdir()
-        (draft / DESCRIPTION).write_text(json.dumps(description))
+        (draft / metadata.BESIDE).parent.mkdir()
+        (draft / metadata.BESIDE).write_text(json.dumps(description))
         generator = Generator(draft)
-        (draft / DESCRIPTION).write_text(json.dumps(description | {"signatures": generator.signatures()}))
+        (draft / metadata.BESIDE).write_text(json.dumps(description | {"signatures": generator.signatures()}))
         runs = {name: generator.runner(name) for name in SIGNATURES}
-        measured = compare(gan, runs, MODES["float32"], options.uint8)
-        size = sum(file.stat().st_size for file in draft.rglob("*") if file.is_file())
-        return measured | {"size_bytes": size, "quality": quality.measure(gan, generator.generate, options.truth)}
+        measured = judge(gan, runs, generator.generate, MODES["float32"], options)
+        return measured | {"size_bytes": size_bytes(draft)}
 
     measured = replace_folder(path, compared)
     return Report(file=str(path), quantize="float32", signatures=tuple(SIGNATURES), **measured)
@@ -145,7 +142,7 @@ class Generator:
         names = [name for name in FROM_LATENTS if name in signatures] or list(signatures)[:1]
         inputs = signatures[names[0]].structured_input_signature[1] if names else {}
         outputs = signatures[names[0]].structured_outputs if names else {}
-        said = _description(Path(path) / DESCRIPTION)
+        said = _description(Path(path) / metadata.BESIDE)
         self.latent, self.num_classes = said.get("latent", "normal"), said.get("num_classes")
         latent = {name: spec for name, spec in inputs.items() if name != LABEL or not self.num_classes}
         if len(latent) != 1 or len(outputs) != 1 or next(iter(latent.values())).shape.rank != 2:

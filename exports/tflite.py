@@ -15,11 +15,11 @@ import tensorflow as tf
 from keras_gan import latents, quiet
 from keras_gan.config import lookup
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import delegation, edge, metadata, packing, quality, saved_model
+from keras_gan.exports import delegation, edge, metadata, packing, saved_model
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
-from keras_gan.exports.report import Report, compare
+from keras_gan.exports.report import Report, judge
 from keras_gan.files import replace
 
 CALIBRATION_BATCHES = 16
@@ -52,10 +52,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         draft.write_bytes(content)
         generator = edge.Generator(draft)
         runs = {name: generator.runner(name) for name in edge.SIGNATURES}
-        measured = compare(gan, runs, mode, options.uint8)
-        cost = quality.measure(gan, generator.generate, options.truth)
-        quality.check(cost, options.force)
-        return measured | {"quality": cost}
+        return judge(gan, runs, generator.generate, mode, options)
 
     measured = replace(path, compared)
     slow = tuple(delegation.left_out(content, edge.GENERATE))

@@ -13,6 +13,16 @@ def drafts(folder: Path) -> list[Path]:
     return [file for file in folder.glob(".*-*") if file.name[1:].split("-")[0].isdecimal()]
 
 
+def size_bytes(path: Path) -> int:
+    """The size of a file, or of all files in a folder."""
+    return sum(file.stat().st_size for file in (path, *path.rglob("*")) if file.is_file())
+
+
+def kilobytes(size: int) -> str:
+    """A size in bytes for people."""
+    return f"{size / 1000:,.0f} kB"
+
+
 def replace(path: Path, write: Callable[[Path], Any]) -> Any:
     """Calls `write` with a path beside `path`, moves what it wrote into place, and returns what it returned."""
     draft = path.with_name(f".{os.getpid()}-{path.name}")

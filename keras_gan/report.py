@@ -22,7 +22,7 @@ import numpy as np
 from keras_gan import doctor, sampling
 from keras_gan.config import TrainConfig, preset
 from keras_gan.errors import InputError
-from keras_gan.files import replace
+from keras_gan.files import kilobytes, replace
 from keras_gan.logs import ACCURACY, DISCRIMINATOR_LOSS, GENERATOR_LOSS
 from keras_gan.plots import inline
 from keras_gan.runs import Run, step_of
@@ -366,7 +366,7 @@ def _template():
     environment.filters |= {
         "number": _number,
         "percent": lambda share: f"{share:.2%}",
-        "kilobytes": lambda size: f"{size / 1000:,.0f} kB",
+        "kilobytes": kilobytes,
     }
     return environment.from_string(_asset("report.html"))
 
