@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/demo
 
-.PHONY: demo test lint clean
+.PHONY: demo test lint docs links clean
 
 demo: .venv/installed
 	$(BIN)/kgan train digits --steps 3000 --run $(RUN) --export tflite
@@ -19,6 +19,13 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+
+docs: .venv/installed
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/html
+	@echo "the site: docs/_build/html/index.html"
+
+links: .venv/installed  # asks every host that the pages link to
+	$(BIN)/python -m sphinx --quiet -b linkcheck docs docs/_build/links
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

@@ -12,11 +12,13 @@ from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, one_line
 VERBS = {
     "train": "Train a GAN, or go on training it.",
     "sample": "Sample images from a run or an exported generator.",
+    "directions": "Find sliders for what the pictures of a run show.",
     "evaluate": "Judge a run, or samples from elsewhere, beside real images.",
     "doctor": "Say what is happening in a run, and what to change.",
     "report": "Write a run as one page for any browser.",
     "export": "Export a run's generator: .tflite, SavedModel, ONNX, a page.",
     "info": "Say what a file or a run holds.",
+    "demo": "Show a generator's sliders, and the 1-D game, in a browser.",
     "datasets": "List data that can be trained on by name.",
     "presets": "List recipes.",
 }

@@ -34,6 +34,19 @@ class Weight(click.ParamType):
             self.fail(f"{value!r}; expected a number, such as 1, or auto", param, ctx)
 
 
+class Setting(click.ParamType):
+    """NAME=NUMBER, as (name, number); a name may hold a "="."""
+
+    name = "NAME=AMOUNT"
+
+    def convert(self, value, param, ctx):
+        name, _, amount = value.rpartition("=")
+        try:
+            return name, float(amount)
+        except ValueError:
+            self.fail(f"{value!r}; expected a slider and a number, such as slant=1.5", param, ctx)
+
+
 class Sectioned(click.Command):
     """A command whose help lists its options under headings; the names that no heading claims come last."""
 
@@ -112,3 +125,14 @@ def open_generator(path):
     from keras_gan import exports
 
     return exports.open_generator(path)
+
+
+def open_directions(path, generator):
+    """The sliders of what `open_generator` opened: those of the run, or those that the file brings."""
+    from keras_gan import directions
+    from keras_gan.runs import Run
+
+    if hasattr(generator, "directions"):
+        return generator.directions
+    found = directions.load(Run(path)) if Path(path).is_dir() else None
+    return found or directions.Directions(generator.latent, ())

@@ -77,7 +77,7 @@ def open_generator(path: str | os.PathLike):
 
     Returns:
         An object with `generate(n, seed)`; the same seed gives the same samples whichever of a GAN's files it is,
-        and `from_latents(z)`.
+        and `generate(z=z)`.
 
     Raises:
         InputError: where the path is none of these.

@@ -1,11 +1,14 @@
 """What an export is made to say of itself: of its generator, and of the run that trained it."""
 
 import hashlib
-from dataclasses import asdict, dataclass
+import warnings
+from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan.errors import InputError, printable
+from keras_gan import directions
+from keras_gan.directions import Directions
+from keras_gan.errors import InputError, Notice, printable
 from keras_gan.exports.metadata import OUTPUTS, check
 from keras_gan.runs import Run
 
@@ -21,6 +24,7 @@ class About:
     labels: tuple[str, ...] | None = None  # names of the classes, of a class-conditional generator
     licence: str | None = None  # of the file; what the data's licence asks is the user's to know
     training: dict | None = None  # recipe, steps, images, in JSON's types
+    directions: Directions | None = None  # its sliders
 
     @classmethod
     def of(cls, run: Run, step: int, licence: str | None = None) -> "About":
@@ -30,7 +34,23 @@ class About:
         summary |= {"steps": step, "images_seen": step * config.batch_size * config.discriminator_steps}
         labels = run.class_names if config.conditional else None
         name = printable(run.path.resolve().name)
-        return cls(name, printable(config.data.rstrip("/").split("/")[-1]), labels, licence, summary)
+        data = printable(config.data.rstrip("/").split("/")[-1])
+        return cls(name, data, labels, licence, summary, _directions(run, step))
+
+
+def _directions(run, step):
+    """The sliders of a run; none, with a `Notice`, where they were found at another step."""
+    found = directions.load(run)
+    if found is None or found.step == step:
+        return found
+    warnings.warn(
+        Notice(
+            f"the directions of {run.path} are those of step {found.step:,}, and the generator is that of step "
+            f"{step:,}; its sliders are left out; run kgan directions again"
+        ),
+        stacklevel=3,
+    )
+    return None
 
 
 def describe(gan, about: About | None = None, quantize: str = "float32", uint8: bool = False) -> dict:
@@ -47,26 +67,27 @@ def describe(gan, about: About | None = None, quantize: str = "float32", uint8: 
     """
     from keras_gan import __version__
 
-    said = asdict(about or About())
+    about = about or About()
     images = len(gan.data_shape) == 3
     if uint8 and not images:
         raise InputError(f"uint8 for data of shape {gan.data_shape}; expected images; leave uint8 (--uint8) out")
     output = "uint8" if uint8 else "float32"
     description = {
         "format": FORMAT,
-        "name": said["name"] or gan.name,
+        "name": about.name or gan.name,
         "keras_gan": __version__,
         "latent": gan.latent,
         "latent_dim": gan.latent_dim,
         "num_classes": gan.num_classes,
-        "labels": said["labels"] and list(said["labels"]),
+        "labels": about.labels and list(about.labels),
         "data_shape": list(gan.data_shape),
         "value_range": list(OUTPUTS[output]) if images else None,
         "output": output,
         "quantize": quantize,
-        "data": said["data"],
-        "licence": said["licence"],
-        "training": said["training"],
+        "data": about.data,
+        "licence": about.licence,
+        "training": about.training,
+        "directions": about.directions and about.directions.to_json(),
         "weights_sha256": weights_sha256(gan),
     }
     return check(description)

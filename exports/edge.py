@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan import latents, pixels, quiet
+from keras_gan.directions import sliders
 from keras_gan.errors import InputError
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
@@ -68,6 +69,12 @@ class Generator:
     latent = property(lambda self: self.description["latent"])
     latent_dim = property(lambda self: self.description["latent_dim"])
     num_classes = property(lambda self: self.description["num_classes"])
+    data_shape = property(lambda self: tuple(self.description["data_shape"]))
+
+    @property
+    def directions(self) -> sliders.Directions:
+        """The sliders that the file brings; none where it has no directions."""
+        return sliders.from_json(self.description["directions"], self.latent, self.latent_dim)
 
     def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
         """The function that a signature computes, of a batch of its fixed size.
@@ -85,13 +92,14 @@ class Generator:
         labels = latents.choose_labels(len(seeds), self.num_classes, labels)
         return [z] if labels is None else [z, labels]
 
-    def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
+    def generate(self, n: int | None = None, seed: int | None = None, labels=None, z=None) -> np.ndarray:
         """Draws samples; a seed gives the picture that `GAN.generate` gives, within the export's tolerance.
 
         Args:
-            n: how many, at least 1.
+            n: how many, at least 1; None with z.
             seed: of the first; sample i is that of seed + i. None for any.
             labels: classes of a conditional generator's samples: one, or n of them; None for all classes in turn.
+            z: latents, float32 (n, latent_dim), in place of n and seed.
 
         Returns:
             uint8 images (n, height, width, channels); float32 (n, features) where the data are vectors.
@@ -99,10 +107,7 @@ class Generator:
         Raises:
             InputError: where the generator gives NaN or infinity, or n, seed or labels are out of range.
         """
-        return self.from_latents(latents.draw(n, self.latent_dim, self.latent, seed), labels)
-
-    def from_latents(self, z: np.ndarray, labels=None) -> np.ndarray:
-        """The samples of given latents, float32 (n, latent_dim); otherwise as `generate`."""
+        z = latents.given(z, n, self.latent_dim, self.latent, seed)
         labels = latents.choose_labels(len(z), self.num_classes, labels)
         columns, outputs, start = [z] if labels is None else [z, labels], [], 0
         for end, size in reversed(BATCHES.items()):
@@ -118,29 +123,38 @@ def to_samples(outputs: np.ndarray) -> np.ndarray:
     return pixels.to_uint8(finite(outputs)) if outputs.ndim == 4 and outputs.dtype != np.uint8 else finite(outputs)
 
 
-def survive(content: bytes) -> None:
+def survive(content: bytes, module: str = "keras_gan.exports.edge") -> None:
     """Runs every signature in a process of its own, for LiteRT can end or hang the process that reads a hostile file.
+
+    Args:
+        content: of the file.
+        module: which that process runs.
 
     Raises:
         subprocess.SubprocessError: where that process fails, or takes longer than `LONGEST_TRIAL_S`.
     """
     # -P: a module in the folder where the command runs is not taken for one of ours.
-    command = [sys.executable, "-P", "-m", "keras_gan.exports.edge"]
+    command = [sys.executable, "-P", "-m", module]
     subprocess.run(command, input=content, capture_output=True, timeout=LONGEST_TRIAL_S, check=True)
 
 
 def trial(content: bytes) -> None:
     """What that process does. Raises where the file is no generator that works."""
+    limit_memory()
+    generator = Generator.__new__(Generator)
+    generator._open(content)
+    for signature in SIGNATURES:
+        generator._try(signature)
+
+
+def limit_memory() -> None:
+    """Lets this process take at most `LARGEST_TRIAL_BYTES`."""
     with contextlib.suppress(ImportError):  # elsewhere than on Unix
         import resource
 
         hard = resource.getrlimit(resource.RLIMIT_AS)[1]
         soft = LARGEST_TRIAL_BYTES if hard == resource.RLIM_INFINITY else min(LARGEST_TRIAL_BYTES, hard)
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-    generator = Generator.__new__(Generator)
-    generator._open(content)
-    for signature in SIGNATURES:
-        generator._try(signature)
 
 
 def finite(samples: np.ndarray) -> np.ndarray:

@@ -118,6 +118,7 @@ def _run(path):
         "data_shape": list(run.data_shape),
         "data": about.data,
         "training": about.training,
+        "directions": about.directions and about.directions.to_json(),
         "step": step,
         "steps": config.steps,
         "files": {file.name: size_bytes(file) for file in sorted(path.iterdir()) if file.name[0] != "."},
@@ -152,6 +153,7 @@ def _facts(said):
         "training": ", ".join(
             f"{name.replace('_', ' ')} {_shown(v)}" for name, v in (said.get("training") or {}).items()
         ),
+        "sliders": ", ".join(f"{slider['name']} ±{slider['reach']:g}" for slider in said.get("directions") or ()),
         "licence": said.get("licence") or ("not stated" if "licence" in said else None),
         "sha256": said.get("weights_sha256"),
     }

@@ -6,13 +6,17 @@ from pathlib import Path
 from ai_edge_litert import schema_py_generated as schema
 
 from keras_gan import latents
+from keras_gan.directions import sliders
 from keras_gan.errors import InputError
 
 NAME = "keras_gan"  # of our entry in the file's metadata
 BESIDE = Path("assets.extra", "keras_gan.json")  # in a SavedModel: where TensorFlow keeps files of one's own
 # Of a description; see `keras_gan.exports.about.describe`.
 TEXTS = ("name", "keras_gan", "output", "quantize", "data", "licence", "weights_sha256")
-FIELDS = ("format", "latent", "latent_dim", "num_classes", "labels", "data_shape", "value_range", "training", *TEXTS)
+FIELDS = (
+    *("format", "latent", "latent_dim", "num_classes", "labels", "data_shape", "value_range", "training"),
+    *("directions", *TEXTS),
+)
 LARGEST_SIZE = 2**16  # of a latent, a side, or the number of classes
 LONGEST_TEXT = 10_000
 MOST_ENTRIES = 100  # signatures, inputs, outputs and dimensions
@@ -33,7 +37,8 @@ def read(content: bytes) -> dict:
 
 def check(description: dict) -> dict:
     """The description itself. Raises InputError where it is not of a kind that `describe` writes."""
-    said = description if isinstance(description, dict) else {}
+    # What the first files had no word for.
+    said = {"directions": None} | description if isinstance(description, dict) else {}
     if missing := [field for field in FIELDS if field not in said]:
         raise InputError(f"an export does not say its {missing[0]}; expected {', '.join(FIELDS)}; export anew")
     classes, shape = said.get("num_classes"), said.get("data_shape")
@@ -41,6 +46,7 @@ def check(description: dict) -> dict:
     if not all(type(size) is int and 1 <= size <= LARGEST_SIZE for size in sizes):
         raise InputError(f"an export has sizes {sizes}; expected whole numbers from 1 to {LARGEST_SIZE}; export anew")
     latents.check_distribution(str(said.get("latent")))
+    sliders.from_json(said["directions"], said["latent"], said["latent_dim"])
     labels = said.get("labels")
     if labels is not None and not (
         isinstance(labels, list) and len(labels) == classes and all(isinstance(label, str) for label in labels)

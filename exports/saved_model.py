@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import latents, pixels, quiet
+from keras_gan.directions import sliders
 from keras_gan.errors import InputError, first_line
 from keras_gan.exports import metadata
 from keras_gan.exports.about import describe
@@ -144,6 +145,7 @@ class Generator:
         outputs = signatures[names[0]].structured_outputs if names else {}
         said = _description(Path(path) / metadata.BESIDE)
         self.latent, self.num_classes = said.get("latent", "normal"), said.get("num_classes")
+        self._said = said
         latent = {name: spec for name, spec in inputs.items() if name != LABEL or not self.num_classes}
         if len(latent) != 1 or len(outputs) != 1 or next(iter(latent.values())).shape.rank != 2:
             raise InputError(
@@ -157,6 +159,11 @@ class Generator:
                 f"{path} takes latents of shape {tuple(spec.shape)}; expected (batch, dim), a fixed dim of 1 to "
                 f"{metadata.LARGEST_SIZE}; export it with one"
             )
+
+    @property
+    def directions(self) -> sliders.Directions:
+        """The sliders that the folder brings; none where it has no directions."""
+        return sliders.from_json(self._said.get("directions"), self.latent, self.latent_dim)
 
     def signatures(self) -> dict[str, dict]:
         """The signatures, as `metadata.signatures` gives them; a size that is open is None."""
@@ -174,12 +181,9 @@ class Generator:
         run, first = self._loaded.signatures[signature], first_input(signature)
         return lambda *columns: run(**named(map(tf.constant, columns), first))[OUTPUT].numpy()
 
-    def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
-        """Draws samples, sample i of seed + i: uint8 images (n, height, width, channels), or float32 (n, features)."""
-        return self.from_latents(latents.draw(n, self.latent_dim, self.latent, seed), labels)
-
-    def from_latents(self, z: np.ndarray, labels=None) -> np.ndarray:
-        """The samples of given latents, float32 (n, latent_dim)."""
+    def generate(self, n: int | None = None, seed: int | None = None, labels=None, z=None) -> np.ndarray:
+        """Draws samples, sample i of seed + i, or those of latents z: uint8 (n, h, w, c), or float32 (n, features)."""
+        z = latents.given(z, n, self.latent_dim, self.latent, seed)
         n, labels = len(z), latents.choose_labels(len(z), self.num_classes, labels)
         columns = [z] if labels is None else [z, labels]
         # Whole batches: the first rows come again.

@@ -10,6 +10,7 @@ _ROOMS = (
     "callbacks",
     "config",
     "data",
+    "directions",
     "doctor",
     "evaluation",
     "exports",

@@ -1,11 +1,11 @@
 """Drawing from any generator, a GAN's or an export's: many samples part by part, and the way between seeds.
 
-A generator has latent, latent_dim, num_classes, and from_latents(z, labels). numpy and Pillow only.
+A generator has latent, latent_dim, num_classes, and generate(z=…, labels=…). numpy and Pillow only.
 """
 
 import math
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,10 +17,15 @@ PART = 64  # samples held at once
 FRAMES = 12  # from one seed to the next
 FRAME_MS = 80
 FRAME_PX = 192  # height, at least
+Move = Callable[[np.ndarray], np.ndarray]  # latents (n, latent_dim) to latents
 
 
-def parts(generator, n: int, seed: int | None = 0, label: int | None = None) -> Iterator[np.ndarray]:
+def parts(
+    generator, n: int, seed: int | None = 0, label: int | None = None, move: Move | None = None
+) -> Iterator[np.ndarray]:
     """The samples that `generator.generate` gives, at most 64 at a time, so that a million take no more memory.
+
+    `move` says where latents go first, such as `Directions.move`.
 
     Raises:
         InputError: at once, where n, the seed or the label are out of range.
@@ -35,12 +40,15 @@ def parts(generator, n: int, seed: int | None = 0, label: int | None = None) -> 
             size = min(PART, n - start)
             z = latents.draw(size, generator.latent_dim, generator.latent, first + start)
             in_turn = label is None and classes
-            yield generator.from_latents(z, np.arange(start, start + size) % classes if in_turn else label)
+            z = move(z) if move else z
+            yield generator.generate(z=z, labels=np.arange(start, start + size) % classes if in_turn else label)
 
     return drawn()
 
 
-def save_walk(generator, n: int, seed: int, label: int | None, out: str | os.PathLike) -> Path:
+def save_walk(
+    generator, n: int, seed: int, label: int | None, out: str | os.PathLike, move: Move | None = None
+) -> Path:
     """Writes a GIF that goes through the samples of n seeds and back to the first, small ones enlarged in whole steps.
 
     Args:
@@ -49,6 +57,7 @@ def save_walk(generator, n: int, seed: int, label: int | None, out: str | os.Pat
         seed: the first one.
         label: class of all samples; None for 0 where the generator takes one.
         out: the file; missing parents are made.
+        move: where the latents of the seeds go first, as in `parts`.
 
     Raises:
         InputError: where n, the seed or the label are out of range, the data are no images, or the path cannot be
@@ -58,9 +67,10 @@ def save_walk(generator, n: int, seed: int, label: int | None, out: str | os.Pat
         raise InputError(f"a .gif between {n} seeds; expected at least 2; give n (--n) in that range")
     path = sampling.check_out(out, n)
     stops = latents.draw(n, generator.latent_dim, generator.latent, seed)
+    stops = move(stops) if move else stops
     z = latents.walk(stops, FRAMES, generator.latent)
     label = 0 if label is None and generator.num_classes else label
-    images = sampling.check_images(generator.from_latents(z, label))
+    images = sampling.check_images(generator.generate(z=z, labels=label))
     zoom = math.ceil(FRAME_PX / images.shape[1])
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
     try:

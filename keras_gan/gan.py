@@ -193,26 +193,24 @@ class GAN(keras.Model):
         columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
         return columns[0] if self.num_classes is None else columns
 
-    def generate(self, n, seed=None, batch_size=64, labels=None):
+    def generate(self, n=None, seed=None, batch_size=64, labels=None, z=None):
         """Draws samples from the averaged generator.
 
         Args:
-            n: how many, at least 1.
+            n: how many, at least 1; None with z.
             seed: of the first; sample i is that of seed + i, here and in the exported files. None for any.
             batch_size: images computed at once.
             labels: classes of a conditional GAN's samples: one for all, or n of them; None for all classes in turn.
+            z: latents, float32 (n, latent_dim), in place of n and seed, such as `inputs` or `Directions.move` give.
 
         Returns:
             uint8 images in [0, 255], shape (n, height, width, channels); float32 where the data are vectors.
 
         Raises:
-            InputError: where n < 1, the seed is negative, the labels are not classes of this GAN, or what it gives
-                is not finite.
+            InputError: where n < 1, the seed is negative, both or neither of n and z are given, the labels are not
+                classes of this GAN, or what it gives is not finite.
         """
-        return self.from_latents(latents.draw(n, self.latent_dim, self.latent, seed), labels, batch_size)
-
-    def from_latents(self, z, labels=None, batch_size=64):
-        """The samples of given latents, float32 (n, latent_dim); otherwise as `generate`."""
+        z = latents.given(z, n, self.latent_dim, self.latent, seed)
         labels = latents.choose_labels(len(z), self.num_classes, labels)
         samples = self.compute(_with(labels, z), batch_size)
         if not np.isfinite(samples).all():

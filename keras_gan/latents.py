@@ -37,6 +37,22 @@ def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None
     return of_seeds(seeds(n, seed), dim, distribution)
 
 
+def given(z, n: int | None, dim: int, distribution: str = "normal", seed: int | None = None) -> np.ndarray:
+    """The latents `z` themselves, or those that `draw` gives where they are None.
+
+    Raises:
+        InputError: where not just one of z and n is given, a seed comes with z, or z is not (n, dim) of finite numbers.
+    """
+    if (z is None) == (n is None):
+        raise InputError(f"{'neither' if n is None else 'both'} n and z; expected one of them; give n or z")
+    if z is None:
+        return draw(n, dim, distribution, seed)
+    z = np.asarray(z, "float32")
+    if seed is not None or z.ndim != 2 or z.shape[1] != dim or not len(z) or not np.isfinite(z).all():
+        raise InputError(f"z of shape {z.shape} with seed {seed}; expected finite numbers (n, {dim}), and no seed")
+    return z
+
+
 def seeds(n: int, first: int | None = None) -> np.ndarray:
     """n consecutive seeds from `first`, or from anywhere where that is None: int32 (n,). Errors as in `first_seed`."""
     first = first_seed(n, first)

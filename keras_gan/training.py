@@ -6,6 +6,7 @@ import functools
 import math
 import os
 import re
+import warnings
 from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -44,7 +45,7 @@ from keras_gan.callbacks import (
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
 from keras_gan.config import AUTO, CHECKPOINT_EVERY_S, TrainConfig, lookup, preset
-from keras_gan.errors import Diverged, InputError, WorkerLost, first_line
+from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, first_line
 from keras_gan.gan import GAN
 from keras_gan.mixtures import MIXTURES
 from keras_gan.runs import CONFIG, Run, checkpoints
@@ -71,6 +72,15 @@ def open_data(config: TrainConfig) -> data.Source:
 def open_held_out(config: TrainConfig) -> data.Source | None:
     """The images that the data of a config hold out for judging; None where they hold out none."""
     return data.open_source(config.data, config.image_size, config.crop, config.skip_damaged, "test")
+
+
+def open_both(config: TrainConfig) -> tuple[data.Source | None, data.Source | None]:
+    """The images and those held out; None for both, with a `Notice`, where they can no longer be opened."""
+    try:
+        return open_data(config), open_held_out(config)
+    except InputError as error:
+        warnings.warn(Notice(f"{error}; what only the data can tell is left out"), stacklevel=2)
+        return None, None
 
 
 def images_per_step(config: TrainConfig) -> int:

@@ -1,9 +1,18 @@
 """The one shared fixture module: 8×8 networks with two filters, quick to trace and to compute."""
 
+import contextlib
 import hashlib
+import multiprocessing
 import os
+import re
+import runpy
 import shutil
+import subprocess
+import sys
+import tempfile
+import weakref
 from pathlib import Path
+from types import SimpleNamespace
 
 os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"  # read once, when TensorFlow is imported
 
@@ -73,7 +82,25 @@ def prepared_mnist():
 
 
 @pytest.fixture(scope="session")
-def trained(tmp_path_factory):
+def converted_once():
+    """Conversion by TensorFlow, most of an export's time, is done once for a GAN as long as its weights stay."""
+    from keras_gan.exports import about, tflite
+
+    convert, done = tflite._converted, weakref.WeakKeyDictionary()
+
+    def remembered(gan, uint8):
+        of_gan, key = done.setdefault(gan, {}), (about.weights_sha256(gan), uint8)
+        if key not in of_gan:
+            of_gan[key] = convert(gan, uint8)
+        return of_gan[key]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tflite, "_converted", remembered)
+        yield
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory, converted_once):
     """A finished `Job`: 30 steps on digits. Shared by all tests, so copy its `run_dir` before changing it."""
     from keras_gan import training
 
@@ -87,6 +114,68 @@ def trained(tmp_path_factory):
 def run_dir(trained, tmp_path):
     """A copy of the trained run's folder."""
     return Path(shutil.copytree(trained.run_dir, tmp_path / "run"))
+
+
+FORKS = multiprocessing.get_context("forkserver")
+FORKS.set_forkserver_preload(["keras_gan.training", "keras_gan.cli.train", "keras_gan.exports.saved_model"])
+
+
+class Forked:
+    """A Python program as a process of its own, with what the tests use of `Popen`.
+
+    It is forked from a process that has imported TensorFlow and done nothing else, since the import takes seconds.
+
+    Args:
+        words: the program, a file, and its arguments.
+        folder: where a new folder for what it says is made.
+        environment: variables to add.
+        largest_file_bytes: how much it may write into one file; None for any.
+    """
+
+    def __init__(self, words, folder, environment=None, largest_file_bytes=None):
+        self.output = Path(tempfile.mkdtemp(dir=folder))
+        request = {"words": [str(word) for word in words], "output": str(self.output)}
+        request |= {"environment": environment or {}, "largest_file_bytes": largest_file_bytes}
+        program = str(Path(__file__).with_name("forked.py"))
+        self.process = FORKS.Process(target=runpy.run_path, args=(program, {"REQUEST": request}, "__main__"))
+        self.process.start()
+
+    pid = property(lambda self: self.process.pid)
+    returncode = property(lambda self: self.process.exitcode)
+
+    def poll(self):
+        return self.process.exitcode
+
+    def communicate(self, timeout=None):
+        """What it wrote to its output and to its error, when it has ended. Raises TimeoutExpired."""
+        self.process.join(timeout)
+        if self.process.exitcode is None:
+            raise subprocess.TimeoutExpired(self.process.name, timeout)
+        return tuple((self.output / name).read_text() for name in ("out", "err"))
+
+    def send_signal(self, number):
+        if self.process.exitcode is None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, number)
+
+    def kill(self):
+        self.process.kill()
+
+
+@pytest.fixture
+def forked(tmp_path_factory):
+    """A function that starts a `Forked`; what still runs at the end is killed."""
+    started, folder = [], tmp_path_factory.mktemp("forked")
+
+    def start(*words, **options):
+        process = Forked(words, folder, **options)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
 
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -115,6 +204,60 @@ def browser():
         chromium.close()
 
 
+@pytest.fixture(scope="module")
+def demo_server(tmp_path_factory):
+    """A factory of `kgan demo` processes with an empty home, on ports of their own.
+
+    It gives the `address`, the `process`, the `home`, and the file of its standard error, `said`. With the module all
+    are ended, and have then ended well, complained of nothing and left the home empty.
+    """
+    started = []
+
+    def start(*words):
+        home, said = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("said") / "stderr"
+        command = [Path(sys.executable).with_name("kgan"), "demo", *map(str, words), "--port", "0"]
+        with said.open("w") as errors:
+            process = subprocess.Popen(
+                command, env={**os.environ, "HOME": str(home)}, stdout=subprocess.PIPE, stderr=errors, text=True
+            )
+        started.append(SimpleNamespace(process=process, home=home, said=said))
+        line = process.stdout.readline()
+        assert line, said.read_text()
+        started[-1].address = re.search(r"http://\S+", line)[0]
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.process.terminate()
+    ends = [(server.process.communicate(timeout=20), server.process.returncode) for server in started]
+    for server, (_, status) in zip(started, ends, strict=True):
+        assert (status, server.said.read_text(), list(server.home.rglob("*"))) == (0, "", [])
+
+
+@pytest.fixture
+def visit(browser):
+    """A factory of pages in a browser of their own, which at the end have complained of nothing and asked no other
+    host than the one they came from."""
+    contexts, faults = [], []
+
+    def open_page(address, width=1280, **settings):
+        contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **settings))
+        page, host = contexts[-1].new_page(), address.split("?")[0]
+        page.on("console", lambda said: said.type in ("error", "warning") and faults.append(said.text))
+        page.on("pageerror", lambda error: faults.append(str(error)))
+        page.on("request", lambda it: it.url.startswith((host, "data:", "blob:")) or faults.append(it.url))
+        page.on("websocket", lambda it: it.url.startswith(host.replace("http", "ws")) or faults.append(it.url))
+        page.set_default_timeout(60_000)  # TensorFlow is imported for the first visitor
+        page.goto(address)
+        page.wait_for_selector("h1")
+        return page
+
+    yield open_page
+    for context in contexts:
+        context.close()
+    assert faults == []
+
+
 @pytest.fixture
 def listing():
     """A function that gives every file and folder below a path with a digest of what it holds."""
@@ -129,7 +272,10 @@ def listing():
     return of
 
 
+LAST_BY_NAME = ("test_training.py", "test_web.py")  # and half a minute each
+
+
 def pytest_collection_modifyitems(items):
     """The files with long tests come first, so that none is left to run alone at the end."""
-    long = {item.path for item in items if item.get_closest_marker("long")}
+    long = {item.path for item in items if item.get_closest_marker("long") or item.path.name in LAST_BY_NAME}
     items.sort(key=lambda item: item.path not in long)

@@ -32,11 +32,11 @@ FLOORS = [
     },
     {"data", "drawing", "gan", "networks"},
     {"metrics", "runs"},
-    {"doctor"},
+    {"directions", "doctor"},
     {"callbacks", "report"},
     {"training"},
     {"exports"},
-    {"evaluation"},
+    {"demo", "evaluation"},
     {"cli"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}

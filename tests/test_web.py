@@ -196,7 +196,7 @@ def test_the_slider_goes_from_one_seed_to_the_other(name, generators, addresses,
     labels = 2 if name == "colour" else None
     a, b = (latents.draw(1, generator.latent_dim, generator.latent, seed)[0] for seed in (9, 12))
     way = np.stack([latents.between(a, b, share, generator.latent) for share in (0, 0.25, 0.5, 1)])
-    expected = generator.from_latents(way, labels)
+    expected = generator.generate(z=way, labels=labels)
     with Visit(reader, addresses[name] + "#seed=7&from=9&to=12&at=0.25") as visit:
         page = visit.ready()
         assert near(large(page), expected[1])

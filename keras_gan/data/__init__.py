@@ -57,6 +57,9 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, s
 
     With `split="test"` it opens what the data hold out for judging: the test split of a dataset, x_test of an .npz,
     or the folder test beside a folder train; None where they hold out nothing.
+
+    The training images of a folder with a table of attributes (`attributes.attach` says what is read), and of a dataset
+    with yes/no features `attributes`, have `attributes` and `attribute_names`.
     """
     name = os.fspath(name_or_path)
     size = check_size(image_size)
@@ -73,7 +76,9 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, s
         if split == "train":
             return folder.open_folder(path, size, crop, skip_damaged)
         beside = folder.held_out(path)
-        return beside and folder.open_folder(beside, size, crop, skip_damaged, folder.subfolders(path))
+        if beside is None:
+            return None
+        return folder.open_folder(beside, size, crop, skip_damaged, folder.subfolders(path), described=False)
     if name.split("/")[0] not in catalog.names():
         choices = nearest(name, [*OWN, *catalog.names()])
         raise InputError(

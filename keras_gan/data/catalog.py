@@ -1,5 +1,6 @@
 """Image datasets of tensorflow-datasets, by name; with a plain word where one cannot be downloaded."""
 
+import dataclasses
 import functools
 import hashlib
 import logging
@@ -42,6 +43,7 @@ def names() -> frozenset[str]:
 def open_dataset(name: str, size=None, crop=False, split="train") -> Source | None:
     """Opens the images of a dataset's split, downloading it where it is not prepared yet; None without that split.
 
+    Classes come from its feature `label`, attributes from the yes/no features of its feature `attributes` (celeb_a).
     Prepared datasets are looked for, and put, in $TFDS_DATA_DIR, or ~/tensorflow_datasets where that is not set.
 
     Raises:
@@ -67,21 +69,27 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
     target = (count, *(size or shape[:2]), shape[2])
     features = builder.info.features
     label = "label" if "label" in features and isinstance(features["label"], tfds.features.ClassLabel) else None
+    attribute_names = _attribute_names(tfds, features)
 
     def examples():
         dataset = builder.as_dataset(split=part, shuffle_files=False)
-        dataset = dataset.map(lambda example: (example[key], example[label] if label else 0))
+        dataset = dataset.map(lambda example: (example[key], *_described(example, label, attribute_names)))
         # MNIST opens in 10 s by blocks of one shape, in 18 s by single images.
         blocks = dataset.batch(1 if None in shape[:2] else 256)
-        for images, labels in blocks.as_numpy_iterator():
-            yield from zip(images, labels, strict=True)
+        for block in blocks.as_numpy_iterator():
+            yield from zip(*block, strict=True)
 
+    described = np.empty(count, "int64"), np.empty((count, len(attribute_names)), bool)
     if np.prod(target) > source.MEMORY_LIMIT_BYTES:
-        images, labels = _mapped(f"{builder.info.full_name}/{part}", examples, target, crop)
+        images, *described = _mapped(f"{builder.info.full_name}/{part}", examples, target, crop, described)
     else:
-        images, labels = np.empty(target, "uint8"), np.empty(count, "int64")
-        _fill(examples, images, labels, crop)
-    return from_array(name, images, *((labels, tuple(features[label].names)) if label else ()))
+        images = np.empty(target, "uint8")
+        _fill(examples, images, described, crop)
+    labels, attributes = described
+    opened = from_array(name, images, *((labels, tuple(features[label].names)) if label else ()))
+    if not attribute_names:
+        return opened
+    return dataclasses.replace(opened, attributes=attributes, attribute_names=attribute_names)
 
 
 def is_prepared(name: str) -> bool:
@@ -117,6 +125,22 @@ def _image_feature(tfds, builder, name) -> str:
     return key
 
 
+def _attribute_names(tfds, features) -> tuple[str, ...]:
+    """The names of the yes/no features in the feature `attributes`, where there is one."""
+    attributes = features["attributes"] if "attributes" in features else None
+    if not isinstance(attributes, tfds.features.FeaturesDict):
+        return ()
+    return tuple(name for name, feature in attributes.items() if feature.shape == () and feature.np_dtype == np.bool_)
+
+
+def _described(example, label, attribute_names):
+    """The class of an example, 0 where it has none, and its attributes bool (k,), as tensors."""
+    import tensorflow as tf
+
+    attributes = [example["attributes"][name] for name in attribute_names]
+    return example[label] if label else 0, tf.convert_to_tensor(attributes, "bool")
+
+
 def _prepare(builder, name):
     """Downloads and prepares a dataset, after asking its host: left alone, the download would retry for minutes."""
     hosts = {urllib.parse.urlsplit(url).hostname: url for url in builder.url_infos}
@@ -143,11 +167,12 @@ def answers(url: str) -> bool:
         return False
 
 
-def _fill(examples, images, labels, crop):
-    """Writes every image, resized and cropped, and its label into the rows of both arrays."""
-    for row, (image, label) in enumerate(examples()):
+def _fill(examples, images, described, crop):
+    """Writes every image, resized and cropped, its label and its attributes into the rows of the arrays."""
+    labels, attributes = described
+    for row, (image, label, has) in enumerate(examples()):
         images[row] = fit_pixels(image, images.shape[1:3], crop)
-        labels[row] = label
+        labels[row], attributes[row] = label, has
 
 
 def cache_folder() -> Path:
@@ -155,23 +180,28 @@ def cache_folder() -> Path:
     return Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))
 
 
-def _mapped(key, examples, shape, crop):
-    """Images as an array mapped from a file in the cache folder, made on first use, and labels from one beside it."""
+def _mapped(key, examples, shape, crop, described):
+    """Images as an array mapped from a file in the cache folder, made on first use; labels and attributes beside it.
+
+    `described` is filled on first use: labels int64 (count,), attributes bool (count, k), with a file where k > 0.
+    """
     folder = cache_folder()
     digest = hashlib.sha256(f"{key} {shape} {crop}".encode()).hexdigest()[:16]
-    file, labels_file = folder / f"{digest}.npy", folder / f"{digest}-labels.npy"
-    if not (file.exists() and labels_file.exists()):
+    file, labels_file, attributes_file = (folder / f"{digest}{end}.npy" for end in ("", "-labels", "-attributes"))
+    labels, attributes = described
+    beside = {labels_file: labels} | ({attributes_file: attributes} if attributes.size else {})
+    if not all(each.exists() for each in (file, *beside)):
         folder.mkdir(parents=True, exist_ok=True)
-        labels = np.empty(shape[0], "int64")
 
         def write(draft):
             images = np.lib.format.open_memmap(draft, "w+", "uint8", shape)
-            _fill(examples, images, labels, crop)
+            _fill(examples, images, described, crop)
             images.flush()
 
         replace(file, write)
-        replace(labels_file, lambda draft: _save(draft, labels))
-    return np.load(file, mmap_mode="r"), np.load(labels_file)
+        for each, array in beside.items():
+            replace(each, lambda draft, array=array: _save(draft, array))
+    return np.load(file, mmap_mode="r"), *(np.load(each) for each in beside), *described[len(beside) :]
 
 
 def _save(path, array):

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_gan.data import source
+from keras_gan.data import attributes, source
 from keras_gan.data.source import Source, fit_image, from_array
 from keras_gan.errors import InputError, printable
 
@@ -21,18 +21,20 @@ BLOCK = 2**12  # files handled at once
 LARGEST_PIXELS = 2**26  # refuse decompression bombs: 64 megapixels
 
 
-def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=None) -> Source:
+def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=None, described=True) -> Source:
     """Opens every image below `path`, in the order of their names.
 
     Grey images give one channel, any colour among them gives three. Without `size` all images must have one size.
-    Labels are places of the subfolders' names among `classes`, or, where that is None, among themselves.
+    Labels are places of the subfolders' names among `classes`, or, where that is None, among themselves. Attributes are
+    those of a table in the folder or beside it, as `attributes.attach` reads it, unless `described` is False. Images
+    that are read from disk have neither with `skip_damaged`, for one may stand in for another.
 
     A link to an image is followed where the image lies below `path` too. Pillow's warnings about what it repairs are
     silenced from here on, in the whole process: they come while other threads read.
 
     Raises:
         InputError: for a folder without images, mixed sizes without `size`, links that lead out of the folder, or
-            damaged images without `skip_damaged`.
+            damaged images without `skip_damaged`, or a table of attributes that does not fit.
     """
     warnings.filterwarnings("ignore", module="PIL")
     files = _files(path)
@@ -52,7 +54,8 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=N
             _check_damaged(damaged, files, path, skip_damaged)
             # A damaged image is replaced by another one, whose class may be another.
             classes = (None, None) if skip_damaged else _labels(readable, path, classes)
-            return _streamed(path, readable, shape, decode, skip_damaged, *classes)
+            streamed = _streamed(path, readable, shape, decode, skip_damaged, *classes)
+            return attributes.attach(streamed, path, readable) if described and not skip_damaged else streamed
         images = np.empty((len(readable), *shape), "uint8")
         for row, (file, image) in enumerate(_each(pool, decode, readable)):
             if image is None:
@@ -62,8 +65,10 @@ def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=N
     _check_damaged(damaged, files, path, skip_damaged)
     if damaged:
         images = images[[file not in damaged for file in readable]]
-    names, labels = _labels([file for file in readable if file not in damaged], path, classes)
-    return from_array(str(path), images, labels, names)
+    good = [file for file in readable if file not in damaged]
+    names, labels = _labels(good, path, classes)
+    held = from_array(str(path), images, labels, names)
+    return attributes.attach(held, path, good) if described else held
 
 
 def held_out(path: Path) -> Path | None:

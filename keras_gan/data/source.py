@@ -28,6 +28,8 @@ class Source:
     array: np.ndarray | None = None  # the same images, where they are held in memory
     labels: np.ndarray | None = None  # int64 (count,), the class of each, where the data have classes
     class_names: tuple[str, ...] | None = None  # where they are known
+    attributes: np.ndarray | None = None  # bool (count, k), whether each has each attribute, where the data have any
+    attribute_names: tuple[str, ...] | None = None  # of the k attributes
 
     @property
     def num_classes(self) -> int | None:

@@ -1,10 +1,12 @@
 """What is happening in a run, in plain words: from its numbers to verdicts, each with evidence and advice.
 
-from keras_gan import doctor
-from keras_gan.runs import Run
+For example::
 
-for verdict in doctor.examine(Run("runs/digits-resnet")):
-    print(verdict.name, verdict.sentence)
+    from keras_gan import doctor
+    from keras_gan.runs import Run
+
+    for verdict in doctor.examine(Run("runs/digits-resnet")):
+        print(verdict.name, verdict.sentence)
 """
 
 from collections.abc import Mapping

@@ -1,12 +1,15 @@
 """How good samples are: features, then statistics, then a number, each beside what real images reach.
 
-from keras_gan import data, metrics
+For example::
 
-mnist, test = (data.open_source("mnist", split=split) for split in ("train", "test"))
-truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
-print(metrics.judge(gan.generate(truth.count, seed=1), truth))
+    from keras_gan import data, metrics
+
+    mnist, test = (data.open_source("mnist", split=split) for split in ("train", "test"))
+    truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
+    print(metrics.judge(gan.generate(truth.count, seed=1), truth))
 """
 
+from keras_gan.metrics.attributes import AttributeClassifier, attribute_classifier
 from keras_gan.metrics.card import MEASURES, Card, Score, compare, judge
 from keras_gan.metrics.distances import frechet_distance, kernel_distance, sliced_wasserstein
 from keras_gan.metrics.extractors import Extractor
@@ -18,10 +21,12 @@ from keras_gan.metrics.truth import Truth, default_count
 
 __all__ = [
     "MEASURES",
+    "AttributeClassifier",
     "Card",
     "Extractor",
     "Score",
     "Truth",
+    "attribute_classifier",
     "class_coverage",
     "class_divergence",
     "compare",

@@ -1,5 +1,7 @@
 """Small classifiers of images, whose penultimate layer is what the metrics look at: network, training, file.
 
+They tell classes, of which an image has one (softmax), or attributes, of which it has any (sigmoid).
+
 Everything random draws from seeds of its own, so that training neither reads nor moves the program's random state.
 """
 
@@ -7,7 +9,7 @@ import hashlib
 import io
 import math
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -38,7 +40,7 @@ class Classifier:
     """A trained network and how well it does."""
 
     model: keras.Model  # images (n, h, w, c) in [-1, 1] to features (n, 64) and probabilities (n, classes), float32
-    accuracy: float  # on images that it was not trained on
+    accuracy: float | np.ndarray  # on images that it was not trained on; of attributes float64 (k,), balanced
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features float32 (n, 64) and probabilities float32 (n, classes) of uint8 images (n, h, w, c)."""
@@ -50,13 +52,14 @@ class Classifier:
         return np.concatenate(features), np.concatenate(probabilities)
 
 
-def network(shape: tuple[int, ...], classes: int, seed: int = 0) -> keras.Model:
+def network(shape: tuple[int, ...], classes: int, seed: int = 0, activation: str = "softmax") -> keras.Model:
     """Two 3×3 convolutions for each halving, a dense layer of 64 features, a dense layer of classes; all float32.
 
     Args:
         shape: (height, width, channels), 8 to 64 pixels on a side.
-        classes: how many.
+        classes: how many, or how many attributes.
         seed: of the first weights and of the dropout.
+        activation: of the last layer, "softmax" for classes, "sigmoid" for attributes.
 
     Returns:
         A model from images in [-1, 1] to features (n, 64) and probabilities (n, classes).
@@ -74,7 +77,7 @@ def network(shape: tuple[int, ...], classes: int, seed: int = 0) -> keras.Model:
     x = layers.Dropout(DROPOUT, seed=next(seeds), dtype="float32")(layers.Flatten(dtype="float32")(x))
     features = trained(layers.Dense, FEATURES, activation="relu")(x)
     x = layers.Dropout(DROPOUT, seed=next(seeds), dtype="float32")(features)
-    return keras.Model(image, [features, trained(layers.Dense, classes, activation="softmax")(x)])
+    return keras.Model(image, [features, trained(layers.Dense, classes, activation=activation)(x)])
 
 
 def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model:
@@ -82,26 +85,51 @@ def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model
 
     Args:
         images: uint8 (n, height, width, channels), 8 pixels on a side or more.
-        labels: integers (n,) from 0.
-        classes: how many; None for the largest label + 1.
+        labels: integers (n,) from 0; or bool (n, k), whether each image has each of k attributes.
+        classes: how many; None for the largest label + 1. Of attributes it is k.
         images_seen: over all epochs; None for what `planned` says.
         seed: of everything random.
 
     Returns:
         A model as `network` describes it, whose weights are rounded to float16, as a file keeps them.
     """
-    classes = int(labels.max()) + 1 if classes is None else classes
     images = fitted(images)
-    model = network(images.shape[1:], classes, seed)
+    if labels.ndim == 2:
+        model, loss = network(images.shape[1:], labels.shape[1], seed, "sigmoid"), adjusted_crossentropy(labels)
+    else:
+        classes = int(labels.max()) + 1 if classes is None else classes
+        model, loss = network(images.shape[1:], classes, seed), "sparse_categorical_crossentropy"
     steps = max(2, math.ceil((images_seen or planned(images.shape)) / BATCH_SIZE))
-    model.compile(
-        keras.optimizers.Adam(_learning_rate(steps)),
-        loss=[None, "sparse_categorical_crossentropy"],
-        jit_compile=False,
-    )
+    model.compile(keras.optimizers.Adam(_learning_rate(steps)), loss=[None, loss], jit_compile=False)
     model.fit(_shifted_batches(images, labels, seed), steps_per_epoch=steps, shuffle=False, verbose=0)
     model.set_weights([weights.astype("float16") for weights in model.get_weights()])
     return model
+
+
+def adjusted_crossentropy(attributes: np.ndarray) -> Callable:
+    """Binary cross-entropy of a network that need not learn how rare an attribute is: its odds are those of one half.
+
+    With plain cross-entropy the answer for an attribute that one image in a hundred has is "no" for a long time;
+    weights of the rare images make the gradient of all other attributes noisy.
+
+    Args:
+        attributes: bool (n, k), of the training data, each of them true for some and false for others.
+
+    Returns:
+        A loss of truth (batch, k) and probabilities (batch, k), to a mean in nats for each image (batch,).
+
+    Reference:
+        Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, equation 10.
+    """
+    share = attributes.mean(axis=0).astype("float32")
+
+    def loss(truth, probabilities):
+        # odds = p / (1 - p) * share / (1 - share), which in logits is a sum
+        yes, no = probabilities * share, (1 - probabilities) * (1 - share)
+        truth = keras.ops.cast(truth, "float32")
+        return keras.ops.mean(keras.ops.binary_crossentropy(truth, yes / (yes + no)), axis=-1)
+
+    return loss
 
 
 def _learning_rate(steps):
@@ -119,6 +147,40 @@ def accuracy(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> floa
     """Share of uint8 images (n, h, w, c) whose most probable class is their label."""
     _, probabilities = Classifier(model, 0.0)(images)
     return float(np.mean(probabilities.argmax(axis=1) == labels))
+
+
+def balanced_accuracy(model: keras.Model, images: np.ndarray, attributes: np.ndarray) -> np.ndarray:
+    """For each attribute the mean of two shares: of images with it, and of those without, that are told right.
+
+    Guessing has .5, and so has always answering "no", of which plain accuracy makes .98 where one in fifty has it.
+
+    Args:
+        model: as `network` describes it, with sigmoids.
+        images: uint8 (n, h, w, c).
+        attributes: bool (n, k), each of them true for some and false for others.
+
+    Returns:
+        float64 (k,) in [0, 1].
+    """
+    _, probabilities = Classifier(model, 0.0)(images)
+    right = (probabilities > 0.5) == attributes
+    with_it, without = ((right & group).sum(axis=0) / group.sum(axis=0) for group in (attributes, ~attributes))
+    return (with_it + without) / 2
+
+
+def split_attributes(attributes: np.ndarray, part: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
+    """Indices to train on and to hold out: about a `part`-th of the images, and as much of each value or more.
+
+    From the rarest value of an attribute to the most common, as in iterative stratification (Sechidis et al. 2011):
+    chance alone would often hold out none of those that ten images have.
+    """
+    order = np.random.default_rng(seed).permutation(len(attributes))
+    values = np.concatenate([attributes, ~attributes], axis=1)[order]  # (n, 2 k)
+    counts, held = values.sum(axis=0), np.zeros(len(order), bool)
+    for column in np.argsort(counts, kind="stable"):
+        missing = -(-counts[column] // part) - (values[:, column] & held).sum()
+        held[np.flatnonzero(values[:, column] & ~held)[: max(0, missing)]] = True
+    return np.sort(order[~held]), np.sort(order[held])
 
 
 def split(labels: np.ndarray, part: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
@@ -193,9 +255,10 @@ def load(file: Path, expected_sha256: str | None = None, remedy: str = "") -> tu
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             weights = [archive[name] for name in sorted(archive.files) if name.isdigit()]
-            shape, accuracy = tuple(archive["shape"].tolist()), float(archive["accuracy"])
-        model = network(shape, len(weights[-1]))
+            shape, accuracy = tuple(archive["shape"].tolist()), archive["accuracy"].astype("float64")
+        # Of attributes, each has an accuracy of its own.
+        model = network(shape, len(weights[-1]), activation="sigmoid" if accuracy.ndim else "softmax")
         model.set_weights(weights)
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(f"{file} is damaged ({first_line(error)}); expected saved weights; {remedy}") from error
-    return Classifier(model, accuracy), found
+    return Classifier(model, accuracy if accuracy.ndim else float(accuracy)), found

@@ -141,7 +141,7 @@ def _trained(source, held_out):
         )
     if held_out is not None and (held_out.labels is None or held_out.shape != source.shape):
         held_out = None  # it tells nothing about accuracy
-    file = cache_folder() / "extractors" / f"{_content(classifiers.VERSION, source, held_out)}.npz"
+    file = cache_folder() / "extractors" / f"{content(classifiers.VERSION, source, held_out)}.npz"
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         classifiers.save(_train(source, held_out, file), file)
@@ -149,7 +149,7 @@ def _trained(source, held_out):
     return Extractor(f"trained on {source.short_name}", sha256, classifier.accuracy, classifier)
 
 
-def _content(version, *sources) -> str:
+def content(version, *sources) -> str:
     """A hash of version, images and labels; of data that are not held in memory, of a fixed sample and their name."""
     digest = hashlib.sha256(str(version).encode())
     for source in filter(None, sources):
@@ -165,20 +165,31 @@ def _content(version, *sources) -> str:
 def _train(source, held_out, file):
     from keras_gan.metrics import classifiers
 
-    images, labels = _read(source, MOST_BYTES // math.prod(_fitted_shape(source)))
+    images, labels = read(source, most_images(source))
     if held_out is None:
         rows, held = classifiers.split(labels, 10)
         images, labels, judged, judged_labels = images[rows], labels[rows], images[held], labels[held]
     else:
-        judged, judged_labels = _read(held_out, MOST_JUDGED)
-    minutes = classifiers.planned(images.shape) * math.prod(images.shape[1:3]) / 1e6 * SECONDS_PER_MEGAPIXEL / 60
-    print(
-        f"training a network to judge {source.short_name} by: once, about {math.ceil(minutes)} min on two cores; "
-        f"kept as {file}",
-        file=sys.stderr,
-    )
+        judged, judged_labels = read(held_out, MOST_JUDGED)
+    announce(f"judge {source.short_name} by", images.shape, file)
     model = classifiers.train(images, labels, int(source.labels.max()) + 1)
     return classifiers.Classifier(model, classifiers.accuracy(model, judged, judged_labels))
+
+
+def announce(purpose, shape, file):
+    """Says on stderr that a network is trained on images of a shape (n, h, w, c), how long, and where it is kept."""
+    from keras_gan.metrics.classifiers import planned
+
+    minutes = planned(shape) * math.prod(shape[1:3]) / 1e6 * SECONDS_PER_MEGAPIXEL / 60
+    print(
+        f"training a network to {purpose}: once, about {math.ceil(minutes)} min on two cores; kept as {file}",
+        file=sys.stderr,
+    )
+
+
+def most_images(source: Source) -> int:
+    """How many images of a source are trained on: those that fill `MOST_BYTES`."""
+    return MOST_BYTES // math.prod(_fitted_shape(source))
 
 
 def _fitted_shape(source):
@@ -187,7 +198,7 @@ def _fitted_shape(source):
     return tuple(min(side, LARGEST) for side in source.shape)
 
 
-def _read(source, most):
+def read(source, most):
     """At most so many images, none larger than a network takes, and their labels."""
     from keras_gan.metrics.classifiers import fitted
 

@@ -1,0 +1,174 @@
+"""The game as HTML: two charts and a table, sharp at any width, for light and dark schemes.
+
+Streamlit takes SVG out of HTML, so that the lines are pictures; what is written stays text.
+"""
+
+import base64
+import html
+import math
+
+import numpy as np
+
+from keras_gan import logs, theory
+from keras_gan.plots import inline
+from keras_gan.plots.theory import HIGHEST, JSD_LIMITS, LOG_4, Densities
+
+# keras_gan.plots.canvas's colours, whose names matplotlib alone knows: tab:green, tab:orange, tab:blue.
+REAL, GENERATED, DISCRIMINATOR = "#2ca02c", "#ff7f0e", "#1f77b4"
+INK = "#808080"  # seen on white and on black
+SHORTEST_STEPS = 500  # of the axis, which grows by as many
+VALUES = tuple(2 * jsd - LOG_4 for jsd in JSD_LIMITS)  # V = 2 JSD - log 4
+
+STYLE = """<style>
+.game { container-type: inline-size; font-size: .9rem; }
+.game p { margin: 0 0 .6rem; font-size: 1rem; }
+.game .both { display: grid; gap: 1rem 2rem; grid-template-columns: minmax(0, 1fr); }
+@container (min-width: 44rem) { .game .both { grid-template-columns: repeat(2, minmax(0, 1fr)); } }
+.game figure { display: flex; flex-direction: column; margin: 0; min-width: 0; }
+.game figcaption { font-weight: 600; margin: 0 0 .3rem; }
+.game ul { display: flex; flex-wrap: wrap; gap: .1rem 1rem; list-style: none; margin: 0 0 .5rem; padding: 0; }
+.game li { display: flex; align-items: center; gap: .4rem; margin: 0; font-size: .85rem; }
+.game li i { width: 1.4rem; border-top: 2px solid; }
+.game li i.area { height: .7rem; border: 0; }
+.game .paper { position: relative; height: 15rem; margin: auto 2.4rem 2.6rem 2.6rem; }
+.game .paper img { position: absolute; inset: 0; width: 100%; height: 100%; max-width: none; border-radius: 0; }
+.game .paper span { position: absolute; font-size: .75rem; line-height: 1; opacity: .85; white-space: nowrap; }
+.game .paper .x { top: calc(100% + .4rem); transform: translateX(-50%); }
+.game .paper .left { right: calc(100% + .4rem); transform: translateY(-50%); }
+.game .paper .right { left: calc(100% + .4rem); transform: translateY(-50%); }
+.game .paper .name { top: calc(100% + 1.5rem); transform: translateX(-50%); }
+.game table { border-collapse: collapse; font-variant-numeric: tabular-nums; width: 100%; max-width: 40rem; }
+.game th, .game td { padding: .2rem .5rem; text-align: right; border-bottom: 1px solid #8884; font-weight: 400; }
+.game tr > :first-child { text-align: left; padding-left: 0; }
+.game thead th { font-weight: 600; }
+</style>"""
+
+
+def page(title: str, densities: Densities, table: dict[str, np.ndarray], line: theory.Line, sentence: str) -> str:
+    """All that moves, as one piece, so that what is seen is of one step.
+
+    Args:
+        title: plain text above.
+        densities: of the newest step.
+        table: columns of theory.csv up to it.
+        line: the best that the linear G can do.
+        sentence: plain text between charts and numbers: above, its length would move the charts.
+    """
+    last = {name: column[-1] for name, column in table.items()}
+    return (
+        f'{STYLE}<div class="game"><p><strong>{html.escape(title)}</strong></p>'
+        f'<div class="both">{_densities(densities, last)}{_values(table, line)}</div>'
+        f"<p>{html.escape(sentence)}</p>{_numbers(last, line)}</div>"
+    )
+
+
+def _densities(shown, last):
+    low, high = shown.x[0], shown.x[-1]
+
+    def line(y):
+        return inline.path((shown.x - low) / (high - low) * inline.BOX, (1 - y / HIGHEST) * inline.BOX)
+
+    drawn = [
+        _area(line(shown.data), REAL, "data p"),
+        _area(line(np.minimum(shown.generated, 2 * HIGHEST)), GENERATED, "generated q"),
+        _stroke(line(shown.discriminator), DISCRIMINATOR, "D(x)"),
+        _stroke(line(shown.best_discriminator), INK, "best D, p/(p + q)", dashed=True),
+    ]
+    ticks = [("x", 100 * (tick - low) / (high - low), _text(tick)) for tick in np.arange(low, high + 1, 4)]
+    ticks += [("left", 100 * (1 - tick / HIGHEST), _text(tick)) for tick in (0, 0.25, 0.5, 0.75, 1)]
+    alt = (
+        f"The data lie around 5. What G generates has the mean {last[logs.MEAN]:.2f} and the standard deviation "
+        f"{last[logs.STD]:.2f}. D(x) lies {np.abs(shown.discriminator - shown.best_discriminator).mean():.2f} from "
+        "the best D on average."
+    )
+    return _figure("Densities, and what D thinks", alt, drawn, ticks, [(50, "x")])
+
+
+def _values(table, line):
+    bottom, top = VALUES
+    end = SHORTEST_STEPS * max(1, math.ceil(table["step"][-1] / SHORTEST_STEPS))
+
+    def height(value):
+        return (top - np.clip(value, bottom, top)) / (top - bottom)
+
+    def curve(values):
+        return inline.path(table["step"] / end * inline.BOX, height(values) * inline.BOX)
+
+    def level(value):
+        return inline.path([0, inline.BOX], [height(value) * inline.BOX] * 2)
+
+    optimum = theory.best_value(line.jensen_shannon_nats)
+    drawn = [
+        _stroke(curve(table[logs.BEST_VALUE]), INK, "best D, exact"),
+        _stroke(curve(table[logs.VALUE]), DISCRIMINATOR, "D, held-out draws"),
+        _stroke(level(optimum), GENERATED, f"best linear G: −{-optimum:.4f}", dashed=True),
+        _stroke(level(-LOG_4), REAL, f"G = data: −log 4 = −{LOG_4:.4f}", dashed=True),
+    ]
+    ticks = [("x", 100 * tick / end, f"{tick:,.0f}") for tick in inline.ticks(0, end) if tick <= end]
+    ticks += [("left", 100 * height(tick), _text(tick)) for tick in (-1.5, -1, -0.5, 0)]
+    ticks += [("right", 100 * height(theory.best_value(jsd)), _text(jsd)) for jsd in (0, 0.2, 0.4, 0.6)]
+    alt = (
+        f"At step {table['step'][-1]:,} the value V(D, G) is {table[logs.VALUE][-1]:.3f}, that of the best D "
+        f"{table[logs.BEST_VALUE][-1]:.3f}; the best linear G gives {optimum:.4f}, and G = data {-LOG_4:.4f}."
+    )
+    names = [(0, "V"), (50, "step"), (100, "JSD")]
+    return _figure("Value V(D, G), and JSD(p, q) = (V + log 4) / 2", alt, drawn, ticks, names)
+
+
+def _text(number):
+    return f"{number:g}".replace("-", "−")
+
+
+def _area(path, colour, label):
+    closed = f"{path}V{inline.BOX}H0Z"
+    return f'<path d="{closed}" style="fill:{colour};fill-opacity:.45;stroke:none"/>', label, colour, "area"
+
+
+def _stroke(path, colour, label, dashed=False):
+    dashes = "stroke-dasharray:5 4;" if dashed else ""
+    return f'<path d="{path}" style="{dashes}stroke:{colour}"/>', label, colour, "dashed" if dashed else "solid"
+
+
+def _figure(title, alt, drawn, ticks, names):
+    """A chart: its marks are (SVG, label, colour, kind), its ticks and names (side, percent, text)."""
+    levels = (percent for side, percent, _ in ticks if side == "left")
+    grid = "".join(f'<path d="M0 {10 * top:.1f}H{inline.BOX}" style="stroke:#8884;stroke-width:1"/>' for top in levels)
+    texts = "".join(
+        f'<span class="{side}" style="{"left" if side in ("x", "name") else "top"}:{percent:.2f}%">{text}</span>'
+        for side, percent, text in (*ticks, *(("name", *name) for name in names))
+    )
+    return (
+        f"<figure><figcaption>{title}</figcaption><ul>{''.join(_key(*rest) for _, *rest in drawn)}</ul>"
+        f'<div class="paper"><img alt="{html.escape(alt)}" src="{_picture(grid, drawn)}">{texts}</div></figure>'
+    )
+
+
+def _picture(grid, drawn):
+    """The lines as the address of an SVG that is stretched to its place."""
+    style = "<style>path{fill:none;stroke-width:1.6px;vector-effect:non-scaling-stroke}</style>"
+    box = f'xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {inline.BOX} {inline.BOX}" preserveAspectRatio="none"'
+    svg = f"<svg {box}>{style}{grid}{''.join(mark for mark, *_ in drawn)}</svg>"
+    return f"data:image/svg+xml;base64,{base64.b64encode(svg.encode()).decode()}"
+
+
+def _key(label, colour, kind):
+    how = f"background:{colour};opacity:.45" if kind == "area" else f"border-top-color:{colour};border-top-style:{kind}"
+    return f'<li><i class="{kind}" style="{how}"></i>{label}</li>'
+
+
+def _numbers(last, line):
+    scale = theory.LATENT_STD["uniform"]
+    optimum = theory.best_value(line.jensen_shannon_nats)
+    rows = [
+        ("mean of G(z)", f"{last[logs.MEAN]:.3f}", f"{line.intercept:.3f}", "5.000"),
+        ("std of G(z)", f"{last[logs.STD]:.3f}", f"{line.slope * scale:.3f}", "1.000"),
+        ("JSD, exact (nats)", f"{last[logs.JSD]:.4f}", f"{line.jensen_shannon_nats:.4f}", "0"),
+        ("JSD that D shows", f"{last[logs.JSD_ESTIMATE]:.4f}", "", ""),
+        ("V of the best D", f"{last[logs.BEST_VALUE]:.4f}", f"{optimum:.4f}", f"{-LOG_4:.4f}"),
+        ("V(D, G)", f"{last[logs.VALUE]:.4f}", "", ""),
+    ]
+    head = "<tr><td></td><th scope=col>now</th><th scope=col>best linear G</th><th scope=col>G = data</th></tr>"
+    body = "".join(
+        f"<tr><th scope=row>{name}</th>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>" for name, *cells in rows
+    )
+    return f"<table><thead>{head}</thead><tbody>{body.replace('>-', '>−')}</tbody></table>"

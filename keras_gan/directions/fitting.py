@@ -1,0 +1,314 @@
+"""Directions by regression: which way in z an attribute grows, what comes along, and whether it works.
+
+For normal z the weights of a regression of an attribute on z are its mean gradient (Stein 1981, Estimation of the mean
+of a multivariate normal distribution, lemma 2), so they say how the attribute of an average picture answers a step.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from keras_gan import latents
+from keras_gan.directions.sliders import Directions, Slider
+from keras_gan.errors import InputError
+
+FEWEST_SAMPLES = 100
+STEP = 0.5  # standard deviations: what a slider's step is measured at
+REACHES = tuple((np.arange(5, 41) / 20).tolist())  # in standard deviations: the widest is taken that keeps the class
+LEAST_EFFECT = 0.7  # share of a step that a slider must make its attribute go
+MOST_CROSS_TALK = 0.5  # what it may move a locked one by, as a share of its own
+FACTOR_REACH = 3.0  # in standard deviations of z
+KEPT, CLEAR = 0.9, 0.9  # share of pictures that keep their class; probability from which one is clearly of a class
+CLASS = "class"  # the lock that keeps it
+ALPHAS = np.logspace(-1, 4, 11)  # of the ridge, chosen by cross-validation
+PROBE = 0.5  # standard deviations of z between two pictures whose classes are compared
+PROBED_IMAGES = 25_000  # at most, in all
+MOVED = 1_000  # held-out samples that are moved, to see what changes
+LEAST_METRIC = 0.02  # share of the mean eigenvalue that is added to all
+FIRST_SEED = 2**30  # far from the seeds that people look at
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What was measured of one slider on held-out samples; changes are in standard deviations of each attribute."""
+
+    r2: float | None  # of the regression; None for factors
+    std: float | None  # of the attribute among the samples, in its unit
+    unit: str | None
+    own_step: float | None  # its mean change for a step of `STEP`
+    own_range: float | None  # its mean change from -reach to reach
+    alone: dict[str, float]  # the other attributes' mean changes, as shares of its own, with nothing locked; a step
+    cross_talk: dict[str, float]  # the same with the locks
+    cross_talk_range: dict[str, float]  # the same over the whole reach
+    class_kept: float | None  # share of pictures whose most probable class stays, a step to either side
+    clear_kept: float | None  # the same of the pictures that are clearly of a class
+    clear_kept_range: float | None  # the same at the ends of the reach
+    locks: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fitted(Directions):
+    """Directions with what they were made of, so that other locks can be chosen, and what was measured of them.
+
+    Attributes:
+        weights: name -> float32 (latent_dim,), the attribute in standard deviations as a linear function of z.
+        quiet: name -> float32 (latent_dim,), the same weights turned to where the class changes least; None where
+            the class is not known.
+        figures: name -> `Figures`.
+        refused: name -> why it is no slider.
+        step: training step of the generator.
+    """
+
+    weights: dict[str, np.ndarray]
+    quiet: dict[str, np.ndarray] | None
+    figures: dict[str, Figures] = field(default_factory=dict)
+    refused: dict[str, str] = field(default_factory=dict)
+    step: int | None = None
+
+    def vector(self, name: str, locks: tuple[str, ...]) -> np.ndarray:
+        """What is added to z for one standard deviation more of an attribute, while the predicted change of the locked
+        ones is zero.
+
+        Among all such vectors δ it is the shortest, or with the lock "class" that of the smallest δᵀMδ, where M is the
+        mean Fisher information of the class about z; factors move one standard deviation of z.
+
+        Args:
+            name: of a slider.
+            locks: names of others, and "class".
+
+        Returns:
+            float32 (latent_dim,).
+
+        Raises:
+            InputError: where a name is unknown.
+        """
+        kind = self[name].kind
+        rows = [name, *(lock for lock in locks if lock not in (name, CLASS))]
+        weights = np.stack([self.weights[self[row].name] for row in rows]).astype("float64")
+        quiet = CLASS in locks and self.quiet is not None and kind != "factor"
+        lifted = np.stack([self.quiet[row] for row in rows]).astype("float64") if quiet else weights
+        vector = np.linalg.lstsq(weights @ lifted.T, np.eye(len(rows))[0], rcond=None)[0] @ lifted
+        return (vector / np.linalg.norm(vector) if kind == "factor" else vector).astype("float32")
+
+    def of(self, sliders, figures, refused) -> "Fitted":
+        """The same with these sliders only."""
+        kept = [slider.name for slider in sliders]
+        return replace(
+            self,
+            sliders=tuple(sliders),
+            weights={name: self.weights[name] for name in kept},
+            quiet=self.quiet and {name: self.quiet[name] for name in kept},
+            figures={name: figures[name] for name in kept},
+            refused=refused,
+        )
+
+    def locking(self, locks: tuple[str, ...]) -> Directions:
+        """The same sliders with these attributes locked for all of them, except each for itself."""
+        moved = (Slider(s.name, s.kind, self.vector(s.name, locks), s.reach) for s in self.sliders)
+        return Directions(self.latent, tuple(moved))
+
+
+def fit(gan, readers, locks, samples: int, factor_count: int, least_r2: float) -> Fitted:
+    """Finds directions and measures what they do.
+
+    Args:
+        gan: a generator with `latent`, `latent_dim`, `num_classes` and `generate`, such as `GAN`.
+        readers: of its pictures, `keras_gan.directions.reading.Readers`.
+        locks: names that stay as they are while others move, with "class" for the class; None for each measure's own
+            and the class.
+        samples: regressed on; a fifth as many more are held out.
+        factor_count: directions of the first layer, unsupervised; see `factors.factorize`.
+        least_r2: on held-out samples, below which an attribute is refused.
+
+    Returns:
+        Directions of all attributes that work, in the order of `readers`, and factors after them.
+
+    Raises:
+        InputError: for too few samples or an unknown lock.
+    """
+    return _Fit(gan, readers, samples, least_r2).run(locks, factor_count)
+
+
+class _Fit:
+    """One fit: the samples, what was read from them, and the measurements on held-out ones."""
+
+    def __init__(self, gan, readers, samples, least_r2):
+        if samples < FEWEST_SAMPLES:
+            raise InputError(
+                f"{samples} samples; expected at least {FEWEST_SAMPLES}; give samples (--samples) in that range"
+            )
+        self.gan, self.readers, self.least_r2 = gan, readers, least_r2
+        count = max(FEWEST_SAMPLES, samples // 5)
+        z = latents.draw(samples + count, gan.latent_dim, gan.latent, FIRST_SEED)
+        self.z, self.held_out = z[:samples], z[samples:]
+        self.images = self.draw(self.held_out)
+        self.values = readers.read(self.images)  # (count, attributes)
+        self.moved, self.before = self.held_out[:MOVED], self._classes(self.images[:MOVED])
+
+    def draw(self, z):
+        return self.gan.generate(z=z)
+
+    def run(self, locks, factor_count):
+        from keras_gan.directions import factors  # which needs Keras; the rest of this room is read by pages too
+
+        names = self.readers.names
+        weights, self.r2, self.stds = self._regress()
+        _check_locks(locks, names)
+        working = [name for name in names if self.r2[name] >= self.least_r2]
+        factor = factors.factorize(self.gan, factor_count) if factor_count else {}
+        weights = {**{name: weights[name] for name in working}, **factor}
+        kinds = {name: reading.kind for reading in self.readers.readings for name in reading.names}
+        plain = tuple(Slider(name, kinds.get(name, "factor"), vector, 1.0) for name, vector in weights.items())
+        fitted = Fitted(self.gan.latent, plain, weights, self._quiet(weights), step=getattr(self.gan, "step", None))
+        refused = {name: f"R² {r2:.2f}" for name, r2 in self.r2.items() if r2 < self.least_r2}
+        return self._measured(fitted, locks, refused)
+
+    def _regress(self):
+        """Weights, held-out R² and standard deviation of every attribute, by name."""
+        from sklearn.linear_model import RidgeCV
+
+        read = self.readers.read(self.draw(self.z))
+        weights, r2, stds = {}, {}, {}
+        for name, values, held_out in zip(self.readers.names, read.T, self.values.T, strict=True):
+            mean, std = values.mean(), values.std()
+            stds[name] = float(std)
+            if std < 1e-9 or held_out.std() < 1e-9:  # the same in every picture
+                r2[name] = 0.0
+                continue
+            ridge = RidgeCV(ALPHAS).fit(self.z, (values - mean) / std)
+            weights[name] = ridge.coef_.astype("float32")
+            r2[name] = float(ridge.score(self.held_out, (held_out - mean) / std))
+        return weights, r2, stds
+
+    def _quiet(self, weights):
+        """M⁻¹ w for all weights, M the Fisher information of the class about z; None where no class is known."""
+        if self.readers.classify is None or not weights:
+            return None
+        metric = self._fisher()
+        metric += LEAST_METRIC * np.trace(metric) / len(metric) * np.eye(len(metric))
+        return {name: np.linalg.solve(metric, vector).astype("float32") for name, vector in weights.items()}
+
+    def _fisher(self):
+        """The mean over z of 4 JᵀJ, where J is the Jacobian of the square roots of the class probabilities, by
+        differences: float64 (latent_dim, latent_dim). Amari 1985, Differential-geometrical methods in statistics."""
+        dim = self.gan.latent_dim
+        z = self.z[: max(1, PROBED_IMAGES // (2 * dim))]
+        slopes = []
+        for axis in np.eye(dim, dtype="float32") * PROBE / 2:
+            ahead, behind = (np.sqrt(self.readers.classify(self.draw(z + side))) for side in (axis, -axis))
+            slopes.append((ahead - behind) / PROBE)
+        jacobian = np.stack(slopes, axis=-1).astype("float64")  # (n, classes, dim)
+        return 4 * np.einsum("nkd,nke->de", jacobian, jacobian) / len(z)
+
+    def _measured(self, fitted, locks, refused):
+        """The directions with their locks and reach, what was measured of them, and what does not work."""
+        sliders, figures, failed = [], {}, {}
+        for slider in fitted.sliders:
+            name = slider.name
+            chosen = self._locks(fitted, name, locks)
+            vector = fitted.vector(name, chosen)
+            reach = self._reach(vector, slider.kind, CLASS in chosen)
+            sliders.append(Slider(name, slider.kind, vector, reach))
+            figures[name] = self._figures(sliders[-1], fitted.vector(name, ()), chosen)
+            if why := _failure(figures[name]):
+                failed[name] = why
+        smaller = fitted.of([slider for slider in sliders if slider.name not in failed], figures, {**refused, **failed})
+        if any(name in figures[other].locks for name in failed for other in smaller.names):
+            return self._measured(smaller, locks, smaller.refused)  # what fails locks nothing
+        return smaller
+
+    def _locks(self, fitted, name, locks):
+        """The locks of one slider: what was asked for, else its own; of what works only."""
+        if locks is None:
+            own = {key: value for reading in self.readers.readings for key, value in reading.locks.items()}
+            locks = (*own.get(name, ()), *([CLASS] if fitted[name].kind in ("measured", "attribute") else []))
+        known = {*fitted.weights, *([CLASS] if fitted.quiet is not None else [])} - {name}
+        return tuple(lock for lock in locks if lock in known)
+
+    def _reach(self, vector, kind, keeps_class):
+        """The widest of `REACHES` at whose ends clear pictures keep their class, where that is locked."""
+        if kind == "factor":
+            return FACTOR_REACH
+        if not keeps_class:
+            return REACHES[-1]
+        # The wider, the fewer keep it.
+        low, high = 0, len(REACHES) - 1
+        while low < high:
+            middle = (low + high + 1) // 2
+            kept = self._kept([self._classes(self.draw(end)) for end in self._ends(vector, REACHES[middle])])
+            low, high = (middle, high) if kept[1] >= KEPT else (low, middle - 1)
+        return REACHES[low]
+
+    def _ends(self, vector, amount):
+        """The moved samples' latents, `amount` to either side: two of (n, latent_dim)."""
+        ends = (self.moved + np.float32(side * amount) * vector for side in (-1, 1))
+        return [np.clip(end, -1, 1) if self.gan.latent == "uniform" else end for end in ends]
+
+    def _classes(self, images):
+        """The probabilities of the classes, (n, classes); None where none are known."""
+        return self.readers.classify and self.readers.classify(images)
+
+    def _kept(self, sides):
+        """The share of moved samples, and of those that are clearly of a class, whose class stays; sides are the
+        probabilities at either end."""
+        stays = np.mean([side.argmax(1) == self.before.argmax(1) for side in sides], axis=0)  # (n,): 0, ½ or 1
+        clear = self.before.max(1) >= CLEAR
+        return float(stays.mean()), float(stays[clear].mean()) if clear.any() else 0.0
+
+    def _effect(self, vector, amount):
+        """What a move from -amount to amount does: each attribute's mean change in its standard deviations, by name,
+        and the shares of `_kept`."""
+        behind, ahead = (self.draw(end) for end in self._ends(vector, amount))
+        means = (self.readers.read(ahead) - self.readers.read(behind)).mean(0)
+        stds = self.stds.items()
+        changes = {name: float(mean) / max(std, 1e-9) for (name, std), mean in zip(stds, means, strict=True)}
+        known = self.before is not None
+        return changes, self._kept([self._classes(behind), self._classes(ahead)]) if known else (None, None)
+
+    def _figures(self, slider, alone, locks):
+        name = slider.name
+        units = {n: u for reading in self.readers.readings for n, u in zip(reading.names, reading.units, strict=True)}
+        free, _ = self._effect(alone, STEP)
+        step, kept = self._effect(slider.vector, STEP)
+        wide, kept_at_ends = self._effect(slider.vector, slider.reach)
+        own = name in step
+        return Figures(
+            r2=self.r2.get(name),
+            std=self.stds.get(name),
+            unit=units.get(name),
+            own_step=step[name] / 2 if own else None,
+            own_range=wide[name] if own else None,
+            alone=_shares(free, name),
+            cross_talk=_shares(step, name),
+            cross_talk_range=_shares(wide, name),
+            class_kept=kept[0],
+            clear_kept=kept[1],
+            clear_kept_range=kept_at_ends[1],
+            locks=locks,
+        )
+
+
+def _failure(one):
+    """Why a slider does not do what it says; None where it does."""
+    if one.own_step is None:
+        return None
+    if one.own_step < LEAST_EFFECT * STEP:
+        return f"a step of {STEP:g} moves it by {one.own_step:+.2f}"
+    locked = {name: share for name, share in one.cross_talk.items() if name in one.locks}
+    name = max(locked, key=lambda key: abs(locked[key]), default=None)
+    if name and abs(locked[name]) > MOST_CROSS_TALK:
+        return f"moves {name} by {locked[name]:+.2f} of its own"
+    return None
+
+
+def _shares(changes, name):
+    """The others' changes as shares of the attribute's own; of a factor, which has none, as they are."""
+    own = changes.get(name, 1.0)
+    own = own if abs(own) > 1e-9 else np.inf
+    return {other: change / own for other, change in changes.items() if other != name}
+
+
+def _check_locks(locks, names):
+    for lock in locks or ():
+        if lock not in (*names, CLASS):
+            raise InputError(f"no attribute {lock!r:.70} to lock; expected {', '.join(names)} or {CLASS}")

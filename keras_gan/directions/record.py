@@ -1,0 +1,152 @@
+"""Directions in a run folder: directions.json, which holds all of them, and the table that people read."""
+
+import dataclasses
+import json
+import textwrap
+
+import numpy as np
+
+from keras_gan.directions.fitting import CLASS, CLEAR, KEPT, STEP, Figures, Fitted
+from keras_gan.directions.sliders import DIGITS, check_name, from_json
+from keras_gan.errors import InputError, first_line
+from keras_gan.files import replace
+
+NAME = "directions.json"
+FORMAT = 1
+
+
+def save(fitted: Fitted, run) -> None:
+    """Writes directions.json into a `keras_gan.runs.Run`."""
+    said = {
+        "format": FORMAT,
+        "step": fitted.step,
+        "latent": fitted.latent,
+        "directions": fitted.to_json(),
+        "weights": _rounded(fitted.weights),
+        "quiet": None if fitted.quiet is None else _rounded(fitted.quiet),
+        "figures": {name: dataclasses.asdict(figures) for name, figures in fitted.figures.items()},
+        "refused": fitted.refused,
+    }
+    text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
+    replace(run.path / NAME, lambda draft: draft.write_text(text, "utf-8"))
+
+
+def _rounded(vectors):
+    return {name: [float(f"{value:.{DIGITS}g}") for value in vector] for name, vector in vectors.items()}
+
+
+def load(run) -> Fitted | None:
+    """The directions of a run; None where it has none. Raises InputError where directions.json is damaged."""
+    file = run.path / NAME
+    if not file.is_file():
+        return None
+    try:
+        return _from_json(json.loads(file.read_text("utf-8")), run.config.latent_dim)
+    except Exception as error:  # a damaged file fails anywhere, with any error
+        raise InputError(
+            f"{file} is damaged ({first_line(error)}); expected what kgan directions wrote; run it again"
+        ) from error
+
+
+def _from_json(said, dim):
+    read = from_json(said["directions"], said["latent"], dim)
+    weights = _vectors(said["weights"], read.names, dim)
+    quiet = None if said["quiet"] is None else _vectors(said["quiet"], read.names, dim)
+    figures = {name: _figures(said["figures"][name]) for name in read.names}
+    refused = {str(name): str(why) for name, why in said["refused"].items()}
+    step = None if said["step"] is None else int(said["step"])
+    return Fitted(read.latent, read.sliders, weights, quiet, figures, refused, step)
+
+
+def _vectors(said, names, dim):
+    vectors = {name: np.array(said[name], "float32") for name in names}
+    if not all(vector.shape == (dim,) and np.isfinite(vector).all() for vector in vectors.values()):
+        raise ValueError(f"its vectors are not {dim} finite numbers each")
+    return vectors
+
+
+def _figures(said):
+    return Figures(**{**said, "locks": tuple(map(str, said["locks"]))})
+
+
+def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
+    """The same directions under other names, such as "smile" for "factor 1".
+
+    Args:
+        fitted: the directions.
+        names: present name -> new name.
+
+    Raises:
+        InputError: for a name that is none of them, cannot be a name, or is taken.
+    """
+    for old, new in names.items():
+        slider = fitted[old]
+        if new in fitted.names or not check_name(new):
+            raise InputError(f"the new name {new!r:.70} for {slider.name}; expected a short one that is free")
+    if len(set(names.values())) < len(names):
+        raise InputError(f"one new name for two of {', '.join(names)}; expected different ones")
+
+    def renamed(table):
+        return {names.get(key, key): value for key, value in table.items()}
+
+    def figures(one):
+        tables = {key: renamed(getattr(one, key)) for key in ("alone", "cross_talk", "cross_talk_range")}
+        return dataclasses.replace(one, **tables, locks=tuple(names.get(lock, lock) for lock in one.locks))
+
+    return dataclasses.replace(
+        fitted,
+        sliders=tuple(dataclasses.replace(s, name=names.get(s.name, s.name)) for s in fitted.sliders),
+        weights=renamed(fitted.weights),
+        quiet=fitted.quiet and renamed(fitted.quiet),
+        figures=renamed({name: figures(one) for name, one in fitted.figures.items()}),
+    )
+
+
+# the table ------------------------------------------------------------------------------------------------------------
+
+
+def table(fitted: Fitted) -> str:
+    """What was found, as lines of text: a row for each slider, what they share, what was refused."""
+    judged = any(one.class_kept is not None for one in fitted.figures.values())
+    head = ["slider", "R²", "a step", "whole way", "cross-talk", "unlocked", *(["class kept"] if judged else [])]
+    rows = [head, *(_row(slider, fitted.figures[slider.name], judged) for slider in fitted.sliders)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = [
+        "  ".join([f"{row[0]:{widths[0]}}", *(f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))])
+        for row in rows
+    ]
+    found = [*lines, "", *_legend(judged)] if fitted.sliders else ["no direction works"]
+    refused = "; ".join(f"{name} ({why})" for name, why in fitted.refused.items())
+    return "\n".join(
+        [*found, *(["", *textwrap.wrap(f"no slider, for too little effect: {refused}", 100)] if refused else [])]
+    )
+
+
+def _row(slider, one, judged):
+    return [
+        f"{slider.name} ±{slider.reach:g}",
+        "" if one.r2 is None else f"{one.r2:.2f}",
+        "" if one.own_step is None else f"{one.own_step:+.2f}",
+        "" if one.own_range is None else f"{one.own_range:+.2f}",
+        _worst(one.cross_talk, one.locks),
+        _worst(one.alone, one.locks),
+        *([f"{one.class_kept:.0%}, {one.clear_kept:.0%}, {one.clear_kept_range:.0%}"] if judged else []),
+    ]
+
+
+def _worst(shares, locks):
+    """The largest share, and of which attribute; of the locked ones where any are."""
+    considered = {name: share for name, share in shares.items() if name in locks} or shares
+    if not considered:
+        return ""
+    name = max(considered, key=lambda key: abs(considered[key]))
+    return f"{considered[name]:+.2f} {name}"
+
+
+def _legend(judged):
+    yield f"R²: of the regression on z, on held-out samples; a step: {STEP:g} standard deviations, and what it changes;"
+    yield "whole way: from one end to the other; cross-talk: the largest change of a locked attribute for 1 of its"
+    yield "own, and the same had nothing been locked"
+    if judged:
+        yield f"class kept: a step away by all pictures, by those with a class of {CLEAR:.0%} or more, and by these at"
+        yield f"the ends, which lie where {KEPT:.0%} keep it, if {CLASS} is locked"

@@ -1,0 +1,143 @@
+"""Sliders: how far an attribute moves along its direction in latent space. numpy only: it runs where generators run."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_gan import latents
+from keras_gan.errors import InputError
+
+KINDS = {
+    "measured": "measured from pixels",
+    "class": "of a class",
+    "attribute": "of the data set",
+    "factor": "of the generator's first layer",
+}
+LONGEST_NAME, MOST_SLIDERS = 60, 1000
+LARGEST_REACH = 100.0
+LARGEST_AMOUNT = 1000.0  # beyond it z would be no latent of any picture
+DIGITS = 5  # of a vector's numbers in a file: more than a picture of 256 grey levels can show
+
+
+@dataclass(frozen=True)
+class Slider:
+    """One attribute and the direction that moves it."""
+
+    name: str
+    kind: str  # in KINDS
+    vector: np.ndarray  # float32 (latent_dim,): added to z for each standard deviation of the attribute
+    reach: float  # a slider goes from -reach to reach
+
+    def to_json(self) -> dict:
+        """The slider in JSON's types."""
+        vector = [float(f"{value:.{DIGITS}g}") for value in self.vector]
+        return {"name": self.name, "kind": self.kind, "vector": vector, "reach": self.reach}
+
+
+@dataclass(frozen=True)
+class Directions:
+    """The sliders of a generator.
+
+    Example:
+        >>> import numpy as np
+        >>> tilt = Slider("tilt", "measured", np.array([0.0, 2.0], "float32"), 1.5)
+        >>> Directions("normal", (tilt,)).move(np.zeros((1, 2), "float32"), tilt=0.5)
+        array([[0., 1.]], dtype=float32)
+    """
+
+    latent: str  # the distribution of z
+    sliders: tuple[Slider, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Of all sliders, in order."""
+        return tuple(slider.name for slider in self.sliders)
+
+    def __getitem__(self, name: str) -> Slider:
+        """The slider of a name. Raises InputError where there is none."""
+        for slider in self.sliders:
+            if slider.name == name:
+                return slider
+        raise InputError(
+            f"no slider {name!r:.70}; expected {', '.join(self.names) or 'none: this generator has no directions'}"
+            + ("" if self.sliders else "; find some by kgan directions RUN, then export anew")
+        )
+
+    def move(self, z: np.ndarray, **amounts: float) -> np.ndarray:
+        """Latents whose pictures have more or less of some attributes.
+
+        Args:
+            z: float32 (n, latent_dim).
+            amounts: of the attributes, by name, in standard deviations of the generator's samples.
+
+        Returns:
+            float32 (n, latent_dim); uniform z stay in [-1, 1].
+
+        Raises:
+            InputError: for a name that is no slider, or an amount that is no number from -1000 to 1000.
+        """
+        moved = z + sum((self[name].vector * check_amount(name, amount) for name, amount in amounts.items()), 0.0)
+        return (np.clip(moved, -1, 1) if self.latent == "uniform" else moved).astype("float32")
+
+    def mover(self, amounts: dict[str, float]) -> Callable[[np.ndarray], np.ndarray]:
+        """A function that moves latents by these amounts. Raises InputError, at once, as `move` does."""
+        for name, amount in amounts.items():
+            check_amount(self[name].name, amount)
+        return lambda z: self.move(z, **amounts)
+
+    def to_json(self) -> list[dict]:
+        """The sliders in JSON's types."""
+        return [slider.to_json() for slider in self.sliders]
+
+
+def check_amount(name: str, amount: float) -> float:
+    """`amount` itself. Raises InputError where it is no number from -1000 to 1000."""
+    if not (isinstance(amount, int | float) and abs(amount) <= LARGEST_AMOUNT):
+        raise InputError(f"{name} by {amount!r:.40}; expected a number of standard deviations, such as 1.5 or -1")
+    return amount
+
+
+def from_json(said: object, latent: str, latent_dim: int) -> Directions:
+    """The sliders that a file describes: a list as `Directions.to_json` gives it, or None where there are none.
+
+    Raises:
+        InputError: where it is something else.
+    """
+    if said is None:
+        return Directions(latent, ())
+    if not (isinstance(said, list) and len(said) <= MOST_SLIDERS):
+        raise InputError(f"an export has directions {said!r:.40}; expected a list of sliders; export anew")
+    sliders = tuple(_slider(entry, latent_dim) for entry in said)
+    if len({slider.name for slider in sliders}) < len(sliders):
+        raise InputError("an export has two directions of one name; expected different names; export anew")
+    return Directions(latents.check_distribution(latent), sliders)
+
+
+def _slider(entry, latent_dim):
+    known = entry if isinstance(entry, dict) else {}
+    name, kind, vector, reach = (known.get(key) for key in ("name", "kind", "vector", "reach"))
+    if not (check_name(name) and kind in KINDS and _is_vector(vector, latent_dim) and _is_reach(reach)):
+        raise InputError(
+            f"an export has a direction {name!r:.40} that cannot be used; expected a name, a kind, a reach and "
+            f"{latent_dim} finite numbers; export anew"
+        )
+    return Slider(name, kind, np.array(vector, "float32"), float(reach))
+
+
+def check_name(name: object) -> bool:
+    """Whether it can name a slider: printable, not too long, and no "=" or space at an end."""
+    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip(" =")
+
+
+def _is_vector(vector, latent_dim):
+    return (
+        isinstance(vector, list)
+        and len(vector) == latent_dim
+        and all(type(value) in (int, float) and abs(value) <= LARGEST_AMOUNT for value in vector)  # no NaN either
+    )
+
+
+def _is_reach(reach):
+    return type(reach) in (int, float) and math.isfinite(reach) and 0 < reach <= LARGEST_REACH
