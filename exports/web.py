@@ -27,7 +27,7 @@ from keras_gan.exports.report import Report
 from keras_gan.files import replace_folder
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("app.js", "address.js", "generator.js", "latents.js", "pictures.js")
+SCRIPTS = ("app.js", "address.js", "generator.js", "latents.js", "pictures.js", "sliders.js")
 MODEL, DESCRIPTION, INDEX = "generator.tflite", "generator.json", "index.html"
 MARK = '<meta name="generator" content="keras_gan">'  # of a page that is ours
 LOCK = ("package.json", "package-lock.json")

@@ -5,7 +5,7 @@ A generator has latent, latent_dim, num_classes, and generate(z=…, labels=…)
 
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -73,9 +73,33 @@ def save_walk(
     images = sampling.check_images(generator.generate(z=z, labels=label))
     zoom = math.ceil(FRAME_PX / images.shape[1])
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
+    return _save_gif(map(sampling.to_picture, images), path)
+
+
+def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.PathLike, moves: Sequence[Move]) -> Path:
+    """Writes a GIF of a grid of samples that are moved there and back, such as by a slider from end to end.
+
+    Args:
+        generator: one whose data are images.
+        n: how many samples.
+        seed: of the first.
+        label: class of all samples; None for all classes in turn.
+        out: the file; missing parents are made.
+        moves: where the latents go in each frame, from one end to the other.
+
+    Raises:
+        InputError: as `save_walk`.
+    """
+    path = sampling.check_out(out, n)
+    z = latents.draw(n, generator.latent_dim, generator.latent, seed)
+    frames = [sampling.grid(sampling.check_images(generator.generate(z=move(z), labels=label))) for move in moves]
+    return _save_gif([*frames, *frames[-2:0:-1]], path)
+
+
+def _save_gif(frames, path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sampling.save_gif(map(sampling.to_picture, images), path, FRAME_MS, FRAME_MS)
+        sampling.save_gif(frames, path, FRAME_MS, FRAME_MS)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return path

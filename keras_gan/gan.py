@@ -95,7 +95,7 @@ class GAN(keras.Model):
 
         Args:
             generator_optimizer: Keras optimizer, its name or its serialized form, in which the learning rate may be
-                "auto": see `keras_gan.rates`.
+                "auto": see `keras_gan.rates`. A schedule in a serialized form counts training steps.
             discriminator_optimizer: the same, for D.
             loss: name in `losses.LOSSES`, or a `losses.Loss`.
             penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ: numbers, or
@@ -128,7 +128,7 @@ class GAN(keras.Model):
         self.discriminator_steps = discriminator_steps
         self.generator_optimizer = _optimizer(generator_optimizer or recipe.generator_optimizer, self.generator)
         self.discriminator_optimizer = _optimizer(
-            discriminator_optimizer or recipe.discriminator_optimizer, self.discriminator
+            discriminator_optimizer or recipe.discriminator_optimizer, self.discriminator, discriminator_steps
         )
         self.generator_optimizer.build(self.generator.trainable_variables)
         self.discriminator_optimizer.build(self.discriminator.trainable_variables)
@@ -446,10 +446,13 @@ def _named(entry, table):
     return names[0] if names else keras.saving.serialize_keras_object(entry)
 
 
-def _optimizer(choice, network):
+def _optimizer(choice, network, updates=1):
+    """The optimizer of a network that is updated so often in a training step."""
     if not isinstance(choice, Mapping):
         return keras.optimizers.get(choice)
     settings = dict(choice["config"])
     if settings.get("learning_rate") == AUTO:
         settings["learning_rate"] = rates.automatic(network)
+    if "learning_rate" in settings:
+        settings["learning_rate"] = rates.stretched(settings["learning_rate"], updates)
     return keras.optimizers.get({**choice, "config": settings})

@@ -41,6 +41,17 @@ def automatic(network: keras.Model) -> dict[str, Any]:
     }
 
 
+def stretched(rate, updates: int):
+    """A serialized learning rate for an optimizer that is applied `updates` times in a training step.
+
+    A schedule counts the optimizer's own updates: with k updates of D in a step its rate would otherwise fall k times
+    as fast as G's, and D would stand still before G has arrived.
+    """
+    if updates == 1 or not isinstance(rate, Mapping) or "decay_steps" not in rate.get("config", {}):
+        return rate
+    return {**rate, "config": {**rate["config"], "decay_steps": updates * rate["config"]["decay_steps"]}}
+
+
 @keras.saving.register_keras_serializable("keras_gan")
 class Lowered(keras.optimizers.schedules.LearningRateSchedule):
     """A schedule whose rates are all multiplied by a factor.

@@ -162,6 +162,7 @@ def page(run: Run) -> str:
         readings=READINGS,
         references=REFERENCES,
         neighbours=_picture(run.path / "neighbours.png"),
+        directions=_picture(run.path / "directions.png"),
         exports=_exports(run),
         settings=_settings(run, config),
         command=_command(config),

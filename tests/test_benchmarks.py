@@ -35,28 +35,41 @@ def test_a_matlab_file_gives_its_images(faces):
     assert data.open_source(file, split="test") is None
 
 
-def test_table_1_on_a_file_of_faces(faces, tmp_path):
-    command = [sys.executable, BENCHMARKS / "table1.py", faces[0], "--steps", "2", "--checks", "2"]
-    done = subprocess.run([*command, "--run", tmp_path / "run"], capture_output=True, text=True, check=True)
-    real, *ours = map(json.loads, done.stdout.splitlines())
+@pytest.fixture
+def said(forked):
+    """A function that runs a script of the folder to its status, its output and its error."""
+
+    def of(script, *words):
+        process = forked(BENCHMARKS / script, *words)
+        out, err = process.communicate(timeout=300)
+        return process.returncode, out, err
+
+    return of
+
+
+def test_table_1_on_a_file_of_faces(faces, said, tmp_path):
+    status, out, err = said("table1.py", faces[0], "--steps", 2, "--checks", 2, "--run", tmp_path / "run")
+    assert status == 0, err
+    real, *ours = map(json.loads, out.splitlines())
     assert real["kind"] == "real training images" and real["published"] == ""
     assert [row["step"] for row in ours] == [1, 2]
     assert all(np.isfinite([row["nats"], row["error"]]).all() and 0.1 <= row["sigma"] <= 1 for row in (real, *ours))
 
 
-def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(tmp_path):
-    script, file = [sys.executable, BENCHMARKS / "time_to_quality.py"], tmp_path / "curve.json"
+def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(said, tmp_path):
+    script, file = "time_to_quality.py", tmp_path / "curve.json"
     options = ["--data", "digits", "--minutes", "0.03", "--samples", "100", "--out", file]
-    subprocess.run([*script, "lean", *options], capture_output=True, check=True)
+    status, _, err = said(script, "lean", *options)
+    assert status == 0, err
     (run,) = json.loads(file.read_text())
     (row,) = run["rows"]
     assert run["recipe"] == "lean" and 0 < run["floor"] < row["frechet_distance"]
     assert row["seconds"] >= 1.8 and row["images"] % 64 == 0 and row["images"] > 0
-    subprocess.run([*script, "--draw", file, "--out", tmp_path / "curve.png"], capture_output=True, check=True)
+    assert said(script, "--draw", file, "--out", tmp_path / "curve.png")[0] == 0
     with Image.open(tmp_path / "curve.png") as picture:
         assert picture.size == (960, 600)
-    wrong = subprocess.run([*script, "nonsense"], capture_output=True, text=True)
-    assert wrong.returncode == 2 and "neither a preset nor tutorial" in wrong.stderr
+    status, _, err = said(script, "nonsense")
+    assert status == 2 and "neither a preset nor tutorial" in err
 
 
 def test_growth_measures_each_point_in_a_process_of_its_own_and_draws(tmp_path):
@@ -147,11 +160,10 @@ def test_what_limits_many_gpus_on_paper(monkeypatch):
     assert one["speedup"] == pytest.approx(8 / (1.5 + 1.8221)) and one["limit"] == "bytes"
 
 
-def test_edge_measures_every_way_to_run_a_run(run_dir, tmp_path):
+def test_edge_measures_every_way_to_run_a_run(said, run_dir, tmp_path):
     options = ["--rounds", "2", "--seconds", "0.001", "--samples", "100", "--out", tmp_path / "edge.json"]
-    command = [sys.executable, BENCHMARKS / "edge.py", run_dir, *options]
-    done = subprocess.run(command, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+    status, out, err = said("edge.py", run_dir, *options)
+    assert status == 0, err
     measured = json.loads((tmp_path / "edge.json").read_text())
     rows = {row["name"]: row for row in measured["rows"]}
     files = [f"`.tflite`, {mode}" for mode in ("float32", "float16", "int8", "int8-static")]
@@ -160,8 +172,8 @@ def test_edge_measures_every_way_to_run_a_run(run_dir, tmp_path):
     assert all(len(ms) == 2 and min(ms) > 0 for row in rows.values() for ms in row["ms"].values())
     assert measured["samples"] == 100 and all(rows[name]["frechet_distance"] > 0 for name in files)
     assert rows["ONNX Runtime"]["largest_error"] < 1e-4 < rows["`.tflite`, int8"]["largest_error"]
-    assert done.stdout.startswith(f"    python benchmarks/edge.py {run_dir} --rounds 2 --seconds 0.001")
-    assert done.stdout.count("reached") == len(measured["goals"]) == 6
+    assert out.startswith(f"    python benchmarks/edge.py {run_dir} --rounds 2 --seconds 0.001")
+    assert out.count("reached") == len(measured["goals"]) == 6
 
 
 @pytest.fixture

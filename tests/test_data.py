@@ -2,8 +2,6 @@
 
 import gc
 import hashlib
-import subprocess
-import sys
 
 import keras
 import numpy as np
@@ -100,12 +98,13 @@ def epochs_of_load():
     return [np.concatenate([batch.numpy() for batch in dataset]) for _ in range(2)]
 
 
-def test_load_shuffles_every_epoch_anew_and_alike_in_a_second_process():
+def test_load_shuffles_every_epoch_anew_and_alike_in_a_second_process(forked, tmp_path):
     epochs = epochs_of_load()
     assert not np.array_equal(*epochs)
     assert sorted(image.tobytes() for image in epochs[0]) == sorted(image.tobytes() for image in epochs[1])
-    other = subprocess.run([sys.executable, "-c", ORDER_OF_LOAD], capture_output=True, text=True, check=True)
-    assert other.stdout.split() == [hashlib.sha256(epoch.tobytes()).hexdigest() for epoch in epochs]
+    (tmp_path / "other.py").write_text(ORDER_OF_LOAD)
+    out, err = forked(tmp_path / "other.py").communicate(timeout=60)
+    assert err == "" and out.split() == [hashlib.sha256(epoch.tobytes()).hexdigest() for epoch in epochs]
 
 
 def test_load_has_the_same_order_whatever_the_global_seed_is():

@@ -402,22 +402,30 @@ def work(first, count, *paths):
         print(json.dumps([seed, judge(paths[seed % len(paths)], seed)]), flush=True)
 
 
-def failures(paths, count):
-    """The seeds that fail, with file and reason. A death of the process is one, after which another goes on."""
-    found, first = {}, 0
-    good = {path: path.read_bytes() for path in paths}
-    while first < count:
-        command = [sys.executable, __file__, str(first), str(count), *map(str, paths)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
-        answers = dict(json.loads(line) for line in done.stdout.splitlines())
-        found |= {seed: f"{paths[seed % len(paths)].name}: {wrong}" for seed, wrong in answers.items() if wrong}
-        first += len(answers)
-        if first < count:
-            mutated = paths[first % len(paths)]
-            found[first] = f"{mutated.name}: the process ended with {done.returncode}: {done.stderr[-300:]}"
-            mutated.write_bytes(good[mutated])
-            first += 1
-    return found
+@pytest.fixture
+def failures(forked):
+    """A function that gives the seeds that fail, with file and reason.
+
+    A death of the process is a failure, after which another process goes on.
+    """
+
+    def of(paths, count):
+        found, first = {}, 0
+        good = {path: path.read_bytes() for path in paths}
+        while first < count:
+            process = forked(__file__, first, count, *paths)
+            out, err = process.communicate(timeout=300)
+            answers = dict(json.loads(line) for line in out.splitlines())
+            found |= {seed: f"{paths[seed % len(paths)].name}: {wrong}" for seed, wrong in answers.items() if wrong}
+            first += len(answers)
+            if first < count:
+                mutated = paths[first % len(paths)]
+                found[first] = f"{mutated.name}: the process ended with {process.returncode}: {err[-300:]}"
+                mutated.write_bytes(good[mutated])
+                first += 1
+        return found
+
+    return of
 
 
 # files to mutate
@@ -444,7 +452,7 @@ IMAGES = {
 }
 
 
-def test_images(tmp_path):
+def test_images(failures, tmp_path):
     paths = [tmp_path / name.replace(".", "_") / name for name in IMAGES]
     for path, (image, options) in zip(paths, IMAGES.values(), strict=True):
         path.parent.mkdir()
@@ -465,7 +473,7 @@ def write_arrays(folder):
     savemat(folder / "packed.mat", {"images": images}, do_compression=True)
 
 
-def test_arrays(tmp_path):
+def test_arrays(failures, tmp_path):
     write_arrays(tmp_path)
     paths = sorted(tmp_path.iterdir())
     for path in paths:
@@ -487,7 +495,7 @@ def generators(tiny_generator, tiny_discriminator, tmp_path_factory):
     return folder
 
 
-def test_generators(generators, tmp_path):
+def test_generators(failures, generators, tmp_path):
     copy = Path(shutil.copytree(generators, tmp_path / "copy"))
     of_saved_model = ("saved_model.pb", "variables/variables.index", "assets.extra/keras_gan.json")
     groups = {80: [copy / "g.keras"], 90: [copy / "g" / name for name in of_saved_model], 200: [copy / "g.tflite"]}
@@ -498,13 +506,13 @@ def test_generators(generators, tmp_path):
     assert found == [{}, {}, {}]
 
 
-def test_runs(run_dir):
+def test_runs(failures, run_dir):
     paths = [run_dir / name for name in ("config.json", "history.csv", "checks.csv")]
     check_run(paths[0])
     assert failures(paths, 450) == {}
 
 
-def test_pages(run_dir):
+def test_pages(failures, run_dir):
     from keras_gan import evaluation
 
     evaluation.evaluate(run_dir, evaluation.Settings(samples=100, extractor="none"))
@@ -512,7 +520,7 @@ def test_pages(run_dir):
     assert failures([run_dir / "metrics.json"], 80) == {}
 
 
-def test_checkpoints(run_dir, tmp_path):
+def test_checkpoints(failures, run_dir, tmp_path):
     from keras_gan.runs import checkpoints
 
     forged = Path(shutil.copytree(run_dir, tmp_path / "forged")) / "checkpoints"
@@ -868,21 +876,17 @@ def test_a_tflite_that_takes_for_ever(generators, monkeypatch):
     refused(generators / "g.tflite", "is damaged, or", check_generator)
 
 
-def test_the_command_says_it_in_one_line(generators, tmp_path):
+def test_the_command_says_it_in_one_line(forked, generators, tmp_path):
     copy = Path(shutil.copytree(generators, tmp_path / "copy"))
     for target in (copy / "g.tflite", copy / "g.keras", copy / "g" / "saved_model.pb"):
         target.write_bytes(target.read_bytes()[: target.stat().st_size // 2])
     kgan = Path(sys.executable).with_name("kgan")
-    commands = [
-        subprocess.Popen(
-            [kgan, "sample", copy / name, "--out", tmp_path / "x.png"], stdout=subprocess.PIPE, stderr=subprocess.PIPE
-        )
-        for name in ("g.tflite", "g.keras", "g")
-    ]
+    names = ("g.tflite", "g.keras", "g")
+    commands = [forked(kgan, "sample", copy / name, "--out", tmp_path / "x.png") for name in names]
     for command in commands:
         out, told = command.communicate(timeout=60)
         assert command.returncode == 2 and not out
-        assert told.count(b"\n") == 1 and b"expected" in told
+        assert told.count("\n") == 1 and "expected" in told
     assert not (tmp_path / "x.png").exists()
 
 

@@ -2,7 +2,6 @@
 
 import dataclasses
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -163,12 +162,13 @@ def test_a_missing_package_is_told_before_anything_is_written(gan, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
-def test_the_command_prints_its_report_and_nothing_else(run_dir):
+def test_the_command_prints_its_report_and_nothing_else(forked, run_dir):
     command = [Path(sys.executable).with_name("kgan"), "export", run_dir, "--onnx", "--licence", "CC0-1.0"]
-    done = subprocess.run(command, capture_output=True, text=True)
+    done = forked(*command)
+    out, err = done.communicate(timeout=120)
     file = run_dir / "export" / "generator.onnx"
-    assert done.returncode == 0 and done.stderr == "", done.stderr
-    (line,) = done.stdout.splitlines()
+    assert done.returncode == 0 and err == "", err
+    (line,) = out.splitlines()
     assert line.startswith(f"{file}: ") and line.endswith("; signatures generate")
     said = Generator(file).description
     assert (said["data"], said["licence"], said["training"]["steps"]) == ("digits", "CC0-1.0", 30)

@@ -1,8 +1,5 @@
 """How many threads an operation gets; the policy and XLA are tested in test_networks.py."""
 
-import subprocess
-import sys
-
 import pytest
 import tensorflow as tf
 
@@ -20,8 +17,9 @@ def test_only_two_cores_without_a_gpu_split_the_work_by_operations(monkeypatch, 
     assert count == expected and why
 
 
-def test_the_choice_reaches_tensorflow_in_a_fresh_process_and_is_harmless_later():
-    script = (
+def test_the_choice_reaches_tensorflow_in_a_fresh_process_and_is_harmless_later(forked, tmp_path):
+    script = tmp_path / "script.py"
+    script.write_text(
         "import tensorflow as tf\n"
         "from keras_gan import precision\n"
         "precision.cores = lambda: 2\n"
@@ -31,6 +29,6 @@ def test_the_choice_reaches_tensorflow_in_a_fresh_process_and_is_harmless_later(
         "print(tf.config.threading.get_intra_op_parallelism_threads(),"
         " tf.config.threading.get_inter_op_parallelism_threads())\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    out, err = forked(script).communicate(timeout=60)
     expected = "0 0" if tf.config.list_physical_devices("GPU") else "1 2"
-    assert done.stdout.strip() == expected
+    assert out.strip() == expected, err

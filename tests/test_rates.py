@@ -56,3 +56,19 @@ def test_an_optimizer_of_ones_own_may_ask_for_the_rate(tiny_gan):
     tiny_gan.compile({"class_name": "RMSprop", "config": {"learning_rate": "auto"}})
     assert type(tiny_gan.generator_optimizer) is keras.optimizers.RMSprop
     assert float(tiny_gan.generator_optimizer.learning_rate) == pytest.approx(2e-3)
+
+
+def test_both_rates_fall_alike_whatever_k_is(tiny_generator, tiny_discriminator, tmp_path):
+    def compiled(k):
+        gan = GAN(tiny_generator(), tiny_discriminator())
+        gan.compile(discriminator_steps=k)
+        return gan
+
+    once, thrice = compiled(1), compiled(3)
+    for gan, updates in ((once, 800), (thrice, 3 * 800)):
+        gan.generator_optimizer.iterations.assign(800)
+        gan.discriminator_optimizer.iterations.assign(updates)
+    thrice.save(tmp_path / "gan.keras")
+    for gan in (once, thrice, keras.models.load_model(tmp_path / "gan.keras")):
+        assert rates.now(gan.discriminator_optimizer) == pytest.approx(2e-3 / 1.1)
+        assert rates.now(gan.generator_optimizer) == pytest.approx(2e-3 / 1.1)

@@ -4,6 +4,7 @@ import { COUNT, LAST_FIRST_SEED, LAST_SEED, format, inTurn, parse, whole } from 
 import { Trouble, open, read } from "./generator.js";
 import { between, draw } from "./latents.js";
 import { save, sheet, show, toPixels } from "./pictures.js";
+import * as sliders from "./sliders.js";
 
 const COLUMNS = 4;
 const SHARPEST_PX = 96; // larger pictures are smoothed where they are shown smaller than they are
@@ -13,7 +14,7 @@ const UNEXPECTED =
 const ADDRESS_PAUSE_MS = 300; // browsers refuse many changes of the address in a row
 
 const $ = (id) => document.getElementById(id);
-let said, generator, state, addressTimer;
+let said, generator, state, showAmounts, addressTimer;
 let fastest = Infinity; // ms a picture
 
 function fail(error) {
@@ -75,13 +76,14 @@ function choose(i) {
 
 async function drawPicture() {
   const [a, b] = [state.from, state.to].map((seed) => draw(seed, said.latent_dim, said.latent));
-  const z = between(a, b, state.at, said.latent);
+  const z = sliders.move(between(a, b, state.at, said.latent), state.amounts, said.latent);
   const image = await generator.run("generate", { z, label: Int32Array.of(state.as ?? 0) });
   show($("large"), toPixels(image, said.data_shape));
   const percent = Math.round(100 * state.at);
   const where = `${percent} percent of the way from seed ${state.from} to seed ${state.to}`;
   const seed = percent === 0 ? state.from : state.to;
-  $("large").ariaLabel = percent % 100 ? `Picture ${where}` : `Picture of ${nameOf(seed, state.as)}`;
+  const moved = state.amounts.size ? `, moved by ${sliders.inWords(state.amounts)}` : "";
+  $("large").ariaLabel = (percent % 100 ? `Picture ${where}` : `Picture of ${nameOf(seed, state.as)}`) + moved;
   $("at").ariaValueText = percent % 100 ? where : `seed ${seed}`;
   mark();
 }
@@ -91,6 +93,7 @@ async function drawPicture() {
 function fill() {
   for (const id of ["seed", "from", "to", "at"]) $(id).value = state[id];
   for (const id of ["label", "as"]) $(id).value = state[id] ?? "";
+  showAmounts(state.amounts);
 }
 
 const pending = new Set();
@@ -138,6 +141,17 @@ function onLabel(id, ...draws) {
   });
 }
 
+function onAmount(slider, amount) {
+  if (amount) state.amounts.set(slider, amount);
+  else state.amounts.delete(slider);
+  update(drawPicture);
+}
+
+function resetAmounts() {
+  state.amounts.clear();
+  update(drawPicture);
+}
+
 function connect() {
   for (let i = 0; i < COUNT; i++) {
     const button = document.createElement("button");
@@ -151,6 +165,7 @@ function connect() {
   onSeed("to", LAST_SEED, drawPicture);
   onLabel("label", drawGrid, drawPicture);
   onLabel("as", drawPicture);
+  showAmounts = sliders.connect($("features"), said.directions, onAmount, resetAmounts);
   $("at").addEventListener("input", () => {
     state.at = Number($("at").value);
     update(drawPicture);
@@ -165,14 +180,15 @@ function connect() {
   });
   $("save").addEventListener("click", () => save($("large"), pictureName()));
   addEventListener("hashchange", () => {
-    state = parse(location.hash, said.num_classes);
+    state = parse(location.hash, said.num_classes, said.directions);
     update(drawGrid, drawPicture);
   });
 }
 
 function pictureName() {
   const way = state.at === 0 ? state.from : state.at === 1 ? state.to : `${state.from}-to-${state.to}-at-${state.at}`;
-  return `${said.name}-seed-${way}${state.as === null ? "" : `-${labelName(state.as)}`}`;
+  const label = state.as === null ? "" : `-${labelName(state.as)}`;
+  return `${said.name}-seed-${way}${label}${state.amounts.size ? "-moved" : ""}`;
 }
 
 // Start
@@ -202,10 +218,12 @@ async function describe() {
 async function start() {
   $("message").textContent = "Loading the generator, and LiteRT.js to run it: about 10 MB at the first visit.";
   said = await describe();
+  said.directions ??= [];
   document.title = $("name").textContent = said.name;
   document.body.classList.toggle("sharp", Math.max(...said.data_shape.slice(0, 2)) <= SHARPEST_PX);
+  document.body.classList.toggle("movable", said.directions.length > 0);
   generator = await open("generator.tflite");
-  state = parse(location.hash, said.num_classes);
+  state = parse(location.hash, said.num_classes, said.directions);
   connect();
   tellFacts();
   await drawGrid();

@@ -1,21 +1,173 @@
-"""What the page of pictures shows, without the page: a generator that has been opened once, for all visitors."""
+"""What the page of pictures shows, without the page: a generator, opened once for all visitors."""
 
 import functools
 import io
-import json
 import tempfile
 import threading
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from keras_gan import drawing, latents, sampling
-from keras_gan.config import PRESETS
+from keras_gan import __version__, directions, drawing, latents, sampling
 from keras_gan.demo import preparing
+from keras_gan.demo.preparing import AVERAGED
 from keras_gan.directions import Directions
-from keras_gan.errors import InputError, one_line
+from keras_gan.errors import InputError
 from keras_gan.exports import discriminator, edge
-from keras_gan.losses_names import PAIRED
 from keras_gan.runs import CONFIG, Run
+
+NEIGHBOURS = 16
+CLASS = "class"  # the lock that keeps it
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What the page's controls choose."""
+
+    seed: int = 0
+    amounts: tuple[tuple[str, float], ...] = ()  # of the sliders that are shown, in standard deviations
+    truncation: float = 1.0  # what z is multiplied with before the sliders move it
+    locks: tuple[str, ...] | None = None  # for all sliders; None for those that each was found with
+    weights: str = AVERAGED  # in preparing.GENERATORS
+    label: int | None = None  # of a conditional generator
+    other: int | None = None  # seed of the picture at the other end of the way; None where none is shown
+
+
+@dataclass(frozen=True)
+class Opinion:
+    """What D makes of a picture."""
+
+    logit: float
+    real: float | None  # share of real images that D holds for less real; None where the data are gone
+    samples: float  # share of samples
+    real_count: int
+    samples_count: int
+
+
+class Gallery:
+    """The pictures of one source.
+
+    Args:
+        path: of a run that was prepared, or of a .tflite.
+
+    Raises:
+        InputError: where a file is damaged, or makes no images.
+    """
+
+    def __init__(self, path: Path):
+        self._lock = threading.Lock()  # an interpreter serves one at a time
+        run = Run(path) if (path / CONFIG).is_file() else None
+        said, folder = (preparing.read(run), path / preparing.FOLDER) if run else ({}, None)
+        files = {name: folder / file for name, file in preparing.GENERATORS.items()} if run else {AVERAGED: path}
+        self.generators = {name: edge.Generator(file) for name, file in files.items()}
+        self.generator = self.generators[AVERAGED]
+        if len(self.generator.data_shape) != 3 or self.generator.data_shape[-1] not in (1, 3):
+            raise InputError(f"{path} makes data of shape {self.generator.data_shape}; expected images; give another")
+        self.description = self.generator.description
+        self.step, self.notices = said.get("step"), said.get("notices", [])
+        self.sliders, self.lockable = self.generator.directions, ()
+        if run:
+            self._open_run(run, said, folder)
+        else:
+            self.judge = self.no_opinion = self.no_real = None
+            self.paired = False
+
+    def _open_run(self, run, said, folder):
+        found = directions.load(run)
+        if found is not None and found.step == self.step:
+            self.sliders = found
+            self.lockable = (*found.names, *([CLASS] if found.quiet is not None else []))
+        self.no_opinion, self.no_real, self.paired = said["no_opinion"], said["no_real"], said["paired"]
+        shape = self.generator.data_shape
+        self.judge = None if self.no_opinion else discriminator.Judge(folder / preparing.JUDGE, shape)
+        self.real, self.samples = (said[name] and np.array(said[name]) for name in ("real", "samples"))
+
+    # what there is
+
+    @property
+    def name(self) -> str:
+        """Of the generator, as it says itself."""
+        return self.description["name"]
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        """Names of the classes, or their numbers; none where the generator takes no labels."""
+        count = self.generator.num_classes or 0
+        return tuple(self.description["labels"] or map(str, range(count)))
+
+    # what is made
+
+    def images(self, settings: Settings, seeds) -> np.ndarray:
+        """The pictures of seeds with truncation and sliders applied: uint8 (n, height, width, channels)."""
+        return self._generate(settings, z=self.latents(settings, seeds), labels=settings.label)
+
+    def latents(self, settings: Settings, seeds) -> np.ndarray:
+        """Their latents, float32 (n, latent_dim)."""
+        z = latents.of_seeds(np.array(seeds, "int32"), self.generator.latent_dim, self.generator.latent)
+        return self._directions(settings.locks).mover(dict(settings.amounts))(np.float32(settings.truncation) * z)
+
+    @functools.lru_cache(maxsize=64)  # noqa: B019  a gallery lives as long as the server
+    def _directions(self, locks) -> Directions:
+        return self.sliders if locks is None else self.sliders.locking(locks)
+
+    def _generate(self, settings, **what):
+        with self._lock:
+            return self.generators[settings.weights].generate(**what)
+
+    def way(self, settings: Settings) -> bytes:
+        """A GIF from the picture to that of `settings.other` and back."""
+        stops = self.latents(settings, [settings.seed, settings.other])
+        chosen = self.generators[settings.weights]
+        with tempfile.TemporaryDirectory() as folder, self._lock:
+            file = Path(folder, "way.gif")
+            # Two seeds, which then become ours: they need not follow each other.
+            return drawing.save_walk(chosen, 2, 0, settings.label, file, lambda _: stops).read_bytes()
+
+    def opinion(self, image: np.ndarray, label: int | None) -> Opinion | None:
+        """What D makes of a picture, uint8 (height, width, channels); None where D cannot be asked."""
+        if self.judge is None:
+            return None
+        with self._lock:
+            logit = self.judge(image, label)
+        real, samples = (
+            None if known is None else float((known < logit).mean()) for known in (self.real, self.samples)
+        )
+        return Opinion(logit, real, samples, 0 if self.real is None else len(self.real), len(self.samples))
+
+    def about(self, settings: Settings) -> dict:
+        """The settings with what they belong to, in JSON's types."""
+        chosen = self.generators[settings.weights].description
+        return {
+            "generator": self.name,
+            "step": self.step,
+            "weights": settings.weights,
+            "weights_sha256": chosen["weights_sha256"],
+            "seed": settings.seed,
+            "label": settings.label,
+            "class": None if settings.label is None else self.classes[settings.label],
+            "sliders": dict(settings.amounts),
+            "locks": None if settings.locks is None else list(settings.locks),
+            "truncation": settings.truncation,
+            "keras_gan": __version__,
+            "exported_by": chosen["keras_gan"],
+        }
+
+
+def around(seed: int) -> range:
+    """The seeds of `NEIGHBOURS` pictures, of which `seed` is one."""
+    first = min(max(0, seed - NEIGHBOURS // 2 + 1), latents.LARGEST_SEED - NEIGHBOURS + 1)
+    return range(first, first + NEIGHBOURS)
+
+
+def png(image: np.ndarray) -> bytes:
+    """A picture, uint8 (height, width, channels), as a file's bytes."""
+    file = io.BytesIO()
+    sampling.to_picture(image).save(file, "PNG")
+    return file.getvalue()
+
+
+@functools.cache
+def opened(path: str) -> Gallery:
+    """The gallery of a path, opened once. Raises InputError as `Gallery` does."""
+    return Gallery(Path(path))

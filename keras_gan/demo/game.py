@@ -137,13 +137,15 @@ def _run(game, running):
 
 def _moving(game):
     # First the picture: training may outlast a tick, and the next one cuts short what is then still to be drawn.
-    title = f"Step {game.step:,} of {live.MOST_STEPS:,}"
-    st.html(charts.page(title, game.densities, game.table(), live.optimum(), _sentence(game)))
-    if game.running:
-        game.advance()
-        if game.is_over:
-            game.running = False
-            st.rerun()
+    with live.LOCK:  # a script that was cut short may still be training: what is shown comes after it
+        step, drawn = game.step, (game.densities, game.table(), live.optimum(), _sentence(game))
+    st.html(charts.page(f"Step {step:,} of {live.MOST_STEPS:,}", *drawn))
+    with live.LOCK:  # the visitor may have paused while this waited
+        if game.running:
+            game.advance()
+    if game.running and game.is_over:
+        game.running = False
+        st.rerun()
 
 
 def _sentence(game):

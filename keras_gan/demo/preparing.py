@@ -14,7 +14,6 @@ import sys
 import warnings
 from pathlib import Path
 
-from keras_gan import directions
 from keras_gan.errors import InputError, Notice, one_line
 from keras_gan.files import replace_folder
 from keras_gan.runs import CONFIG, Run
@@ -24,6 +23,16 @@ AVERAGED, LAST = "averaged", "last"
 GENERATORS = {AVERAGED: "averaged.tflite", LAST: "last.tflite"}
 OWN = {PREPARED, JUDGE, *(f"{name}{end}" for name in GENERATORS.values() for end in ("", ".json"))}
 FORMAT = 1
+FIELDS = {
+    "made_of": dict,  # see `_made_of`
+    "step": int,
+    "notices": list,  # of what was amiss
+    "paired": bool,  # whether D learnt only differences of logits
+    "real": list | None,  # D's logits of real images; None where the data are gone
+    "samples": list | None,  # D's logits of samples; None where D cannot be asked
+    "no_opinion": str | None,  # why D cannot be asked
+    "no_real": str | None,  # why real images cannot be had
+}
 JUDGED = 500  # real images, and samples, that D's opinion of a picture is told by
 FIRST_SEED = 2**29  # of those samples: far from what people look at
 REFUSED = 2  # exit status of the process, where the run cannot be used
@@ -73,13 +82,20 @@ def is_prepared(run: Run) -> bool:
     """Whether what lies in demo/ is of the newest checkpoint and the directions as they are."""
     try:
         return read(run)["made_of"] == _made_of(run)
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, TypeError, RecursionError):
         return False
 
 
 def read(run: Run) -> dict:
-    """What prepared.json says."""
-    return json.loads((run.path / FOLDER / PREPARED).read_text("utf-8"))
+    """What prepared.json says. Raises OSError or ValueError where it is not there, or damaged."""
+    said = json.loads((run.path / FOLDER / PREPARED).read_text("utf-8"))
+    if not (isinstance(said, dict) and said.keys() == FIELDS.keys()):
+        raise ValueError(f"it does not say {', '.join(FIELDS)}")
+    logits = [number for name in ("real", "samples") for number in said[name] or ()]
+    sound = all(isinstance(said[name], kinds) for name, kinds in FIELDS.items())
+    if not (sound and all(type(number) is float for number in logits)):
+        raise ValueError("it says something else than was written")
+    return said
 
 
 def _made_of(run):
@@ -156,7 +172,7 @@ def _opinions(run, gan, folder):
     from keras_gan import latents
     from keras_gan.exports import discriminator
 
-    nothing = {"real": None, "samples": None, "no_opinion": None, "no_real": None}
+    nothing = {"real": None, "samples": None, "no_opinion": None, "no_real": None, "paired": gan.loss_pair.paired}
     try:
         discriminator.write(gan, folder / JUDGE)
     except InputError as error:
@@ -184,12 +200,6 @@ def _real(run, gan):
         raise InputError(f"{config.data} holds images of shape {source.shape} now; expected {gan.data_shape}")
     chosen = source.sample(JUDGED, seed=0)
     return source.fetch(chosen), None if gan.num_classes is None else data.check_labels(source)[chosen]
-
-
-def sliders(run: Run, step: int) -> directions.Directions | None:
-    """The directions of a run with all that is known of them, where they are those of a step; else None."""
-    found = directions.load(run)
-    return found if found is not None and found.step == step else None
 
 
 if __name__ == "__main__":

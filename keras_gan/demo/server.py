@@ -57,8 +57,18 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
     with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGTERM):
         os.environ[SOURCE] = "" if source is None else str(Path(source).resolve())
         with contextlib.suppress(KeyboardInterrupt):
+            if source is not None:
+                _prepare(source)
             _server(host, _address(taken)).run(sockets=[taken])
     print()
+
+
+def _prepare(source):
+    """Makes and opens what is to be shown, so that what cannot be is told before anybody visits."""
+    from keras_gan.demo import gallery, preparing
+
+    preparing.prepare(Path(source))
+    gallery.opened(os.environ[SOURCE])
 
 
 def listening(host: str, port: int | None) -> socket.socket:

@@ -21,10 +21,10 @@ FACTOR_REACH = 3.0  # in standard deviations of z
 KEPT, CLEAR = 0.9, 0.9  # share of pictures that keep their class; probability from which one is clearly of a class
 CLASS = "class"  # the lock that keeps it
 ALPHAS = np.logspace(-1, 4, 11)  # of the ridge, chosen by cross-validation
-PROBE = 0.5  # standard deviations of z between two pictures whose classes are compared
-PROBED_IMAGES = 25_000  # at most, in all
+PROBE = 0.3  # standard deviations of z between two pictures whose classes are compared
+PROBED_IMAGES = 50_000  # at most, in all
 MOVED = 1_000  # held-out samples that are moved, to see what changes
-LEAST_METRIC = 0.02  # share of the mean eigenvalue that is added to all
+LEAST_METRIC = 0.01  # share of the mean eigenvalue that is added to all
 FIRST_SEED = 2**30  # far from the seeds that people look at
 
 
@@ -167,9 +167,9 @@ class _Fit:
         """Weights, held-out R² and standard deviation of every attribute, by name."""
         from sklearn.linear_model import RidgeCV
 
-        read = self.readers.read(self.draw(self.z))
+        read, held_out_read = self._centred(self.readers.read(self.draw(self.z)))
         weights, r2, stds = {}, {}, {}
-        for name, values, held_out in zip(self.readers.names, read.T, self.values.T, strict=True):
+        for name, values, held_out in zip(self.readers.names, read.T, held_out_read.T, strict=True):
             mean, std = values.mean(), values.std()
             stds[name] = float(std)
             if std < 1e-9 or held_out.std() < 1e-9:  # the same in every picture
@@ -179,6 +179,16 @@ class _Fit:
             weights[name] = ridge.coef_.astype("float32")
             r2[name] = float(ridge.score(self.held_out, (held_out - mean) / std))
         return weights, r2, stds
+
+    def _centred(self, read):
+        """What was read of the samples and of the held-out ones; of a generator with labels, less each class's mean,
+        since z does not choose the class."""
+        classes = self.gan.num_classes
+        if classes is None:
+            return read, self.values
+        labels, held_out = (latents.choose_labels(len(z), classes) for z in (self.z, self.held_out))
+        means = np.stack([read[labels == label].mean(0) for label in range(classes)])
+        return read - means[labels], self.values - means[held_out]
 
     def _quiet(self, weights):
         """M⁻¹ w for all weights, M the Fisher information of the class about z; None where no class is known."""

@@ -135,10 +135,10 @@ def _row(slider, one, judged):
 
 
 def _worst(shares, locks):
-    """The largest share, and of which attribute; of the locked ones where any are."""
-    considered = {name: share for name, share in shares.items() if name in locks} or shares
+    """The largest share of a locked attribute, and of which."""
+    considered = {name: share for name, share in shares.items() if name in locks}
     if not considered:
-        return ""
+        return "nothing locked"
     name = max(considered, key=lambda key: abs(considered[key]))
     return f"{considered[name]:+.2f} {name}"
 

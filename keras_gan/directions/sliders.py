@@ -87,6 +87,14 @@ class Directions:
             check_amount(self[name].name, amount)
         return lambda z: self.move(z, **amounts)
 
+    def sweep(self, name: str, frames: int, amounts: dict[str, float]) -> list[Callable[[np.ndarray], np.ndarray]]:
+        """Functions that move latents from one end of a slider to the other, the others by `amounts`.
+
+        Raises InputError, at once, as `move` does.
+        """
+        reach = self[name].reach
+        return [self.mover({**amounts, name: float(amount)}) for amount in np.linspace(-reach, reach, frames)]
+
     def to_json(self) -> list[dict]:
         """The sliders in JSON's types."""
         return [slider.to_json() for slider in self.sliders]

@@ -7,7 +7,9 @@ import numpy as np
 
 from keras_gan.plots import canvas
 
-STRIP_IN = 0.62  # height of a row of pictures
+STRIP_IN = 0.55  # height of a row of pictures
+GAP_PX = 4  # between rows
+CELL_IN, LARGEST_IN = 0.42, 7.0  # of a matrix: a row, and all of it
 MOST_WRITTEN = 12  # rows of a matrix whose numbers can be read
 
 
@@ -24,24 +26,31 @@ def sliders(
             of what it does to its own.
         path: the .png to write.
     """
-    with_tables = len(names) > 1
-    side_in = min(3.4, 0.5 + 0.5 * len(names))
-    strips_in = STRIP_IN * len(strips) + 0.3
-    drawn = canvas.figure(12, max(strips_in, len(tables) * (side_in + 0.5) if with_tables else 0))
-    left, right = drawn.subfigures(1, 2, width_ratios=(8, 4)) if with_tables else (drawn.subfigures(1, 1), None)
-    _strips(left, strips)
-    if with_tables:
-        for axes, (title, matrix) in zip(right.subplots(len(tables), squeeze=False)[:, 0], tables.items(), strict=True):
+    strips_in = STRIP_IN * len(strips) + 0.2
+    if len(names) < 2:
+        drawn = canvas.figure(12, strips_in)
+        _strips(drawn.add_subplot(), strips)
+    else:
+        side_in = min(LARGEST_IN, 1.2 + CELL_IN * len(names))
+        drawn = canvas.figure(12, strips_in + side_in)
+        upper, lower = drawn.subfigures(2, 1, height_ratios=(strips_in, side_in))
+        _strips(upper.add_subplot(), strips)
+        for axes, (title, matrix) in zip(lower.subplots(1, len(tables)), tables.items(), strict=True):
             _matrix(axes, title, names, matrix)
     canvas.save(drawn, path)
 
 
-def _strips(drawn, strips):
-    rows = drawn.subplots(len(strips), squeeze=False)[:, 0]
-    for axes, (name, pictures) in zip(rows, strips.items(), strict=True):
-        axes.imshow(_row(pictures), cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-        axes.set_axis_off()
-        axes.text(-0.01, 0.5, name, ha="right", va="center", fontsize=9, transform=axes.transAxes)
+def _strips(axes, strips):
+    """All rows as one picture, whose ticks name them."""
+    rows = [_row(pictures) for pictures in strips.values()]
+    height = len(rows[0])
+    gap = np.full((GAP_PX, *rows[0].shape[1:]), 255, "uint8")
+    sheet = np.concatenate([part for row in rows for part in (gap, row)][1:])
+    axes.imshow(sheet, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.set_xticks([])
+    axes.set_yticks([number * (height + GAP_PX) + height / 2 for number in range(len(rows))], list(strips), fontsize=9)
+    axes.tick_params(length=0)
+    axes.spines[:].set_visible(False)
 
 
 def _row(pictures):
@@ -49,8 +58,8 @@ def _row(pictures):
     seeds, frames, height, width, channels = pictures.shape
     lines = pictures.transpose(0, 2, 1, 3, 4).reshape(seeds, height, frames * width, channels)
     gap = np.full((height, width // 2, channels), 255, "uint8")
-    parts = [part for line in lines for part in (gap, line)][1:]
-    return np.concatenate(parts, axis=1).squeeze(-1) if channels == 1 else np.concatenate(parts, axis=1)
+    row = np.concatenate([part for line in lines for part in (gap, line)][1:], axis=1)
+    return row[..., 0] if channels == 1 else row
 
 
 def _matrix(axes, title, names, matrix):

@@ -1,0 +1,79 @@
+// The sliders: features of the large picture, and how far each of them is moved.
+
+const PLACES = 50; // of a slider, to either side of its middle
+const MOST_WITHOUT_CHOICE = 6;
+const FIRST_SHOWN = 4; // of more
+
+/** The latent moved by amounts, Map of slider to standard deviations, as keras_gan/directions/sliders.py moves it. */
+export function move(z, amounts, distribution) {
+  const moved = Float64Array.from(z);
+  for (const [{ vector }, amount] of amounts) vector.forEach((value, i) => (moved[i] += amount * value));
+  const largest = distribution === "uniform" ? 1 : Infinity;
+  return Float32Array.from(moved, (value) => Math.min(largest, Math.max(-largest, value)));
+}
+
+/** An amount in two digits, with its sign. */
+export function signed(amount) {
+  const short = Number(amount.toPrecision(2));
+  return short > 0 ? `+${short}` : `${short}`.replace("-", "−");
+}
+
+/** Moved sliders in words, such as "slant +0.3, width −0.1"; "" where none is moved. */
+export function inWords(amounts) {
+  return [...amounts].map(([{ name }, amount]) => `${name} ${signed(amount)}`).join(", ");
+}
+
+function amountAt(place, { reach }) {
+  const amount = Number(((reach * place) / PLACES).toPrecision(4)); // short in the address
+  return Math.min(reach, Math.max(-reach, amount));
+}
+
+function element(name, properties, ...children) {
+  const made = Object.assign(document.createElement(name), properties);
+  made.append(...children);
+  return made;
+}
+
+/** The row of one slider, its box in the choice of sliders, and what sets both. */
+function build(slider, i, onMove) {
+  const input = element("input", { type: "range", id: `feature-${i}`, min: -PLACES, max: PLACES, step: 1 });
+  input.setAttribute("list", "middle");
+  const value = element("output", { ariaHidden: "true" }); // the input itself tells it
+  const label = element("label", { htmlFor: input.id, textContent: slider.name });
+  const row = element("div", { className: "feature" }, label, value, input);
+  const box = element("input", { type: "checkbox", checked: i < FIRST_SHOWN });
+  input.addEventListener("input", () => onMove(slider, amountAt(Number(input.value), slider)));
+  input.addEventListener("dblclick", () => onMove(slider, 0));
+  box.addEventListener("change", () => onMove(slider, 0)); // what is hidden moves nothing
+
+  function show(amount, choosing) {
+    input.value = (PLACES * amount) / slider.reach;
+    value.textContent = signed(amount);
+    input.ariaValueText = `${signed(amount)} standard deviations`;
+    box.checked ||= amount !== 0;
+    row.hidden = choosing && !box.checked;
+  }
+
+  return { row, choice: element("label", {}, box, slider.name), box, show };
+}
+
+/**
+ * Puts sliders into the page, and hides their section where there are none.
+ *
+ * onMove(slider, amount) hears what the reader moves, onReset() of all at once. Gives a function that shows amounts,
+ * Map of slider to standard deviations.
+ */
+export function connect(section, sliders, onMove, onReset) {
+  const find = (selector) => section.querySelector(selector);
+  const built = sliders.map((slider, i) => build(slider, i, onMove));
+  const choosing = sliders.length > MOST_WITHOUT_CHOICE;
+  section.hidden = sliders.length === 0;
+  find("details").hidden = !choosing;
+  find(".choices").append(...built.map(({ choice }) => choice));
+  find(".sliders").append(...built.map(({ row }) => row));
+  find("button").addEventListener("click", onReset);
+  return (amounts) => {
+    built.forEach(({ show }, i) => show(amounts.get(sliders[i]) ?? 0, choosing));
+    find("summary span").textContent = `${built.filter(({ box }) => box.checked).length} of ${sliders.length}`;
+  };
+}

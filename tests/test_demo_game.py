@@ -1,0 +1,320 @@
+"""`kgan demo` and its page of the 1-D game: a real process, a real browser, and the game without either."""
+
+import http.client
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+from urllib.parse import parse_qs, urlsplit
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from keras_gan import logs, theory
+from keras_gan.cli.main import kgan
+from keras_gan.demo.server import Guard, is_loopback
+from keras_gan.losses import LOSSES
+
+PHONE, DESK = 360, 1280  # px
+WIDTHS = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth)"
+pytestmark = pytest.mark.long
+NAMELESS = r"- (button|slider|radio|radiogroup|spinbutton|textbox|img|link)\b(?! \")"
+
+
+@pytest.fixture(scope="module")
+def server(demo_server):
+    """The page of the game alone, for all tests."""
+    return demo_server()
+
+
+@pytest.fixture
+def opened(server, visit):
+    """A factory of pages whose game is there."""
+
+    def open_page(query="", **settings):
+        page = visit(server.address + query, **settings)
+        page.get_by_role("button", name="Start", exact=True).wait_for()
+        page.get_by_role("table").wait_for()
+        return page
+
+    return open_page
+
+
+def step(page):
+    return int(re.search(r"Step ([\d,]+) of", page.inner_text("body"))[1].replace(",", ""))
+
+
+def number(page, row):
+    cell = page.get_by_role("row", name=row).get_by_role("cell").first
+    return float(cell.inner_text().replace("−", "-"))
+
+
+def wait_for_step(page, least):
+    page.wait_for_function(
+        "least => +document.body.innerText.match(/Step ([\\d,]+) of/)?.[1].replace(',', '') >= least",
+        arg=least,
+    )
+
+
+def address(page):
+    return {name: values[0] for name, values in parse_qs(urlsplit(page.url).query).items()}
+
+
+def press(page, name, key, expected):
+    """Presses a key on a slider and waits for what the address then says of it."""
+    slider = page.get_by_role("slider", name=name)
+    slider.focus()
+    slider.press(key)
+    page.wait_for_url(expected)
+
+
+# the page -------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("width, scheme", [(PHONE, "dark"), (DESK, "light")])
+def test_the_page_is_whole_fits_the_screen_and_names_its_controls(opened, width, scheme):
+    page = opened(width=width, color_scheme=scheme)
+    assert max(page.evaluate(WIDTHS)) <= width
+    tree = page.locator("body").aria_snapshot()
+    for control in ("slider", "radio", "spinbutton", "button"):
+        assert f'- {control} "' in tree
+    assert not re.findall(NAMELESS, tree)
+    charts = page.get_by_role("img")
+    assert "mean 0.00" in charts.nth(0).get_attribute("alt") and "−1.2907" in page.inner_text("body")
+    page.wait_for_function("[...document.images].every(image => image.naturalWidth > 0)")
+    assert page.get_by_role("button", name="Deploy").count() == 0
+
+
+def test_it_trains_pauses_goes_on_and_begins_anew(opened):
+    page, other = opened("?g_lr=0.05"), opened()
+    before, mean = page.inner_text("table"), number(page, "mean of G")
+    page.get_by_role("button", name="Start", exact=True).click()
+    wait_for_step(page, 80)
+    assert mean == 0 and 1 < number(page, "mean of G") < 7
+    jsd = number(page, "JSD, exact")
+    assert number(page, "V of the best D") == pytest.approx(2 * jsd - 2 * np.log(2), abs=2e-4)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Go on").wait_for()
+    paused = step(page)
+    page.wait_for_timeout(1_200)  # more than two pictures
+    assert step(page) == paused and step(other) == 0
+    page.get_by_role("button", name="Go on").click()
+    wait_for_step(page, paused + 20)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Start anew").click()
+    page.get_by_text("Step 0 of").wait_for()
+    assert page.inner_text("table") == before
+
+
+def test_every_setting_is_in_the_address_and_acts_on_the_running_game(opened):
+    page = opened()
+    frozen, value = (number(page, "mean of G"), number(page, "std of G")), number(page, "V(D, G)")
+    press(page, "Learning rate of G", "Home", "**g_lr=0")
+    press(page, "k, steps of D", "ArrowRight", "**k=2*")
+    press(page, "Learning rate of D", "ArrowRight", "**d_lr=0.02*")
+    page.get_by_text("saturating (minimax)").click()
+    page.wait_for_url("**loss=minimax*")
+    page.get_by_role("button", name="Start", exact=True).click()
+    wait_for_step(page, 20)
+    assert (number(page, "mean of G"), number(page, "std of G")) == frozen and number(page, "V(D, G)") > value + 0.1
+    press(page, "Learning rate of G", "End", "**g_lr=0.1*")
+    wait_for_step(page, step(page) + 40)
+    assert abs(number(page, "mean of G") - frozen[0]) > 0.1
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("spinbutton", name="Seed").fill("7")
+    page.get_by_role("spinbutton", name="Seed").press("Enter")
+    page.get_by_text("Step 0 of").wait_for()
+    assert address(page) == {"k": "2", "d_lr": "0.02", "g_lr": "0.1", "loss": "minimax", "seed": "7"}
+    again = opened(f"?{urlsplit(page.url).query}")
+    assert address(again) == address(page) and again.inner_text("table") == page.inner_text("table")
+    assert again.get_by_role("slider", name="k, steps of D").input_value() == "2"
+    assert again.get_by_role("radio", name="minimax").is_checked()
+    assert again.get_by_role("spinbutton", name="Seed").input_value() == "7"
+
+
+def test_a_bad_address_is_told_in_one_line_each_and_mended(opened):
+    page = opened("?k=9&d_lr=nan&g_lr=0.02&loss=%3Cscript%3Ealert(1)%3C/script%3E&seed=-1")
+    said = [alert.inner_text() for alert in page.get_by_role("alert").all()]
+    assert said == [
+        "The address asks for k=9, which cannot be; 1 is taken instead.",
+        "The address asks for d_lr=nan, which cannot be; 0.01 is taken instead.",
+        "The address asks for loss=<script>alert(1)</script>, which cannot be; non_saturating is taken instead.",
+        "The address asks for seed=-1, which cannot be; 0 is taken instead.",
+    ]
+    assert address(page) == {"g_lr": "0.02"}
+
+
+# the server -----------------------------------------------------------------------------------------------------------
+
+
+def asked(server, method="GET", path="/", **headers):
+    """The status of an answer."""
+    connection = http.client.HTTPConnection(urlsplit(server.address).netloc, timeout=20)
+    connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def test_uploads_other_names_and_other_sites_are_refused(server):
+    stream = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"}
+    stream["Sec_WebSocket_Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
+    path, own = "/_stcore/stream", server.address.rstrip("/")
+    assert asked(server) == 200 and asked(server, Host="attacker.example") == 403
+    assert asked(server, "PUT", "/_stcore/upload_file/a/b") == 403
+    assert asked(server, path=path, **stream, Origin=own) == 101
+    assert asked(server, path=path, **stream, Origin="http://attacker.example") == 403
+
+
+def test_only_loopback_is_served_unless_asked(server):
+    port = urlsplit(server.address).port
+    with socket.create_connection(("127.0.0.1", port), 5):
+        pass
+    with pytest.raises(ConnectionRefusedError):
+        socket.create_connection(("127.0.0.2", port), 5)
+    assert [is_loopback(host) for host in ("localhost", "::1", "127.3.2.1", "0.0.0.0", "example.org", None, "")] == [
+        *(True, True, True),
+        *(False, False, False, False),
+    ]
+    scope = {"type": "http", "path": "/", "headers": [(b"Host", b"gan.example:8501")]}
+    assert Guard(None, local=False).allows(scope) and not Guard(None, local=True).allows(scope)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+def test_it_ends_on_a_signal_and_leaves_no_child(demo_server, number):
+    started = demo_server()
+    process = started.process
+    children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+    assert not children.exists() or children.read_text() == ""
+    process.send_signal(number)
+    assert process.wait(20) == 0
+    with pytest.raises(ConnectionRefusedError):
+        asked(started)
+
+
+@pytest.mark.parametrize(
+    "words, said",
+    [
+        (["--host", "203.0.113.7"], "cannot listen at 203.0.113.7"),  # of documentation: no machine has it
+        (["--host", "no such host"], "cannot listen at no such host"),
+        (["--port", "99999"], "port 99999"),
+        (["--port", "taken"], "Address already in use"),
+        (["nowhere"], "nowhere does not exist; expected a run or an exported generator; give its path"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_what_cannot_be_is_one_line_and_status_2(server, words, said):
+    port = str(urlsplit(server.address).port)
+    ended = CliRunner().invoke(kgan, ["demo", *(port if word == "taken" else word for word in words)])
+    assert ended.exit_code == 2 and ended.output.count("\n") == 1 and said in ended.output
+
+
+def test_without_streamlit_the_remedy_is_told(monkeypatch):
+    monkeypatch.setitem(sys.modules, "streamlit", None)
+    ended = CliRunner().invoke(kgan, ["demo"])
+    assert ended.exit_code == 2 and "pip install 'keras-gan[demo]'" in ended.output
+
+
+def test_errors_are_told_in_one_plain_line():
+    page = """
+from keras_gan.demo import shell
+from keras_gan.errors import InputError
+
+@shell.guarded
+def ours():
+    raise InputError("no *such*\\nfile <b>; give another")
+
+@shell.guarded
+def other():
+    raise KeyError("/secret/path")
+
+ours(), other()
+"""
+    program = (
+        "from streamlit.testing.v1 import AppTest\n"
+        f"for error in AppTest.from_string({page!r}).run().error:\n"
+        "    print(error.value)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        r"no \*such\* file \<b\>; give another",
+        "Something went wrong in this program; its terminal says what. Load the page again.",
+    ]
+    assert "KeyError: '/secret/path'" in done.stderr
+
+
+# the game itself ------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def game():
+    from keras_gan.demo import live
+
+    return live.LiveGame(live.Settings())
+
+
+@pytest.fixture
+def settings(game):
+    """Of that game, put back to its start."""
+    from keras_gan.demo import live
+
+    game.apply(live.Settings())
+    game.restart()
+    return live.Settings
+
+
+def test_settings_act_at_once_and_keep_what_the_optimizers_have_gathered(game, settings):
+    game.advance()
+    gan, (momentum, *_) = game.gan, game.gan.generator_optimizer.variables[2:]
+    gathered = momentum.numpy()
+    assert gan.step == 20 and np.abs(gathered).max() > 0
+    game.apply(settings(k=3, d_rate=2e-3, g_rate=0.0, loss="minimax"))
+    np.testing.assert_array_equal(momentum.numpy(), gathered)
+    line = [weights.copy() for weights in gan.generator.get_weights()]
+    game.advance()
+    assert gan.step == 40 and int(gan.discriminator_optimizer.iterations.numpy()) == 20 + 3 * 20
+    assert gan.loss_pair is LOSSES["minimax"] and float(gan.discriminator_optimizer.learning_rate.numpy()) < 3e-3
+    for before, after in zip(line, gan.generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(before, after)
+
+
+def test_rows_are_those_of_the_theory(game, settings):
+    game.gan.generator.layers[-1].set_weights([np.array([[0.25]]), np.array([3.0])])
+    game._measure()
+    row = game.rows[-1]
+    p, q = theory.gaussians([5.0], 1.0), theory.uniform(1.0, 5.0)
+    assert (row[logs.MEAN], row[logs.STD]) == pytest.approx((3.0, 2 / np.sqrt(3)), abs=1e-5)
+    assert row[logs.JSD] == pytest.approx(theory.jensen_shannon(p, q), abs=1e-6)
+    assert row[logs.VALUE] < row[logs.BEST_VALUE] and game.table()["step"].tolist() == [0, 0]
+    assert game.densities.generated[np.searchsorted(game.densities.x, 2.0)] == pytest.approx(0.25)
+
+
+def test_the_same_seed_is_the_same_game_and_another_is_not(game, settings):
+    seen = []
+    for seed in (0, 5, 0):
+        game.apply(settings(seed=seed))
+        game.advance()
+        seen.append(game.rows[-1][logs.MEAN])
+    assert seen[0] == pytest.approx(seen[2], abs=1e-5) and abs(seen[0] - seen[1]) > 1e-3
+
+
+def test_a_game_ends(game, settings):
+    from keras_gan.demo import live
+
+    game.gan.generator_optimizer.iterations.assign(live.MOST_STEPS - 5)
+    game.advance()
+    assert game.step == live.MOST_STEPS and game.is_over
+    rows = len(game.rows)
+    game.advance()
+    assert game.step == live.MOST_STEPS and len(game.rows) == rows
+
+
+def test_the_doctor_speaks_of_it(game, settings):
+    assert game.verdict().name == "too early to tell"
+    for _ in range(8):
+        game.advance()
+    verdict = game.verdict()
+    assert game.step == 160 and verdict.name != "too early to tell" and verdict.sentence.endswith(".")
