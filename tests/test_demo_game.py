@@ -98,6 +98,7 @@ def test_it_trains_pauses_goes_on_and_begins_anew(opened):
     assert number(page, "V of the best D") == pytest.approx(2 * jsd - 2 * np.log(2), abs=2e-4)
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Go on").wait_for()
+    page.wait_for_timeout(1_000)  # the last steps are shown
     paused = step(page)
     page.wait_for_timeout(1_200)  # more than two pictures
     assert step(page) == paused and step(other) == 0

@@ -129,7 +129,8 @@ def _buttons(game):
 
 
 def _run(game, running):
-    game.running = running
+    with live.LOCK:  # the steps under way are finished first
+        game.running = running
 
 
 # what moves -----------------------------------------------------------------------------------------------------------
