@@ -188,6 +188,18 @@ def test_too_few_samples_and_vectors_are_refused(tiny_gan):
         reading.readers((2,))
 
 
+def test_names_are_made_distinct():
+    """Classes that are called as measures are, as the lock is, twice the same, or by what is no name."""
+    measured = reader("height", "width")
+    classes = ("width", "class", "=", "x" * 70, "x" * 70, "a\nb")
+    odds = reading.Reading("class", classes, ("",) * 6, {"width": ("class",)}, None)
+    first, second = reading._distinct([measured, odds])
+    assert first == measured
+    assert second.names[:3] == ("width (class 1)", "class (class 1)", "class (class 2)")
+    assert len(set(second.names)) == 6 and all(map(sliders.check_name, second.names))
+    assert second.locks == {"width (class 1)": ("class (class 1)",)}
+
+
 # factors
 
 

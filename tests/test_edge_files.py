@@ -317,7 +317,13 @@ def test_a_description_of_another_kind_is_refused(gan, change):
         metadata.check(about.describe(gan) | change)
 
 
-@pytest.mark.parametrize("field", metadata.FIELDS)
+def test_a_description_of_before_there_were_directions_has_none(gan):
+    said = about.describe(gan)
+    del said["directions"]
+    assert metadata.check(said)["directions"] is None
+
+
+@pytest.mark.parametrize("field", [field for field in metadata.FIELDS if field != "directions"])
 def test_a_description_that_leaves_something_out_is_refused(gan, field):
     said = about.describe(gan)
     del said[field]

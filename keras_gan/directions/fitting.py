@@ -9,17 +9,17 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from keras_gan import latents
-from keras_gan.directions.sliders import Directions, Slider
+from keras_gan.directions.sliders import CLASS, Directions, Slider
 from keras_gan.errors import InputError
 
-FEWEST_SAMPLES = 100
+FEWEST_SAMPLES, FEWEST_OF_A_CLASS = 100, 10
+PART = 500  # pictures held at once
 STEP = 0.5  # standard deviations: what a slider's step is measured at
 REACHES = tuple((np.arange(5, 41) / 20).tolist())  # in standard deviations: the widest is taken that keeps the class
 LEAST_EFFECT = 0.7  # share of a step that a slider must make its attribute go
 MOST_CROSS_TALK = 0.5  # what it may move a locked one by, as a share of its own
 FACTOR_REACH = 3.0  # in standard deviations of z
 KEPT, CLEAR = 0.9, 0.9  # share of pictures that keep their class; probability from which one is clearly of a class
-CLASS = "class"  # the lock that keeps it
 ALPHAS = np.logspace(-1, 4, 11)  # of the ridge, chosen by cross-validation
 PROBE = 0.3  # standard deviations of z between two pictures whose classes are compared
 PROBED_IMAGES = 50_000  # at most, in all
@@ -133,20 +133,37 @@ class _Fit:
     """One fit: the samples, what was read from them, and the measurements on held-out ones."""
 
     def __init__(self, gan, readers, samples, least_r2):
-        if samples < FEWEST_SAMPLES:
-            raise InputError(
-                f"{samples} samples; expected at least {FEWEST_SAMPLES}; give samples (--samples) in that range"
-            )
+        fewest = max(FEWEST_SAMPLES, FEWEST_OF_A_CLASS * (gan.num_classes or 0))
+        if samples < fewest:
+            raise InputError(f"{samples} samples; expected at least {fewest}; give samples (--samples) in that range")
         self.gan, self.readers, self.least_r2 = gan, readers, least_r2
-        count = max(FEWEST_SAMPLES, samples // 5)
+        count = max(fewest, samples // 5)
         z = latents.draw(samples + count, gan.latent_dim, gan.latent, FIRST_SEED)
-        self.z, self.held_out = z[:samples], z[samples:]
-        self.images = self.draw(self.held_out)
-        self.values = readers.read(self.images)  # (count, attributes)
-        self.moved, self.before = self.held_out[:MOVED], self._classes(self.images[:MOVED])
+        self.z, self.held_out, self.moved = z[:samples], z[samples:], z[samples : samples + MOVED]
+        self.before = self._classes(self.moved)
 
-    def draw(self, z):
-        return self.gan.generate(z=z)
+    def _draw(self, z):
+        """The pictures of z part by part, each part uint8 (m, h, w, c), so that many large ones take no more memory."""
+        labels = latents.choose_labels(len(z), self.gan.num_classes)
+        for start in range(0, len(z), PART):
+            part = slice(start, start + PART)
+            yield self.gan.generate(z=z[part], **({} if labels is None else {"labels": labels[part]}))
+
+    def _read(self, z):
+        """The attributes of the pictures of z, float64 (n, attributes)."""
+        return np.concatenate([self.readers.read(images) for images in self._draw(z)])
+
+    def _classes(self, z):
+        """The probabilities of the classes of the pictures of z, (n, classes); None where none are known."""
+        classify = self.readers.classify
+        return classify and np.concatenate([classify(images) for images in self._draw(z)])
+
+    def _both(self, z):
+        """What `_read` and `_classes` give, of pictures that are drawn once."""
+        classify = self.readers.classify
+        parts = [(self.readers.read(images), classify and classify(images)) for images in self._draw(z)]
+        read, classes = zip(*parts, strict=True)
+        return np.concatenate(read), classify and np.concatenate(classes)
 
     def run(self, locks, factor_count):
         from keras_gan.directions import factors  # which needs Keras; the rest of this room is read by pages too
@@ -167,7 +184,7 @@ class _Fit:
         """Weights, held-out R² and standard deviation of every attribute, by name."""
         from sklearn.linear_model import RidgeCV
 
-        read, held_out_read = self._centred(self.readers.read(self.draw(self.z)))
+        read, held_out_read = self._centred(self._read(self.z), self._read(self.held_out))
         weights, r2, stds = {}, {}, {}
         for name, values, held_out in zip(self.readers.names, read.T, held_out_read.T, strict=True):
             mean, std = values.mean(), values.std()
@@ -180,15 +197,15 @@ class _Fit:
             r2[name] = float(ridge.score(self.held_out, (held_out - mean) / std))
         return weights, r2, stds
 
-    def _centred(self, read):
+    def _centred(self, read, held_out_read):
         """What was read of the samples and of the held-out ones; of a generator with labels, less each class's mean,
         since z does not choose the class."""
         classes = self.gan.num_classes
         if classes is None:
-            return read, self.values
+            return read, held_out_read
         labels, held_out = (latents.choose_labels(len(z), classes) for z in (self.z, self.held_out))
         means = np.stack([read[labels == label].mean(0) for label in range(classes)])
-        return read - means[labels], self.values - means[held_out]
+        return read - means[labels], held_out_read - means[held_out]
 
     def _quiet(self, weights):
         """M⁻¹ w for all weights, M the Fisher information of the class about z; None where no class is known."""
@@ -205,7 +222,7 @@ class _Fit:
         z = self.z[: max(1, PROBED_IMAGES // (2 * dim))]
         slopes = []
         for axis in np.eye(dim, dtype="float32") * PROBE / 2:
-            ahead, behind = (np.sqrt(self.readers.classify(self.draw(z + side))) for side in (axis, -axis))
+            ahead, behind = (np.sqrt(self._classes(z + side)) for side in (axis, -axis))
             slopes.append((ahead - behind) / PROBE)
         jacobian = np.stack(slopes, axis=-1).astype("float64")  # (n, classes, dim)
         return 4 * np.einsum("nkd,nke->de", jacobian, jacobian) / len(z)
@@ -245,7 +262,7 @@ class _Fit:
         low, high = 0, len(REACHES) - 1
         while low < high:
             middle = (low + high + 1) // 2
-            kept = self._kept([self._classes(self.draw(end)) for end in self._ends(vector, REACHES[middle])])
+            kept = self._kept([self._classes(end) for end in self._ends(vector, REACHES[middle])])
             low, high = (middle, high) if kept[1] >= KEPT else (low, middle - 1)
         return REACHES[low]
 
@@ -253,10 +270,6 @@ class _Fit:
         """The moved samples' latents, `amount` to either side: two of (n, latent_dim)."""
         ends = (self.moved + np.float32(side * amount) * vector for side in (-1, 1))
         return [np.clip(end, -1, 1) if self.gan.latent == "uniform" else end for end in ends]
-
-    def _classes(self, images):
-        """The probabilities of the classes, (n, classes); None where none are known."""
-        return self.readers.classify and self.readers.classify(images)
 
     def _kept(self, sides):
         """The share of moved samples, and of those that are clearly of a class, whose class stays; sides are the
@@ -268,12 +281,11 @@ class _Fit:
     def _effect(self, vector, amount):
         """What a move from -amount to amount does: each attribute's mean change in its standard deviations, by name,
         and the shares of `_kept`."""
-        behind, ahead = (self.draw(end) for end in self._ends(vector, amount))
-        means = (self.readers.read(ahead) - self.readers.read(behind)).mean(0)
+        (behind, *sides), (ahead, *more) = (self._both(end) for end in self._ends(vector, amount))
+        means = (ahead - behind).mean(0)
         stds = self.stds.items()
         changes = {name: float(mean) / max(std, 1e-9) for (name, std), mean in zip(stds, means, strict=True)}
-        known = self.before is not None
-        return changes, self._kept([self._classes(behind), self._classes(ahead)]) if known else (None, None)
+        return changes, (None, None) if self.before is None else self._kept([*sides, *more])
 
     def _figures(self, slider, alone, locks):
         name = slider.name

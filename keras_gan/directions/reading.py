@@ -1,14 +1,16 @@
 """What can be read from a picture: measures of its pixels, attributes of the data set, classes."""
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from keras_gan import metrics
 from keras_gan.data.source import Source
 from keras_gan.directions import morphology
-from keras_gan.errors import InputError
+from keras_gan.directions.sliders import CLASS, LONGEST_NAME
+from keras_gan.errors import InputError, printable
 
 SMALLEST_PROBABILITY = 1e-4  # its logarithm bounds the log-odds: a classifier's tails say little
 
@@ -65,7 +67,29 @@ def readers(
     classify = source and _classes(source, held_out)
     if classify and not conditional:
         readings.append(_class_odds(classify, class_names, source.num_classes))
-    return Readers(tuple(readings), classify)
+    return Readers(_distinct(readings), classify)
+
+
+def _distinct(readings) -> tuple[Reading, ...]:
+    """The readings with names that differ, can be names of sliders, and do not mean the class as a whole."""
+    taken, renamed = {CLASS}, []
+    for reading in readings:
+        names = tuple(_free(name, reading.kind, taken) for name in reading.names)
+        new = dict(zip(reading.names, names, strict=True))
+        locks = {new[name]: tuple(new[lock] for lock in locks) for name, locks in reading.locks.items()}
+        renamed.append(replace(reading, names=names, locks=locks))
+    return tuple(renamed)
+
+
+def _free(name, kind, taken):
+    """The name, or one like it, that is not among those taken; it is then."""
+    short = printable(name).strip(" =")[:LONGEST_NAME].strip(" =") or kind
+    tries = itertools.chain(
+        [short], (f"{short[: LONGEST_NAME - 20]} ({kind} {number})" for number in itertools.count(1))
+    )
+    free = next(one for one in tries if one not in taken)
+    taken.add(free)
+    return free
 
 
 def _measured(channels):

@@ -15,6 +15,7 @@ KINDS = {
     "attribute": "of the data set",
     "factor": "of the generator's first layer",
 }
+CLASS = "class"  # the lock that keeps the class, whatever the classes are called
 LONGEST_NAME, MOST_SLIDERS = 60, 1000
 LARGEST_REACH = 100.0
 LARGEST_AMOUNT = 1000.0  # beyond it z would be no latent of any picture
@@ -65,7 +66,7 @@ class Directions:
             + ("" if self.sliders else "; find some by kgan directions RUN, then export anew")
         )
 
-    def move(self, z: np.ndarray, **amounts: float) -> np.ndarray:
+    def move(self, z: np.ndarray, /, **amounts: float) -> np.ndarray:
         """Latents whose pictures have more or less of some attributes.
 
         Args:
