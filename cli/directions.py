@@ -21,14 +21,17 @@ def directions(run, lock, factors, names, samples, least_r2):
     training = load_training()
     gan = training.load(run)
     from keras_gan import directions as room
+    from keras_gan import report
     from keras_gan.runs import Run
 
     run = Run(run)
     if names:
         found = room.rename(gan, run, dict(map(_renaming, names)))
     else:
+        click.echo("drawing pictures and moving them: a minute or two for small ones", err=True)
         settings = dict(locks=_locks(lock), samples=samples, factors=factors, least_r2=least_r2)
         found = room.find(gan, run, *training.open_both(run.config), **settings)
+    report.write(run)
     click.echo(f"{room.table(found)}\n\n{run.path}/directions.json and .png; the next export has the sliders")
 
 

@@ -292,6 +292,7 @@ def test_the_command_shows_saves_and_draws_what_it_found(found_run):
     for name in (*found.refused, "R²", "cross-talk"):
         assert name in said
     assert (folder / "directions.png").read_bytes()[:4] == b"\x89PNG"
+    assert 'id="directions"' in (folder / "report.html").read_text()
 
 
 def test_a_file_gives_what_was_saved(found_run, bars):

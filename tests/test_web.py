@@ -22,12 +22,25 @@ from keras import layers
 from PIL import Image
 
 from keras_gan import GAN, exports, latents, networks, sampling
+from keras_gan.directions import Directions, Slider
 from keras_gan.errors import InputError
 from keras_gan.exports import edge, web
 
+NAMES = ("grey", "colour", "few", "many")  # of the files
 PHONE, DESK = 360, 1200  # px
 LEVELS = 1  # grey levels between the page and Python: a value that lies between two may be rounded either way
 LABELS = ("red <b>", "green, a class of a very long name indeed", "blue")
+FEW = {"tilt": 0.65, "stroke = width": 1.3}  # reach of each slider
+MANY = {
+    "<img src=x onerror=document.title='in'>": 0.7,
+    "\"><script>document.title = 'in'</script>": 2.0,
+    "a=1&set=b#%41+c": 0.5,
+    "W" * 60: 1.0,  # no place to break it
+    "__proto__": 1.5,
+    "constructor": 1.0,
+    "größer 🙂 &lt;b&gt;": 0.8,
+    "Young": 1.2,
+}
 UNREACHABLE = "ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|EHOSTUNREACH|ENETUNREACH"
 PIXELS = """canvas => {
     const { width, height } = canvas;
@@ -53,15 +66,26 @@ def colour_gan():
     return GAN(keras.Model([z, label], x), judge, latent="uniform", num_classes=3)
 
 
+def made_up(reaches, latent, latent_dim):
+    """Sliders of random directions."""
+    vectors = np.random.default_rng(3).normal(0, 1, (len(reaches), latent_dim)).astype("float32")
+    pairs = zip(reaches.items(), vectors, strict=True)
+    return Directions(latent, tuple(Slider(name, "measured", vector, reach) for (name, reach), vector in pairs))
+
+
 @pytest.fixture(scope="module")
 def files(trained, tmp_path_factory):
-    """Two .tflite: grey, float32, normal z; colour, uint8, uniform z, with labels."""
+    """Of .tflite: grey, float32, normal z; colour, uint8, uniform z, with labels; many and few, these with sliders."""
     folder = tmp_path_factory.mktemp("files")
     about = exports.About(name="grey <i>ones</i>", data="digits", licence="CC BY 4.0")
     trained.gan.export(folder / "grey.tflite", "litert", "float32", exports.Options(about=about))
     about = exports.About(name="colour", labels=LABELS)
     options = exports.Options(uint8=True, about=about)
     colour_gan().export(folder / "colour.tflite", "litert", "float32", options)
+    about = exports.About(directions=made_up(FEW, "uniform", 5))
+    colour_gan().export(folder / "few.tflite", "litert", "float32", exports.Options(uint8=True, about=about))
+    about = exports.About(directions=made_up(MANY, trained.gan.latent, trained.gan.latent_dim))
+    trained.gan.export(folder / "many.tflite", "litert", "float32", exports.Options(about=about))
     return folder
 
 
@@ -91,7 +115,7 @@ def serving(folder):
 @pytest.fixture(scope="module")
 def addresses(pages):
     """Address of each page, served."""
-    servers = {name: serving(pages / name) for name in ("grey", "colour")}
+    servers = {name: serving(pages / name) for name in NAMES}
     yield {name: address for name, (_, address) in servers.items()}
     for server, _ in servers.values():
         server.shutdown()
@@ -118,7 +142,7 @@ def reader(browser):
 
 @pytest.fixture(scope="module")
 def generators(files):
-    return {name: edge.Generator(files / f"{name}.tflite") for name in ("grey", "colour")}
+    return {name: edge.Generator(files / f"{name}.tflite") for name in NAMES}
 
 
 class Visit:
@@ -266,6 +290,113 @@ def test_pictures_are_saved_as_kgan_sample_saves_them(generators, addresses, rea
             assert near(np.asarray(saved, int), np.asarray(pictures[name]))
 
 
+# Sliders of features
+
+
+def moved(generator, share=0.0, **amounts):
+    """Python's picture between the seeds 9 and 12, of the last class, moved by its sliders."""
+    a, b = (latents.draw(1, generator.latent_dim, generator.latent, seed)[0] for seed in (9, 12))
+    z = latents.between(a, b, share, generator.latent)[None]
+    labels = 2 if generator.num_classes else None
+    return generator.generate(z=generator.directions.move(z, **amounts), labels=labels)[0]
+
+
+def feature(page, name):
+    return page.get_by_role("slider", name=name, exact=True)
+
+
+def until_moved(page, words):
+    """Waits for the picture that is moved by what the words say, and for no other."""
+    page.wait_for_function("words => document.getElementById('large').ariaLabel.endsWith(words)", arg=words)
+
+
+@pytest.mark.parametrize("name, reaches", [("few", FEW), ("many", MANY)])
+def test_a_slider_moves_the_picture_as_python_moves_it(name, reaches, generators, addresses, reader):
+    """By the keyboard, from end to end; the second on top of the first."""
+    generator, (first, second) = generators[name], list(reaches)[:2]
+    with Visit(reader, addresses[name] + "#seed=7&from=9&to=12&at=0.25") as visit:
+        page = visit.ready()
+        still = moved(generator, 0.25)
+        assert near(large(page), still)
+        for key, sign in [("Home", -1), ("End", 1)]:
+            feature(page, first).press(key)
+            until_moved(page, f"moved by {first} {'+' if sign > 0 else '−'}{reaches[first]}")
+            expected = moved(generator, 0.25, **{first: sign * reaches[first]})
+            assert near(large(page), expected) and far(large(page), still)
+        for _ in range(5):
+            feature(page, second).press("ArrowLeft")
+        amount = -reaches[second] / 10
+        until_moved(page, f"{first} +{reaches[first]}, {second} −{-amount:.2g}")
+        expected = moved(generator, 0.25, **{first: reaches[first], second: amount})
+        assert near(large(page), expected) and far(large(page), moved(generator, 0.25, **{first: reaches[first]}))
+        assert feature(page, second).get_attribute("aria-valuetext") == f"−{-amount:.2g} standard deviations"
+        shown = page.locator(".feature output").all_inner_texts()[:2]
+        assert shown == [f"+{reaches[first]}", f"−{-amount:.2g}"]
+        assert near(grid(page)[2], generator.generate(3, seed=7)[2])  # which has no sliders
+
+
+@pytest.mark.parametrize("name, reaches", [("few", FEW), ("many", MANY)])
+def test_an_address_brings_the_moved_sliders_and_reset_takes_them_away(name, reaches, generators, addresses, reader):
+    start = addresses[name] + "#seed=7&from=9&to=12"
+    one = list(reaches)[-1]  # of many one that is not shown at first
+    with Visit(reader, start) as visit:
+        page = visit.ready()
+        plain_address = visit.until_address("&at=0$")
+        if name == "many":
+            page.locator("summary").click()
+            page.get_by_role("checkbox", name=one, exact=True).check()
+        feature(page, one).fill("30")
+        shared = visit.until_address("&at=0&set=[^&]+$")
+        shown = large(page)
+    with Visit(reader, shared) as visit:
+        page = visit.ready()
+        np.testing.assert_array_equal(large(page), shown)
+        assert near(shown, moved(generators[name], **{one: reaches[one] * 0.6}))
+        assert feature(page, one).is_visible() and feature(page, one).input_value() == "30"
+        page.get_by_role("button", name="Reset sliders").press("Enter")
+        visit.until_address(re.escape(plain_address) + "$")
+        assert feature(page, one).input_value() == "0" and near(large(page), moved(generators[name]))
+
+
+def test_sliders_of_an_address_that_make_no_sense_are_left_out(generators, addresses, reader):
+    nonsense = ["none=1", "tilt=0.66", "tilt=-9", "tilt=x", "tilt=1e", "tilt=", "tilt", "=0.5", "%", "tilt=NaN", ""]
+    words = "&".join(f"set={text}" for text in nonsense)
+    with Visit(reader, f"{addresses['few']}#from=9&to=12&as=2&{words}&set=stroke+%3D+width=-1e-1") as visit:
+        page = visit.ready()
+        assert near(large(page), moved(generators["few"], **{"stroke = width": -0.1}))
+        visit.until_address(r"&at=0&set=stroke\+%3D\+width%3D-0.1$")
+
+
+def test_names_of_features_are_text_and_many_leave_a_choice(addresses, generators, reader):
+    """From opening the choice on, by the keyboard."""
+    with Visit(reader, addresses["many"] + "#from=9&to=12") as visit:
+        page = visit.ready()
+        labels, choices = (page.locator(f"#features {where} label") for where in (".sliders", ".choices"))
+        assert [label.text_content() for label in labels.all()] == list(MANY)
+        assert [label.text_content() for label in choices.all()] == list(MANY)
+        assert page.locator("#features :is(img, script, b)").count() == 0 and page.title() != "in"
+        assert [label.is_visible() for label in labels.all()] == [True] * 4 + [False] * 4
+        page.locator("summary", has_text="Control which features? 4 of 8").press("Enter")
+        for name, text in [("Young", "5 of 8"), ("__proto__", "6 of 8"), ("W" * 60, "5 of 8")]:
+            page.get_by_role("checkbox", name=name, exact=True).press("Space")
+            page.locator("summary", has_text=f"Control which features? {text}").wait_for()
+        assert [label.is_visible() for label in labels.all()] == [True] * 3 + [False, True, False, False, True]
+        feature(page, "Young").press("End")
+        until_moved(page, "Young +1.2")
+        page.get_by_role("checkbox", name="Young", exact=True).press("Space")
+        until_moved(page, "seed 9")  # what is hidden moves nothing
+        assert near(large(page), moved(generators["many"]))
+
+
+def test_few_features_leave_no_choice_and_none_no_section(addresses, reader):
+    with Visit(reader, addresses["few"]) as visit:
+        page = visit.ready()
+        assert not page.locator("summary").is_visible() and feature(page, "stroke = width").is_visible()
+    with Visit(reader, addresses["grey"]) as visit:
+        page = visit.ready()
+        assert not page.locator("#features").is_visible() and page.get_by_role("slider").count() == 1
+
+
 # Address
 
 
@@ -339,9 +470,11 @@ def test_a_seed_that_is_none_changes_nothing(addresses, reader):
         visit.until_address("#seed=7&.*at=0.04$")
 
 
-def test_the_page_fits_the_screen_and_the_light(addresses, reader):
-    with Visit(reader, addresses["colour"]) as visit:
+@pytest.mark.parametrize("name", ["colour", "many"])
+def test_the_page_fits_the_screen_and_the_light(name, addresses, reader):
+    with Visit(reader, addresses[name]) as visit:
         page = visit.ready()
+        page.locator("details").evaluate("choice => { choice.open = true; }")
         for width, scheme in itertools.product((PHONE, DESK), ("light", "dark")):
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=scheme)

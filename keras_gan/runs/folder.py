@@ -8,6 +8,7 @@ gradients.png               of data on a line: what either generator loss gives 
 samples/step_0000000.png    the same latents at every snapshot
 curves.png                  both errors over the steps
 progress.gif                the samples in a row
+directions.json             the sliders of the generator (keras_gan.directions); directions.png shows them
 report.html                 all of it as one page (keras_gan.report)
 events/                     TensorBoard
 checkpoints/step_0000000.npz   (keras_gan.runs.checkpoints)
