@@ -45,7 +45,9 @@ class Classifier:
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Features float32 (n, 64) and probabilities float32 (n, classes) of uint8 images (n, h, w, c)."""
         shape = tuple(self.model.input_shape[1:])
-        chunk = max(1, CHUNK_BYTES // (4 * WIDTHS[0] * math.prod(shape[:2])))
+        most = max(1, CHUNK_BYTES // (4 * WIDTHS[0] * math.prod(shape[:2])))
+        # Chunks of one size, as far as can be: the network is traced anew for every other.
+        chunk = math.ceil(len(images) / math.ceil(len(images) / most)) if len(images) else 1
         starts = range(0, len(images), chunk)
         parts = [self.model.predict_on_batch(_signed(fitted(images[i : i + chunk], shape[:2]))) for i in starts]
         features, probabilities = zip(*parts, strict=True)
