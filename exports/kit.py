@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jinja2
 
+from keras_gan.directions import sliders
 from keras_gan.errors import Notice, one_line
 from keras_gan.exports import metadata
 from keras_gan.files import kilobytes, replace, size_bytes
@@ -84,6 +85,7 @@ def _page(folder, tflites, about, name, served):
         by_rows=_request(served, "instances", [7, 8]),
         by_columns=_request(served, "inputs", [7, 8]),
         web=(folder / WEB).is_dir(),
+        kinds=sliders.KINDS,
         mark=MARKS[README],
     )
 

@@ -17,21 +17,30 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gan import GAN, networks, sampling
+from keras_gan.directions import Directions, Slider
 from keras_gan.errors import Notice
 from keras_gan.exports import About, Options, edge, kit
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ai-edge-litert", "numpy", "pillow")
+SLIDERS = {'5 o\'clock "$hadow" | *': 1.3, "slant": 0.65}  # reach of each; the first is what the examples move
 SHAPE = (8, 12, 3)  # neither side nor the channels are mistaken for one another
 LARGEST_MB, LONGEST_START_S, LARGEST_MEMORY_MB = 150, 1.0, 80  # the goals; the start's is .5 s, on an idle machine
 
 
-def exported(folder, shape, name="generator.tflite", **options):
+def sliders(latent):
+    """Made-up sliders of a generator of five-dimensional z."""
+    vectors = np.random.default_rng(2).normal(0, 1, (len(SLIDERS), 5)).astype("float32")
+    pairs = zip(SLIDERS.items(), vectors, strict=True)
+    return Directions(latent, tuple(Slider(name, "attribute", vector, reach) for (name, reach), vector in pairs))
+
+
+def exported(folder, shape, name="generator.tflite", latent="normal", **options):
     """A folder with a .tflite, a SavedModel and what `kit.write` adds, and the GAN of three classes or none."""
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": options.pop("num_classes", None)}
     pair = networks.generator(shape, 5, **build), networks.discriminator(shape, **build)
-    gan = GAN(*pair, seed=1, num_classes=build["num_classes"])
+    gan = GAN(*pair, seed=1, num_classes=build["num_classes"], latent=latent)
     rng = np.random.default_rng(0)
     for weight in gan.ema_generator.weights:  # away from their start, which is grey everywhere
         weight.assign(weight + rng.uniform(-0.1, 0.1, weight.shape).astype("float32"))
@@ -44,15 +53,17 @@ def exported(folder, shape, name="generator.tflite", **options):
 
 @pytest.fixture(scope="module")
 def colour(tmp_path_factory):
-    """Three classes, uint8 images."""
-    about = About("dots | dashes", "dots", ("zero", "one", "two"), "CC0", {"preset": "lean", "steps": 1234})
+    """Three classes, uint8 images, sliders."""
+    training = {"preset": "lean", "steps": 1234}
+    about = About("dots | dashes", "dots", ("zero", "one", "two"), "CC0", training, sliders("normal"))
     return exported(tmp_path_factory.mktemp("colour"), SHAPE, num_classes=3, uint8=True, about=about)
 
 
 @pytest.fixture(scope="module")
 def grey(tmp_path_factory):
-    """float32 images without classes, in a file whose name has a space and a sign of Kotlin's."""
-    return exported(tmp_path_factory.mktemp("grey"), (8, 8, 1), "my $dots.tflite")
+    """float32 images from uniform z, sliders, no classes, in a file whose name has a space and a sign of Kotlin's."""
+    about = About(directions=sliders("uniform"))
+    return exported(tmp_path_factory.mktemp("grey"), (8, 8, 1), "my $dots.tflite", "uniform", about=about)
 
 
 @pytest.fixture(scope="module")
@@ -216,7 +227,7 @@ def test_the_table_of_signatures_is_that_of_the_file(kind, request):
 )
 def test_kotlin_has_the_names_and_shapes_of_the_file(kind, sizes, innermost, asset, request):
     folder, gan = request.getfixturevalue(kind)
-    (code,) = blocks(page((folder, None)), "kotlin")
+    code = blocks(page((folder, None)), "kotlin")[0]
     nested = re.search(r"val images = (.*)", code)[1]
     assert [int(size) for size in re.findall(r"\((\d+)\)", nested)] == sizes
     assert nested.count("{") == nested.count("}") == len(sizes) - 1 and innermost in nested
@@ -251,6 +262,46 @@ def test_swift_has_the_names_and_shapes_of_the_file(kind, resource, shape, kind_
     assert named in code and 'output(named: "images")' in code and 'signatureRunner(with: "sample")' in code
     assert ("127.5" in code) == (kind == "grey")
     assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
+
+
+LATENTS = {"normal": lambda rng: rng.normal(size=(1, 5)), "uniform": lambda rng: rng.uniform(-1, 1, (1, 5))}
+
+
+@pytest.mark.parametrize("kind, latent", [("colour", "normal"), ("grey", "uniform")])
+def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, request, tmp_path):
+    folder, _ = request.getfixturevalue(kind)
+    (file,) = folder.glob("*.tflite")
+    generator, (name, reach) = edge.Generator(file), next(iter(SLIDERS.items()))
+    (block,) = blocks(page((folder, None)), "python")
+    shutil.copy(file, tmp_path)
+    program = f"{block}\nnp.save('images.npy', images)"
+    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True, capture_output=True)
+    z = LATENTS[latent](np.random.default_rng(7)).astype("float32")
+    still, moved = (
+        generator.generate(z=generator.directions.move(z, **{name: amount}), labels=0 if kind == "colour" else None)
+        for amount in (0, reach / 2)
+    )
+    shown = edge.to_samples(np.load(tmp_path / "images.npy")).astype(int)
+    assert np.abs(shown - moved).max() <= 1 and np.abs(shown - still).max() > 10
+    assert json.loads((tmp_path / "generator.json").read_text()) == generator.description
+
+
+@pytest.mark.parametrize("kind, drawn", [("colour", "nextGaussian()"), ("grey", "coerceIn(-1.0, 1.0)")])
+def test_kotlin_has_the_slider_of_the_file(kind, drawn, request):
+    folder, gan = request.getfixturevalue(kind)
+    _, code = blocks(page((folder, None)), "kotlin")
+    assert r'''it.getString("name") == "5 o'clock \"\$hadow\" | *"''' in code
+    assert "FloatArray(5) {" in code and "+ 0.65 * vector.getDouble(it)" in code and drawn in code
+    assert '"z" to arrayOf(z)' in code and code.endswith('"images" to images), "generate")\n')
+    assert ('"label" to intArrayOf(0)' in code) == bool(gan.num_classes)
+    assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
+
+
+def test_the_page_lists_the_sliders_where_there_are_any(colour, vectors):
+    text = page(colour)
+    assert r"""| 5 o'clock "$hadow" \| \* | of the data set | 1.3 |""" in text
+    assert "| slant | of the data set | 0.65 |" in text
+    assert not any(word in page(vectors) for word in ("Sliders", "slider", "JSONObject"))
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour"])

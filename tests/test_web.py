@@ -479,6 +479,7 @@ def test_the_page_fits_the_screen_and_the_light(name, addresses, reader):
             page.set_viewport_size({"width": width, "height": 800})
             page.emulate_media(color_scheme=scheme)
             assert page.evaluate("document.documentElement.scrollWidth") <= width
+            assert page.locator(".choices").evaluate("box => box.scrollWidth <= box.clientWidth")
             paper, ink = (
                 sum(map(int, re.findall(r"\d+", page.evaluate(f"getComputedStyle(document.body).{name}"))[:3]))
                 for name in ("backgroundColor", "color")
