@@ -33,10 +33,11 @@ def sliders(
     else:
         side_in = min(LARGEST_IN, 1.2 + CELL_IN * len(names))
         drawn = canvas.figure(12, strips_in + side_in)
-        upper, lower = drawn.subfigures(2, 1, height_ratios=(strips_in, side_in))
-        _strips(upper.add_subplot(), strips)
-        for axes, (title, matrix) in zip(lower.subplots(1, len(tables)), tables.items(), strict=True):
-            _matrix(axes, title, names, matrix)
+        drawn.get_layout_engine().set(w_pad=0.12)  # inches: else the longest name is cut
+        cells = drawn.add_gridspec(2, len(tables), height_ratios=(strips_in, side_in))
+        _strips(drawn.add_subplot(cells[0, :]), strips)
+        for place, (title, matrix) in enumerate(tables.items()):
+            _matrix(drawn.add_subplot(cells[1, place]), title, names, matrix)
     canvas.save(drawn, path)
 
 
