@@ -184,6 +184,7 @@ def executed(tmp_path_factory):
     places = ("HOME", "IPYTHONDIR", "JUPYTER_PATH", "JUPYTER_RUNTIME_DIR", "TFDS_DATA_DIR", "TMPDIR")
     command = ["-c", "from nbclient.cli import main; main()", "--kernel_name=here", "--inplace", "classroom.ipynb"]
     environment = {**os.environ, **dict.fromkeys(places, str(folder))}
+    environment.pop("MPLBACKEND", None)  # which others set, and a kernel would keep
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
     )
