@@ -221,7 +221,7 @@ def demo_server(tmp_path_factory):
                 command, env={**os.environ, "HOME": str(home)}, stdout=subprocess.PIPE, stderr=errors, text=True
             )
         started.append(SimpleNamespace(process=process, home=home, said=said))
-        line = process.stdout.readline()
+        line = next((line for line in process.stdout if "http://" in line), "")  # after what it says of preparing
         assert line, said.read_text()
         started[-1].address = re.search(r"http://\S+", line)[0]
         return started[-1]

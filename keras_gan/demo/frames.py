@@ -5,13 +5,14 @@ import html
 
 from keras_gan.demo.gallery import Opinion
 
-# The column with the large picture stays in sight beside, or above, the controls that change it.
+# The large picture stays in sight, whole and with what is said of it, beside or above all that changes it.
 STYLE = """<style>
 .large { display: flex; flex-direction: column; gap: .6rem; }
 .large p { margin: 0; font-size: .95rem; line-height: 1.4; overflow-wrap: anywhere; }
 .large p.about { font-weight: 600; }
-.large img, .around img, .way img { image-rendering: pixelated; display: block; border-radius: 0; background: #8882; }
-.large img { width: 100%; max-width: min(34rem, 62vh); max-height: 62vh; object-fit: contain; }
+.large img, .around img, .way img { image-rendering: pixelated; display: block; border-radius: 0; }
+.large img { width: 100%; max-width: 34rem; max-height: min(34rem, max(8rem, 100vh - 13.5rem)); object-fit: contain;
+  object-position: left top; }
 .around { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fill, minmax(4.2rem, 1fr)); padding: 0; }
 .around figure { margin: 0; }
 .around img { width: 100%; }
@@ -19,11 +20,13 @@ STYLE = """<style>
 .around .this img { outline: 3px solid #1f77b4; outline-offset: 1px; }
 .around .this figcaption { font-weight: 600; }
 .way img { width: min(14rem, 60vw); }
+h3 { font-size: 1.3rem !important; }
 [data-testid=stColumn]:has(.large) { position: sticky; top: 3.75rem; align-self: flex-start; z-index: 2; }
 @media (max-width: 640px) {
   [data-testid=stColumn]:has(.large) { background: Canvas; padding: .4rem 0; }
   .large { flex-direction: row; }
-  .large img { width: 40vw; flex: none; align-self: flex-start; }
+  .large img { width: 40vw; flex: none; align-self: flex-start; max-height: 40vh; }
+  h1 { font-size: 2rem !important; }
   .large p { font-size: .8rem; }
 }
 </style>"""

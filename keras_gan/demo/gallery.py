@@ -58,30 +58,23 @@ class Gallery:
     def __init__(self, path: Path):
         self._lock = threading.Lock()  # an interpreter serves one at a time
         run = Run(path) if (path / CONFIG).is_file() else None
-        said, folder = (preparing.read(run), path / preparing.FOLDER) if run else ({}, None)
+        said, folder = preparing.read(run) if run else preparing.OF_A_FILE, path / preparing.FOLDER
         files = {name: folder / file for name, file in preparing.GENERATORS.items()} if run else {AVERAGED: path}
         self.generators = {name: edge.Generator(file) for name, file in files.items()}
         self.generator = self.generators[AVERAGED]
         if len(self.generator.data_shape) != 3 or self.generator.data_shape[-1] not in (1, 3):
             raise InputError(f"{path} makes data of shape {self.generator.data_shape}; expected images; give another")
         self.description = self.generator.description
-        self.step, self.notices = said.get("step"), said.get("notices", [])
+        self.step, self.notices, self.paired = said["step"], said["notices"], said["paired"]
+        self.no_opinion, self.no_real = said["no_opinion"], said["no_real"]
+        self.real, self.samples = (said[name] and np.array(said[name]) for name in ("real", "samples"))
+        asked = self.samples is not None
+        self.judge = discriminator.Judge(folder / preparing.JUDGE, self.generator.data_shape) if asked else None
         self.sliders, self.lockable = self.generator.directions, ()
-        if run:
-            self._open_run(run, said, folder)
-        else:
-            self.judge = self.no_opinion = self.no_real = None
-            self.paired = False
-
-    def _open_run(self, run, said, folder):
-        found = directions.load(run)
+        found = directions.load(run) if run else None
         if found is not None and found.step == self.step:
             self.sliders = found
             self.lockable = (*found.names, *([CLASS] if found.quiet is not None else []))
-        self.no_opinion, self.no_real, self.paired = said["no_opinion"], said["no_real"], said["paired"]
-        shape = self.generator.data_shape
-        self.judge = None if self.no_opinion else discriminator.Judge(folder / preparing.JUDGE, shape)
-        self.real, self.samples = (said[name] and np.array(said[name]) for name in ("real", "samples"))
 
     # what there is
 

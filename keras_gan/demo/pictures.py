@@ -18,6 +18,7 @@ STEP = 0.05  # of sliders, in standard deviations
 WEIGHTS = {"averaged": "averaged (EMA)", "last": "last"}
 UNIT = "A slider's unit is one standard deviation of its attribute among G's pictures; for a factor, of z."
 STATE, KEY = "pictures", "pictures_"  # of the session: the settings, and what begins the names of its controls
+MOVED = "by "  # and after it, of the sliders
 
 
 def page(source: str) -> None:
@@ -38,19 +39,18 @@ def page(source: str) -> None:
 
 def _studio(gallery):
     shown, controls = st.columns([6, 5], gap="large")
-    with controls:
-        chosen = _controls(gallery, st.session_state[STATE])
-    st.session_state[STATE] = chosen
-    _into_address(gallery, chosen)
+    chosen = st.session_state[STATE] = _chosen(st.session_state[STATE])
     (image,) = gallery.images(chosen, [chosen.seed])
     picture, about = png(image), _about(gallery, chosen)
-    with shown:
+    with shown:  # first: drawing the controls takes longer than the picture
         opinion = gallery.opinion(image, chosen.label)
         said = frames.described(opinion, gallery.paired, gallery.no_opinion, gallery.no_real)
         st.html(frames.large(picture, f"Picture of {about}", about, said))
     with controls:
+        _controls(gallery, chosen)
         _downloads(gallery, chosen, picture)
-    _others(gallery, chosen)
+        _others(gallery, chosen)
+    _into_address(gallery, chosen)
 
 
 def _about(gallery, chosen):
@@ -63,6 +63,25 @@ def _about(gallery, chosen):
 # the controls ---------------------------------------------------------------------------------------------------------
 
 
+def _chosen(before):
+    """The settings that the controls ask for; as before where one is not drawn yet."""
+
+    def said(name, otherwise):
+        return st.session_state.get(KEY + name, otherwise)
+
+    seed, amounts = said("seed", before.seed), dict(before.amounts)
+    following = min(seed + 1, latents.LARGEST_SEED) if before.other is None else before.other
+    return Settings(
+        seed=seed,
+        amounts=tuple((name, said(MOVED + name, amounts.get(name, 0.0))) for name in said("shown", list(amounts))),
+        truncation=said("truncation", before.truncation),
+        locks=tuple(said("locks", before.locks or ())) if said("own locks", before.locks is not None) else None,
+        weights=said("weights", before.weights),
+        label=said("class", before.label),
+        other=said("other", following) if said("way", before.other is not None) else None,
+    )
+
+
 def _keep(name, value):
     """Gives a control its value where it is new, and returns its key."""
     st.session_state.setdefault(KEY + name, value)
@@ -70,16 +89,17 @@ def _keep(name, value):
 
 
 def _controls(gallery, now):
-    """The settings that the visitor chose."""
     with st.container(horizontal=True, vertical_alignment="bottom"):
-        seed = st.number_input(
+        st.number_input(
             "Seed", 0, latents.LARGEST_SEED, step=1, key=_keep("seed", now.seed), help="A seed is a picture.", width=180
         )
         st.button("New picture", on_click=_new_picture, type="primary")
-    label = _class(gallery, now)
-    amounts = _sliders(gallery, now)
+        if gallery.sliders.names:
+            st.button("Reset", on_click=_reset, help="All sliders to zero.")
+    _class(gallery, now)
+    _sliders(gallery, now)
     with st.expander("Show advanced options"):
-        truncation = st.slider(
+        st.slider(
             "Truncation ψ",
             LEAST_TRUNCATION,
             1.0,
@@ -87,10 +107,9 @@ def _controls(gallery, now):
             key=_keep("truncation", now.truncation),
             help="z is multiplied by ψ before the sliders move it: the smaller, the more usual the picture.",
         )
-        locks = _locks(gallery, now)
-        weights = _weights(gallery, now)
-    other = _other(now)
-    return Settings(seed, amounts, truncation, locks, weights, label, other)
+        _locks(gallery, now)
+        _weights(gallery, now)
+        _other(now)
 
 
 def _new_picture():
@@ -98,80 +117,70 @@ def _new_picture():
 
 
 def _class(gallery, now):
-    if not gallery.classes:
-        return None
-    name = gallery.classes.__getitem__
-    return st.selectbox("Class", range(len(gallery.classes)), format_func=name, key=_keep("class", now.label))
+    if gallery.classes:
+        name = gallery.classes.__getitem__
+        st.selectbox("Class", range(len(gallery.classes)), format_func=name, key=_keep("class", now.label))
 
 
 def _sliders(gallery, now):
-    """What the sliders that are shown say, by name; those that are not are at zero."""
     names = gallery.sliders.names
     if not names:
         st.info("This generator has no sliders: kgan directions RUN finds some.")
-        return ()
-    before = dict(now.amounts)
-    shown = st.multiselect(
-        "Control which features?", names, key=_keep("shown", list(before)), placeholder="None", help=UNIT
-    )
-    amounts = tuple((name, _slider(gallery.sliders[name], before.get(name, 0.0))) for name in shown)
-    keys = [f"{KEY}by {name}" for name in shown]
-    st.button("Reset", on_click=_reset, args=[keys], disabled=not keys, help="All sliders to zero.")
-    return amounts
+        return
+    shown = [name for name, _ in now.amounts]
+    st.multiselect("Control which features?", names, key=_keep("shown", shown), placeholder="None", help=UNIT)
+    for name, amount in now.amounts:
+        _slider(gallery.sliders[name], amount)
 
 
 def _slider(slider, amount):
     reach = slider.reach
     even = math.isclose(reach / STEP, round(reach / STEP))
-    return st.slider(
+    st.slider(
         shell.plain(slider.name),
         -reach,
         reach,
         step=STEP if even else reach / 20,
         format="%+.2f",
-        key=_keep(f"by {slider.name}", amount),
+        key=_keep(MOVED + slider.name, amount),
     )
 
 
-def _reset(keys):
-    for key in keys:
-        st.session_state[key] = 0.0
+def _reset():
+    for key in list(st.session_state):
+        if key.startswith(KEY + MOVED):
+            st.session_state[key] = 0.0
 
 
 def _locks(gallery, now):
     if not gallery.lockable:
-        return None
-    own = st.toggle(
+        return
+    st.toggle(
         "Choose what stays",
         key=_keep("own locks", now.locks is not None),
         help="Else each slider keeps the attributes that it was found to keep.",
     )
-    if not own:
-        return None
-    stay = st.multiselect(
-        "Stays while others move", gallery.lockable, key=_keep("locks", list(now.locks or ())), placeholder="Nothing"
-    )
-    return tuple(stay)
+    if now.locks is not None:
+        key = _keep("locks", list(now.locks))
+        st.multiselect("Stays while others move", gallery.lockable, key=key, placeholder="Nothing")
 
 
 def _weights(gallery, now):
-    if len(gallery.generators) == 1:
-        return now.weights
-    return st.radio(
-        "Weights of the generator",
-        list(GENERATORS),
-        key=_keep("weights", now.weights),
-        format_func=WEIGHTS.get,
-        horizontal=True,
-        help="Averaged over the steps of training, by an exponential moving average, or as the last step left them.",
-    )
+    if len(gallery.generators) > 1:
+        st.radio(
+            "Weights of the generator",
+            list(GENERATORS),
+            key=_keep("weights", now.weights),
+            format_func=WEIGHTS.get,
+            horizontal=True,
+            help="Averaged over training steps by an exponential moving average, or as the last step left them.",
+        )
 
 
 def _other(now):
-    if not st.toggle("Show the way to another picture", key=_keep("way", now.other is not None)):
-        return None
-    usual = min(now.seed + 1, latents.LARGEST_SEED) if now.other is None else now.other
-    return st.number_input("Seed of the other picture", 0, latents.LARGEST_SEED, step=1, key=_keep("other", usual))
+    st.toggle("Show the way to another picture", key=_keep("way", now.other is not None))
+    if now.other is not None:
+        st.number_input("Seed of the other picture", 0, latents.LARGEST_SEED, step=1, key=_keep("other", now.other))
 
 
 # what is shown --------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ import sys
 import warnings
 from pathlib import Path
 
-from keras_gan.errors import InputError, Notice, one_line
+from keras_gan.errors import InputError, Notice, first_line, one_line
 from keras_gan.files import replace_folder
 from keras_gan.runs import CONFIG, Run
 
@@ -33,6 +33,7 @@ FIELDS = {
     "no_opinion": str | None,  # why D cannot be asked
     "no_real": str | None,  # why real images cannot be had
 }
+OF_A_FILE = {field: None for field in FIELDS} | {"notices": [], "paired": False}  # what is known of a .tflite alone
 JUDGED = 500  # real images, and samples, that D's opinion of a picture is told by
 FIRST_SEED = 2**29  # of those samples: far from what people look at
 REFUSED = 2  # exit status of the process, where the run cannot be used
@@ -134,7 +135,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         make(Run(sys.argv[1]))
-    except (InputError, OSError) as error:
+    except InputError as error:
         print(one_line(error), file=sys.stderr)
         sys.exit(REFUSED)
 
@@ -143,8 +144,7 @@ def make(run: Run) -> None:
     """Fills demo/ anew: whole, or not at all. Needs TensorFlow.
 
     Raises:
-        InputError: where the run has no checkpoint, or a generator cannot be converted.
-        OSError: where the folder cannot be written.
+        InputError: where the run has no checkpoint, a generator cannot be converted, or the folder cannot be written.
     """
     from keras_gan import exports, training
 
@@ -164,7 +164,14 @@ def make(run: Run) -> None:
         gan.export(draft / GENERATORS[LAST], "litert", "float32", options)
         (draft / PREPARED).write_text(json.dumps(said | opinions, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
-    replace_folder(run.path / FOLDER, fill)
+    folder = run.path / FOLDER
+    try:
+        replace_folder(folder, fill)
+    except OSError as error:
+        raise InputError(
+            f"cannot write {folder} ({first_line(error)}); expected a run that can be written, for the "
+            "demo keeps its generators there; copy the run, or export a .tflite and show that"
+        ) from error
 
 
 def _opinions(run, gan, folder):

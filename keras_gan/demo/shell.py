@@ -59,7 +59,8 @@ def from_address(name: str, default, parse: Callable):
     try:
         return parse(text)
     except ValueError:
-        st.warning(plain(f"The address asks for {name}={text[:40]}, which cannot be; {default} is taken instead."))
+        usual = "nothing" if default in (None, "") else default
+        st.warning(plain(f"The address asks for {name}={text[:40]}, which cannot be; {usual} is taken instead."))
         return default
 
 
