@@ -65,6 +65,7 @@ def opened(shown, visit):
     def open_page(query="", **settings):
         page = visit(shown.address + query, **settings)
         page.locator(".large img").wait_for()
+        wait_for_rest(page)
         return page
 
     return open_page
@@ -82,11 +83,17 @@ def pixels_of(page):
 
 
 def wait_for_picture(page, expected):
-    """Waits until the large picture is the expected one, uint8 (height, width, 1)."""
+    """Waits until the large picture is the expected one, uint8 (height, width, 1), and all else is drawn too."""
     until = time.monotonic() + LONGEST_WAIT_S
     while not np.array_equal(found := pixels_of(page), expected[..., 0]) and time.monotonic() < until:
         page.wait_for_timeout(50)
     np.testing.assert_array_equal(found, expected[..., 0])
+    wait_for_rest(page)
+
+
+def wait_for_rest(page):
+    """Waits until Streamlit says that the script has ended: what it draws anew closes lists that are open."""
+    page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
 def address(page):
