@@ -17,6 +17,7 @@ LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "di
 LARGEST_FLOAT = sys.float_info.max
 CHECKPOINT_EVERY_S = 60.0  # by default
 AUTO = "auto"  # a weight γ that follows from the data (`penalties.automatic_weight`), a rate from a network (`rates`)
+LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}  # of losses that need one, whatever the preset: a bounded critic
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
@@ -193,6 +194,12 @@ def nearest(name: str, choices: Iterable[str]) -> str:
     return "did you mean " + " or ".join(alike) + "?"
 
 
+def default_penalties(recipe: Preset, loss: str | None) -> dict[str, float | str]:
+    """The penalties that go with a loss where none are chosen: the preset's with the preset's own loss, those of
+    `LOSS_PENALTIES` with others; None is a loss of the user's own, which has none."""
+    return dict(recipe.penalties if loss == recipe.loss else LOSS_PENALTIES.get(loss, {}))
+
+
 def check_size(image_size) -> tuple[int, int] | None:
     """The size as (height, width), from one side, a pair, or None."""
     if image_size is None:
@@ -273,7 +280,7 @@ class TrainConfig:
     @property
     def penalties(self) -> dict[str, float | str]:
         """Weights γ of the penalties, numbers or "auto", by name in penalties.PENALTIES."""
-        penalties = preset(self.preset).penalties
+        penalties = default_penalties(preset(self.preset), self.loss)
         if self.gamma == 0:
             return {}  # a penalty of weight 0 would cost its gradients all the same
         return dict(penalties) if self.gamma is None else dict.fromkeys(penalties or ["r1"], self.gamma)

@@ -8,21 +8,55 @@ from keras import ops
 
 # The half-life is at most this share of the images seen, so that the untrained start is forgotten early on.
 RAMP = 0.05
+NOT_CLONABLE = (NotImplementedError, TypeError, ValueError)  # what `clone_model` raises, by the kind of network
 
 
 def float32_copy(model: keras.Model, example=None) -> keras.Model:
     """A copy of `model`, weights included, that computes in float32 whatever precision the original trains in.
 
-    `example`, an input, is needed for networks that only a call builds.
+    Networks that Keras cannot clone (subclassed ones without `get_config`, `Lambda` layers) become a `SecondWeights`,
+    which computes in the network's own precision.
+
+    Args:
+        model: the network, built.
+        example: an input, needed for networks that only a call builds.
     """
-    copy = keras.models.clone_model(model)
-    for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
-        if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
-            layer.dtype_policy = "float32"
-    if not copy.built:
-        copy(example)
-    copy.set_weights(model.get_weights())  # clone_model does not copy weights
+    try:
+        copy = keras.models.clone_model(model)
+        for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
+            if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
+                layer.dtype_policy = "float32"
+        if not copy.built:
+            copy(example)
+        copy.set_weights(model.get_weights())  # clone_model does not copy weights
+    except NOT_CLONABLE:
+        return SecondWeights(model)
     return copy
+
+
+class SecondWeights(keras.Model):
+    """What another network computes, with weights of its own in place of that network's.
+
+    Args:
+        network: the network, built; it stays as it is. The weights start as copies of its weights, in the same order.
+    """
+
+    def __init__(self, network: keras.Model):
+        super().__init__(name=f"{network.name}_second_weights")
+        self._network = lambda: network  # a function, so that Keras does not count the network's own weights as ours
+        # None of them trainable: Keras lists trainable weights first, which would change the order.
+        self.copies = [
+            self.add_weight(shape=weight.shape, dtype=weight.dtype, trainable=False, name=f"weight_{index}")
+            for index, weight in enumerate(network.weights)
+        ]
+        self.set_weights(network.get_weights())
+        self.built = True
+
+    def call(self, inputs, training=False):
+        network = self._network()
+        mapping = [(weight, copy.value) for weight, copy in zip(network.weights, self.copies, strict=True)]
+        with keras.StatelessScope(state_mapping=mapping):
+            return network(inputs, training=False)
 
 
 def decay(batch_size, images_seen, half_life_images):

@@ -2,8 +2,7 @@
 
 import functools
 import itertools
-from collections.abc import Mapping
-from types import MappingProxyType
+from dataclasses import dataclass
 
 import keras
 import numpy as np
@@ -11,12 +10,57 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan import augment as _augment  # noqa: F401  registers a layer that saved discriminators hold
-from keras_gan import ema, latents, logs, pairing, pixels, precision, rates, replicas
+from keras_gan import (
+    batches,
+    ema,
+    fit_callbacks,
+    latents,
+    logs,
+    losses,
+    optimizers,
+    pairing,
+    pixels,
+    precision,
+    replicas,
+)
 from keras_gan import layers as _layers  # noqa: F401  the same
-from keras_gan.config import AUTO, DEFAULT_PRESET, PRESETS, lookup
+from keras_gan.config import AUTO, DEFAULT_PRESET, PRESETS, default_penalties
 from keras_gan.errors import InputError
-from keras_gan.losses import LOSSES, Loss
-from keras_gan.penalties import PENALTIES, Penalty, automatic_weight, interpolate, zero_centred
+from keras_gan.losses import LOSSES
+from keras_gan.penalties import PENALTIES, automatic_weight, interpolate
+from keras_gan.penalties import resolve as resolve_penalties
+
+
+@dataclass(frozen=True)
+class Update:
+    """What is known of one update of a network."""
+
+    norm: tf.Tensor  # of the gradient over all weights, float32 scalar
+    overflow: tf.Tensor  # whether it was not applied since loss scaling took it beyond float16, bool scalar
+    means: dict  # values by name, over all replicas
+
+
+@dataclass(frozen=True)
+class Counters:
+    """What a GAN counts while it trains: variables that are no weights, so that restoring weights leaves them."""
+
+    steps: keras.Variable  # training steps
+    refused: keras.Variable  # updates that were not applied, since a loss or a gradient was not finite
+    automatic_weight: keras.Variable  # the newest `penalties.automatic_weight`
+    batches: keras.Variable  # see `batches.count`
+
+    @classmethod
+    def of_new_gan(cls):
+        def variable(name, dtype, shape=()):
+            start = np.zeros(shape, dtype)
+            return keras.Variable(start, dtype=dtype, trainable=False, name=name, aggregation="only_first_replica")
+
+        return cls(
+            variable("steps", "int64"),
+            variable("refused", "int32"),
+            variable("automatic_weight", "float32"),
+            variable("batches", "float32", len(batches.COUNTS)),
+        )
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -74,10 +118,10 @@ class GAN(keras.Model):
         self.ema_generator.trainable = False
         self.ema_half_life_images = ema_half_life_images
         self.seed = seed
-        self.seed_generator = keras.random.SeedGenerator(seed)
-        self.refused = keras.Variable(
-            0, dtype="int32", trainable=False, name="refused", aggregation="only_first_replica"
-        )
+        fresh = int(np.random.default_rng().integers(2**31)) if seed is None else seed
+        self.seed_generator = keras.random.SeedGenerator(fresh)
+        self.evaluation_seed_generator = keras.random.SeedGenerator(fresh)  # so that evaluate leaves the other alone
+        self.counters = Counters.of_new_gan()
         self.trackers = [keras.metrics.Mean(name) for name in logs.LOGS]
         self.built = True
 
@@ -90,86 +134,150 @@ class GAN(keras.Model):
         discriminator_steps=1,
         steps_per_execution=1,
         jit_compile="auto",
+        run_eagerly=False,
     ):
         """Chooses the game's losses and how both networks are updated; every default is the preset "resnet".
 
         Args:
             generator_optimizer: Keras optimizer, its name or its serialized form, in which the learning rate may be
-                "auto": see `keras_gan.rates`. A schedule in a serialized form counts training steps.
-            discriminator_optimizer: the same, for D.
-            loss: name in `losses.LOSSES`, or a `losses.Loss`.
+                "auto": see `keras_gan.rates`. Loss scaling, clipping, weight decay, `use_ema` and gradient accumulation
+                work as in `keras.Model`; a schedule counts training steps. Where the network computes in float16 the
+                optimizer is wrapped in a `keras.optimizers.LossScaleOptimizer`.
+            discriminator_optimizer: the same, for D. Where it is the generator's own optimizer object, D gets a copy.
+            loss: name in `losses.LOSSES`, a `losses.Loss`, or a binary Keras loss: see `losses.resolve`.
             penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ: numbers, or
                 "auto" for `penalties.automatic_weight` of each batch. None means the preset's with the preset's loss,
-                and none with any other loss.
+                {"wgan_gp": 10.0} with "wasserstein", and none with any other loss.
             discriminator_steps: k of Algorithm 1. The batch that `fit` brings is divided among the k steps, so that
                 each sees fresh images: give it k times the batch of one step.
             steps_per_execution: training steps in one call of the compiled function, as in `keras.Model.compile`.
             jit_compile: whether XLA compiles the step; "auto" for what is faster here (see `precision`).
+            run_eagerly: whether steps run as plain Python, to be debugged, as in `keras.Model.compile`.
 
         Raises:
-            InputError: for an unknown name or k < 1.
+            InputError: for an unknown name, k < 1, or a loss or an optimizer that does not suit a GAN.
         """
         recipe = PRESETS[DEFAULT_PRESET]
         if discriminator_steps < 1:
             raise InputError(
                 f"discriminator_steps (k) is {discriminator_steps}; expected at least 1; give discriminator_steps=1"
             )
-        if penalties is None:
-            penalties = recipe.penalties if loss is None else {}
+        automatic_jit = precision.jit_compile()[0] and not run_eagerly
         super().compile(
             optimizer=None,
             steps_per_execution=steps_per_execution,
-            jit_compile=precision.jit_compile()[0] if jit_compile == "auto" else jit_compile,
+            jit_compile=automatic_jit if jit_compile == "auto" else jit_compile,
+            run_eagerly=run_eagerly,
         )
         self.jit_choice = jit_compile  # saved as given, so that "auto" is decided anew where the model is loaded
-        self.loss_pair = _resolve(loss or recipe.loss, Loss, LOSSES, "loss")
-        resolved = {_resolve(key, Penalty, PENALTIES, "penalty"): weight for key, weight in dict(penalties).items()}
-        self.penalties = {penalty: _weight(penalty, weight) for penalty, weight in resolved.items()}
+        self.loss_pair = losses.resolve(recipe.loss if loss is None else loss)
+        if penalties is None:
+            name = _named(self.loss_pair, LOSSES)
+            penalties = default_penalties(recipe, name if isinstance(name, str) else None)
+        self.penalties = resolve_penalties(penalties)
         self.discriminator_steps = discriminator_steps
-        self.generator_optimizer = _optimizer(generator_optimizer or recipe.generator_optimizer, self.generator)
-        self.discriminator_optimizer = _optimizer(
-            discriminator_optimizer or recipe.discriminator_optimizer, self.discriminator, discriminator_steps
+        if discriminator_optimizer is not None and discriminator_optimizer is generator_optimizer:
+            if isinstance(generator_optimizer, keras.optimizers.Optimizer):
+                discriminator_optimizer = optimizers.copied(generator_optimizer, "discriminator")
+        self.generator_optimizer = optimizers.resolve(generator_optimizer or recipe.generator_optimizer, self.generator)
+        self.discriminator_optimizer = optimizers.resolve(
+            discriminator_optimizer or recipe.discriminator_optimizer,
+            self.discriminator,
+            discriminator_steps,
+            "discriminator",
         )
-        self.generator_optimizer.build(self.generator.trainable_variables)
-        self.discriminator_optimizer.build(self.discriminator.trainable_variables)
+        self.optimizer = optimizers.Optimizers(self.generator_optimizer, self.discriminator_optimizer)
 
     def train_step(self, data):
         """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
-        for real, labels in self._minibatches(data):
+        minibatches, sound = self._minibatches(data)
+        for real, labels, weights in minibatches:
             fake = self.generator(self._noise(real, labels), training=True)
             with tf.GradientTape() as tape:
-                real_logits, fake_logits, slopes = self._judge(real, fake, labels)
-                d_loss = self.loss_pair.discriminator(real_logits, fake_logits)
-                penalty = self._penalty(slopes, real)
-                objective = _shared(d_loss + penalty)
-            d_gradient, _ = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective)
+                real_logits, fake_logits, input_gradients, layer_loss = self._judge(real, fake, labels)
+                d_loss = self.loss_pair.discriminator(real_logits, fake_logits, **weights)
+                penalty = self._penalty(input_gradients, real)
+                objective = self.discriminator_optimizer.scale_loss(_shared(d_loss + penalty + layer_loss))
+            d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, sound)
 
         z = self._noise(real, labels)
-        # D(x) does not depend on G: it is judged outside the tape, and only where the loss compares pairs.
-        opponents = [self.discriminator(_with(labels, real), training=True)] if self.loss_pair.paired else []
+        # D(x) does not depend on G: it is computed outside the tape, and only where the loss compares pairs.
+        paired_logits = [self.discriminator(_with(labels, real), training=True)] if self.loss_pair.paired else []
         with tf.GradientTape() as tape:
-            logits = self.discriminator(_with(labels, self.generator(z, training=True)), training=True)
-            g_loss = self.loss_pair.generator(*opponents, logits)
-            objective = _shared(g_loss)
+            fake, layer_loss = _with_layer_loss(self.generator, z)
+            logits = self.discriminator(_with(labels, fake), training=True)
+            g_loss = self.loss_pair.generator(*paired_logits, logits, **(weights if self.loss_pair.paired else {}))
+            objective = self.generator_optimizer.scale_loss(_shared(g_loss + layer_loss))
         values = dict(d_loss=d_loss, g_loss=g_loss, penalty=penalty, **_separation(real_logits, fake_logits))
-        g_gradient, means = self._descend(
-            self.generator_optimizer, self.generator, tape, objective, values, lambda: self._average(ops.shape(real)[0])
+        g_update = self._descend(
+            self.generator_optimizer,
+            self.generator,
+            tape,
+            objective,
+            sound,
+            values,
+            lambda: self._average(ops.shape(real)[0]),
         )
-        return self._report(**means, d_gradient=d_gradient, g_gradient=g_gradient)
+        self.counters.steps.assign_add(1)
+        return self._report(g_update.means, d_gradient=d_update, g_gradient=g_update)
 
     def test_step(self, data):
         """The losses on held-out images, without updating anything; penalty and gradients are training's only."""
-        ((real, labels),) = self._minibatches(data, steps=1)
-        fake = self.generator(self._noise(real, labels), training=False)
+        (((real, labels, weights),), _) = self._minibatches(data, steps=1)
+        fake = self.generator(self._noise(real, labels, self.evaluation_seed_generator), training=False)
         real_logits = self.discriminator(_with(labels, real), training=False)
         fake_logits = self.discriminator(_with(labels, fake), training=False)
-        g_logits = [real_logits, fake_logits] if self.loss_pair.paired else [fake_logits]
+        paired_logits, paired_weights = ([real_logits], weights) if self.loss_pair.paired else ([], {})
         values = dict(
-            d_loss=self.loss_pair.discriminator(real_logits, fake_logits),
-            g_loss=self.loss_pair.generator(*g_logits),
+            d_loss=self.loss_pair.discriminator(real_logits, fake_logits, **weights),
+            g_loss=self.loss_pair.generator(*paired_logits, fake_logits, **paired_weights),
             **_separation(real_logits, fake_logits),
         )
-        return self._report(**dict(zip(values, replicas.mean(list(values.values())), strict=True)))
+        return self._report(dict(zip(values, replicas.mean(list(values.values())), strict=True)))
+
+    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *args, **options):
+        """Trains as `keras.Model.fit` does, with the same arguments; images in [-1, 1], labels as `y`.
+
+        `shuffle` is True for arrays and False for datasets, which bring their own order. `sample_weight` and
+        `class_weight` multiply the loss terms of real images.
+
+        Returns:
+            Keras's `History`, whose `history` has `keras_gan.logs.LOGS`.
+
+        Raises:
+            InputError: for data that the networks or the losses cannot take, or a callback that cannot work with a GAN.
+        """
+        if len(args) < 3:  # validation_split, validation_data, shuffle
+            options.setdefault("shuffle", _is_shuffled_by_keras(x))
+        given = callbacks
+        if not isinstance(callbacks, keras.callbacks.CallbackList):
+            given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
+            if self.compiled:
+                fit_callbacks.check(given, self)
+            given = [fit_callbacks.FitSupport(given), *given]
+        with batches.shape_errors():
+            return super().fit(x, y, batch_size, epochs, verbose, given, *args, **options)
+
+    def evaluate(self, *args, **options):
+        """The losses on held-out images, as `keras.Model.evaluate`, each time on the same noise.
+
+        Training is left as it was, its noise included. Raises InputError as `fit`.
+        """
+        before = self.counters.batches.numpy()
+        # A fixed key and the count 0: the same noise each time.
+        self.evaluation_seed_generator.state.assign([np.uint32((self.seed or 0) % 2**32), 0])
+        with batches.shape_errors():
+            values = super().evaluate(*args, **options)
+        self._complain(self.counters.batches.numpy() - before)
+        return values
+
+    def train_on_batch(self, *args, **options):
+        """One training step, as `keras.Model.train_on_batch`. Raises InputError as `fit`."""
+        self.reset_counts()
+        with batches.shape_errors():
+            values = super().train_on_batch(*args, **options)
+        self.check_counts(first=True)
+        return values
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
@@ -180,6 +288,22 @@ class GAN(keras.Model):
         if self.test_function is None or force:
             super().make_test_function(force)
             self.test_function = self._in_step_with_others(self.test_step) or self.test_function
+
+    def reset_counts(self):
+        """Begins to count anew what is wrong with the data."""
+        self.counters.batches.assign(np.zeros(len(batches.COUNTS), "float32"))
+
+    def check_counts(self, first: bool = False) -> None:
+        """Raises InputError where the data since `reset_counts` were wrong; `first` as in `batches.complain`."""
+        self._complain(self.counters.batches.numpy(), first)
+
+    def _complain(self, counts, first=False):
+        batches.complain(counts, self.num_classes, self.discriminator_steps, first)
+
+    def finalize_optimizer_averages(self) -> None:
+        """Puts the averages of optimizers with `use_ema` into their networks, as Keras does at the end of `fit`."""
+        self.generator_optimizer.finalize_variable_values(self.generator.trainable_variables)
+        self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_variables)
 
     def call(self, inputs, training=False):
         """Data from latents, or [latents, labels], by the averaged generator: to (batch, *data_shape), float32."""
@@ -253,8 +377,37 @@ class GAN(keras.Model):
 
     @property
     def step(self) -> int:
-        """Generator updates made so far."""
-        return int(self.generator_optimizer.iterations.numpy()) if self.compiled else 0
+        """Training steps made so far, each with one update of the generator."""
+        return int(self.counters.steps.numpy())
+
+    @property
+    def refused(self):
+        """How many updates were not applied, since a loss or a gradient was not finite: int32 variable."""
+        return self.counters.refused
+
+    def training_state(self) -> dict:
+        """Variables beside weights and optimizers that decide how training goes on, by name."""
+        networks = [self.generator, self.discriminator]
+        weights = {id(weight) for network in networks for weight in network.weights}
+        random = [v for network in networks for v in network.variables if id(v) not in weights]
+        return {
+            "steps": self.counters.steps,
+            "refused": self.counters.refused,
+            "automatic_weight": self.counters.automatic_weight,
+            "noise": self.seed_generator.state,
+            **{f"layer_{index:04d}": variable for index, variable in enumerate(random)},  # of Dropout and its kin
+        }
+
+    def save_own_variables(self, store):
+        for name, variable in self.training_state().items():
+            store[name] = variable.numpy()
+
+    def load_own_variables(self, store):
+        if "steps" not in store.keys():  # a file of version 0.1 or earlier, which held the count of refused steps
+            self.counters.refused.assign(store["0"])
+            return
+        for name, variable in self.training_state().items():
+            variable.assign(store[name])
 
     def get_config(self):
         return {
@@ -284,6 +437,7 @@ class GAN(keras.Model):
             "discriminator_steps": self.discriminator_steps,
             "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.jit_choice,
+            "run_eagerly": self.run_eagerly,
         }
 
     def compile_from_config(self, config):
@@ -301,58 +455,70 @@ class GAN(keras.Model):
         return self.trackers
 
     def _minibatches(self, data, steps=None):
-        """The k batches of fresh images, each with its labels or None, that one batch from `fit` holds."""
-        images = pairing.check_images(data, self.data_shape)
-        labels = pairing.check_labels(data, self.num_classes)
+        """The k batches of fresh images, their labels or None, and the losses' `sample_weight`, that one batch of `fit`
+        holds; and whether an update may be made with them."""
         steps = steps or self.discriminator_steps
-        if steps == 1:
-            return [(images, labels)]
-        if images.shape[0] is not None and images.shape[0] < steps:
-            raise InputError(
-                f"a batch of {images.shape[0]} for discriminator_steps={steps}; expected at least one image for each "
-                f"step; give fit batches of {steps} times the batch of one step"
-            )
-        size = tf.shape(images)[0] // steps
-        # The same check for a last batch, whose size is known only now; it must come before the images are cut.
-        enough = tf.debugging.assert_positive(size, f"a batch smaller than discriminator_steps={steps}; drop it")
-        with tf.control_dependencies([enough] if enough is not None else []):
-            images = tf.identity(images)
-        # Every k-th image, so that the replicas' shares of a minibatch are together what one replica would see.
-        batches = ops.unstack(ops.reshape(images[: size * steps], (size, steps, *self.data_shape)), steps, axis=1)
-        if labels is None:
-            return [(batch, None) for batch in batches]
-        columns = ops.unstack(ops.reshape(labels[: size * steps], (size, steps)), steps, axis=1)
-        return list(zip(batches, columns, strict=True))
+        images, labels, weights = batches.unpack(data)
+        images = batches.check_images(images, self.data_shape)
+        labels = batches.check_labels(labels, self.num_classes)
+        weights = self._check_weights(batches.check_weights(weights))
+        counts = batches.count(images, labels, self.num_classes, steps, AUTO in self.penalties.values())
+        sound, counts = batches.is_sound(replicas.total([counts])[0])
+        self.counters.batches.assign_add(counts)
+        if tf.executing_eagerly():
+            self.check_counts()
+        if labels is not None:  # wrong ones are counted, and no graph error is to come before that is told
+            labels = tf.clip_by_value(labels, 0, self.num_classes - 1)
+        parts = batches.minibatches([images, labels, weights], steps)
+        return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], sound
 
-    def _noise(self, real, labels=None):
+    def _check_weights(self, weights):
+        """The weights themselves. Raises InputError where the losses, or a discriminator of packs, cannot take any."""
+        if weights is not None and (not self.loss_pair.weighted or pairing.images_at_once(self.discriminator) > 1):
+            what = (
+                "losses take no parameter sample_weight"
+                if not self.loss_pair.weighted
+                else "discriminator judges packs"
+            )
+            raise InputError(
+                f"fit received sample weights, and the {what}; expected images without weights. Leave sample_weight "
+                "and class_weight out, or draw images in proportion to their weights."
+            )
+        return weights
+
+    def _noise(self, real, labels=None, seed_generator=None):
         """As many latents as there are real images, with their labels where the networks take any."""
+        seed = seed_generator or self.seed_generator
 
         def draw(rows):
             if self.latent == "uniform":
-                return keras.random.uniform((rows, self.latent_dim), -1.0, 1.0, seed=self.seed_generator)
-            return keras.random.normal((rows, self.latent_dim), seed=self.seed_generator)
+                return keras.random.uniform((rows, self.latent_dim), -1.0, 1.0, seed=seed)
+            return keras.random.normal((rows, self.latent_dim), seed=seed)
 
         return _with(labels, replicas.share(draw, ops.shape(real)[0]))
 
     def _judge(self, real, fake, labels=None):
-        """D's logits for both batches, and its input gradients at the points where a penalty wants them."""
+        """D's logits for both batches, its input gradients at the points where a penalty wants them, and the losses of
+        its own layers, averaged over its passes."""
         points = {"real": real, "fake": fake}
         if self._penalized("between"):
             share = replicas.share(
                 lambda rows: keras.random.uniform((rows,), seed=self.seed_generator), ops.shape(real)[0]
             )
             points["between"] = interpolate(real, fake, share)
-        logits, slopes = {}, {}
+        logits, input_gradients, layer_losses = {}, {}, []
         for names in self._passes(points):
             images = ops.concatenate([points[name] for name in names])
             repeated = None if labels is None else ops.concatenate([labels] * len(names))
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(images)
-                outputs = self.discriminator(_with(repeated, images), training=True)
+                outputs, layer_loss = _with_layer_loss(self.discriminator, _with(repeated, images))
+            layer_losses.append(layer_loss)
             logits |= dict(zip(names, ops.split(outputs, len(names)), strict=True))
             if self._penalized(names[0]):
-                slopes |= dict(zip(names, ops.split(tape.gradient(outputs, images), len(names)), strict=True))
-        return logits["real"], logits["fake"], slopes
+                gradients = tape.gradient(outputs, images)
+                input_gradients |= dict(zip(names, ops.split(gradients, len(names)), strict=True))
+        return logits["real"], logits["fake"], input_gradients, sum(layer_losses) / len(layer_losses)
 
     def _passes(self, points):
         """Names of the points that D judges together: those that need a gradient, then the others.
@@ -368,45 +534,66 @@ class GAN(keras.Model):
     def _penalized(self, point):
         return any(penalty.at == point for penalty in self.penalties)
 
-    def _penalty(self, slopes, real):
-        automatic = automatic_weight(real) if AUTO in self.penalties.values() else None
+    def _penalty(self, input_gradients, real):
+        automatic = self._automatic_weight(real) if AUTO in self.penalties.values() else None
         weights = {penalty: automatic if w == AUTO else w for penalty, w in self.penalties.items()}
-        return sum((w * penalty.of_gradients(slopes[penalty.at]) for penalty, w in weights.items()), 0.0)
+        return sum((w * penalty.of_gradients(input_gradients[penalty.at]) for penalty, w in weights.items()), 0.0)
 
-    def _descend(self, optimizer, network, tape, objective, values=MappingProxyType({}), then=lambda: None):
+    def _automatic_weight(self, real):
+        """`penalties.automatic_weight` of the batch; of the batch before, where this one holds a single image."""
+        single = ops.shape(real)[0] * replicas.count() < 2
+        weight = tf.where(single, self.counters.automatic_weight, automatic_weight(real))
+        self.counters.automatic_weight.assign(weight)
+        return weight
+
+    def _descend(self, optimizer, network, tape, objective, sound, values=None, then=lambda: None):
         """Applies one update, and `then`.
 
-        Where the loss or the gradient is not finite, nothing is applied, and `refused` counts it.
+        Where the data are not sound, nothing is applied. Where the loss or the gradient is not finite, nothing is
+        applied either, and `refused` counts it; but not where loss scaling was too strong, which the optimizer mends.
 
-        Returns:
-            The norm of the gradient over all weights, and the means of `values` over all replicas, which travel with
-            the gradient.
+        Args:
+            optimizer: the network's.
+            network: generator or discriminator.
+            tape: that recorded the objective.
+            objective: what is minimised, this replica's share, times the scale of the optimizer.
+            sound: bool scalar, of `batches.is_sound`.
+            values: scalars by name, whose means over all replicas travel with the gradient.
+            then: called after the update.
         """
-        weights = network.trainable_variables
-        gradients, count = tape.gradient(objective, weights), len(weights)
+        weights, values = network.trainable_variables, values or {}
+        gradients, count = optimizers.dense(tape.gradient(objective, weights)), len(weights)
         summed = replicas.total([*gradients, objective, *map(_shared, values.values())])
         gradients, objective, means = summed[:count], summed[count], summed[count + 1 :]
-        norm = tf.linalg.global_norm(gradients)
+        scale = optimizers.scale(optimizer)
+        norm = tf.linalg.global_norm(gradients) / scale
         finite = ops.isfinite(norm + objective)
-        replicas.apply_if(finite, optimizer, gradients, weights, then)
-        self.refused.assign_add(ops.cast(ops.logical_not(finite), self.refused.dtype))
-        return norm, dict(zip(values, means, strict=True))
+        overflow = ops.isfinite(objective) & ~finite & (scale > 1.0)
+        replicas.apply_if(finite & sound, optimizer, gradients, weights, then)
+        self.refused.assign_add(ops.cast(~finite & ~overflow, self.refused.dtype))
+        return Update(norm, overflow, dict(zip(values, means, strict=True)))
 
     def _average(self, batch_size):
-        images = batch_size * replicas.count()
-        images_seen = self.generator_optimizer.iterations * images
+        images = ops.cast(batch_size * replicas.count(), "float32")
+        images_seen = ops.cast(self.counters.steps + 1, "float32") * images
         ema.update(self.ema_generator, self.generator, ema.decay(images, images_seen, self.ema_half_life_images))
 
-    def _report(self, **values):
+    def _report(self, means, **updates):
+        """Adds to the means that `fit` logs: values by name, and the norms of gradients that did not overflow."""
         trackers = {tracker.name: tracker for tracker in self.trackers}
-        for name, value in values.items():
+        for name, value in means.items():
             trackers[name].update_state(value)
-        return {name: trackers[name].result() for name in values}
+        for name, update in updates.items():
+            norm = tf.where(update.overflow, 0.0, update.norm)
+            trackers[name].update_state(norm, sample_weight=1.0 - tf.cast(update.overflow, "float32"))
+        return {name: trackers[name].result() for name in (*means, *updates)}
 
     def _in_step_with_others(self, step):
         """What `fit` is to call for a batch where the replicas are in several processes; None elsewhere."""
         if replicas.several_processes(self.distribute_strategy):
-            return replicas.without_exchange(self.distribute_strategy, step, self.trackers)
+            return replicas.without_exchange(
+                self.distribute_strategy, step, self.trackers, self.steps_per_execution, self.run_eagerly
+            )
 
 
 def _shared(objective):
@@ -426,33 +613,20 @@ def _separation(real_logits, fake_logits):
     return {logs.ACCURACY: ops.mean(right), logs.LOGIT_GAP: gap}
 
 
-def _resolve(choice, kind, table, noun):
-    return choice if isinstance(choice, kind) else lookup(table, choice, noun, ", ".join(table))
+def _with_layer_loss(network, inputs):
+    """What a network in training makes of inputs, and the sum of its layers' own losses: regularizers, `add_loss`."""
+    outputs = network(inputs, training=True)
+    return outputs, sum((ops.sum(ops.cast(loss, "float32")) for loss in network.losses), 0.0)
 
 
-def _weight(penalty, choice):
-    """The weight γ as it was given, where it is one for this penalty."""
-    if isinstance(choice, str) and (choice != AUTO or penalty.of_gradients is not zero_centred):
-        raise InputError(
-            f"the weight of {_named(penalty, PENALTIES)} is {choice!r}; expected a number, or {AUTO!r} for r1 and r2; "
-            "give penalties={name: 1.0}"
-        )
-    return choice
+def _is_shuffled_by_keras(x):
+    """Whether `fit` is to shuffle: arrays, and datasets of Keras with a known length; others bring their own order."""
+    if isinstance(x, keras.utils.PyDataset):
+        return x.num_batches is not None
+    return hasattr(x, "shape") or isinstance(x, (dict, list, tuple))
 
 
 def _named(entry, table):
     """The entry's name in its table, or its serialized form where the user brought it."""
     names = [name for name, known in table.items() if known == entry]
     return names[0] if names else keras.saving.serialize_keras_object(entry)
-
-
-def _optimizer(choice, network, updates=1):
-    """The optimizer of a network that is updated so often in a training step."""
-    if not isinstance(choice, Mapping):
-        return keras.optimizers.get(choice)
-    settings = dict(choice["config"])
-    if settings.get("learning_rate") == AUTO:
-        settings["learning_rate"] = rates.automatic(network)
-    if "learning_rate" in settings:
-        settings["learning_rate"] = rates.stretched(settings["learning_rate"], updates)
-    return keras.optimizers.get({**choice, "config": settings})

@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_gan.errors import InputError
@@ -46,7 +47,13 @@ def check_latent_dim(generator, latent_dim, num_classes=None):
 
 def check_pair(generator, discriminator, latent_dim, num_classes=None):
     """The shape of one datum. Builds what is not built; raises InputError where G and D do not fit together."""
-    data_shape = tuple(generator(example((latent_dim,), num_classes)).shape[1:])
+    made = generator(example((latent_dim,), num_classes))
+    if not hasattr(made, "shape"):
+        raise InputError(
+            f"the generator returns {type(made).__name__}; expected one tensor of data (batch, *data_shape). Use its "
+            "main output alone."
+        )
+    data_shape = tuple(made.shape[1:])
     expected = _known_input(discriminator, num_classes, "discriminator")
     if expected is not None and not _matches(data_shape, expected):
         raise InputError(
@@ -54,21 +61,26 @@ def check_pair(generator, discriminator, latent_dim, num_classes=None):
             "build both for one data_shape"
         )
     try:
-        discriminator(example(data_shape, num_classes, _images_at_once(discriminator)))
+        discriminator(example(data_shape, num_classes, images_at_once(discriminator)))
     except ValueError as error:
         raise InputError(
             f"the discriminator cannot take the generator's data of shape {data_shape}; expected one that does; build "
             "both for one data_shape"
         ) from error
-    if _ends_in_sigmoid(discriminator):
+    if stays_in_unit_interval(discriminator, example(data_shape, num_classes, 4 * images_at_once(discriminator))):
         raise InputError(
-            "the discriminator ends in a sigmoid; expected logits, since the losses apply the sigmoid themselves; "
-            "leave the last activation out"
+            "the discriminator ends in a sigmoid or a softmax, since its outputs lie in [0, 1] whatever its weights "
+            "are; expected logits, to which the losses apply the sigmoid themselves. Leave the last activation out."
+        )
+    if len(data_shape) == 3 and stays_in_unit_interval(generator, example((latent_dim,), num_classes, 4)):
+        raise InputError(
+            "the generator ends in a sigmoid, since its images lie in [0, 1] whatever its weights are; expected images "
+            "in [-1, 1]. Use tanh, or no activation, at its end."
         )
     return data_shape
 
 
-def _images_at_once(discriminator):
+def images_at_once(discriminator):
     """The smallest batch sure to be divided by all `layers.Pack` of D, one after the other; 1 where there is none."""
     return math.prod(getattr(layer, "pack", 1) for layer in discriminator._flatten_layers())
 
@@ -83,44 +95,37 @@ def normalizes_batches(network):
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in network._flatten_layers())
 
 
-def _ends_in_sigmoid(network):
-    """Whether a Functional or Sequential network, or the one it ends in, applies a sigmoid last."""
-    while getattr(network, "outputs", None):
-        network = network.outputs[0]._keras_history.operation
-    return getattr(network, "activation", None) is keras.activations.sigmoid or type(network).__name__ == "Sigmoid"
+def stays_in_unit_interval(network, zeros) -> bool:
+    """Whether all outputs of a network lie in [0, 1], strictly inside for some, for random inputs and random weights.
+
+    Outputs show a sigmoid or a softmax at the end whatever brings it: an activation, an operation of TensorFlow in a
+    `Lambda`, or a layer before a last `Reshape`. The network's own weights stay as they are.
+
+    Args:
+        network: built.
+        zeros: its input, as `example` gives it.
+    """
+    noise = np.random.default_rng(0).standard_normal(65_537, "float32")  # tiled: millions of draws would take seconds
+    images, *labels = zeros if isinstance(zeros, list) else [zeros]
+    inside = False
+    for trial, gain in enumerate((1.0, 3.0, 1.0, 3.0, 1.0, 3.0)):
+        x = ops.convert_to_tensor(np.resize(np.roll(noise, trial * 977), images.shape))
+        mapping = [
+            (weight, _random(weight, gain, np.roll(noise, trial * 1_009 + i))) for i, weight in _numbered(network)
+        ]
+        with keras.StatelessScope(state_mapping=mapping):
+            outputs = ops.convert_to_numpy(network([x, *labels] if labels else x, training=False))
+        if not (np.all(outputs >= 0) and np.all(outputs <= 1)):
+            return False
+        inside |= bool(np.any((outputs > 0) & (outputs < 1)))
+    return inside
 
 
-def check_images(data, data_shape):
-    """The images of what `fit` brings: a tensor, or (images, labels). Raises InputError for a shape or dtype."""
-    images = data[0] if isinstance(data, (tuple, list)) else data
-    if tuple(images.shape[1:]) != data_shape:
-        raise InputError(
-            f"fit received data of shape {tuple(images.shape[1:])}; expected {data_shape}, which both networks were "
-            "built for; resize the data, or build the networks for its shape"
-        )
-    if not keras.backend.is_float_dtype(images.dtype):
-        raise InputError(
-            f"fit received {keras.backend.standardize_dtype(images.dtype)} data; expected floats in [-1, 1]; "
-            "use keras_gan.data.load, or keras_gan.pixels.to_signed on float pixels in [0, 255]"
-        )
-    return ops.cast(images, "float32")
+def _numbered(network):
+    return enumerate(network.trainable_variables)
 
 
-def check_labels(data, num_classes):
-    """The labels of what `fit` brings, int32 (batch,); None without `num_classes`. Raises InputError without them."""
-    if num_classes is None:
-        return None
-    labels = data[1] if isinstance(data, (tuple, list)) and len(data) > 1 else None
-    if labels is None:
-        raise InputError(
-            f"fit received images alone for num_classes={num_classes}; expected (images, labels); use "
-            "keras_gan.data.load(…, labels=True), or leave num_classes out"
-        )
-    # Where fit was called with labels of one rank and then of another, TensorFlow gives an unknown one.
-    rank = getattr(labels.shape, "rank", len(labels.shape) if isinstance(labels.shape, tuple) else None)
-    if rank != 1 or keras.backend.is_float_dtype(labels.dtype):
-        raise InputError(
-            f"fit received labels {keras.backend.standardize_dtype(labels.dtype)} of shape {labels.shape}; "
-            "expected integers of shape (batch,); give class numbers, not one-hot rows"
-        )
-    return ops.cast(labels, "int32")
+def _random(weight, gain, noise):
+    """Values for a weight: normal, of variance gain² over its inputs; those of biases have variance gain²."""
+    inputs = math.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 1
+    return ops.convert_to_tensor(np.resize(gain / math.sqrt(inputs) * noise, weight.shape), weight.dtype)

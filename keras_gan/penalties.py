@@ -4,13 +4,14 @@ A `Penalty` says at which images the gradient of D's logit is taken ("real", "fa
 is made of it; `GAN` takes the gradients, in one pass of D for all penalties and, where it can, for the loss as well.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
 from keras import ops
 
 from keras_gan import replicas
+from keras_gan.config import AUTO, lookup
 from keras_gan.errors import InputError
 
 # γ over E ‖x - x'‖², the mean squared distance of two images: γ = 1 on MNIST. Why, and how it does elsewhere:
@@ -81,21 +82,39 @@ def automatic_weight(real):
     of the images.
 
     Args:
-        real: data (batch, ...), in [-1, 1] where they are images; at least two.
+        real: data (batch, ...), in [-1, 1] where they are images.
 
     Returns:
-        float32 scalar, at least 0.
-
-    Raises:
-        InputError: where the batch is known to hold one image only, which has no other to be compared with.
+        float32 scalar, at least 0; 0 for a single image, which has no other to be compared with.
     """
-    if real.shape[0] == 1 and replicas.count() == 1:
-        raise InputError(
-            "a batch holds 1 image; expected at least 2, from which penalties of weight 'auto' are chosen; give larger "
-            "batches, or a number as weight (--gamma)"
-        )
     real = ops.cast(real, "float32")
     n = ops.cast(ops.shape(real)[0] * replicas.count(), "float32")
     mean, mean_square = replicas.mean([ops.mean(real, axis=0), ops.mean(squared_norm(real))])
     variance = ops.maximum(mean_square - ops.sum(ops.square(mean)), 0.0)
-    return AUTO_SHARE * 2.0 * n / (n - 1.0) * variance  # which is the mean over all pairs of two different images
+    return (
+        AUTO_SHARE * 2.0 * n / ops.maximum(n - 1.0, 1.0) * variance
+    )  # which is the mean over all pairs of two different images
+
+
+def resolve(weights: Mapping) -> dict[Penalty, float | str]:
+    """The penalties that `GAN.compile(penalties=…)` means, with their weights γ.
+
+    Args:
+        weights: of names in `PENALTIES`, or of `Penalty` objects: numbers, or "auto".
+
+    Raises:
+        InputError: for an unknown name, or a weight that is no number, or not "auto" for a zero-centred penalty.
+    """
+    if not isinstance(weights, Mapping):
+        raise InputError(f"penalties is {weights!r:.80}; expected a mapping. Use penalties={{name: 1.0}}.")
+    return dict(_resolved(key, weight) for key, weight in weights.items())
+
+
+def _resolved(key, weight):
+    penalty = key if isinstance(key, Penalty) else lookup(PENALTIES, key, "penalty", ", ".join(PENALTIES))
+    if isinstance(weight, str) and (weight != AUTO or penalty.of_gradients is not zero_centred):
+        raise InputError(
+            f"the weight of {key} is {weight!r}; expected a number, or {AUTO!r} for r1 and r2. Use "
+            "penalties={name: 1.0}."
+        )
+    return penalty, weight

@@ -1,10 +1,10 @@
 """Learning rates: the one that follows from a network, "auto" of the default preset, and how one is lowered."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import keras
 
+Schedule = keras.optimizers.schedules.LearningRateSchedule
 LARGEST_RATE, LEAST_RATE = 2e-3, 2e-4
 REFERENCE_WIDTH = 64  # up to which the rate is the largest
 HALVING_STEPS = 8_000
@@ -41,15 +41,31 @@ def automatic(network: keras.Model) -> dict[str, Any]:
     }
 
 
-def stretched(rate, updates: int):
-    """A serialized learning rate for an optimizer that is applied `updates` times in a training step.
+@keras.saving.register_keras_serializable("keras_gan")
+class PerTrainingStep(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule that counts training steps, for an optimizer that is applied several times in each of them.
 
-    A schedule counts the optimizer's own updates: with k updates of D in a step its rate would otherwise fall k times
-    as fast as G's, and D would stand still before G has arrived.
+    Keras's schedules count the optimizer's own updates: with k updates of the discriminator in a training step its rate
+    would change k times as fast as the generator's, whatever the schedule.
+
+    Args:
+        schedule: a Keras schedule of training steps.
+        updates: updates of the optimizer in one training step, k of Algorithm 1.
     """
-    if updates == 1 or not isinstance(rate, Mapping) or "decay_steps" not in rate.get("config", {}):
-        return rate
-    return {**rate, "config": {**rate["config"], "decay_steps": updates * rate["config"]["decay_steps"]}}
+
+    def __init__(self, schedule, updates):
+        self.schedule = schedule
+        self.updates = updates
+
+    def __call__(self, step):
+        return self.schedule(step // self.updates)
+
+    def get_config(self):
+        return {"schedule": keras.saving.serialize_keras_object(self.schedule), "updates": self.updates}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["updates"])
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -76,23 +92,46 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
 
 
+def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:
+    """The optimizer that updates weights: the one inside a `LossScaleOptimizer`, or the optimizer itself."""
+    return getattr(optimizer, "inner_optimizer", optimizer)
+
+
+def schedule_of(optimizer: keras.optimizers.Optimizer) -> Schedule | None:
+    """The schedule that an optimizer follows; None where its learning rate is a number."""
+    # Keras shows only the present rate; the schedule's serialized form would not do for classes that nobody registered.
+    rate = innermost(optimizer)._learning_rate
+    return rate if isinstance(rate, Schedule) else None
+
+
+def count_training_steps(optimizer: keras.optimizers.Optimizer, updates: int) -> None:
+    """Makes an optimizer's schedule, if it follows one, count training steps of `updates` updates each."""
+    schedule = schedule_of(optimizer)
+    if schedule is None:
+        return
+    schedule = schedule.schedule if isinstance(schedule, PerTrainingStep) else schedule
+    innermost(optimizer).learning_rate = schedule if updates == 1 else PerTrainingStep(schedule, updates)
+
+
 def lower(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
     """Multiplies an optimizer's learning rate, or the whole schedule that it follows, by `factor`.
 
     A function that was compiled with a schedule keeps the old one: `make_train_function(force=True)` takes the new.
     """
-    if follows_schedule(optimizer):
-        schedule = keras.saving.deserialize_keras_object(optimizer.get_config()["learning_rate"])
-        optimizer.learning_rate = Lowered(schedule, factor)
-    else:
+    optimizer, schedule = innermost(optimizer), schedule_of(optimizer)
+    if schedule is None:
         optimizer.learning_rate = factor * optimizer.learning_rate
+    elif isinstance(schedule, PerTrainingStep):
+        optimizer.learning_rate = PerTrainingStep(Lowered(schedule.schedule, factor), schedule.updates)
+    else:
+        optimizer.learning_rate = Lowered(schedule, factor)
 
 
 def now(optimizer: keras.optimizers.Optimizer) -> float:
     """The learning rate of the next step."""
-    return float(keras.ops.convert_to_numpy(optimizer.learning_rate))
+    return float(keras.ops.convert_to_numpy(innermost(optimizer).learning_rate))
 
 
 def follows_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether the learning rate is a schedule, rather than a number that is saved with the optimizer's variables."""
-    return isinstance(optimizer.get_config()["learning_rate"], Mapping)
+    return schedule_of(optimizer) is not None

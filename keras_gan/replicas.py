@@ -1,9 +1,9 @@
 """What one replica of a `tf.distribute` strategy has to know of the others; without a strategy there is one replica."""
 
 import contextlib
-import functools
 from collections.abc import Callable
 
+import keras
 import tensorflow as tf
 
 
@@ -47,7 +47,10 @@ def _reduced(how, values):
 def apply_if(condition, optimizer, gradients: list, weights: list, then: Callable[[], None]) -> None:
     """One update by gradients that `total` has summed, then `then()`, on every replica; without `condition` neither.
 
-    The optimizer counts the step all the same, so that its number still tells which data come next.
+    The optimizer counts the step all the same, so that its schedule goes on.
+
+    A `keras.optimizers.LossScaleOptimizer` gets gradients that are not finite, since it lowers its scale by them and
+    updates nothing; where only `condition` is against it, they are made so.
 
     Args:
         condition: boolean scalar, the same on all replicas.
@@ -56,33 +59,48 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
         weights: Keras variables.
         then: called after the update, under the same condition.
     """
+    scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
     def update(gradients):
         optimizer.apply(gradients, weights)
-        then()
+
+    if scales:
+        invalid = tf.where(condition, 0.0, float("nan"))
+        gradients = [None if g is None else g + tf.cast(invalid, g.dtype) for g in gradients]
 
     def skip():
-        optimizer.iterations.assign_add(1)
+        # `iterations` is no variable where gradients are accumulated.
+        if not scales:
+            optimizer._iterations.assign_add(1)
 
     if not tf.distribute.has_strategy():
-        _either(condition, lambda: update(gradients), skip)
+        if scales:
+            update(gradients)
+        _either(condition, [then] if scales else [lambda: update(gradients), then], skip)
         return
 
     def meet(strategy, condition, gradients):
         first = strategy.experimental_local_results(condition)[0]
-        with _already_summed(optimizer):
-            _either(first, lambda: strategy.extended.call_for_each_replica(update, (gradients,)), skip)
+        each = strategy.extended.call_for_each_replica
+        with _already_summed(getattr(optimizer, "inner_optimizer", optimizer)):
+            if scales:
+                each(update, (gradients,))
+            updates = [] if scales else [lambda: each(update, (gradients,))]
+            _either(first, [*updates, lambda: each(then)], skip)
 
     # Not inside a replica: a branch there could not hold the optimizer's own meeting with the others.
     tf.distribute.get_replica_context().merge_call(meet, args=(condition, gradients))
 
 
-def _either(condition, *branches):
-    def run(branch):
-        branch()
-        return 0  # what both have to return alike
+def _either(condition, actions, otherwise):
+    """Does the actions where the condition holds, and the other one where it does not."""
 
-    tf.cond(condition, *(functools.partial(run, branch) for branch in branches))
+    def run(*branch):
+        for action in branch:
+            action()
+        return 0  # what both branches have to return alike
+
+    tf.cond(condition, lambda: run(*actions), lambda: run(otherwise))
 
 
 @contextlib.contextmanager
@@ -103,8 +121,10 @@ def several_processes(strategy: tf.distribute.Strategy) -> bool:
     return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
 
 
-def without_exchange(strategy, step: Callable, trackers: list) -> Callable:
-    """What `fit` calls for a batch: a step, then the means in the trackers of this process.
+def without_exchange(
+    strategy, step: Callable, trackers: list, steps_per_execution: int = 1, run_eagerly: bool = False
+) -> Callable:
+    """What `fit` calls for a batch, or for several: steps, then the means in the trackers of this process.
 
     They are those of all replicas already. Keras 3 would exchange each of them once more, and cannot: it takes the mean
     over axis 0, which a scalar does not have (keras issue 20585).
@@ -113,14 +133,23 @@ def without_exchange(strategy, step: Callable, trackers: list) -> Callable:
         strategy: the strategy.
         step: of one replica, `train_step` or `test_step`.
         trackers: `keras.metrics.Mean`, which the step updates by the same values on all replicas.
+        steps_per_execution: steps in one call, fewer where the data end.
+        run_eagerly: whether the step runs as plain Python.
     """
 
-    @tf.function(reduce_retracing=True)
-    def run(iterator):
+    def one_step(iterator):
         strategy.run(step, args=(next(iterator),))
 
+    run = one_step if run_eagerly else tf.function(one_step, reduce_retracing=True)
+
     def function(iterator):
-        run(iterator)
+        for done in range(steps_per_execution):
+            try:
+                run(iterator)
+            except (tf.errors.OutOfRangeError, StopIteration):
+                if not done:
+                    raise
+                break
         sums = {tracker.name: [_here(strategy, v) for v in (tracker.total, tracker.count)] for tracker in trackers}
         return {name: total / count for name, (total, count) in sums.items() if count}
 

@@ -96,8 +96,8 @@ def test_fit_asks_for_labels(conditional):
 
 
 def test_k_steps_divide_the_labels_with_the_images(conditional):
-    data_ = np.arange(4 * 64, dtype="float32").reshape(4, *SHAPE), np.array([2, 0, 1, 2])
-    (first, labels), (second, others) = conditional._minibatches(data_, steps=2)
+    data_ = np.linspace(-1, 1, 4 * 64, dtype="float32").reshape(4, *SHAPE), np.array([2, 0, 1, 2])
+    ((first, labels, _), (second, others, _)), _ = conditional._minibatches(data_, steps=2)
     np.testing.assert_array_equal(first, data_[0][::2])
     np.testing.assert_array_equal(second, data_[0][1::2])
     assert np.array(labels).tolist() == [2, 1] and np.array(others).tolist() == [0, 2]

@@ -13,9 +13,10 @@ ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
     {"archives", "errors", "files", "logs", "pixels", "quiet", "replicas"},
+    {"config"},
     {
         "augment",
-        "config",
+        "batches",
         "distribution",
         "ema",
         "latents",
@@ -30,6 +31,7 @@ FLOORS = [
         "sampling",
         "theory",
     },
+    {"fit_callbacks", "optimizers"},
     {"data", "drawing", "gan", "networks"},
     {"metrics", "runs"},
     {"directions", "doctor"},
@@ -42,12 +44,14 @@ FLOORS = [
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
 STANDARD_LIBRARY_ONLY = {"archives", "config", "errors", "files", "logs", "quiet"}
 TENSORFLOW_DOORS = {
+    "batches",
     "callbacks",
     "data",
     "distribution",
     "exports",
     "gan",
     "metrics",
+    "optimizers",
     "precision",
     "replicas",
     "training",

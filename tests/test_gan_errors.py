@@ -59,7 +59,7 @@ def sigmoid_in_nested_model():
 @pytest.mark.parametrize("build", [sigmoid_in_last_layer, sigmoid_layer, sigmoid_operation, sigmoid_in_nested_model])
 def test_a_sigmoid_at_the_end(tiny_generator, build):
     message = refusal(lambda: GAN(tiny_generator(), build()))
-    assert "ends in a sigmoid; expected logits" in message and "leave the last activation out" in message
+    assert "discriminator ends in a sigmoid" in message and "Leave the last activation out" in message
 
 
 def test_a_sigmoid_before_the_end_is_fine(tiny_generator):
@@ -86,7 +86,7 @@ def test_k_below_one(tiny_gan, k):
 def test_data_of_another_shape(tiny_gan, shape):
     message = refusal(lambda: tiny_gan.fit(images(shape=shape), batch_size=6, verbose=0))
     assert f"received data of shape {shape}; expected (8, 8, 1)" in message
-    assert "resize the data" in message
+    assert "Resize the data" in message
 
 
 @pytest.mark.parametrize("dtype", ["uint8", "int64"])
@@ -115,8 +115,8 @@ def test_a_batch_smaller_than_k(tiny_gan):
 
 def test_a_last_batch_smaller_than_k(tiny_gan):
     tiny_gan.compile(discriminator_steps=3)
-    with pytest.raises((InputError, tf.errors.InvalidArgumentError), match="discriminator_steps=3"):
-        tiny_gan.fit(images(7), batch_size=6, verbose=0)
+    tiny_gan.fit(images(7), batch_size=6, verbose=0)
+    assert tiny_gan.step == 2 and all(np.isfinite(weights).all() for weights in tiny_gan.get_weights())
 
 
 def test_no_samples_and_negative_seeds(tiny_gan):

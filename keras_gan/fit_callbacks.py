@@ -1,0 +1,100 @@
+"""`GAN.fit` and Keras's own callbacks: what they need to work with two optimizers, and what is refused by name."""
+
+import keras
+import numpy as np
+
+from keras_gan import rates
+from keras_gan.errors import InputError
+from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS, LOSSES
+
+OF_COMPILE = ("loss", "accuracy")  # what models with one loss log, and a GAN does not
+CHECK_EVERY = 50  # batches: reading the counts waits for the device
+SETS_RATES = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
+
+
+def check(callbacks: list, gan) -> None:
+    """Raises InputError for a Keras callback that cannot do its work with this GAN, before anything is trained.
+
+    Args:
+        callbacks: those that `fit` was given.
+        gan: the compiled `GAN`.
+    """
+    for callback in callbacks:
+        _check_monitor(callback)
+        if isinstance(callback, SETS_RATES):
+            _check_rates(callback, gan)
+        if isinstance(callback, keras.callbacks.SwapEMAWeights):
+            _check_averages(callback, gan)
+
+
+def _check_monitor(callback):
+    monitor = getattr(callback, "monitor", None)
+    if isinstance(monitor, str) and monitor.removeprefix("val_") in OF_COMPILE:
+        raise InputError(
+            f"{type(callback).__name__} monitors {monitor!r}, which a GAN does not log; expected one of "
+            f"{', '.join(LOGS)}, one of {', '.join(f'val_{name}' for name in LOSSES)} with validation_data, or the "
+            f"score of a keras_gan.callbacks.Evaluation such as 'frechet_distance'. Use {type(callback).__name__}("
+            "monitor='frechet_distance', mode='min') with an Evaluation: neither loss says how good the samples are."
+        )
+
+
+def _check_rates(callback, gan):
+    for role in ("generator", "discriminator"):
+        schedule = rates.schedule_of(getattr(gan, f"{role}_optimizer"))
+        if schedule is not None:
+            name = type(getattr(schedule, "schedule", schedule)).__name__
+            raise InputError(
+                f"{type(callback).__name__} sets learning rates, and the {role}_optimizer follows the schedule {name}; "
+                "expected optimizers whose learning rate is a number. Use "
+                "gan.compile(keras.optimizers.Adam(2e-4, beta_1=0.0), keras.optimizers.Adam(2e-4, beta_1=0.0)), or "
+                f"leave {type(callback).__name__} out."
+            )
+
+
+def _check_averages(callback, gan):
+    if not any(optimizer.use_ema for optimizer in gan.optimizer.optimizers):
+        raise InputError(
+            "SwapEMAWeights swaps averages that optimizers with use_ema=True keep, and neither optimizer of this GAN "
+            "does; expected use_ema=True in one of them. Leave SwapEMAWeights out: gan.generate, predict and export "
+            "use ema_generator, the average that GAN keeps itself."
+        )
+
+
+class FitSupport(keras.callbacks.Callback):
+    """What `GAN.fit` puts before the user's callbacks.
+
+    It raises InputError for data that `batches.count` found wrong, gives TerminateOnNaN a loss to look at, and puts the
+    averages of optimizers with `use_ema` into their networks, as Keras does for the one optimizer of a model.
+
+    Args:
+        others: the user's callbacks.
+    """
+
+    def __init__(self, others: list):
+        super().__init__()
+        self.nan_callbacks = [other for other in others if isinstance(other, keras.callbacks.TerminateOnNaN)]
+
+    def on_train_begin(self, logs=None):
+        self.model.reset_counts()
+        self.first, self.unchecked = True, 0
+
+    def on_train_batch_end(self, batch, logs=None):
+        self.unchecked += 1
+        if self.first or self.unchecked >= CHECK_EVERY:
+            self._check()
+        if self.nan_callbacks and logs:
+            loss = np.add(
+                *(float(keras.ops.convert_to_numpy(logs[name])) for name in (DISCRIMINATOR_LOSS, GENERATOR_LOSS))
+            )
+            for callback in self.nan_callbacks:
+                callback.on_batch_end(batch, {"loss": loss})
+
+    def on_epoch_end(self, epoch, logs=None):
+        self._check()
+
+    def on_train_end(self, logs=None):
+        self.model.finalize_optimizer_averages()
+
+    def _check(self):
+        self.model.check_counts(self.first)
+        self.first, self.unchecked = False, 0
