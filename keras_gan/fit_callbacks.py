@@ -29,6 +29,8 @@ def check(callbacks: list, gan) -> None:
 
 def _check_monitor(callback):
     monitor = getattr(callback, "monitor", None)
+    if isinstance(callback, keras.callbacks.ModelCheckpoint) and not callback.save_best_only:
+        return
     if isinstance(monitor, str) and monitor.removeprefix("val_") in OF_COMPILE:
         raise InputError(
             f"{type(callback).__name__} monitors {monitor!r}, which a GAN does not log; expected one of "

@@ -28,7 +28,9 @@ def policy() -> tuple[str, str]:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
         if capability >= (8, 0):
             return "mixed_bfloat16", "the GPU multiplies in bfloat16"
-        return "float32", "the GPU has no bfloat16"
+        if capability >= (7, 0):
+            return "mixed_float16", "the GPU multiplies in float16, with loss scaling"
+        return "float32", "the GPU has no arithmetic in 16 bits"
     found = [flag for flag in BF16_FLAGS if flag in processor_flags()]
     if found:
         return "mixed_bfloat16", f"the processor has {found[0].upper()}"

@@ -305,7 +305,7 @@ def test_the_same_seed_is_the_same_game_and_another_is_not(game, settings):
 def test_a_game_ends(game, settings):
     from keras_gan.demo import live
 
-    game.gan.generator_optimizer.iterations.assign(live.MOST_STEPS - 5)
+    game.gan.counters.steps.assign(live.MOST_STEPS - 5)
     game.advance()
     assert game.step == live.MOST_STEPS and game.is_over
     rows = len(game.rows)

@@ -118,9 +118,9 @@ def _state(model):
     """What goes back: all that a step changes but the noise, the counts of steps and the rates."""
     slots = [
         variable
-        for optimizer in _optimizers(model)
+        for optimizer in map(rates.innermost, _optimizers(model))
         for variable in optimizer.variables
-        if variable is not optimizer.iterations and variable is not optimizer.learning_rate
+        if variable is not optimizer._iterations and variable is not optimizer.learning_rate
     ]
     networks = (model.generator, model.discriminator, model.ema_generator)
     return [*(variable for network in networks for variable in network.variables), *slots]

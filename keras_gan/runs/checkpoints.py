@@ -30,7 +30,9 @@ def state(gan) -> dict:
         "generator_optimizer": gan.generator_optimizer.variables,
         "discriminator_optimizer": gan.discriminator_optimizer.variables,
         "noise": [gan.seed_generator.state],
-        "refused": [gan.refused],
+        "steps": [gan.counters.steps],
+        "refused": [gan.counters.refused],
+        "automatic_weight": [gan.counters.automatic_weight],
         **{f"{LOG}{tracker.name}": tracker.variables for tracker in gan.trackers},
     }
     return {f"{part}/{i:04d}": variable for part, found in parts.items() for i, variable in enumerate(found)}
@@ -86,7 +88,15 @@ def read(file: Path) -> dict[str, np.ndarray]:
         raise
     except Exception as error:  # a damaged archive fails anywhere, with any error
         raise InputError(f"checkpoint {file} is damaged ({first_line(error)}); expected one as it was saved") from error
-    return arrays
+    return _completed(arrays)
+
+
+def _completed(arrays):
+    """The arrays with those that checkpoints of earlier versions lack: the generator's optimizer counted the steps."""
+    counted = arrays.get("generator_optimizer/0000")
+    if counted is None or "steps/0000" in arrays:
+        return arrays
+    return {"steps/0000": counted.astype("int64"), "automatic_weight/0000": np.zeros((), "float32"), **arrays}
 
 
 def _digest(arrays):
