@@ -197,8 +197,9 @@ class GAN(keras.Model):
                 real_logits, fake_logits, input_gradients, layer_loss = self._judge(real, fake, labels)
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits, **weights)
                 penalty = self._penalty(input_gradients, real)
-                objective = self.discriminator_optimizer.scale_loss(_shared(d_loss + penalty + layer_loss))
-            d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, sound)
+                objective = _shared(d_loss + penalty + layer_loss)
+                scaled = self.discriminator_optimizer.scale_loss(objective)
+            d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, scaled, sound)
 
         z = self._noise(real, labels)
         # D(x) does not depend on G: it is computed outside the tape, and only where the loss compares pairs.
@@ -207,13 +208,15 @@ class GAN(keras.Model):
             fake, layer_loss = _with_layer_loss(self.generator, z)
             logits = self.discriminator(_with(labels, fake), training=True)
             g_loss = self.loss_pair.generator(*paired_logits, logits, **(weights if self.loss_pair.paired else {}))
-            objective = self.generator_optimizer.scale_loss(_shared(g_loss + layer_loss))
+            objective = _shared(g_loss + layer_loss)
+            scaled = self.generator_optimizer.scale_loss(objective)
         values = dict(d_loss=d_loss, g_loss=g_loss, penalty=penalty, **_separation(real_logits, fake_logits))
         g_update = self._descend(
             self.generator_optimizer,
             self.generator,
             tape,
             objective,
+            scaled,
             sound,
             values,
             lambda: self._average(ops.shape(real)[0]),
@@ -546,7 +549,7 @@ class GAN(keras.Model):
         self.counters.automatic_weight.assign(weight)
         return weight
 
-    def _descend(self, optimizer, network, tape, objective, sound, values=None, then=lambda: None):
+    def _descend(self, optimizer, network, tape, objective, scaled, sound, values=None, then=lambda: None):
         """Applies one update, and `then`.
 
         Where the data are not sound, nothing is applied. Where the loss or the gradient is not finite, nothing is
@@ -556,13 +559,14 @@ class GAN(keras.Model):
             optimizer: the network's.
             network: generator or discriminator.
             tape: that recorded the objective.
-            objective: what is minimised, this replica's share, times the scale of the optimizer.
+            objective: what is minimised, this replica's share.
+            scaled: the same times the optimizer's scale of losses.
             sound: bool scalar, of `batches.is_sound`.
             values: scalars by name, whose means over all replicas travel with the gradient.
             then: called after the update.
         """
         weights, values = network.trainable_variables, values or {}
-        gradients, count = optimizers.dense(tape.gradient(objective, weights)), len(weights)
+        gradients, count = optimizers.dense(tape.gradient(scaled, weights)), len(weights)
         summed = replicas.total([*gradients, objective, *map(_shared, values.values())])
         gradients, objective, means = summed[:count], summed[count], summed[count + 1 :]
         scale = optimizers.scale(optimizer)

@@ -122,13 +122,13 @@ def test_float16_updates_are_those_of_float32_within_its_precision():
         gan.generator.set_weights(GAN(*float16("float32"), seed=3).generator.get_weights())
         gan.compile(SGD(0.05), SGD(0.05), penalties={"r1": 1.0, "r2": 1.0}, jit_compile=False)
         before = weights(gan)
-        fit(gan, epochs=3)
+        fit(gan, IMAGES[:4])
         moved[policy] = np.concatenate([(a - b).ravel() for a, b in zip(weights(gan), before, strict=True)])
         scaling = isinstance(gan.discriminator_optimizer, LossScale), isinstance(gan.generator_optimizer, LossScale)
         assert scaling == ((policy == "mixed_float16",) * 2)
         assert int(gan.refused.numpy()) == 0
     error = np.linalg.norm(moved["mixed_float16"] - moved["float32"]) / np.linalg.norm(moved["float32"])
-    assert error < 0.02
+    assert error < 0.02  # 0.008; with bfloat16 it is 0.032
 
 
 def test_float16_gradients_too_small_for_it_survive():
