@@ -216,3 +216,14 @@ def test_readme_pictures_exist_and_name_their_command():
     assert pictures
     for picture in pictures:
         assert (ROOT / picture).is_file(), picture
+
+
+def test_nothing_is_said_to_be_on_a_package_index():
+    """Until the package is published, it is installed from a checkout: pip install '.[extra]'."""
+    published = re.compile(r"pip install (-\S+ )*['\"]?keras[-_]gan\b")
+    suffixes = {".py", ".md", ".ipynb", ".html", ".yaml", ".sh", ".toml"}
+    folders = ("keras_gan", "cli", "exports", "docs", "examples", "benchmarks", "tests")
+    files = [ROOT / "README.md", *(file for folder in folders for file in (ROOT / folder).rglob("*"))]
+    texts = {file: file.read_text("utf-8") for file in files if file.suffix in suffixes}
+    assert len(texts) > 200
+    assert [str(file) for file, text in texts.items() if published.search(" ".join(text.split()))] == []
