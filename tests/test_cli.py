@@ -204,10 +204,14 @@ def test_every_verb_explains_itself(verb):
     assert result.exit_code == 0 and result.stdout.startswith(f"Usage: kgan {verb}")
 
 
-def test_presets_lists_every_recipe_with_its_paper():
-    told = command("presets").stdout
-    assert [line.split()[0] for line in told.splitlines()[::2]] == list(PRESETS)
-    assert told.count("arXiv:") == len(PRESETS)
+def test_presets_lists_every_recipe_with_its_paper_and_what_differs():
+    shown = command("presets").stdout
+    recipes, note = shown.rsplit("\n\n", 1)
+    assert [line.split()[0] for line in recipes.splitlines() if not line.startswith(" ")] == list(PRESETS)
+    assert shown.count("arXiv:") == len(PRESETS) and recipes.count("Differences: ") == len(PRESETS)
+    words = " ".join(shown.split())
+    assert all(preset.differences in words for preset in PRESETS.values())
+    assert "average" in note and max(map(len, recipes.splitlines())) <= 130
 
 
 def test_datasets_lists_ours_first_and_says_that_paths_work():

@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
-    {"archives", "checkout", "errors", "files", "logs", "pixels", "quiet", "replicas"},
+    {"archives", "checkout", "errors", "files", "logs", "pixels", "quiet", "replicas", "seeding"},
     {
         "augment",
         "config",
@@ -41,7 +41,7 @@ FLOORS = [
     {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-STANDARD_LIBRARY_ONLY = {"archives", "checkout", "config", "errors", "files", "logs", "quiet"}
+STANDARD_LIBRARY_ONLY = {"archives", "checkout", "config", "errors", "files", "logs", "quiet", "seeding"}
 TENSORFLOW_DOORS = {
     "callbacks",
     "data",
