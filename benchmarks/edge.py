@@ -6,7 +6,7 @@
 All contestants are made of the run's averaged generator, in one process that is bound to one core, and take turns,
 round by round. First of all each must give Keras's pictures, within what its weights allow. A time is that of one call
 from numpy to numpy, the median of those in a round's share of seconds. ONNX Runtime needs `pip install
-'keras-gan[onnx]'`. Run nothing beside it.
+'.[onnx]'` in a checkout. Run nothing beside it.
 """
 
 import json

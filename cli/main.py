@@ -7,6 +7,7 @@ import warnings
 import click
 
 from keras_gan import __version__
+from keras_gan.cli import output
 from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, one_line
 
 VERBS = {
@@ -42,21 +43,55 @@ class Verbs(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
+    def main(self, *args, **options):
+        output.allow_any_encoding()
+        return super().main(*args, **options)
+
+    def make_context(self, info_name, *args, **options):
+        with _one_line_errors(lambda: click.Context(self, info_name=info_name)):
+            return super().make_context(info_name, *args, **options)
+
+    def resolve_command(self, context, args):
+        if not context.resilient_parsing and not args[0].startswith("-"):
+            from keras_gan.config import lookup
+
+            lookup(VERBS, args[0], "command", "kgan --help")
+        return super().resolve_command(context, args)
+
     def invoke(self, context):
-        try:
-            with _notices():
-                return super().invoke(context)
-        except InputError as error:
-            raise _OneLine(error) from error
-        except (Diverged, WorkerLost) as error:
-            raise _OneLine(error, STATUSES[type(error)]) from error
-        except MemoryError as error:
-            raise _OneLine("not enough memory; give a smaller batch, size or number of samples") from error
-        except BrokenPipeError:
-            raise  # the reader of our output has seen enough; click ends in silence
-        except OSError as error:
-            where = f" at {error.filename}" if error.filename else ""
-            raise _OneLine(f"{error.strerror or error}{where}; what was saved before is whole") from error
+        with _one_line_errors(lambda: self._of_verb(context)), _notices():
+            return super().invoke(context)
+
+    def _of_verb(self, context):
+        name = context.invoked_subcommand
+        return click.Context(self.get_command(context, name), context, name) if name in VERBS else context
+
+
+@contextlib.contextmanager
+def _one_line_errors(find_context):
+    """Turns what the user can mend into a message of one line, and an exit status.
+
+    `find_context` gives the context of a usage error that has none of its own.
+    """
+    try:
+        yield
+    except click.exceptions.NoArgsIsHelpError:
+        raise
+    except click.UsageError as error:
+        from keras_gan.cli import usage
+
+        raise _OneLine(usage.explain(error, error.ctx or find_context())) from error
+    except InputError as error:
+        raise _OneLine(error) from error
+    except (Diverged, WorkerLost) as error:
+        raise _OneLine(error, STATUSES[type(error)]) from error
+    except MemoryError as error:
+        raise _OneLine("not enough memory; give a smaller batch, size or number of samples") from error
+    except BrokenPipeError:
+        raise  # the reader of our output has seen enough; click ends in silence
+    except OSError as error:
+        where = f" at {error.filename}" if error.filename else ""
+        raise _OneLine(f"{error.strerror or error}{where}; what was saved before is whole") from error
 
 
 class _OneLine(click.ClickException):

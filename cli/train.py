@@ -66,7 +66,7 @@ SECTIONS = {
     "--strategy",
     default="auto",
     show_default=True,
-    help="Of tf.distribute: auto (all GPUs here), mirrored, multiworker (TF_CONFIG or Slurm), tpu.",
+    help="Of tf.distribute: auto (all GPUs here), mirrored, multiworker (TF_CONFIG or Slurm).",
 )
 @click.option("--replicas", type=int, help="Of mirrored: GPUs, or parts of the processor as a rehearsal.")
 @click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")

@@ -55,7 +55,7 @@ def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         report = _room(format).write(gan, path, quantize, options or Options())
-        replace(path.with_name(path.name + ".json"), lambda draft: draft.write_text(report.to_json()))
+        replace(path.with_name(path.name + ".json"), lambda draft: draft.write_text(report.to_json(), "utf-8"))
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return report

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import latents, pixels, quiet
+from keras_gan import checkout, latents, pixels, quiet
 from keras_gan.directions import sliders
 from keras_gan.errors import InputError
 
@@ -135,7 +135,8 @@ def survive(content: bytes, module: str = "keras_gan.exports.edge") -> None:
     """
     # -P: a module in the folder where the command runs is not taken for one of ours.
     command = [sys.executable, "-P", "-m", module]
-    subprocess.run(command, input=content, capture_output=True, timeout=LONGEST_TRIAL_S, check=True)
+    environment = checkout.environment()
+    subprocess.run(command, input=content, capture_output=True, timeout=LONGEST_TRIAL_S, check=True, env=environment)
 
 
 def trial(content: bytes) -> None:

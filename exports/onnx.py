@@ -16,7 +16,7 @@ import numpy as np
 import tensorflow as tf
 
 from keras_gan import latents, quiet
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import InputError, first_line, how_to_install
 from keras_gan.exports import metadata, saved_model
 from keras_gan.exports.about import describe
 from keras_gan.exports.edge import GENERATE, INPUT, LABEL, OUTPUT, named, to_samples
@@ -34,7 +34,7 @@ ERRORS_ONLY = 3  # ONNX Runtime's name for it
 def check(path: Path, quantize: str) -> None:
     """Raises InputError where a package is missing, or for a path that cannot be an .onnx; weights stay float32."""
     if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
-        raise InputError(f"{', '.join(missing)} not installed; expected for ONNX; pip install 'keras-gan[onnx]'")
+        raise InputError(f"{', '.join(missing)} not installed; expected for ONNX. {how_to_install('onnx')}.")
     if path.suffix != ".onnx":
         raise InputError(f"{path} does not end in .onnx; expected a name that does; give {path.stem}.onnx")
     if path.is_dir():

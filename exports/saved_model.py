@@ -110,9 +110,9 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         archive(gan, draft, BATCHES, options.uint8)
         description = describe(gan, options.about, "float32", options.uint8)
         (draft / metadata.BESIDE).parent.mkdir()
-        (draft / metadata.BESIDE).write_text(json.dumps(description))
+        (draft / metadata.BESIDE).write_text(json.dumps(description), "utf-8")
         generator = Generator(draft)
-        (draft / metadata.BESIDE).write_text(json.dumps(description | {"signatures": generator.signatures()}))
+        (draft / metadata.BESIDE).write_text(json.dumps(description | {"signatures": generator.signatures()}), "utf-8")
         runs = {name: generator.runner(name) for name in SIGNATURES}
         measured = judge(gan, runs, generator.generate, MODES["float32"], options)
         return measured | {"size_bytes": size_bytes(draft)}
@@ -219,6 +219,6 @@ def _check_operations(folder):
 def _description(file) -> dict:
     """What an export says of itself; empty where a SavedModel from elsewhere says nothing."""
     try:
-        return metadata.check(json.loads(file.read_text())) if file.is_file() else {}
+        return metadata.check(json.loads(file.read_text("utf-8"))) if file.is_file() else {}
     except (ValueError, RecursionError) as error:  # InputError is one
         raise InputError(f"{file} is damaged ({first_line(error)}); expected what kgan export wrote") from error

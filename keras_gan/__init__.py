@@ -2,7 +2,11 @@
 
 import importlib
 
+from keras_gan import checkout
+
 __version__ = "0.1.0"
+
+checkout.install(__path__)
 
 _HOME = {"GAN": "keras_gan.gan", "InputError": "keras_gan.errors", "TrainConfig": "keras_gan.config"}
 _ROOMS = (

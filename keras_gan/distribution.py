@@ -13,7 +13,7 @@ from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver
 from keras_gan.errors import InputError
 from keras_gan.replicas import several_processes
 
-STRATEGIES = ("auto", "mirrored", "multiworker", "tpu")
+STRATEGIES = ("auto", "mirrored", "multiworker")
 AGREE_STEPS = 10  # steps between the moments at which workers ask one another
 TF_CONFIG = "TF_CONFIG"
 SLURM = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
@@ -26,7 +26,7 @@ def strategy(name: str = "auto", count: int | None = None) -> tf.distribute.Stra
     Args:
         name: "auto" for all GPUs of this machine where it has several, and nothing else otherwise; "mirrored" for the
             GPUs of this machine, or, where it has none, for as many replicas on its processor, as a rehearsal;
-            "multiworker" for several processes, each of which is told of the others by TF_CONFIG, or by Slurm; "tpu".
+            "multiworker" for several processes, each of which is told of the others by TF_CONFIG, or by Slurm.
         count: replicas of "mirrored"; None for all GPUs, or two on a processor.
 
     Raises:
@@ -38,8 +38,6 @@ def strategy(name: str = "auto", count: int | None = None) -> tf.distribute.Stra
         raise InputError(f"{count} replicas of {name}; expected a number for mirrored only; give --strategy mirrored")
     if name == "multiworker":
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_cluster())
-    if name == "tpu":
-        return _tpu()
     gpus = tf.config.list_physical_devices("GPU")
     if name == "auto" and len(gpus) < 2:
         return tf.distribute.get_strategy()
@@ -116,14 +114,6 @@ def _slurm():
         num_accelerators={"GPU": gpus},
         rpc_layer="grpc",
     )
-
-
-def _tpu():
-    try:
-        resolver = tf.distribute.cluster_resolver.TPUClusterResolver.connect()
-    except (ValueError, KeyError, RuntimeError, tf.errors.OpError) as error:
-        raise InputError("no TPU was found; expected one that this machine reaches; leave --strategy out") from error
-    return tf.distribute.TPUStrategy(resolver)
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:

@@ -27,6 +27,11 @@ def first_line(error: BaseException) -> str:
     return printable(text.splitlines()[0][:200]) if text else type(error).__name__
 
 
+def how_to_install(extra: str) -> str:
+    """The remedy where packages of an extra in pyproject.toml are missing; the project is on no package index."""
+    return f"Use pip install '.[{extra}]' in a checkout of keras_gan"
+
+
 def one_line(message: object) -> str:
     """A message as one line that steers no terminal, whatever it quotes."""
     return printable(" ".join(str(message).split()))

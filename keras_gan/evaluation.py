@@ -145,7 +145,7 @@ def _write(card, batch, out: Path):
     samples = batch.images
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
-        replace(out, lambda draft: draft.write_text(card.to_json()))
+        replace(out, lambda draft: draft.write_text(card.to_json(), "utf-8"))
         shown = np.asarray(sampling.grid(samples[:SHOWN], SHOWN_COLUMNS)) if samples.ndim == 4 else samples
         plots.card(card.header(), card.rows(), shown, _beside(out, "card.png"), card.shares)
         if samples.ndim == 4:

@@ -180,15 +180,34 @@ class MinibatchStd(keras.layers.Layer):
         return ops.max(ops.where(batch % sizes == 0, sizes, 1))
 
 
+@keras.saving.register_keras_serializable("keras_gan")
+class SpectralEmbedding(keras.layers.SpectralNormalization):
+    """An embedding divided by its largest singular value.
+
+    Keras's wrapper casts the output to the dtype of the input; labels are whole numbers, and so would the vectors be.
+
+    Input labels (batch, ...), output their vectors (batch, ..., width), in the policy's compute dtype. Arguments are
+    those of `keras.layers.SpectralNormalization`.
+    """
+
+    def call(self, labels, training=False):
+        vectors = super().call(ops.cast(labels, "float32"), training=training)
+        return ops.cast(vectors, self.layer.compute_dtype)
+
+
+# What `spectrally_normalized` divides, and the wrapper that does it.
+WRAPPERS = {"kernel": keras.layers.SpectralNormalization, "embeddings": SpectralEmbedding}
+
+
 def spectrally_normalized(network: keras.Model, power_iterations: int = 1) -> keras.Model:
-    """A copy of a Functional or Sequential network with every kernel divided by its largest singular value.
+    """A copy of a Functional or Sequential network with every matrix of weights divided by its largest singular value.
 
     Args:
         network: the discriminator, usually; it stays as it is.
         power_iterations: steps of the power method at each call in training.
 
     Returns:
-        A network of the same shapes with fresh weights, each layer that has a kernel inside Keras's
+        A network of the same shapes with fresh weights, each layer that has a kernel or embeddings inside Keras's
         `SpectralNormalization`.
 
     Reference: Miyato et al. 2018 (arXiv:1802.05957), eq. 8.
@@ -196,8 +215,9 @@ def spectrally_normalized(network: keras.Model, power_iterations: int = 1) -> ke
 
     def wrapped(layer):
         copy = layer.__class__.from_config(layer.get_config())
-        if not hasattr(layer, "kernel"):
-            return copy
-        return keras.layers.SpectralNormalization(copy, power_iterations, name=f"sn_{layer.name}")
+        for name, wrapper in WRAPPERS.items():
+            if hasattr(layer, name):
+                return wrapper(copy, power_iterations, name=f"sn_{layer.name}")
+        return copy
 
     return keras.models.clone_model(network, clone_function=wrapped, recursive=True)

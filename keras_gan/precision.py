@@ -17,7 +17,7 @@ def processor_flags() -> frozenset[str]:
     cpuinfo = Path("/proc/cpuinfo")
     if not cpuinfo.exists():
         return frozenset()
-    lines = (line for line in cpuinfo.read_text().splitlines() if line.startswith("flags"))
+    lines = (line for line in cpuinfo.read_text("utf-8", "replace").splitlines() if line.startswith("flags"))
     return frozenset(next(lines, "").split())
 
 

@@ -320,7 +320,7 @@ def _data_uri(kind, content):
 
 def _read_json(file):
     try:
-        values = json.loads(file.read_text(), parse_int=_int)
+        values = json.loads(file.read_text("utf-8"), parse_int=_int)
     except (ValueError, OSError, RecursionError) as error:
         raise InputError(f"{file} is damaged ({error}); expected JSON as it was written; delete it") from error
     return values if isinstance(values, dict) else {}

@@ -28,6 +28,7 @@ from keras_gan import (
     precision,
     rates,
     report,
+    seeding,
 )
 from keras_gan.callbacks import (
     Checkpoints,
@@ -89,19 +90,22 @@ def images_per_step(config: TrainConfig) -> int:
 
 
 def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num_classes: int | None = None) -> GAN:
-    """A compiled GAN with fresh weights, the same for the same config and data."""
+    """A compiled GAN with fresh weights, the same for the same config and data.
+
+    The random states of Python, numpy, TensorFlow and Keras stay as they are.
+    """
     recipe = preset(config.preset)
-    keras.utils.set_random_seed(config.seed)
     num_classes = num_classes if config.conditional else None
     policy = augment.POLICY if augments(config, data_shape, data_count) else ()
-    gan = GAN(
-        networks.generator(data_shape, config.latent_dim, config.preset, num_classes=num_classes),
-        networks.discriminator(data_shape, config.preset, "auto", num_classes, policy, config.pack),
-        latent=config.latent,
-        ema_half_life_images=recipe.ema_half_life_images,
-        seed=config.seed,
-        num_classes=num_classes,
-    )
+    with seeding.keras_seed(config.seed):
+        gan = GAN(
+            networks.generator(data_shape, config.latent_dim, config.preset, num_classes=num_classes),
+            networks.discriminator(data_shape, config.preset, "auto", num_classes, policy, config.pack),
+            latent=config.latent,
+            ema_half_life_images=recipe.ema_half_life_images,
+            seed=config.seed,
+            num_classes=num_classes,
+        )
     gan.compile(
         config.optimizer("generator"),
         config.optimizer("discriminator"),
@@ -442,7 +446,8 @@ def load_file(path: str | os.PathLike) -> GAN:
     """The GAN in a .keras file, as `GAN.save` writes it. Raises InputError where it holds something else."""
     try:
         archives.check(Path(path))
-        gan = keras.saving.load_model(path)
+        with seeding.keras_seed():
+            gan = keras.saving.load_model(path)
     except Exception as error:  # a damaged file fails anywhere, with any error
         # Keras wraps an error once for each level of the network.
         reason = first_line(ValueError(str(error).rsplit("Exception encountered: ", 1)[-1]))

@@ -1,5 +1,6 @@
 """The real command: in this process where that is enough, as a process of its own where it is not."""
 
+import os
 import re
 import subprocess
 import sys
@@ -203,10 +204,14 @@ def test_every_verb_explains_itself(verb):
     assert result.exit_code == 0 and result.stdout.startswith(f"Usage: kgan {verb}")
 
 
-def test_presets_lists_every_recipe_with_its_paper():
-    told = command("presets").stdout
-    assert [line.split()[0] for line in told.splitlines()[::2]] == list(PRESETS)
-    assert told.count("arXiv:") == len(PRESETS)
+def test_presets_lists_every_recipe_with_its_paper_and_what_differs():
+    shown = command("presets").stdout
+    recipes, note = shown.rsplit("\n\n", 1)
+    assert [line.split()[0] for line in recipes.splitlines() if not line.startswith(" ")] == list(PRESETS)
+    assert shown.count("arXiv:") == len(PRESETS) and recipes.count("Differences: ") == len(PRESETS)
+    words = " ".join(shown.split())
+    assert all(preset.differences in words for preset in PRESETS.values())
+    assert "average" in note and max(map(len, recipes.splitlines())) <= 130
 
 
 def test_datasets_lists_ours_first_and_says_that_paths_work():
@@ -289,3 +294,98 @@ def test_vectors_are_sampled_as_an_array_only(place):
     assert zipfile.is_zipfile("v.npz")
     result = command("sample", "vectors", "-n", 4, "--out", "v.png")
     assert_one_line(result.exit_code, result.stdout, result.stderr, "are no images; .*--out x.npz")
+
+
+# usage errors and encodings -------------------------------------------------------------------------------------------
+
+
+USAGE = {
+    "missing argument": ("train", r"kgan train received no NAME_OR_PATH; expected kgan train \[OPTIONS\] NAME_OR_PATH"),
+    "unknown option": ("train digits --stepz 3", "kgan train has no option --stepz; expected --steps"),
+    "unlike any option": ("train digits --colour", r"no option --colour; expected kgan train \[OPTIONS\]"),
+    "option without value": ("train digits --steps", "'--steps' requires an argument; expected --steps INTEGER"),
+    "flag with a value": ("train digits --crop=1", "'--crop' does not take a value; expected --crop without a value"),
+    "no number": ("train digits --steps many", "--steps: 'many' .*; expected a whole number"),
+    "out of range": ("train digits --evaluate-every 0", "--evaluate-every: 0 .*; expected a whole number, 1 or more"),
+    "below the range": (
+        "train digits --checkpoint-every -1",
+        "--checkpoint-every: -1.0 .*; expected a number, 0 or more",
+    ),
+    "no choice": (
+        "train digits --export coreml",
+        "--export: 'coreml' .*; expected one of tflite, saved_model, onnx, web",
+    ),
+    "no size": ("train digits --image-size axb", "--image-size: 'axb'; expected one side or HEIGHTxWIDTH"),
+    "no weight": ("train digits --gamma heavy", "--gamma: 'heavy'; expected a number, such as 1, or auto"),
+    "too many arguments": ("demo a b", r"unexpected extra argument \(b\); expected kgan demo \[OPTIONS\]"),
+    "unknown command": ("trian digits", r"unknown command 'trian'; did you mean train\? \(all: kgan --help\)"),
+    "option of no command": ("--foo", r"kgan has no option --foo; expected kgan \[OPTIONS\] COMMAND"),
+    "value for --help": ("--help=3", "'--help' does not take a value; expected --help without a value"),
+}
+
+
+@pytest.mark.parametrize("name", USAGE)
+def test_a_usage_error_is_one_line_of_the_same_form(name):
+    words, message = USAGE[name]
+    result = command(*words.split())
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert re.fullmatch(rf"Error: .*{message}.*\n", result.stderr), result.stderr
+    if "command" not in name or words.startswith("-"):
+        assert re.search(r"\. See kgan ?\w* --help\.\n$", result.stderr), result.stderr
+
+
+def test_kgan_alone_shows_its_help():
+    result = command()
+    assert result.exit_code == 2 and all(f"  {verb} " in result.stderr for verb in VERBS)
+
+
+TEXT = "Fréchet ½ 0.5 ± 0.1 → 3×3, γ … ≥ √2 猫 \udce9"
+IN_ENCODINGS = {
+    "ascii": "Frechet 1/2 0.5 +- 0.1 -> 3x3, gamma ... >= sqrt 2 ? ?",
+    "latin-1": "Fréchet ½ 0.5 ± 0.1 -> 3×3, gamma ... >= sqrt 2 ? ?",
+    "cp1251": "Frechet 1/2 0.5 ± 0.1 -> 3x3, gamma … >= sqrt 2 ? ?",
+    "cp932": "Frechet 1/2 0.5 ± 0.1 → 3×3, γ … >= √2 猫 ?",
+    "utf-8": "Fréchet ½ 0.5 ± 0.1 → 3×3, γ … ≥ √2 猫 ?",
+}
+
+
+def process(*words, encoding, **variables):
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, **variables}
+    return subprocess.run([str(word) for word in words], capture_output=True, env=environment)
+
+
+@pytest.mark.parametrize("encoding", IN_ENCODINGS)
+def test_what_an_encoding_lacks_is_written_in_ascii(encoding):
+    code = (
+        "import sys, click; from keras_gan.cli import output; output.allow_any_encoding()\n"
+        f"text = {TEXT!a}\n"
+        "print(text); click.echo(text); sys.stdout.flush()\n"
+        "print(text, file=sys.stderr); click.echo(text, err=True)"
+    )
+    ended = process(sys.executable, "-c", code, encoding=encoding)
+    assert ended.returncode == 0, ended.stderr
+    for stream in (ended.stdout, ended.stderr):
+        assert stream.decode(encoding).splitlines() == 2 * [IN_ENCODINGS[encoding]]
+
+
+@pytest.mark.parametrize("encoding", [*IN_ENCODINGS, "ascii:strict"])
+def test_the_command_ends_well_in_any_encoding(tmp_path, encoding):
+    shown = process(KGAN, "train", "--help", encoding=encoding)
+    assert shown.returncode == 0 and "relativistic, " in shown.stdout.decode(encoding.split(":")[0])
+    ended = process(KGAN, "sample", tmp_path / "ø猫.tflite", encoding=encoding)
+    message = ended.stderr.decode(encoding.split(":")[0])
+    assert ended.returncode == 2 and message.startswith("Error: ") and message.count("\n") == 1
+    assert "is not a file; expected a .tflite" in message
+
+
+@pytest.mark.parametrize("locale", [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])
+def test_the_locale_c_is_no_trouble(tmp_path, locale):
+    ended = process(KGAN, "sample", tmp_path / "ø猫.tflite", encoding="", LC_ALL="C", **locale)
+    assert ended.returncode == 2 and ended.stderr.startswith(b"Error: ") and b"Traceback" not in ended.stderr
+
+
+@pytest.mark.parametrize("words", ["presets", "--help", "train --foo"])
+def test_an_output_that_is_closed_or_full_is_no_traceback(words):
+    for redirection in (">&-", "2>&-", "| true", ">/dev/full", "2>/dev/full"):
+        ended = subprocess.run(f"{KGAN} {words} {redirection}", shell=True, capture_output=True, text=True)
+        assert "Traceback" not in ended.stderr and "Exception" not in ended.stderr, (redirection, ended.stderr)

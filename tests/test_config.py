@@ -1,6 +1,7 @@
 import dataclasses
 import json
 
+import keras
 import pytest
 
 from keras_gan import losses, networks, penalties
@@ -99,25 +100,50 @@ def test_every_entry_of_a_preset_exists(name):
     assert "\n" not in recipe.summary + recipe.reference
 
 
-# learning rate, β1, β2, images a step, k, dimension and distribution of z, loss, penalties: as the papers print them
+# learning rate, β1, β2, ε, images a step, k, dimension and distribution of z, loss, penalties: of papers and their code
 PAPERS = {
-    "dcgan": ("1511.06434", 2e-4, 0.5, 0.999, 128, 1, 100, "uniform", "non_saturating", {}),
-    "wgan-gp": ("1704.00028", 1e-4, 0.0, 0.9, 64, 5, 128, "normal", "wasserstein", {"wgan_gp": 10.0}),
-    "sngan": ("1802.05957", 2e-4, 0.0, 0.9, 64, 5, 128, "normal", "hinge", {}),
-    "r3gan": ("2501.05441", 2e-4, 0.0, 0.99, 512, 1, 64, "normal", "relativistic", {"r1": 0.05, "r2": 0.05}),
+    "dcgan": ("1511.06434", 2e-4, 0.5, 0.999, 1e-8, 128, 1, 100, "uniform", "non_saturating", {}),
+    "wgan-gp": ("1704.00028", 1e-4, 0.0, 0.9, 1e-8, 64, 5, 128, "normal", "wasserstein", {"wgan_gp": 10.0}),
+    "sngan": ("1802.05957", 2e-4, 0.0, 0.9, 1e-8, 64, 5, 128, "normal", "hinge", {}),
+    "r3gan": ("2501.05441", 2e-4, 0.0, 0.9, 1e-8, 512, 1, 64, "normal", "relativistic", {"r1": 0.05, "r2": 0.05}),
 }
 
 
 @pytest.mark.parametrize("name", PAPERS)
 def test_a_preset_named_after_a_paper_has_its_settings(name):
-    paper, rate, beta_1, beta_2, batch_size, k, latent_dim, latent, loss, weights = PAPERS[name]
+    paper, rate, beta_1, beta_2, epsilon, batch_size, k, latent_dim, latent, loss, weights = PAPERS[name]
     config = TrainConfig("digits", name)
     assert f"arXiv:{paper}" in preset(name).reference
     for side in ("generator", "discriminator"):
-        adam = {"learning_rate": rate, "beta_1": beta_1, "beta_2": beta_2}
-        assert config.optimizer(side) == {"class_name": "Adam", "config": adam}
+        optimizer = keras.optimizers.deserialize(config.optimizer(side))
+        assert isinstance(optimizer, keras.optimizers.Adam)
+        assert (optimizer.beta_1, optimizer.beta_2, optimizer.epsilon) == (beta_1, beta_2, epsilon)
+        assert float(optimizer.learning_rate) == pytest.approx(rate)
     assert (config.batch_size, config.discriminator_steps) == (batch_size, k)
     assert (config.latent_dim, config.latent, config.loss, config.penalties) == (latent_dim, latent, loss, weights)
+
+
+def test_the_2014_preset_has_the_settings_of_its_code():
+    config = TrainConfig("mnist", "goodfellow2014")
+    assert config.optimizer("generator") == config.optimizer("discriminator")
+    assert config.optimizer("generator") == {"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}}
+    assert (config.batch_size, config.latent_dim, config.discriminator_steps) == (100, 100, 1)
+
+
+def test_r3gan_lowers_its_rate_and_lengthens_its_average_as_the_code_for_cifar10():
+    """cosine_decay_with_warmup of training_loop.py: 2e-4 to 5e-5 over 20 million images, in batches of 512."""
+    recipe = PRESETS["r3gan"]
+    schedule = keras.optimizers.schedules.deserialize(recipe.generator_optimizer["config"]["learning_rate"])
+    for images, rate in ((0, 2e-4), (5_000_000, 1.7803e-4), (10_000_000, 1.25e-4), (20_000_000, 5e-5), (10**8, 5e-5)):
+        # 5e-5 + 1.5e-4 · (1 + cos(π · images / 20 million)) / 2; at a quarter the cosine is 0.7071
+        assert float(schedule(images // 512)) == pytest.approx(rate, rel=1e-3)
+    assert recipe.ema_half_life_images == 5_000_000
+
+
+@pytest.mark.parametrize("name", PRESETS)
+def test_every_preset_says_how_it_differs_from_its_reference(name):
+    text = PRESETS[name].differences
+    assert text.endswith(".") and "\n" not in text and "  " not in text
 
 
 @pytest.mark.parametrize("name", PRESETS)

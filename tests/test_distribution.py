@@ -30,12 +30,12 @@ def test_mirrored_takes_as_many_parts_of_the_processor_as_are_asked_for():
 @pytest.mark.parametrize(
     "name, count, message",
     [
-        ("mirored", None, "unknown strategy 'mirored'; expected one of auto, mirrored, multiworker, tpu"),
+        ("mirored", None, "unknown strategy 'mirored'; expected one of auto, mirrored, multiworker"),
         ("auto", 2, "2 replicas of auto; expected a number for mirrored only; give --strategy mirrored"),
         ("mirrored", 0, "0 replicas on a processor; expected 1 to 64"),
         ("mirrored", 3, "TensorFlow has started; expected the strategy before"),
         ("multiworker", None, "no cluster is described: neither TF_CONFIG nor a step of Slurm's"),
-        ("tpu", None, "no TPU was found"),
+        ("tpu", None, "unknown strategy 'tpu'; expected one of auto, mirrored, multiworker"),
     ],
 )
 def test_what_cannot_be_is_told(monkeypatch, name, count, message):

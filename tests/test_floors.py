@@ -12,7 +12,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
 FLOORS = [
-    {"archives", "errors", "files", "logs", "pixels", "quiet", "replicas"},
+    {"archives", "checkout", "errors", "files", "logs", "pixels", "quiet", "replicas", "seeding"},
     {"config"},
     {
         "augment",
@@ -40,9 +40,10 @@ FLOORS = [
     {"exports"},
     {"demo", "evaluation"},
     {"cli"},
+    {"__main__"},
 ]
 FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-STANDARD_LIBRARY_ONLY = {"archives", "config", "errors", "files", "logs", "quiet"}
+STANDARD_LIBRARY_ONLY = {"archives", "checkout", "config", "errors", "files", "logs", "quiet", "seeding"}
 TENSORFLOW_DOORS = {
     "batches",
     "callbacks",
@@ -112,6 +113,44 @@ def test_the_lowest_rooms_use_the_standard_library_only():
         if room in STANDARD_LIBRARY_ONLY:
             outside = {name.split(".")[0] for name, _ in imported(file)} - set(sys.stdlib_module_names) - {"keras_gan"}
             assert not outside, file
+
+
+def opens_text_in_an_unknown_encoding(call):
+    """Whether a call opens a file as text in the encoding of the user's locale."""
+    if any(keyword.arg == "encoding" for keyword in call.keywords):
+        return False
+    name = getattr(call.func, "id", getattr(call.func, "attr", ""))
+    arguments = [ast.unparse(argument) for argument in call.args]
+    if name == "open" and isinstance(call.func, ast.Name):
+        return not any("b" in mode for mode in arguments[1:2]) and len(arguments) < 4
+    return (name, len(arguments)) in {("read_text", 0), ("write_text", 1)}
+
+
+@pytest.mark.parametrize(
+    "code, unknown",
+    [
+        ("open(path)", True),
+        ("open(path, 'a', newline='')", True),
+        ("open(path, 'rb')", False),
+        ("open(path, encoding='utf-8')", False),
+        ("path.read_text()", True),
+        ("path.read_text('utf-8')", False),
+        ("path.write_text(text)", True),
+        ("path.write_text(text, 'utf-8')", False),
+    ],
+)
+def test_calls_that_open_text_in_an_unknown_encoding_are_found(code, unknown):
+    assert opens_text_in_an_unknown_encoding(ast.parse(code, mode="eval").body) == unknown
+
+
+def test_text_is_read_and_written_as_utf_8_whatever_the_locale():
+    calls = (
+        (file.name, node.lineno)
+        for _, file in modules()
+        for node in ast.walk(ast.parse(file.read_text("utf-8")))
+        if isinstance(node, ast.Call) and opens_text_in_an_unknown_encoding(node)
+    )
+    assert list(calls) == []
 
 
 def test_pyproject_lists_every_package():

@@ -8,9 +8,9 @@ from keras import layers, ops
 
 from keras_gan import GAN, InputError
 from keras_gan.augment import DiffAugment
-from keras_gan.layers import Maxout, MinibatchStd, Pack, spectrally_normalized
+from keras_gan.layers import Maxout, MinibatchStd, Pack, SpectralEmbedding, spectrally_normalized
 from keras_gan.losses import LOSSES, Loss
-from keras_gan.networks.r3gan import GroupedConv2D
+from keras_gan.networks.r3gan import Basis, GroupedConv2D
 from keras_gan.penalties import PENALTIES, Penalty
 
 
@@ -54,6 +54,59 @@ def test_more_power_iterations_are_as_good_as_more_calls(tiny_discriminator):
     network = spectrally_normalized(tiny_discriminator(), power_iterations=30)
     network(np.ones((1, 8, 8, 1), "float32"), training=True)
     np.testing.assert_allclose(singular_values(network), 1.0, atol=0.01)
+
+
+def judge_of_classes(dtype="float32"):
+    """A discriminator with an embedding in a network of its own, and a maxout."""
+    label = keras.Input((), dtype="int32")
+    embedding = layers.Embedding(300, 6, embeddings_initializer="normal", dtype=dtype, name="class")
+    nested = keras.Sequential([keras.Input((), dtype="int32"), embedding], name="nested")
+    image = keras.Input((8,))
+    features = Maxout(6, 2, name="pieces")(image)
+    return keras.Model([image, label], layers.Dot(axes=1)([features, nested(label)]))
+
+
+def test_spectral_normalization_reaches_embeddings_in_any_network():
+    network = spectrally_normalized(judge_of_classes())
+    embedding = network.get_layer("nested").layers[-1]
+    assert isinstance(embedding, SpectralEmbedding)
+    images, labels = np.ones((3, 8), "float32"), np.int32([0, 7, 299])
+    table = embedding.layer.embeddings
+    before = table.numpy()
+    rows = embedding(labels)
+    assert rows.dtype == "float32"  # Keras's own wrapper gives whole numbers
+    np.testing.assert_array_equal(rows, before[[0, 7, 299]])
+    for _ in range(30):
+        network([images, labels], training=True)
+    np.testing.assert_allclose(singular_values(network), 1.0, atol=0.01)
+    # As numpy's singular value decomposition has it, and nothing else has changed.
+    largest = np.linalg.svd(before, compute_uv=False)[0]
+    np.testing.assert_allclose(table.numpy(), before / largest, rtol=0.01)
+
+
+def test_a_spectrally_normalized_embedding_learns_and_keeps_its_precision():
+    layer = SpectralEmbedding(layers.Embedding(300, 4, dtype="mixed_bfloat16"))
+    labels = tf.constant([257, 258])  # in bfloat16 both would be 256 or 258
+    with tf.GradientTape() as tape:
+        rows = layer(labels, training=True)
+        loss = tf.reduce_sum(tf.cast(rows, "float32") * [[1.0], [2.0]])
+    assert rows.dtype == "bfloat16" and np.any(rows[0] != rows[1])
+    gradient = tf.convert_to_tensor(tape.gradient(loss, layer.layer.embeddings.value))
+    np.testing.assert_array_equal(np.nonzero(np.any(gradient != 0, axis=1))[0], [257, 258])
+
+
+def test_one_power_iteration_estimates_as_numpy_would():
+    """σ = v W u with v = normalised(u Wᵀ) and u = normalised(v W), eq. 18 and 19 of the paper."""
+    layer = keras.layers.SpectralNormalization(layers.Dense(3, use_bias=False))
+    layer.build((None, 5))
+    kernel, u = layer.layer.kernel.numpy(), layer.vector_u.numpy()
+    v = u @ kernel.T
+    v /= np.linalg.norm(v)
+    u = v @ kernel
+    u /= np.linalg.norm(u)
+    layer(np.ones((1, 5), "float32"), training=True)
+    np.testing.assert_allclose(layer.layer.kernel, kernel / (v @ kernel @ u.T), rtol=1e-4)
+    np.testing.assert_allclose(layer.vector_u, u, rtol=1e-4)
 
 
 def test_spectral_normalization_leaves_the_original_and_every_shape(tiny_discriminator):
@@ -292,6 +345,8 @@ BUILDERS = {
     "Pack": lambda gan: Pack(3, name="pack"),
     "MinibatchStd": lambda gan: MinibatchStd(2, name="deviation"),
     "DiffAugment": lambda gan: DiffAugment(["flip", "colour"], seed=5, name="augment"),
+    "SpectralEmbedding": lambda gan: SpectralEmbedding(keras.layers.Embedding(3, 4), name="sn_class"),
+    "Basis": lambda gan: Basis((2, 3), name="basis"),
     "GroupedConv2D": lambda gan: GroupedConv2D(3, 3, groups=3, name="grouped"),
     "Loss": lambda gan: LOSSES["relativistic"],
     "Loss of one's own": lambda gan: Loss(shifted_discriminator_loss, shifted_generator_loss),
@@ -301,7 +356,11 @@ BUILDERS = {
 }
 
 
-INPUTS = {"Maxout": tf.constant([[2.0], [-1.0]])}
+INPUTS = {
+    "Maxout": tf.constant([[2.0], [-1.0]]),
+    "Basis": tf.constant([[2.0, 1.0], [-1.0, 3.0]]),
+    "SpectralEmbedding": tf.constant([[0], [2]]),
+}
 
 
 def layer_input(layer):

@@ -6,6 +6,7 @@ import tensorflow as tf
 from keras_gan import GAN, InputError, networks, precision
 from keras_gan.config import PRESETS
 from keras_gan.exports import edge
+from keras_gan.layers import Maxout
 from keras_gan.networks import r3gan
 
 IMAGE_PRESETS = [name for name, recipe in PRESETS.items() if recipe.networks in networks.IMAGE_FAMILIES]
@@ -194,7 +195,7 @@ WEIGHTS = {
     + 1,
     ("wgan-gp", (28, 28, 1)): 1664 + 204_928 + 819_456 + 4097,
     ("sngan", (32, 32, 3)): 1792 + 65_600 + 73_856 + 262_272 + 295_168 + 1_048_832 + 1_180_160 + 8193,
-    ("r3gan", (32, 32, 3)): 3 * 768 + 8 * R3GAN_BLOCK + 16 * 768 + 769,
+    ("r3gan", (32, 32, 3)): 3 * 768 + 8 * R3GAN_BLOCK + 16 * 768 + 768,
 }
 
 
@@ -202,6 +203,12 @@ WEIGHTS = {
 def test_discriminators_have_as_many_weights_as_in_the_paper(preset, shape):
     discriminator = networks.discriminator(shape, preset)
     assert sum(np.prod(weight.shape) for weight in discriminator.trainable_weights) == WEIGHTS[preset, shape]
+
+
+def test_the_generator_of_r3gan_has_as_many_weights_as_in_its_code():
+    """NoiseDimension 64, 768 channels at every size, 2 blocks of each of 4; the basis, and 3 colours."""
+    generator = networks.generator((32, 32, 3), preset_name="r3gan")
+    assert generator.count_params() == 64 * 768 + 16 * 768 + 8 * R3GAN_BLOCK + 768 * 3
 
 
 def test_r3gan_halves_its_width_with_each_doubling_above_32_pixels():
@@ -240,15 +247,197 @@ def test_convolution_and_depth_to_space_can_be_any_transposed_convolution(side):
     np.testing.assert_allclose(given, expected, atol=1e-5)
 
 
-def test_r3gan_resamples_with_the_filter_1_2_1():
-    impulse = np.zeros((1, 7, 7, 1), "float32")
-    impulse[0, 3, 3] = 1.0
-    doubled = r3gan._doubled(keras.ops.convert_to_tensor(impulse), "float32")
-    np.testing.assert_allclose(doubled[0, 5:8, 5:8, 0], np.outer([0.5, 1, 0.5], [0.5, 1, 0.5]))
+def resampled(function, x):
+    """What a function of r3gan makes of an array of one image and one channel."""
+    return function(keras.ops.convert_to_tensor(x[None, :, :, None], "float32"), "float32").numpy()[0, :, :, 0]
+
+
+def impulse(size, place):
+    x = np.zeros((size, size))
+    x[place, place] = 1.0
+    return x
+
+
+def test_r3gan_doubles_with_the_filter_1_3_3_1():
+    """[1, 2, 1] * [1, 1] = [1, 3, 3, 1], of sum 8, on a map with zeros in between: a pixel becomes 4·4 ones."""
+    doubled = resampled(r3gan._doubled, impulse(7, 3))
+    row = np.array([0.25, 0.75, 0.75, 0.25])
+    np.testing.assert_allclose(doubled[5:9, 5:9], np.outer(row, row))
     assert np.sum(doubled) == 4.0
-    ramp = np.broadcast_to(np.arange(8.0, dtype="float32")[None, None, :, None], (1, 8, 8, 1))
-    halved = r3gan._halved(keras.ops.convert_to_tensor(ramp), "float32")
-    np.testing.assert_allclose(halved[0, 1, :3, 0], [1, 3, 5])  # (0 + 2·1 + 2) / 4 and so on
+    # At the border a part is lost, and a map of ones falls to 3/4: outside there is 0.
+    corner = resampled(r3gan._doubled, impulse(7, 0))
+    np.testing.assert_allclose(corner[:4, :4], np.outer([0.75, 0.75, 0.25, 0], [0.75, 0.75, 0.25, 0]))
+    ones = resampled(r3gan._doubled, np.ones((4, 4)))
+    np.testing.assert_allclose(ones[2], [0.75, 1, 1, 1, 1, 1, 1, 0.75])
+
+
+def test_r3gan_halves_with_the_filter_1_3_3_1():
+    ramp = np.broadcast_to(np.arange(8.0), (8, 8))
+    halved = resampled(r3gan._halved, ramp)
+    # (0 + 3·0 + 3·1 + 2) / 8, (1 + 3·2 + 3·3 + 4) / 8, …, (5 + 3·6 + 3·7 + 0) / 8; rows at the top lose 1/8
+    np.testing.assert_allclose(halved[1], [0.625, 2.5, 4.5, 5.5])
+    np.testing.assert_allclose(halved[0], 7 / 8 * halved[1])
+    row = np.array([0, 3 / 8, 1 / 8, 0])  # of pixel 3: 2m + 1 of m = 1, and 2m - 1 of m = 2
+    np.testing.assert_allclose(resampled(r3gan._halved, impulse(8, 3)), np.outer(row, row))
+
+
+def upfirdn(x, up, down, before, after):
+    """Zeros between pixels and around them, the filter, every `down`-th pixel: the definition, along both axes."""
+    for _ in range(2):
+        spread = np.zeros((up * len(x), x.shape[1]))
+        spread[::up] = x
+        padded = np.pad(spread, [(before, after), (0, 0)])
+        taps = up * np.array([1, 3, 3, 1]) / 8
+        x = np.stack([taps @ padded[i : i + 4] for i in range(0, len(padded) - 3, down)]).T
+    return x
+
+
+def test_r3gan_resamples_as_upfirdn2d_of_its_code_borders_included():
+    x = np.random.default_rng(0).standard_normal((6, 8))
+    np.testing.assert_allclose(resampled(r3gan._doubled, x), upfirdn(x, 2, 1, 2, 1), atol=1e-6)
+    np.testing.assert_allclose(resampled(r3gan._halved, x), upfirdn(x, 1, 2, 1, 1), atol=1e-6)
+
+
+def test_r3gan_does_not_shift_a_map():
+    """The centre of mass stays where it is, level by level; [1, 2, 1] moved it by half a pixel."""
+    x = np.exp(-((np.arange(16) - 7.5) ** 2) / 8)
+    image, places = np.outer(x, x), {size: np.arange(size) + 0.5 for size in (8, 16, 32)}
+    for function, size in ((r3gan._doubled, 32), (r3gan._halved, 8)):
+        rows = resampled(function, image).sum(axis=1)
+        assert rows @ places[size] / rows.sum() == pytest.approx(size / 2, abs=1e-4)
+
+
+def standard_deviations(model, kind):
+    inner = [getattr(layer, "layer", layer) for layer in model.layers]
+    return [float(np.std(layer.kernel)) for layer in inner if type(layer) is kind]
+
+
+def test_r3gan_starts_as_its_code_does(narrow):
+    """MSRInitializer: gain / √fan-in, gain √(2 / 1.04) · 8^(-1/4) in blocks (8 of them), 1 elsewhere; the last 0."""
+    generator = networks.generator((32, 32, 3), preset_name="r3gan", dtype="float32")
+    discriminator = networks.discriminator((32, 32, 3), "r3gan", "float32")
+    gain = (2 / 1.04) ** 0.5 * 8**-0.25
+    for model, linear in ((generator, [1 / 32**0.5]), (discriminator, [1 / 3**0.5])):
+        grouped = standard_deviations(model, r3gan.GroupedConv2D)
+        np.testing.assert_allclose(grouped, 8 * [gain / (9 * 16) ** 0.5], rtol=0.05)
+        pointwise = standard_deviations(model, keras.layers.Conv2D)
+        blocks = 8 * [gain / 32**0.5, 0]
+        expected = blocks + linear if model is generator else linear + blocks
+        np.testing.assert_allclose(pointwise, expected, rtol=0.2 if model is discriminator else 0.15)
+    (dense,) = standard_deviations(generator, keras.layers.Dense)
+    assert dense == pytest.approx(1 / 64**0.5, rel=0.1)
+    (basis,) = (layer.basis for layer in generator.layers if isinstance(layer, r3gan.Basis))
+    assert basis.shape == (4, 4, 32) and np.std(basis) == pytest.approx(1, rel=0.15)
+    (pattern,) = standard_deviations(discriminator, keras.layers.DepthwiseConv2D)
+    assert pattern == pytest.approx(1 / 16**0.5, rel=0.15)
+    assert discriminator.get_layer("logit").bias is None
+
+
+def test_r3gan_begins_with_a_pattern_of_each_channel_times_a_number(narrow):
+    layer = r3gan.Basis((2, 3))
+    layer.build((None, 2))
+    pattern = np.arange(12.0).reshape(2, 3, 2)
+    layer.set_weights([pattern])
+    np.testing.assert_array_equal(layer(np.float32([[2.0, -1.0]]))[0], pattern * [2.0, -1.0])
+
+
+def features_and_logits(discriminator, features, image, label):
+    """What a named layer gives, and the logits."""
+    probe = keras.Model(discriminator.input, [discriminator.get_layer(features).output, discriminator.output])
+    return [value.numpy() for value in probe([image, np.int32(label)])]
+
+
+IMAGES = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32")
+LABELS = [0, 2, 1, 2]
+
+
+def test_r3gan_judges_classes_by_a_linear_map_times_an_embedding_alone(narrow):
+    """Networks.py: (DiscriminativeBasis(x) * EmbeddingLayer(y)).sum(); no logit that all classes share."""
+    discriminator = networks.discriminator((8, 8, 1), "r3gan", "float32", 3)
+    names = [layer.name for layer in discriminator.layers]
+    assert "logit" not in names
+    projection, embedding = (discriminator.get_layer(name) for name in ("projection", "class"))
+    assert projection.kernel.shape == (32, 32) and projection.bias is None
+    assert embedding.embeddings.shape == (3, 32)
+    features, logits = features_and_logits(discriminator, "projection", IMAGES, LABELS)
+    expected = np.sum(features * embedding.embeddings.numpy()[LABELS], axis=1, keepdims=True)
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_r3gan_embeds_classes_as_its_code_does(narrow):
+    """Linear maps of one-hot vectors of 100 classes: √(1 / 100), and in D 1 / √width of that; in G as wide as z."""
+    generator = networks.generator((8, 8, 1), 16, "r3gan", "float32", 100)
+    in_g = generator.get_layer("class").embeddings
+    in_d = networks.discriminator((8, 8, 1), "r3gan", "float32", 100).get_layer("class").embeddings
+    assert in_g.shape == (100, 16) and np.std(in_g) == pytest.approx(0.1, rel=0.1)
+    assert in_d.shape == (100, 32) and np.std(in_d) == pytest.approx(0.1 / 32**0.5, rel=0.1)
+
+
+def test_sngan_judges_classes_by_summed_features_times_a_normalised_embedding():
+    """snresnet_32.py: l5(h) + sum(l_y(y) * h) of the features h summed over the map; here l5 is table 3's dense."""
+    discriminator = networks.discriminator((8, 8, 1), "sngan", "float32", 3)
+    for _ in range(30):
+        discriminator([IMAGES, np.int32(LABELS)], training=True)
+    embedding = discriminator.get_layer("sn_class").layer.embeddings.numpy()
+    assert embedding.shape == (3, 128)
+    assert np.linalg.svd(embedding, compute_uv=False)[0] == pytest.approx(1.0, abs=1e-3)
+    last = [layer.name for layer in discriminator.layers if isinstance(layer, keras.layers.LeakyReLU)][-1]
+    features, logits = features_and_logits(discriminator, last, IMAGES, LABELS)
+    dense = discriminator.get_layer("sn_logit").layer
+    plain = features.reshape(4, -1) @ dense.kernel.numpy() + dense.bias.numpy()
+    projected = np.sum(features.sum(axis=(1, 2)) * embedding[LABELS], axis=1, keepdims=True)
+    assert np.abs(projected).min() > 1e-3
+    np.testing.assert_allclose(logits, plain + projected, rtol=1e-4, atol=1e-5)
+
+
+def test_sngan_normalises_batches_as_the_authors_framework_does():
+    generator = networks.generator((8, 8, 1), preset_name="sngan")
+    found = [layer for layer in generator.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert {(layer.momentum, layer.epsilon) for layer in found} == {(0.9, 2e-5)}
+
+
+def test_wgan_gp_has_maps_of_the_sizes_of_its_code():
+    """gan_mnist.py: 28 to 14 to 7 to 4 in D; 4 to 8, cut to 7, to 14 to 28 in G."""
+    generator = networks.generator((28, 28, 1), preset_name="wgan-gp")
+    discriminator = networks.discriminator((28, 28, 1), "wgan-gp")
+    down = [layer.output.shape[1:3] for layer in discriminator.layers if isinstance(layer, keras.layers.Conv2D)]
+    up = [layer.output.shape[1:3] for layer in generator.layers if isinstance(layer, keras.layers.Conv2D)]
+    assert (down, up) == ([(14, 14), (7, 7), (4, 4)], [(4, 4), (7, 7), (14, 14)])
+    (cut,) = (layer for layer in generator.layers if isinstance(layer, keras.layers.Cropping2D))
+    assert cut.cropping == ((0, 1), (0, 1))
+
+
+def test_wgan_gp_starts_as_its_code_does():
+    """tflib/ops: √(4 / (fan in + fan out)); of 5×5 kernels with a stride of 2 one fan is 25/4 a channel."""
+    discriminator = networks.discriminator((28, 28, 1), "wgan-gp")
+    sums = [25 * 1 + 25 / 4 * 64, 25 * 64 + 25 / 4 * 128, 25 * 128 + 25 / 4 * 256]
+    deviations = standard_deviations(discriminator, keras.layers.Conv2D)
+    np.testing.assert_allclose(deviations, [(4 / total) ** 0.5 for total in sums], rtol=0.05)
+    generator = networks.generator((28, 28, 1), preset_name="wgan-gp")
+    sums = [25 / 4 * 256 + 25 * 128, 25 / 4 * 128 + 25 * 64, 25 / 4 * 64 + 25 * 1]
+    # 36 weights of a 3×3 convolution with depth-to-space do what 25 do there.
+    expected = [(4 / total * 25 / 36) ** 0.5 for total in sums]
+    np.testing.assert_allclose(standard_deviations(generator, keras.layers.Conv2D), expected, rtol=0.05)
+    dense = standard_deviations(generator, keras.layers.Dense) + standard_deviations(discriminator, keras.layers.Dense)
+    np.testing.assert_allclose(dense, [(2 / (128 + 4096)) ** 0.5, (2 / (4096 + 1)) ** 0.5], rtol=0.05)
+
+
+def test_the_2014_networks_are_those_of_the_code():
+    """mnist.yaml: 1200, 1200 and 784 units from U(-0.05, 0.05); maxout of 240 units of 5 from U(-0.005, 0.005)."""
+    generator = networks.generator((28, 28, 1), preset_name="goodfellow2014")
+    dense = [layer for layer in generator.layers if isinstance(layer, keras.layers.Dense)]
+    activations = [(layer.units, layer.activation.__name__) for layer in dense]
+    assert activations == [(1200, "relu"), (1200, "relu"), (784, "sigmoid")]
+    assert all(0.0499 < np.abs(layer.kernel).max() <= 0.05 for layer in dense)
+    discriminator = networks.discriminator((28, 28, 1), "goodfellow2014")
+    units = [layer for layer in discriminator.layers if isinstance(layer, Maxout)]
+    assert [(layer.units, layer.pieces) for layer in units] == [(240, 5), (240, 5)]
+    kernels = [layer.kernel for layer in units] + [discriminator.get_layer("logit").kernel]
+    assert all(0.0048 < np.abs(kernel).max() <= 0.005 for kernel in kernels)
+    assert all(kernel.constraint.max_value == 1.9365 for kernel in kernels)
+    # include probabilities 0.8 and 0.5, scales 1 / 0.8 and 1 / 0.5
+    drops = [layer.rate for layer in discriminator.layers if isinstance(layer, keras.layers.Dropout)]
+    assert drops == [0.2, 0.5, 0.5]
 
 
 def sensitivity(layer, x):
@@ -318,8 +507,8 @@ def test_sngan_normalizes_every_kernel_of_its_discriminator(num_classes):
     image = np.ones((1, 8, 8, 1), "float32")
     for _ in range(20):
         discriminator(image if num_classes is None else [image, np.zeros(1, "int32")], training=True)
-    kernels = [weight.numpy() for weight in discriminator.trainable_weights if weight.name == "kernel"]
-    assert len(kernels) == (4 if num_classes is None else 5)  # 3×3, 4×4, 3×3, the logit, and the projection
+    kernels = [weight.numpy() for weight in discriminator.trainable_weights if weight.name != "bias"]
+    assert len(kernels) == (4 if num_classes is None else 5)  # 3×3, 4×4, 3×3, the logit, and the embedding
     norms = [np.linalg.svd(kernel.reshape(-1, kernel.shape[-1]), compute_uv=False)[0] for kernel in kernels]
     np.testing.assert_allclose(norms, 1.0, atol=0.1)
 
@@ -332,6 +521,21 @@ def test_generators_of_the_papers_run_on_the_edge(narrow, preset, tmp_path):
     z = np.random.default_rng(0).standard_normal((16, 4)).astype("float32")
     images = edge.Generator(tmp_path / "g.tflite").runner("generate_16")(z)
     np.testing.assert_allclose(images, gan.predict(z, verbose=0), atol=1e-4)
+
+
+@pytest.mark.parametrize("preset", ["sngan", "r3gan"])
+def test_conditional_generators_of_the_papers_run_on_the_edge(narrow, preset, tmp_path):
+    shape = (8, 8, 1)
+    networks_of_classes = (
+        networks.generator(shape, 4, preset, num_classes=3),
+        networks.discriminator(shape, preset, num_classes=3),
+    )
+    gan = GAN(*networks_of_classes, seed=0, num_classes=3)
+    gan.export(tmp_path / "g.tflite", "litert", "float32")
+    drawn = edge.Generator(tmp_path / "g.tflite").generate(6, seed=1, labels=[0, 1, 2, 2, 1, 0]).astype(int)
+    assert np.abs(drawn - gan.generate(6, seed=1, labels=[0, 1, 2, 2, 1, 0])).max() <= 1
+    other = gan.generate(6, seed=1, labels=[1, 1, 2, 2, 1, 0])
+    assert np.any(drawn[0] != other[0])
 
 
 @pytest.mark.parametrize("preset", PAPERS)

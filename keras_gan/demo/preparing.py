@@ -7,13 +7,13 @@ prepared.json                   of which checkpoint, D's logits of real images a
 
 import hashlib
 import json
-import os
 import signal
 import subprocess
 import sys
 import warnings
 from pathlib import Path
 
+from keras_gan import checkout
 from keras_gan.errors import InputError, Notice, first_line, one_line
 from keras_gan.files import replace_folder
 from keras_gan.runs import CONFIG, Run
@@ -114,8 +114,8 @@ def _made_of(run):
 def _in_a_process(run):
     """Calls `main` in a process of its own, so that this one stays without TensorFlow."""
     command = [sys.executable, "-P", "-m", __name__, str(run.path)]
-    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **os.environ}
-    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True) as process:
+    environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **checkout.environment(), "PYTHONIOENCODING": "utf-8"}
+    with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
             _, said = process.communicate()
         except BaseException:

@@ -12,7 +12,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from keras_gan import quiet
-from keras_gan.errors import InputError, first_line
+from keras_gan.errors import InputError, first_line, how_to_install
 
 LOOPBACK, USUAL_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
@@ -51,7 +51,7 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
         InputError: where Streamlit is missing, the source does not exist, or the address cannot be had.
     """
     if importlib.util.find_spec("streamlit") is None:
-        raise InputError("the demo needs Streamlit, which is not installed; give pip install 'keras-gan[demo]'")
+        raise InputError(f"Streamlit is not installed; expected for the demo. {how_to_install('demo')}.")
     if source is not None and not Path(source).exists():
         raise InputError(f"{source} does not exist; expected a run or an exported generator; give its path")
     with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGTERM):

@@ -111,7 +111,7 @@ def _shipped(weights, name, source):
 def _checked(file):
     from keras_gan.metrics import classifiers
 
-    sums = dict(reversed(line.split()) for line in (file.parent / SUMS).read_text().splitlines())
+    sums = dict(reversed(line.split()) for line in (file.parent / SUMS).read_text("utf-8").splitlines())
     return classifiers.load(file, sums[file.name], remedy="install keras-gan again")
 
 

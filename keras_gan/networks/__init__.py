@@ -1,22 +1,25 @@
 """Generators and discriminators for images of any size from 8×8 to 256×256, and for plain vectors.
 
-Class-conditional ones take [x, label]: G sees an embedding of the label beside z, D adds the projection of its features
-on another embedding to its logit (Miyato and Koyama 2018, cGANs with projection discriminator, arXiv:1802.05637).
+Class-conditional ones take [x, label]: G sees an embedding of the label next to z, D adds the projection of its
+features on another embedding to its logit (Miyato and Koyama 2018, cGANs with projection discriminator,
+arXiv:1802.05637). The families "sngan" and "r3gan" do it as their references do.
 
 Upsampling is convolution + depth-to-space: it is what the edge runs fast, and its second derivative is defined.
 Hidden layers compute in `dtype`; the last layer of every network computes in float32.
 """
 
+import contextlib
 import functools
 
 import keras
 from keras import layers
 
-from keras_gan import precision
+from keras_gan import precision, seeding
 from keras_gan.augment import DiffAugment
 from keras_gan.config import DEFAULT_PRESET, lookup, preset
 from keras_gan.errors import InputError
 from keras_gan.layers import Pack, spectrally_normalized
+from keras_gan.networks import family
 from keras_gan.networks.dcgan import DCGAN, LEAN, WGAN_GP
 from keras_gan.networks.perceptrons import GAUSSIAN, GAUSSIAN_DEEP, GOODFELLOW2014, MIXTURE
 from keras_gan.networks.r3gan import R3GAN
@@ -24,7 +27,6 @@ from keras_gan.networks.resnet import RESNET
 from keras_gan.networks.sngan import SNGAN
 
 SMALLEST, LARGEST = 8, 256  # pixels on a side
-LABEL_WIDTH, PROJECTION_WIDTH = 32, 64  # of the class embeddings in G and in D
 
 IMAGE_FAMILIES = {
     "resnet": RESNET,
@@ -39,7 +41,9 @@ VECTOR_FAMILIES = {"gaussian": GAUSSIAN, "gaussian_deep": GAUSSIAN_DEEP, "mixtur
 FAMILIES = {**IMAGE_FAMILIES, **VECTOR_FAMILIES}
 
 
-def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None) -> keras.Model:
+def generator(
+    data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None, seed=None
+) -> keras.Model:
     """Builds a generator: latents (batch, latent_dim) to data (batch, *data_shape), float32.
 
     Args:
@@ -49,6 +53,8 @@ def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="au
         preset_name: a name in `config.PRESETS`.
         dtype: Keras dtype policy of the hidden layers; "auto" for the fastest here (see `precision`).
         num_classes: for a network that takes [latents, labels], labels int32 (batch,) in [0, num_classes).
+        seed: of the weights, which leaves the program's random state as it is; None to draw them from that state, as
+            every Keras layer does after `keras.utils.set_random_seed`.
 
     Returns:
         A built `keras.Model`; its images are meant for [-1, 1], which the presets "resnet" and "r3gan" do not
@@ -59,18 +65,19 @@ def generator(data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="au
     """
     recipe = preset(preset_name)
     shape = check_shape(data_shape)
-    z = keras.Input((recipe.latent_dim if latent_dim is None else latent_dim,), name="z")
-    inputs = seen = z
-    if num_classes is not None:
-        inputs = [z, _label_input()]
-        embedded = layers.Embedding(num_classes, LABEL_WIDTH, dtype="float32", name="class")(inputs[1])
-        seen = layers.Concatenate(dtype="float32")([z, embedded])
-    build = _family(recipe, shape).generator
-    return keras.Model(inputs, build(seen, shape, _policy(dtype, shape)), name="generator")
+    chosen = _family(recipe, shape)
+    with _seeded(seed):
+        z = keras.Input((recipe.latent_dim if latent_dim is None else latent_dim,), name="z")
+        inputs = seen = z
+        if num_classes is not None:
+            inputs = [z, _label_input()]
+            embedded = chosen.embedded(inputs[1], num_classes, z.shape[1])
+            seen = layers.Concatenate(dtype="float32")([z, embedded])
+        return keras.Model(inputs, chosen.generator(seen, shape, _policy(dtype, shape)), name="generator")
 
 
 def discriminator(
-    data_shape, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None, augment=(), pack=1
+    data_shape, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None, augment=(), pack=1, seed=None
 ) -> keras.Model:
     """Builds a discriminator: data (batch, *data_shape) to logits (batch, 1), float32.
 
@@ -83,33 +90,25 @@ def discriminator(
     shape = check_shape(data_shape)
     if pack > 1 and num_classes is not None:
         raise InputError(f"pack={pack} with num_classes={num_classes}; expected one of them: a pack has no one class")
-    image = keras.Input(shape, name="image")
-    x = DiffAugment(augment, dtype="float32")(image) if augment else image
-    x = Pack(pack, dtype="float32")(x) if pack > 1 else x
-    family = _family(preset(preset_name), shape)
-    inputs, head = image, _logit
-    if num_classes is not None:
-        inputs = [image, _label_input()]
-        head = functools.partial(_projected, inputs[1], num_classes)
-    network = keras.Model(inputs, family.discriminator(x, shape, _policy(dtype, shape), head), name="discriminator")
-    return spectrally_normalized(network) if family.spectral else network
+    chosen = _family(preset(preset_name), shape)
+    with _seeded(seed):
+        image = keras.Input(shape, name="image")
+        x = DiffAugment(augment, dtype="float32")(image) if augment else image
+        x = Pack(pack, dtype="float32")(x) if pack > 1 else x
+        inputs, head = image, family.logit
+        if num_classes is not None:
+            inputs = [image, _label_input()]
+            head = functools.partial(chosen.projected, label=inputs[1], num_classes=num_classes)
+        network = keras.Model(inputs, chosen.discriminator(x, shape, _policy(dtype, shape), head), name="discriminator")
+        return spectrally_normalized(network) if chosen.spectral else network
+
+
+def _seeded(seed):
+    return contextlib.nullcontext() if seed is None else seeding.keras_seed(seed)
 
 
 def _label_input():
     return keras.Input((), dtype="int32", name="label")
-
-
-def _logit(features, **options):
-    return layers.Dense(1, dtype="float32", name="logit", **options)(layers.Flatten(dtype="float32")(features))
-
-
-def _projected(label, num_classes, features, **options):
-    """The logit plus <V features, embedding of the label>, eq. 3 of the paper; V, a linear map, keeps it small."""
-    flat = layers.Dense(PROJECTION_WIDTH, dtype="float32", name="projection")(layers.Flatten(dtype="float32")(features))
-    embedded = layers.Embedding(num_classes, PROJECTION_WIDTH, dtype="float32", name="class")(label)
-    return layers.Add(dtype="float32")(
-        [_logit(features, **options), layers.Dot(axes=1, dtype="float32")([flat, embedded])]
-    )
 
 
 def check_shape(data_shape) -> tuple[int, ...]:

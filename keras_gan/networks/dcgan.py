@@ -1,8 +1,8 @@
 """Convolutional networks after DCGAN: strided convolutions down, and as many steps up.
 
-They depart from the papers in one thing: G's steps up are a 3×3 convolution and depth-to-space, which the edge
-runs fast and exports at a fixed batch, instead of a transposed convolution. Every transposed convolution of stride 2
-and up to 5×5 is such a step: each of its four outputs to a pixel sees at most 3×3 inputs.
+What differs from the papers: G's steps up are a 3×3 convolution and depth-to-space, which the edge runs fast and
+exports at a fixed batch, instead of a transposed convolution. Every transposed convolution of stride 2 and up to 5×5 is
+such a step: each of its four outputs to a pixel sees at most 3×3 inputs.
 """
 
 import math
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 import keras
 from keras import layers, ops
 
-from keras_gan.networks.family import Family, base, count_levels, crop, pad
+from keras_gan.networks.family import Family, base, count_levels, crop, halved, pad, trimmed
+
+DENSE, UP, DOWN = "dense", "up", "down"  # what an initializer is for
 
 
 @dataclass(frozen=True)
@@ -23,8 +25,9 @@ class _Recipe:
     widest: int
     kernel: int  # side of D's kernels
     normalized: tuple[bool, bool]  # batch normalisation in G, and in D but for its input layer
-    initializer: Callable  # of a function that gives a fresh initializer: one instance gives one draw
+    initializer: Callable  # of (DENSE, UP or DOWN, channels in, channels out): one instance gives one draw
     rounding: Callable = math.ceil  # of the number of halvings
+    trims: bool = False  # sizes that 2 does not divide: G drops a row at each level, D's convolutions round up
 
 
 def _family(recipe):
@@ -53,42 +56,62 @@ def _activated(x, recipe, dtype):
 def _generate(recipe, z, shape, dtype):
     levels = count_levels(shape, recipe.rounding)
     bias = not recipe.normalized[0]  # which batch normalisation adds
-    x = base(z, shape, levels, _width(recipe, levels), dtype, bias, recipe.initializer())
+    start = recipe.initializer(DENSE, z.shape[1], None)
+    x = base(z, shape, levels, _width(recipe, levels), dtype, bias, start)
     x = _activated(x, recipe, dtype)
     for level in reversed(range(1, levels)):
-        x = _convolution(recipe, 4 * _width(recipe, level), 3, use_bias=bias, dtype=dtype)(x)
-        x = _activated(ops.depth_to_space(x, 2), recipe, dtype)  # (batch, 2h, 2w, width)
-    x = _convolution(recipe, 4 * shape[2], 3, activation="tanh", dtype="float32", name="image")(x)
-    return crop(ops.depth_to_space(x, 2), shape, levels)
+        x = _doubled(recipe, x, _width(recipe, level), shape, level, use_bias=bias, dtype=dtype)
+        x = _activated(x, recipe, dtype)
+    x = _doubled(recipe, x, shape[2], shape, 0, activation="tanh", dtype="float32", name="image")
+    return x if recipe.trims else crop(x, shape, levels)
+
+
+def _doubled(recipe, x, width, shape, level, **options):
+    """Twice the size, (batch, 2h, 2w, width), or the size of that level."""
+    x = _convolution(recipe, UP, x, width, 3, filters=4 * width, **options)
+    x = ops.depth_to_space(x, 2)
+    return trimmed(x, halved(shape, level)) if recipe.trims else x
 
 
 def _judge(recipe, x, shape, dtype, head):
     levels = count_levels(shape, recipe.rounding)
-    x = pad(x, shape, levels)
+    x = x if recipe.trims else pad(x, shape, levels)
     for level in range(1, levels + 1):
         normalized = recipe.normalized[1] and level > 1
         options = {"strides": 2, "use_bias": not normalized, "dtype": dtype}
-        x = _convolution(recipe, _width(recipe, level), recipe.kernel, **options)(x)
+        x = _convolution(recipe, DOWN, x, _width(recipe, level), recipe.kernel, **options)
         x = layers.LeakyReLU(0.2, dtype=dtype)(_normalized(x, dtype) if normalized else x)
-    return head(x, kernel_initializer=recipe.initializer())
+    return head(x, kernel_initializer=recipe.initializer(DENSE, None, 1))
 
 
-def _convolution(recipe, width, kernel, **options):
-    return layers.Conv2D(width, kernel, padding="same", kernel_initializer=recipe.initializer(), **options)
+def _convolution(recipe, kind, x, width, kernel, filters=None, **options):
+    start = recipe.initializer(kind, x.shape[-1], width)
+    return layers.Conv2D(filters or width, kernel, padding="same", kernel_initializer=start, **options)(x)
 
 
-def _normal():
+def _glorot(kind, channels_in, channels_out):
+    return keras.initializers.GlorotUniform()
+
+
+def _normal(kind, channels_in, channels_out):
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
-def _he():
-    """Uniform with twice Glorot's variance, as in the published code (tflib/ops/conv2d.py)."""
-    return keras.initializers.VarianceScaling(2.0, "fan_avg", "uniform")
+def _published(kind, channels_in, channels_out):
+    """As tflib/ops of the code: uniform, of variance 4 / (fan in + fan out) in 5×5 convolutions, where a stride of 2
+    divides one fan by 4; Glorot's in linear maps. Of the 36 weights of a step up the transposed convolution has 25."""
+    if kind == DENSE:
+        return keras.initializers.GlorotUniform()
+    fan_in, fan_out = 25 * channels_in, 25 * channels_out
+    variance = 4 / (fan_in / 4 + fan_out) * 25 / 36 if kind == UP else 4 / (fan_in + fan_out / 4)
+    return keras.initializers.RandomUniform(-math.sqrt(3 * variance), math.sqrt(3 * variance))
 
 
-LEAN = _family(_Recipe(64, 512, 4, (True, False), keras.initializers.GlorotUniform, math.floor))
-# Radford et al. 2015, sec. 3 and fig. 1: 128-256-512-1024 channels for 64×64 pixels.
+LEAN = _family(_Recipe(64, 512, 4, (True, False), _glorot, math.floor))
+# Radford et al. 2015, sec. 3 and fig. 1: 128-256-512-1024 channels for 64×64 pixels, weights from N(0, 0.02²). The
+# published code (github.com/Newmu/dcgan_code, faces/train_uncond_dcgan.py) starts scales of batch normalisation from
+# N(1, 0.02²), which here start at 1, and decays weights by 1e-5.
 DCGAN = _family(_Recipe(128, 1024, 5, (True, True), _normal))
 # The published code of Gulrajani et al. 2017 for MNIST (github.com/igul222/improved_wgan_training, gan_mnist.py), whose
 # pixels are in [0, 1] after a sigmoid; ours are in [-1, 1] after a tanh, as in that for CIFAR-10.
-WGAN_GP = _family(_Recipe(64, 512, 5, (False, False), _he))
+WGAN_GP = _family(_Recipe(64, 512, 5, (False, False), _published, trims=True))

@@ -15,8 +15,10 @@ def _uniform(limit):
 
 
 # The paper's pixels are in [0, 1]: both networks rescale, so that its initial weights and learning rate keep their
-# meaning. Constants are those of the paper's code (github.com/goodfeli/adversarial, mnist.yaml).
-MAX_COLUMN_NORM = 1.9365  # without it D's weights grow until they overflow, on MNIST after some 300 steps
+# meaning. Sizes, ranges and dropout are those of the published code (github.com/goodfeli/adversarial, mnist.yaml).
+# The bound is that of its code for faces (tfd_pretrain/pretrain.yaml): without it D's weights grow until they overflow,
+# on MNIST after some 300 steps.
+MAX_COLUMN_NORM = 1.9365
 
 
 def _generate(z, shape, dtype):

@@ -1,8 +1,9 @@
 """The networks of R3GAN's configuration E (Huang et al. 2024, arXiv:2501.05441), in the sizes of its published code.
 
-Residual blocks of a 1×1, a grouped 3×3 and a 1×1 convolution, no normalisation, and resampling with the filter
-[1, 2, 1]. One departure: G starts from a linear map of z to the smallest feature map, not from one learned 4×4 pattern
-a channel times a linear map.
+Residual blocks of a 1×1, a grouped 3×3 and a 1×1 convolution, no normalisation. G starts from one learned pattern a
+channel, D ends in one, each times a linear map. Maps are resampled with the filter [1, 2, 1] * [1, 1] = [1, 3, 3, 1],
+and are zero outside their borders. All as in github.com/brownvc/R3GAN (R3GAN/Networks.py, Resamplers.py, and train.py
+for the sizes), which builds them for square images of 32, 64 and 256 pixels; other sizes are padded and cropped.
 """
 
 import math
@@ -11,7 +12,7 @@ import keras
 from keras import layers, ops
 
 from keras_gan import precision
-from keras_gan.networks.family import Family, base, count_levels, crop, pad
+from keras_gan.networks.family import Family, count_levels, crop, dot, embedding, pad, padded
 
 WIDTH, WIDEST_SIDE = 768, 32  # channels of feature maps up to 32 pixels; half as many with each doubling above
 EXPANSION = 2  # of the width inside a block
@@ -29,6 +30,34 @@ def _width(shape, levels, level):
 def _scaled(scale):
     """Normal weights of variance `scale` / fan-in."""
     return keras.initializers.VarianceScaling(scale, "fan_in", "untruncated_normal")
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class Basis(layers.Layer):
+    """A learned pattern of each channel, times that channel's value.
+
+    Args:
+        size: (height, width) of the patterns.
+
+    Input (batch, channels), output (batch, height, width, channels). The patterns start as standard normal numbers.
+    """
+
+    def __init__(self, size, **layer_options):
+        super().__init__(**layer_options)
+        self.size = tuple(size)
+
+    def build(self, input_shape):
+        normal = keras.initializers.RandomNormal(stddev=1.0)
+        self.basis = self.add_weight((*self.size, input_shape[-1]), initializer=normal, name="basis")
+
+    def call(self, x):
+        return ops.reshape(x, (-1, 1, 1, x.shape[-1])) * self.basis
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], *self.size, input_shape[-1])
+
+    def get_config(self):
+        return super().get_config() | {"size": list(self.size)}
 
 
 def _linear(x, width, dtype, name=None):
@@ -87,23 +116,30 @@ def _blocks(x, levels, dtype):
     return x
 
 
-def _blurred(x, strides, dtype):
-    return layers.AveragePooling2D(2, strides, padding="same", dtype=dtype)(x)
+# [1, 1] * [1, 1] = [1, 2, 1], and [1, 1] three times is [1, 3, 3, 1]: means of two neighbours, one after the other. The
+# zeros around the map are part of the means, which those of "same" padding in Keras's pooling are not.
+def _mean_of_two(x, strides, dtype):
+    return layers.AveragePooling2D(2, strides, dtype=dtype)(x)
 
 
 def _doubled(x, dtype):
-    """Twice the size: every pixel four times, then a mean of neighbours; [1, 1] * [1, 1] is the filter [1, 2, 1]."""
-    x = ops.depth_to_space(layers.Concatenate(dtype=dtype)([x] * 4), 2)  # (batch, 2h, 2w, width)
-    return _blurred(x, 1, dtype)
+    """Twice the size: [1, 3, 3, 1] / 4 on the map with zeros between its pixels, (batch, 2h, 2w, width)."""
+    x = ops.depth_to_space(layers.Concatenate(dtype=dtype)([x] * 4), 2)  # each pixel four times: [1, 1]
+    x = layers.ZeroPadding2D(1, dtype=dtype)(x)
+    return _mean_of_two(_mean_of_two(x, 1, dtype), 1, dtype)
 
 
 def _halved(x, dtype):
-    return _blurred(_blurred(x, 1, dtype), 2, dtype)
+    """Half the size: [1, 3, 3, 1] / 8, (batch, h / 2, w / 2, width)."""
+    x = layers.ZeroPadding2D(1, dtype=dtype)(x)
+    return _mean_of_two(_mean_of_two(_mean_of_two(x, 1, dtype), 1, dtype), 2, dtype)
 
 
 def _generate(z, shape, dtype):
     levels = count_levels(shape, math.ceil)
-    x = base(z, shape, levels, _width(shape, levels, levels), dtype, False, _scaled(1.0))
+    width = _width(shape, levels, levels)
+    x = layers.Dense(width, use_bias=False, kernel_initializer=_scaled(1.0), dtype=dtype)(z)
+    x = Basis([side // 2**levels for side in padded(shape, levels)], dtype=dtype)(x)
     x = _blocks(x, levels, dtype)
     for level in reversed(range(levels)):
         width = _width(shape, levels, level)
@@ -120,9 +156,26 @@ def _judge(x, shape, dtype, head):
         width = _width(shape, levels, level)
         x = _linear(x, width, dtype) if width != x.shape[-1] else x
     x = _blocks(x, levels, dtype)
-    options = {"use_bias": False, "depthwise_initializer": _scaled(1.0), "dtype": dtype}
+    # Not `_scaled`: Keras counts the inputs of all channels, of which each pattern sees one.
+    pattern = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(x.shape[1:3])))
+    options = {"use_bias": False, "depthwise_initializer": pattern, "dtype": dtype}
     x = layers.DepthwiseConv2D(x.shape[1:3], **options)(x)  # (batch, 1, 1, width)
-    return head(x, kernel_initializer=_scaled(1.0))
+    return head(x, kernel_initializer=_scaled(1.0), use_bias=False)
 
 
-R3GAN = Family(_generate, _judge)
+def _embedded(label, num_classes, latent_dim):
+    """As wide as z; a linear map of a one-hot vector, whose weights have the variance 1 / number of classes."""
+    start = keras.initializers.RandomNormal(stddev=1 / math.sqrt(num_classes))
+    return embedding(num_classes, latent_dim, start)(label)
+
+
+def _projected(features, label, num_classes, **options):
+    """<W features, embedding of the label>, with no logit for all classes; the embedding starts 1 / √width as large."""
+    width = features.shape[-1]
+    flat = layers.Flatten(dtype="float32")(features)
+    flat = layers.Dense(width, dtype="float32", name="projection", **options)(flat)
+    start = keras.initializers.RandomNormal(stddev=1 / math.sqrt(width * num_classes))
+    return dot(flat, embedding(num_classes, width, start)(label))
+
+
+R3GAN = Family(_generate, _judge, embedded=_embedded, projected=_projected)

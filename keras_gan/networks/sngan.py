@@ -1,15 +1,21 @@
 """The standard convolutional networks of spectral normalisation (Miyato et al. 2018, arXiv:1802.05957, table 3).
 
-One departure: G's steps up are a 3×3 convolution and depth-to-space, of which the paper's 4×4 transposed convolution
-of stride 2 is a case. As in Keras, spectral normalisation divides the kernels in place, so that the gradient is taken
-at the normalised kernels and not through their norm (eq. 10 to 12 of the paper).
+What differs: G's steps up are a 3×3 convolution and depth-to-space, of which the paper's 4×4 transposed convolution of
+stride 2 is a case. Keras's spectral normalisation divides the weights in place, so that the gradient is taken at the
+normalised weights and not through their norm (eq. 10 to 12 of the paper). The paper gives no initial weights; these
+start as Keras's do.
+
+With classes D is that of Miyato and Koyama 2018 (arXiv:1802.05637), as in github.com/pfnet-research/sngan_projection
+(dis_models/snresnet_32.py): the logit plus the inner product of D's features, summed over the map, with a spectrally
+normalised embedding. G takes an embedding next to z, where that code has class-conditional batch normalisation.
 """
 
 from keras import layers, ops
 
-from keras_gan.networks.family import Family, base, count_levels, crop, pad
+from keras_gan.networks.family import Family, base, count_levels, crop, dot, embedding, logit, pad
 
 SLOPE = 0.1  # of the activations below 0
+CHAINER = {"momentum": 0.9, "epsilon": 2e-5}  # of batch normalisation in the framework of the authors
 
 
 def _width(level):
@@ -18,7 +24,7 @@ def _width(level):
 
 
 def _activated(x, dtype):
-    return layers.ReLU(dtype=dtype)(layers.BatchNormalization(synchronized=True, dtype=dtype)(x))
+    return layers.ReLU(dtype=dtype)(layers.BatchNormalization(synchronized=True, dtype=dtype, **CHAINER)(x))
 
 
 def _generate(z, shape, dtype):
@@ -45,4 +51,11 @@ def _judge(x, shape, dtype, head):
     return head(_convolved(x, _width(levels), 3, 1, dtype))
 
 
-SNGAN = Family(_generate, _judge, spectral=True)
+def _projected(features, label, num_classes, **options):
+    """The logit plus <embedding of the label, sum of the features over the map>."""
+    total = ops.sum(ops.cast(features, "float32"), axis=(1, 2))  # (batch, width)
+    product = dot(total, embedding(num_classes, features.shape[-1], "glorot_uniform")(label))
+    return layers.Add(dtype="float32")([logit(features, **options), product])
+
+
+SNGAN = Family(_generate, _judge, spectral=True, projected=_projected)

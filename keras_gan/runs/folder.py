@@ -127,7 +127,7 @@ class Run:
 
     def _settings(self, key):
         try:
-            return json.loads(self.config_file.read_text())[key]
+            return json.loads(self.config_file.read_text("utf-8"))[key]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
                 f"{self.config_file} is damaged ({error}); expected what kgan train wrote; restore it"
@@ -162,12 +162,12 @@ class Run:
         try:
             lock.acquire(timeout=0)
         except filelock.Timeout as error:
-            who = holder.read_text() if holder.exists() else "another process"
+            who = holder.read_text("utf-8") if holder.exists() else "another process"
             raise InputError(
                 f"{self.path} is in use by {who}; expected a free run; wait for it, or give another --run"
             ) from error
         try:
-            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
             yield
         finally:
             lock.release()
@@ -331,4 +331,4 @@ def _write_settings(folder, config, facts):
 
     settings = {"keras_gan": __version__, **facts, "config": dataclasses.asdict(config)}
     text = json.dumps(settings, indent=2) + "\n"
-    replace(folder / CONFIG, lambda draft: draft.write_text(text))
+    replace(folder / CONFIG, lambda draft: draft.write_text(text, "utf-8"))

@@ -65,7 +65,7 @@ def _lines(file):
 def append(file: Path, row: dict[str, float]) -> None:
     """Adds one row; it is on the disk when this returns."""
     new = not file.exists() or not file.stat().st_size
-    with open(file, "a", newline="") as stream:
+    with open(file, "a", newline="", encoding="utf-8") as stream:
         writer = csv.DictWriter(stream, row, lineterminator="\n")
         if new:
             writer.writeheader()
@@ -81,4 +81,4 @@ def rewind(file: Path, step: int) -> None:
     _, rows = read(file)
     kept = "".join(f"{line}\n" for line in _lines(file)[: 1 + sum(row[0] <= step for row in rows)])
     if kept.encode() != file.read_bytes():
-        replace(file, lambda draft: draft.write_text(kept))
+        replace(file, lambda draft: draft.write_text(kept, "utf-8"))

@@ -1,0 +1,80 @@
+"""Seeds decide the weights, and nothing that the program draws elsewhere."""
+
+import random
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from keras_gan import networks, training
+from keras_gan.config import TrainConfig
+from keras_gan.seeding import keras_seed
+
+
+def draws():
+    """A number from each global random state."""
+    return random.random(), np.random.random(), float(tf.random.uniform(())), float(keras.random.uniform(()))
+
+
+def build(preset, seed=5, **settings):
+    config = TrainConfig("digits", preset, batch_size=4, augment=True, conditional=True, seed=seed, **settings)
+    return training.build(config, (8, 8, 1), 100, num_classes=3)
+
+
+@pytest.fixture(scope="module")
+def keras_file(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("saved") / "gan.keras"
+    trained.gan.save(path)
+    return path
+
+
+ACTIONS = {
+    "build": lambda request: build("lean"),
+    "build with dropout": lambda request: build("goodfellow2014"),
+    "build with spectral normalisation": lambda request: build("sngan"),
+    "load a run": lambda request: training.load(request.getfixturevalue("trained").run_dir),
+    "load a file": lambda request: training.load_file(request.getfixturevalue("keras_file")),
+    "a generator with a seed": lambda request: networks.generator((8, 8, 1), seed=3),
+    "a discriminator with a seed": lambda request: networks.discriminator((8, 8, 1), "sngan", seed=3),
+}
+
+
+@pytest.mark.parametrize("warm", [False, True], ids=["fresh", "drawn from before"])
+@pytest.mark.parametrize("name", ACTIONS)
+def test_global_random_states_stay_as_they_are(request, trained, name, warm):
+    def drawn(action):
+        keras.utils.set_random_seed(11)
+        before = draws() if warm else ()
+        action(request)
+        return (*before, *draws(), *draws())
+
+    assert drawn(ACTIONS[name]) == drawn(lambda request: None)
+
+
+@pytest.mark.parametrize("preset", ["lean", "goodfellow2014", "sngan"])
+def test_weights_and_noise_of_layers_follow_from_the_seed_alone(preset):
+    keras.utils.set_random_seed(1)
+    first = build(preset).get_weights()
+    keras.utils.set_random_seed(2)
+    again, other = build(preset).get_weights(), build(preset, seed=6).get_weights()
+    assert all(map(np.array_equal, first, again))
+    assert any(weight.dtype.kind == "i" or weight.dtype.kind == "u" for weight in first)  # states of noise
+    random_weights = [not np.array_equal(a, b) for a, b in zip(first, other, strict=True) if np.ptp(a) > 0]
+    assert len(random_weights) > 5 and all(random_weights)
+
+
+def test_networks_of_a_seed_are_the_same_and_without_one_are_not():
+    generators = [networks.generator((8, 8, 1), 4, "lean", seed=seed) for seed in (3, 3, 4, None, None)]
+    kernels = [model.get_weights()[0] for model in generators]
+    assert np.array_equal(kernels[0], kernels[1])
+    assert not any(np.array_equal(kernels[0], kernel) for kernel in kernels[2:])
+    assert not np.array_equal(kernels[3], kernels[4])
+
+
+def test_the_state_is_restored_after_an_error():
+    state = random.getstate()
+    with pytest.raises(ZeroDivisionError), keras_seed(4):
+        random.random()
+        _ = 1 / 0
+    assert random.getstate() == state
