@@ -1,4 +1,4 @@
-"""How a .tflite stores its weights: in float16 what is float32, and which weights keep more bits than the mode promises.
+"""How a .tflite stores its weights: float16 in place of float32, and a list of what keeps more bits than promised.
 
 A float16 constant is read through a DEQUANTIZE operation, as in TensorFlow's own float16 files. The runtime computes it
 once, when the file is opened.
@@ -22,8 +22,8 @@ NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if 
 BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}  # place of the bias
 OUT_OF_RANGE = "its values do not fit float16. Rescale the layer's weights, or accept the larger file."
 NO_INT8 = (
-    "the quantizer has no int8 for this operation. Use Dense, Conv2D, DepthwiseConv2D or Conv2DTranspose where you can, "
-    "or accept the larger file."
+    "int8 is for Dense, Conv2D and Conv2DTranspose only. Use one of these layers where you can, or accept the larger "
+    "file."
 )
 BIAS = "a bias is added in full precision. Turn it off with use_bias=False where a normalization layer follows."
 OTHER = "its operation reads it in this type only. Accept the larger file."
@@ -38,6 +38,12 @@ class Kept:
     dtype: str
     size_bytes: int
     reason: str  # why, and the remedy
+
+    @property
+    def layer(self) -> str:
+        """The part of the tensor's name that names its layer, as far as the converter left it."""
+        parts = self.tensor.split(";")[0].split("/")
+        return parts[1] if len(parts) > 1 else parts[0] or "a constant"
 
 
 def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
@@ -84,7 +90,7 @@ def kept(content: bytes, mode: str, seeded: tuple[str, ...]) -> tuple[Kept, ...]
             large = size >= SMALLEST_BYTES * BITS.get(dtype, 0) // 32
             if dtype in ("float32", "float16") and BITS[dtype] > BITS[mode] and large and tensor.buffer not in found:
                 reason = _reason(model, tensor, operation, place, weights, mode)
-                found[tensor.buffer] = Kept(_name(tensor), operation, dtype, size, reason)
+                found[tensor.buffer] = Kept(name_of(tensor), operation, dtype, size, reason)
     return tuple(sorted(found.values(), key=lambda one: -one.size_bytes))
 
 
@@ -121,7 +127,7 @@ def _size(model, tensor) -> int:
 
 
 def _half(data) -> np.ndarray | None:
-    """float32 numbers, as bytes, in float16; None where that rounds them by more than it rounds numbers of its range."""
+    """float32 numbers, given as bytes, in float16; None where float16 does not hold them."""
     numbers = np.frombuffer(np.asarray(data, np.uint8).tobytes(), "<f4")
     with np.errstate(over="ignore", under="ignore"):
         rounded = numbers.astype("<f2")
@@ -192,7 +198,7 @@ def operation(model, operator) -> str:
     return NAMES.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
 
 
-def _name(tensor) -> str:
+def name_of(tensor) -> str:
     return (tensor.name or b"").decode(errors="replace")
 
 

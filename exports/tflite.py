@@ -15,10 +15,10 @@ import tensorflow as tf
 from keras_gan import latents, quiet
 from keras_gan.config import lookup
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import delegation, edge, metadata, packing, saved_model
+from keras_gan.exports import delegation, diagnosis, edge, metadata, packing, saved_model, storage
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
-from keras_gan.exports.quantize import MODES
+from keras_gan.exports.quantize import MODES, SEEDED
 from keras_gan.exports.report import Report, judge
 from keras_gan.files import replace
 
@@ -39,24 +39,47 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
     plain = _converted(gan, options.uint8)
-    try:
-        content = packing.pack(mode.apply(plain, _calibration(gan)), description)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
-            "layers; take quantize=float32 (--quantize float32)"
-        ) from error
+    stored = _stored(gan, plain, quantize)
+    content = packing.pack(stored, description)
     _check_operations(content)
 
     def compared(draft):
         draft.write_bytes(content)
         generator = edge.Generator(draft)
         runs = {name: generator.runner(name) for name in edge.SIGNATURES}
-        return judge(gan, runs, generator.generate, mode, options)
+        return judge(gan, runs, generator.generate, mode, options, lambda columns: _blame(gan, plain, stored, columns))
 
     measured = replace(path, compared)
-    slow = tuple(delegation.left_out(content, edge.GENERATE))
-    return Report(str(path), len(content), quantize, tuple(edge.SIGNATURES), slow_operations=slow, **measured)
+    return Report(
+        str(path),
+        len(content),
+        quantize,
+        tuple(edge.SIGNATURES),
+        slow_operations=tuple(delegation.left_out(content, edge.GENERATE)),
+        kept=storage.kept(stored, quantize, SEEDED),
+        **measured,
+    )
+
+
+def _stored(gan, plain, quantize) -> bytes:
+    """The float32 file with its weights as a mode stores them."""
+    try:
+        return MODES[quantize].apply(plain, _calibration(gan))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
+            "layers, whose weights this mode stores in fewer bits. Use quantize=float16 (--quantize float16)."
+        ) from error
+
+
+def _blame(gan, plain, stored, columns) -> str | None:
+    """Words for what makes a sample NaN or infinite in the file, and the remedy."""
+    inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers()
+    if found := diagnosis.culprit(plain, edge.GENERATE, inputs, layers):
+        return f"{found.place}. {found.remedy} --saved-model and --onnx may compute it as Keras does."
+    if found := diagnosis.culprit(stored, edge.GENERATE, inputs, layers):
+        return f"{found.place}, but not with float32 weights. Use quantize=float32 (--quantize float32)."
+    return None
 
 
 def _converted(gan, uint8) -> bytes:
