@@ -46,14 +46,16 @@ def culprit(content: bytes, signature: str, inputs: dict[str, np.ndarray], layer
         layers: the Keras layers that it was made of.
 
     Returns:
-        The operation; None where every result is finite.
+        The operation; None where none gives NaN, and the outputs are finite.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
     graph = model.subgraphs[entry.subgraphIndex]
+    ends = [int(place) for place in graph.outputs]
     results = _results(model, entry, inputs)
-    # Infinity can be harmless: 1 / inf is 0. NaN never is.
-    for broken in (np.isnan, np.isinf):
+    # Infinity inside can be harmless, since 1 / inf is 0. NaN never is.
+    lost = any(not np.isfinite(results[end]).all() for end in ends if end in results)
+    for broken in (np.isnan, np.isinf) if lost else (np.isnan,):
         for operator in graph.operators:
             for place in map(int, operator.outputs):
                 if place in results and broken(results[place]).any():

@@ -30,7 +30,9 @@ def check(path: Path, quantize: str) -> None:
     """Raises InputError for an unknown mode, or a path that cannot be a .tflite."""
     lookup(MODES, quantize, "quantization", ", ".join(MODES))
     if path.suffix != ".tflite":
-        raise InputError(f"{path} does not end in .tflite; expected a name that does; give {path.stem}.tflite")
+        raise InputError(
+            f"{path} does not end in .tflite; expected a name that does. Give {path.stem}.tflite, or the folder {path}/."
+        )
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file; give another")
 
