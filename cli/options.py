@@ -115,7 +115,7 @@ def export_name(kind, quantize="float16", uint8=False):
 
 
 def is_folder(kind, out):
-    """Whether `out` names a folder to put the file of an export into. A SavedModel and a page are folders themselves."""
+    """Whether `out` is a folder to put an export's file into. A SavedModel and a page are folders themselves."""
     return kind in ("tflite", "onnx") and (str(out).endswith(("/", os.sep)) or Path(out).is_dir())
 
 

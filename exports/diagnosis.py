@@ -74,7 +74,9 @@ def _results(model, entry, inputs) -> dict[int, np.ndarray]:
     from ai_edge_litert.interpreter import Interpreter
 
     graph = model.subgraphs[entry.subgraphIndex]
-    places = [int(place) for operator in graph.operators for place in operator.outputs]
+    # What DEQUANTIZE gives are weights, which XNNPACK does not write.
+    computing = (one for one in graph.operators if storage.operation(model, one) != "DEQUANTIZE")
+    places = [int(place) for operator in computing for place in operator.outputs]
     places = [place for place in places if graph.tensors[place].type == storage.FLOAT32]
     # As outputs, what is between them is computed as ever, by XNNPACK where it can, and can be read afterwards.
     graph.outputs = np.array(places, "int32")

@@ -31,7 +31,7 @@ def check(path: Path, quantize: str) -> None:
     lookup(MODES, quantize, "quantization", ", ".join(MODES))
     if path.suffix != ".tflite":
         raise InputError(
-            f"{path} does not end in .tflite; expected a name that does. Give {path.stem}.tflite, or the folder {path}/."
+            f"{path} does not end in .tflite; expected a name that does. Give {path.stem}.tflite, or a folder, {path}/."
         )
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file; give another")

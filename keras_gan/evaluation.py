@@ -98,7 +98,7 @@ def truth_of(run: Run, count: int = EXPORT_SAMPLES) -> metrics.Truth | None:
 
 
 def _has_extractor(run: Run, name: str) -> bool:
-    """Whether the extractor for a run's data is there, by the run's files alone: opening a folder decodes each image."""
+    """Whether a run's data have an extractor. Read from the run's files, since opening a folder decodes its images."""
     shape = tuple(run.data_shape)
     if len(shape) == 1 or extractors.SHAPES.get(name) == shape:
         return True
