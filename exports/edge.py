@@ -135,24 +135,14 @@ def trial(content: bytes) -> None:
         generator._try(signature)
 
 
-class NotFinite(InputError):
-    """Samples hold NaN or infinity; `index` is the first such sample's."""
-
-    def __init__(self, message: str, index: int):
-        super().__init__(message)
-        self.index = index
-
-
 def finite(samples: np.ndarray) -> np.ndarray:
-    """The samples themselves. Raises `NotFinite` where some are NaN or infinite."""
-    sound = np.isfinite(samples).reshape(len(samples), -1).all(axis=1)
-    if sound.all():
-        return samples
-    raise NotFinite(
-        "the generator gives NaN or infinity; expected finite data. Export it again: kgan export says whether Keras's "
-        "own generator is finite, and names the layer where it is not the cause.",
-        int(np.flatnonzero(~sound)[0]),
-    )
+    """The samples themselves. Raises InputError where some are NaN or infinite."""
+    if not np.isfinite(samples).all():
+        raise InputError(
+            "the generator gives NaN or infinity; expected finite data. Export it again: kgan export names the layer, "
+            "or says that Keras's own generator gives NaN and has to be trained anew with lower learning rates."
+        )
+    return samples
 
 
 def first_input(signature: str) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from keras_gan import latents, pixels
 from keras_gan.errors import InputError
 from keras_gan.exports import quality
-from keras_gan.exports.edge import SEED, SIGNATURES, NotFinite, finite, first_input
+from keras_gan.exports.edge import SEED, SIGNATURES, first_input
 from keras_gan.exports.options import Options
 from keras_gan.exports.quality import Quality
 from keras_gan.exports.quantize import Mode
@@ -43,7 +43,8 @@ class Report:
     latency_16_ms: float  # of one sample at batch 16
     quality: Quality | None = None
     slow_operations: tuple[str, ...] | None = None  # of `generate`, that XNNPACK does not compute; None: not known
-    kept: tuple[Kept, ...] = ()  # weights stored with more bits than the mode promises
+    stored: dict[str, int] | None = None  # dtype -> bytes of the weights; None: not known
+    kept: tuple[Kept, ...] = ()  # large weights stored with more bits than the mode promises
 
     @property
     def forced(self) -> bool:
@@ -52,7 +53,7 @@ class Report:
 
     @property
     def kept_bytes(self) -> int:
-        """The size of the weights that are stored with more bits than the mode promises."""
+        """The size of the large weights that are stored with more bits than the mode promises."""
         return sum(one.size_bytes for one in self.kept)
 
     def to_json(self) -> str:
@@ -137,8 +138,10 @@ def judge(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, opt
     measured = compare(gan, runs, mode, options.uint8, blame, options.force)
     try:
         cost = quality.measure(gan, generate, options.truth)
-    except NotFinite as error:
-        raise _not_finite(gan, error, blame) from error
+    except InputError as error:
+        if (seed := _first_not_finite(generate)) is not None:
+            raise _not_finite(gan, seed, blame) from error
+        raise
     quality.check(cost, options.force)
     return measured | {"quality": cost}
 
@@ -174,10 +177,9 @@ def compare(
     for name, run in runs.items():
         taken = [seeds, *columns[1:]] if first_input(name) == SEED else columns
         outputs = _in_batches(run, taken, SIGNATURES[name])
-        try:
-            finite(outputs)
-        except NotFinite as error:
-            raise _not_finite(gan, error, blame) from error
+        sound = np.isfinite(outputs).reshape(SEEDS, -1).all(axis=1)
+        if not sound.all():
+            raise _not_finite(gan, int(np.argmin(sound)), blame)
         errors.append(differences(outputs, expected))
     grey = GREY if uint8 else 0
     measured = {
@@ -209,11 +211,21 @@ def _untrained():
     )
 
 
-def _not_finite(gan, found: NotFinite, blame) -> InputError:
-    """The error for an export that gives NaN or infinity for the seed `found.index`."""
-    inputs = gan.inputs(found.index + 1, seed=0)
-    columns = [column[-1:] for column in (inputs if isinstance(inputs, list) else [inputs])]
-    if not np.isfinite(gan.compute(columns if isinstance(inputs, list) else columns[0])).all():
+def _first_not_finite(generate) -> int | None:
+    """The first seed for which `generate` refuses its own sample; None where it takes all that `quality` draws."""
+    for seed in range(quality.SAMPLES):
+        try:
+            generate(1, seed)
+        except InputError:
+            return seed
+    return None
+
+
+def _not_finite(gan, seed: int, blame) -> InputError:
+    """The error for an export that gives NaN or infinity for a seed."""
+    inputs = gan.inputs(1, seed=seed)
+    columns = inputs if isinstance(inputs, list) else [inputs]
+    if not np.isfinite(gan.compute(inputs)).all():
         return _untrained()
     return _lost((blame and blame(columns)) or "in an operation that was not found. Export another format.")
 

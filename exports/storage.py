@@ -16,8 +16,9 @@ SMALLEST_BYTES = 1024
 LARGEST_ROUNDING = 2.0**-11
 FLOAT32, FLOAT16 = schema.TensorType.FLOAT32, schema.TensorType.FLOAT16
 DEQUANTIZE = schema.BuiltinOperator.DEQUANTIZE
-BITS = {"float32": 32, "float16": 16, "int8": 8, "int8-static": 8}
-DTYPES = {FLOAT32: "float32", FLOAT16: "float16", schema.TensorType.INT8: "int8", schema.TensorType.INT32: "int32"}
+DTYPES = {FLOAT32: "float32", FLOAT16: "float16", schema.TensorType.INT8: "int8"}
+BITS_OF = {"float32": 32, "float16": 16, "int8": 8}
+PROMISED = BITS_OF | {"int8-static": 8}  # by the mode
 NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}  # place of the bias
 OUT_OF_RANGE = "its values do not fit float16. Rescale the layer's weights, or accept the larger file."
@@ -25,7 +26,7 @@ NO_INT8 = (
     "int8 is for Dense, Conv2D and Conv2DTranspose only. Use one of these layers where you can, or accept the larger "
     "file."
 )
-BIAS = "a bias is added in full precision. Turn it off with use_bias=False where a normalization layer follows."
+BIAS = "int8 operations add their bias, and a BatchNormalization folded into it, in float32. Accept the larger file."
 OTHER = "its operation reads it in this type only. Accept the larger file."
 
 
@@ -59,7 +60,7 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     numbers = {number: _half(model.buffers[number].data) for number in _weights(model, seeded)}
-    buffers, places = {}, {}
+    buffers, codes = {}, {}
     for graph in model.subgraphs:
         found = {place for place in _read(graph) if numbers.get(graph.tensors[place].buffer) is not None}
         found = sorted(place for place in found if graph.tensors[place].type == FLOAT32)
@@ -67,7 +68,7 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
             number = graph.tensors[place].buffer
             if number not in buffers:
                 buffers[number] = _append(model, numbers[number])
-        _insert(model, graph, found, buffers, places)
+        _insert(model, graph, found, buffers, codes)
     for number in buffers:
         if not any(tensor.buffer == number for graph in model.subgraphs for tensor in graph.tensors):
             model.buffers[number].data = None
@@ -87,11 +88,22 @@ def kept(content: bytes, mode: str, seeded: tuple[str, ...]) -> tuple[Kept, ...]
     for graph in model.subgraphs:
         for tensor, operation, place in _constants(model, graph):
             size, dtype = _size(model, tensor), DTYPES.get(tensor.type)
-            large = size >= SMALLEST_BYTES * BITS.get(dtype, 0) // 32
-            if dtype in ("float32", "float16") and BITS[dtype] > BITS[mode] and large and tensor.buffer not in found:
+            bits = BITS_OF.get(dtype, 0)
+            if bits > PROMISED[mode] and size >= SMALLEST_BYTES * bits // 32 and tensor.buffer not in found:
                 reason = _reason(model, tensor, operation, place, weights, mode)
                 found[tensor.buffer] = Kept(name_of(tensor), operation, dtype, size, reason)
     return tuple(sorted(found.values(), key=lambda one: -one.size_bytes))
+
+
+def sizes(content: bytes) -> dict[str, int]:
+    """The bytes of the constants of a .tflite that are float32, float16 or int8, by dtype."""
+    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    types = {tensor.buffer: DTYPES.get(tensor.type) for graph in model.subgraphs for tensor in graph.tensors}
+    found = dict.fromkeys(BITS_OF, 0)
+    for number, dtype in types.items():
+        if dtype in found and model.buffers[number].data is not None:
+            found[dtype] += len(model.buffers[number].data)
+    return {dtype: size for dtype, size in found.items() if size}
 
 
 def _weights(model, seeded) -> set[int]:

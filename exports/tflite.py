@@ -20,6 +20,7 @@ from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES, SEEDED
 from keras_gan.exports.report import Report, judge
+from keras_gan.exports.trial import Unsound
 from keras_gan.files import replace
 
 CALIBRATION_BATCHES = 16
@@ -47,7 +48,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
 
     def compared(draft):
         draft.write_bytes(content)
-        generator = edge.Generator(draft)
+        generator = _opened(draft, quantize)
         runs = {name: generator.runner(name) for name in edge.SIGNATURES}
         return judge(gan, runs, generator.generate, mode, options, lambda columns: _blame(gan, plain, stored, columns))
 
@@ -58,6 +59,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         quantize,
         tuple(edge.SIGNATURES),
         slow_operations=tuple(delegation.left_out(content, edge.GENERATE)),
+        stored=storage.sizes(stored),
         kept=storage.kept(stored, quantize, SEEDED),
         **measured,
     )
@@ -71,6 +73,19 @@ def _stored(gan, plain, quantize) -> bytes:
         raise InputError(
             f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
             "layers, whose weights this mode stores in fewer bits. Use quantize=float16 (--quantize float16)."
+        ) from error
+
+
+def _opened(draft, quantize):
+    """The generator in a file just written. Raises InputError where LiteRT cannot run it in this mode."""
+    try:
+        return edge.Generator(draft)
+    except InputError as error:
+        if quantize == "float32" or not isinstance(error.__cause__, Unsound):
+            raise
+        raise InputError(
+            f"LiteRT cannot run the generator stored as {quantize} ({first_line(error.__cause__)}); expected operations "
+            "that it runs in this mode. Use quantize=float32 (--quantize float32)."
         ) from error
 
 
