@@ -141,9 +141,9 @@ def _size(model, tensor) -> int:
 def _half(data) -> np.ndarray | None:
     """float32 numbers, given as bytes, in float16; None where float16 does not hold them."""
     numbers = np.frombuffer(np.asarray(data, np.uint8).tobytes(), "<f4")
-    with np.errstate(over="ignore", under="ignore"):
+    with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         rounded = numbers.astype("<f2")
-    error = np.abs(rounded.astype("f4") - numbers).max()
+        error = np.abs(rounded.astype("f4") - numbers).max()
     return rounded if error <= LARGEST_ROUNDING * np.abs(numbers).max() else None
 
 

@@ -84,8 +84,8 @@ def _opened(draft, quantize):
         if quantize == "float32" or not isinstance(error.__cause__, Unsound):
             raise
         raise InputError(
-            f"LiteRT cannot run the generator stored as {quantize} ({first_line(error.__cause__)}); expected operations "
-            "that it runs in this mode. Use quantize=float32 (--quantize float32)."
+            f"LiteRT cannot run the generator stored as {quantize} ({first_line(error.__cause__)}); expected a file "
+            "that runs. Use quantize=float32 (--quantize float32)."
         ) from error
 
 
