@@ -193,7 +193,8 @@ def test_what_int8_leaves_larger_is_listed_by_layer_and_bytes(various, tmp_path)
 def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
     keras.utils.set_random_seed(0)
     z = keras.Input((16,))
-    x = layers.Dense(64, use_bias=False, name="wide")(z)
+    # Without an activation between them the converter multiplies the kernel by the scale.
+    x = layers.LeakyReLU()(layers.Dense(64, use_bias=False)(z))
     x = layers.Rescaling(1 / scale)(x)
     x = layers.Reshape((8, 8, 1))(layers.Activation("tanh")(x))
     gan = GAN(keras.Model(z, x), judge())
