@@ -90,12 +90,15 @@ def _opened(draft, quantize):
 
 
 def _blame(gan, plain, stored, columns) -> str | None:
-    """Words for what makes a sample NaN or infinite in the file, and the remedy."""
+    """Words for what makes a sample NaN or infinite in the file, and the remedy; None where that is not found."""
     inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers()
-    if found := diagnosis.culprit(plain, edge.GENERATE, inputs, layers):
-        return f"{found.place}. {found.remedy} --saved-model and --onnx may compute it as Keras does."
-    if found := diagnosis.culprit(stored, edge.GENERATE, inputs, layers):
-        return f"{found.place}, but not with float32 weights. Use quantize=float32 (--quantize float32)."
+    try:
+        if found := diagnosis.culprit(plain, edge.GENERATE, inputs, layers):
+            return f"{found.place}. {found.remedy} --saved-model and --onnx may compute it as Keras does."
+        if found := diagnosis.culprit(stored, edge.GENERATE, inputs, layers):
+            return f"{found.place}, but not with float32 weights. Use quantize=float32 (--quantize float32)."
+    except (RuntimeError, ValueError):  # LiteRT cannot give all results of this file
+        return None
     return None
 
 
