@@ -1,6 +1,5 @@
 """Which operation of a .tflite, and which layer of the Keras generator, gives NaN or infinity where Keras does not."""
 
-import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -64,7 +63,7 @@ def culprit(content: bytes, signature: str, inputs: dict[str, np.ndarray], layer
 
 
 def _culprit(operation, tensor, layers):
-    layer = _layer(tensor, layers)
+    layer = storage.layer_of(tensor.split(";")[0], layers)
     where = f" of layer {layer.name!r} ({type(layer).__name__})" if layer is not None else ""
     return Culprit(f"first in operation {operation}{where}", REMEDIES.get(operation, REPLACE))
 
@@ -88,13 +87,3 @@ def _results(model, entry, inputs) -> dict[int, np.ndarray]:
             interpreter.set_tensor(end.tensorIndex, inputs[end.name.decode()])
         interpreter.invoke()
         return {place: interpreter.get_tensor(place) for place in places}
-
-
-def _layer(name: str, layers):
-    """The layer whose name stands last in the name of a tensor; a converter adds numbers to these names."""
-    parts = [part for text in name.split(";")[:1] for part in text.split("/")]
-    for part in reversed(parts):
-        fitting = [one for one in layers if re.fullmatch(re.escape(one.name) + r"(_\d+)*", part)]
-        if fitting:
-            return max(fitting, key=lambda one: len(one.name))
-    return None

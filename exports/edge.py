@@ -48,8 +48,8 @@ class Generator:
             raise InputError(f"{path} cannot be opened: memory ran out. Free memory, then try again.") from error
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
             raise InputError(
-                f"{path} is damaged, or a .tflite of something else ({first_line(error)}); expected a generator that "
-                "kgan export wrote. Export it again, or check where the file comes from."
+                f"{path} is damaged, or a .tflite of something else; expected a generator that kgan export wrote "
+                f"({first_line(error)}). Export it again, or check where the file comes from."
             ) from error
 
     def _open(self, content):

@@ -4,6 +4,7 @@ A float16 constant is read through a DEQUANTIZE operation, as in TensorFlow's ow
 once, when the file is opened.
 """
 
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,17 +35,11 @@ OTHER = "its operation reads it in this type only. Accept the larger file."
 class Kept:
     """A constant that is stored with more bits than the mode of the file promises."""
 
-    tensor: str  # its name in the file, which holds the names of its layers
+    layer: str  # the Keras layers that it was made of, or its name in the file
     operation: str  # that reads it
     dtype: str
     size_bytes: int
     reason: str  # why, and the remedy
-
-    @property
-    def layer(self) -> str:
-        """The part of the tensor's name that names its layer, as far as the converter left it."""
-        parts = self.tensor.split(";")[0].split("/")
-        return parts[1] if len(parts) > 1 else parts[0] or "a constant"
 
 
 def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
@@ -75,13 +70,14 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def kept(content: bytes, mode: str, seeded: tuple[str, ...]) -> tuple[Kept, ...]:
+def kept(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple[Kept, ...]:
     """The large constants that have more bits than a mode of `quantize.MODES` promises, from the largest down.
 
     Args:
         content: a .tflite before `packing.pack`, which takes the names away.
         mode: the mode in which it is stored.
         seeded: as for `halve`.
+        layers: the Keras layers that the file was made of.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     weights, found = _weights(model, seeded), {}
@@ -91,7 +87,7 @@ def kept(content: bytes, mode: str, seeded: tuple[str, ...]) -> tuple[Kept, ...]
             bits = BITS_OF.get(dtype, 0)
             if bits > PROMISED[mode] and size >= SMALLEST_BYTES * bits // 32 and tensor.buffer not in found:
                 reason = _reason(model, tensor, operation, place, weights, mode)
-                found[tensor.buffer] = Kept(name_of(tensor), operation, dtype, size, reason)
+                found[tensor.buffer] = Kept(_layer_names(name_of(tensor), layers), operation, dtype, size, reason)
     return tuple(sorted(found.values(), key=lambda one: -one.size_bytes))
 
 
@@ -211,7 +207,23 @@ def operation(model, operator) -> str:
 
 
 def name_of(tensor) -> str:
+    """The name of a tensor, which holds the names of the layers that it was made of."""
     return (tensor.name or b"").decode(errors="replace")
+
+
+def layer_of(name: str, layers):
+    """The layer whose name stands last in one part of a tensor's name, to which the converter adds numbers; or None."""
+    for part in reversed(name.split("/")):
+        fitting = [one for one in layers if re.fullmatch(re.escape(one.name) + r"(_\d+)*", part)]
+        if fitting:
+            return max(fitting, key=lambda one: len(one.name))
+    return None
+
+
+def _layer_names(name, layers) -> str:
+    """The names of the layers in a tensor's name. Folding joins the names of several tensors."""
+    found = (layer_of(part, layers) for part in name.split(";"))
+    return ", ".join(dict.fromkeys(one.name for one in found if one is not None)) or name or "a constant"
 
 
 def _reason(model, tensor, operation, place, weights, mode) -> str:

@@ -60,7 +60,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         tuple(edge.SIGNATURES),
         slow_operations=tuple(delegation.left_out(content, edge.GENERATE)),
         stored=storage.sizes(stored),
-        kept=storage.kept(stored, quantize, SEEDED),
+        kept=storage.kept(stored, quantize, SEEDED, gan.ema_generator._flatten_layers(include_self=False)),
         **measured,
     )
 
@@ -72,7 +72,7 @@ def _stored(gan, plain, quantize) -> bytes:
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
-            "layers, whose weights this mode stores in fewer bits. Use quantize=float16 (--quantize float16)."
+            "layers, whose weights it stores in 8 bits; take quantize=float32 (--quantize float32), or float16"
         ) from error
 
 
@@ -91,7 +91,7 @@ def _opened(draft, quantize):
 
 def _blame(gan, plain, stored, columns) -> str | None:
     """Words for what makes a sample NaN or infinite in the file, and the remedy; None where that is not found."""
-    inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers()
+    inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers(include_self=False)
     try:
         if found := diagnosis.culprit(plain, edge.GENERATE, inputs, layers):
             return f"{found.place}. {found.remedy} --saved-model and --onnx may compute it as Keras does."

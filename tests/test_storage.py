@@ -176,6 +176,7 @@ def test_what_int8_leaves_larger_is_listed_by_layer_and_bytes(various, tmp_path)
     assert by_operation["GATHER"] == 2 * 40 * 512  # half of the embedding's float32
     assert by_operation["CONV_3D"] == 2 * 9 * 32 * 32 and by_operation["DEPTHWISE_CONV_2D"] == 2 * 25 * 32
     assert "BATCH_MATMUL" not in by_operation  # in int8
+    assert {"table", "volume", "depth", "slope"} <= set(found) and "learned" in ", ".join(found)
     assert [one.size_bytes for one in report.kept] == sorted((one.size_bytes for one in report.kept), reverse=True)
     text = str(report)
     assert f"stored with more bits than int8: {report.kept_bytes / 1000:,.0f} kB" in text
