@@ -2,7 +2,7 @@
 
 import click
 
-from keras_gan.cli.options import export_run, load_training
+from keras_gan.cli.options import export_run, is_folder, load_training
 from keras_gan.errors import InputError
 
 
@@ -17,12 +17,17 @@ from keras_gan.errors import InputError
     "--quantize",
     multiple=True,
     metavar="MODE",
-    help="Of the .tflite or the page: float32, float16, int8 or int8-static; several for a table.  [default: float16]",
+    help="How the .tflite or the page stores its weights: float32, float16, int8 or int8-static; give several for a "
+    "table.  [default: float16]",
 )
-@click.option("--uint8", is_flag=True, help="Images as uint8 in [0, 255], not float32 in [-1, 1].")
+@click.option("--uint8", is_flag=True, help="Images as uint8 in [0, 255], not float32 in [-1, 1]; named …-uint8.")
 @click.option("--licence", metavar="TEXT", help="Of the generator, to be told by the file.")
-@click.option("--force", is_flag=True, help="Write it even where it loses quality.")
-@click.option("--out", type=click.Path(), help="File or folder to write.  [default: RUN/export/…]")
+@click.option("--force", is_flag=True, help="Write it even where the errors or the loss of quality are too large.")
+@click.option(
+    "--out",
+    type=click.Path(),
+    help="File to write, or a folder (FOLDER/) for files of standard names.  [default: RUN/export/]",
+)
 def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options):
     """Export the averaged generator of RUN, compared with Keras before it is handed over."""
     flags = {"tflite": tflite, "saved_model": saved_model, "onnx": onnx, "web": web}
@@ -48,8 +53,9 @@ def _check(kinds, quantize, serve, out):
         raise InputError("which export? expected one of --tflite, --saved-model, --onnx and --web; give one")
     if quantize and kinds[0] not in ("tflite", "web"):
         raise InputError("--quantize is for --tflite and --web; others keep float32; leave --quantize out")
-    if len(quantize) > 1 and (out or kinds == ["web"]):
-        what = f"--out {out}" if out else "one page"
-        raise InputError(f"{what} for {len(quantize)} modes; expected one; give one --quantize")
+    if len(set(quantize)) > 1 and (kinds == ["web"] or (out and not is_folder(kinds[0], out))):
+        what = "one page" if kinds == ["web"] else f"--out {out}"
+        remedy = "" if kinds == ["web"] else f", or a folder (--out {out}/)"
+        raise InputError(f"{what} for {len(set(quantize))} modes; expected one. Give one --quantize{remedy}.")
     if serve and kinds != ["web"]:
         raise InputError("--serve without --web; expected both; give --web")

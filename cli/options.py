@@ -78,14 +78,15 @@ EXPORTS = {
 def export_run(gan, run, kind, modes=("float16",), out=None, **options):
     """Exports a run's generator, as a kind in EXPORTS, in each mode; yields the reports of the checks.
 
-    In the run's own folder for exports it writes anew what tells of them: README.md, sample.py, and the run's page.
-    `options` are those of `exports.Options` that the run does not give itself.
+    In the run's own folder for exports it also writes README.md, sample.py and the run's page anew. `options` are those
+    of `exports.Options` that the run does not give itself.
     """
     from keras_gan import evaluation, exports, report
     from keras_gan.exports import kit
     from keras_gan.runs import Run
 
-    paths = [check_export(run, kind, mode, out) for mode in modes]  # before the data are read for nothing
+    modes, uint8 = tuple(dict.fromkeys(modes)), options.get("uint8", False)
+    paths = [check_export(run, kind, mode, out, uint8) for mode in modes]  # before the data are read for nothing
     run = Run(run)
     about = exports.About.of(run, gan.step, options.pop("licence", None))
     wanted = exports.Options(about=about, truth=evaluation.truth_of(run), **options)
@@ -96,15 +97,26 @@ def export_run(gan, run, kind, modes=("float16",), out=None, **options):
             report.write(run)
 
 
-def check_export(run, kind, quantize="float16", out=None):
-    """Where an export is to lie, in the run unless `out` says so. Raises InputError where it cannot."""
+def check_export(run, kind, quantize="float16", out=None, uint8=False):
+    """Where an export is to lie: in the run, or where `out` says. Raises InputError where it cannot."""
     from keras_gan import exports
 
-    name, format = EXPORTS[kind]
-    mode = f"-{quantize}" if kind == "tflite" and quantize != "float16" else ""
-    path = Path(out or Path(run) / "export" / name.replace(".", f"{mode}."))
-    exports.check(path, format, quantize)
+    name = export_name(kind, quantize, uint8)
+    path = Path(run, "export", name) if not out else Path(out, name) if is_folder(kind, out) else Path(out)
+    exports.check(path, EXPORTS[kind][1], quantize)
     return path
+
+
+def export_name(kind, quantize="float16", uint8=False):
+    """The standard file name of an export, such as generator-int8-uint8.tflite."""
+    standard = Path(EXPORTS[kind][0])
+    mode = f"-{quantize}" if kind == "tflite" and quantize != "float16" else ""
+    return f"{standard.stem}{mode}{'-uint8' if uint8 and kind != 'web' else ''}{standard.suffix}"
+
+
+def is_folder(kind, out):
+    """Whether `out` is a folder to put an export's file into. A SavedModel and a page are folders themselves."""
+    return kind in ("tflite", "onnx") and (str(out).endswith(("/", os.sep)) or Path(out).is_dir())
 
 
 def load_training():

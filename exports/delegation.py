@@ -10,7 +10,7 @@ def left_out(content: bytes, signature: str) -> list[str]:
     from ai_edge_litert.interpreter import Interpreter
 
     with quiet.native_stderr():
-        interpreter = Interpreter(model_content=_with_first(content, signature))
+        interpreter = Interpreter(model_content=with_first(content, signature))
         interpreter.allocate_tensors()
         # Of the first graph only, hence the exchange. Nodes that were delegated stay in the list.
         nodes = interpreter._get_ops_details()
@@ -34,7 +34,7 @@ def _within(delegate, made_by) -> set[int]:
     return found
 
 
-def _with_first(content, signature) -> bytes:
+def with_first(content, signature) -> bytes:
     """The file with the graph of a signature as its first."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)

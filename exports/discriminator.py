@@ -6,7 +6,6 @@ It does not leave the house as a generator does: the demo asks it for D's opinio
 import contextlib
 import io
 import os
-import sys
 import tempfile
 from pathlib import Path
 
@@ -14,7 +13,7 @@ import numpy as np
 
 from keras_gan import latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import edge
+from keras_gan.exports import edge, trial
 from keras_gan.files import replace
 
 JUDGE = "judge"
@@ -42,6 +41,12 @@ class Judge:
             with quiet.native_stderr():
                 self._open(content)
                 self(np.zeros(data_shape, "uint8"), 0)
+        except trial.Unable as error:
+            raise InputError(f"{path} cannot be tried: {error}") from error
+        except ImportError as error:
+            raise InputError(f"{path} cannot be opened: {trial.missing(error)}") from error
+        except MemoryError as error:
+            raise InputError(f"{path} cannot be opened: memory ran out. Free memory, then try again.") from error
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
             raise InputError(f"{path} is damaged; expected a discriminator as kgan demo keeps it; delete it") from error
 
@@ -157,8 +162,12 @@ def _archive(gan, network, folder):
     exporter.write_out(folder, verbose=False)
 
 
-if __name__ == "__main__":
-    edge.limit_memory()
+def _try(content):
+    """What the process of `trial.survive` does."""
     tried = Judge.__new__(Judge)
-    tried._open(sys.stdin.buffer.read())
+    tried._open(content)
     tried.trial()
+
+
+if __name__ == "__main__":
+    trial.run(_try)

@@ -1,22 +1,18 @@
 """Sampling from a .tflite with ai-edge-litert, numpy and Pillow: no TensorFlow, no Keras."""
 
-import contextlib
 import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan import checkout, latents, pixels, quiet
+from keras_gan import latents, pixels, quiet
 from keras_gan.directions import sliders
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, first_line
+from keras_gan.exports.trial import Unable, missing, run, survive
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
 LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
-LONGEST_TRIAL_S = 60
-LARGEST_TRIAL_BYTES = 2**33
 GENERATE, SAMPLE = "generate", "sample"  # signatures: from latents, and from seeds
 BATCHES = {"": 1, "_16": 16}  # by the end of a signature's name; fixed, since XNNPACK and browsers refuse others
 SIGNATURES = {name + end: size for name in (GENERATE, SAMPLE) for end, size in BATCHES.items()}
@@ -30,7 +26,8 @@ class Generator:
         path: the file, written by `keras_gan.exports.export(format="litert")`.
 
     Raises:
-        InputError: where the file is no such .tflite, or is damaged.
+        InputError: where the file is no such .tflite, or is damaged, or where this machine cannot run it: then the
+            message says why.
 
     Attributes:
         description: what the file says of itself; see `keras_gan.exports.about.describe`.
@@ -43,9 +40,16 @@ class Generator:
             with quiet.native_stderr():
                 self._open(content)
                 self._try(GENERATE)  # brings the runtime's own note
+        except Unable as error:
+            raise InputError(f"{path} cannot be tried: {error}") from error
+        except ImportError as error:
+            raise InputError(f"{path} cannot be opened: {missing(error)}") from error
+        except MemoryError as error:
+            raise InputError(f"{path} cannot be opened: memory ran out. Free memory, then try again.") from error
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
             raise InputError(
-                f"{path} is damaged, or a .tflite of something else; expected a generator that kgan export wrote"
+                f"{path} is damaged, or a .tflite of something else; expected a generator that kgan export wrote "
+                f"({first_line(error)}). Export it again, or check where the file comes from."
             ) from error
 
     def _open(self, content):
@@ -123,45 +127,21 @@ def to_samples(outputs: np.ndarray) -> np.ndarray:
     return pixels.to_uint8(finite(outputs)) if outputs.ndim == 4 and outputs.dtype != np.uint8 else finite(outputs)
 
 
-def survive(content: bytes, module: str = "keras_gan.exports.edge") -> None:
-    """Runs every signature in a process of its own, for LiteRT can end or hang the process that reads a hostile file.
-
-    Args:
-        content: of the file.
-        module: which that process runs.
-
-    Raises:
-        subprocess.SubprocessError: where that process fails, or takes longer than `LONGEST_TRIAL_S`.
-    """
-    # -P: a module in the folder where the command runs is not taken for one of ours.
-    command = [sys.executable, "-P", "-m", module]
-    environment = checkout.environment()
-    subprocess.run(command, input=content, capture_output=True, timeout=LONGEST_TRIAL_S, check=True, env=environment)
-
-
 def trial(content: bytes) -> None:
-    """What that process does. Raises where the file is no generator that works."""
-    limit_memory()
+    """What the process of `survive` does. Raises where the file is no generator that works."""
     generator = Generator.__new__(Generator)
     generator._open(content)
     for signature in SIGNATURES:
         generator._try(signature)
 
 
-def limit_memory() -> None:
-    """Lets this process take at most `LARGEST_TRIAL_BYTES`."""
-    with contextlib.suppress(ImportError):  # elsewhere than on Unix
-        import resource
-
-        hard = resource.getrlimit(resource.RLIMIT_AS)[1]
-        soft = LARGEST_TRIAL_BYTES if hard == resource.RLIM_INFINITY else min(LARGEST_TRIAL_BYTES, hard)
-        resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
 def finite(samples: np.ndarray) -> np.ndarray:
     """The samples themselves. Raises InputError where some are NaN or infinite."""
     if not np.isfinite(samples).all():
-        raise InputError("the generator gives NaN or infinity; expected finite data; train on, then export anew")
+        raise InputError(
+            "the generator gives NaN or infinity; expected finite data. Export it again: kgan export names the layer, "
+            "or says that Keras's own generator gives NaN and has to be trained anew with lower learning rates."
+        )
     return samples
 
 
@@ -187,4 +167,4 @@ def _read(path: Path) -> bytes:
 
 
 if __name__ == "__main__":
-    trial(sys.stdin.buffer.read())
+    run(trial)

@@ -18,6 +18,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 SAMPLE, README = "sample.py", "README.md"
 MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
 SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
+SAVED_MODELS = (SAVED_MODEL, f"{SAVED_MODEL}-uint8")
 NO_CODE = str.maketrans("`|", "'/")  # what would end a cell, or code, in a table
 MAIN = "generator.tflite"  # whose numbers the examples have, where there are several
 
@@ -31,14 +32,15 @@ def write(folder: Path) -> None:
         OSError: where the folder cannot be written.
     """
     tflites = {file.name: said for file in sorted(folder.glob("*.tflite")) if (said := _read(file))}
-    served = _read(folder / SAVED_MODEL / metadata.BESIDE)
+    saved = {name: said for name in SAVED_MODELS if (said := _read(folder / name / metadata.BESIDE))}
+    served = next(iter(saved.values()), None)
     if not tflites and not served:
         return
     name = MAIN if MAIN in tflites else next(iter(tflites), None)
     about = tflites.get(name) or served
     if name and _makes_pictures(about):
         _put(folder / SAMPLE, lambda draft: shutil.copyfile(TEMPLATES / SAMPLE, draft))
-    text = _page(folder, tflites, about, name, served)
+    text = _page(folder, tflites, about, name, saved)
     _put(folder / README, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
@@ -63,8 +65,8 @@ def _makes_pictures(about):
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
-def _page(folder, tflites, about, name, served):
-    shape = about["data_shape"]
+def _page(folder, tflites, about, name, saved):
+    shape, served = about["data_shape"], next(iter(saved.values()), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
         undefined=jinja2.StrictUndefined,
@@ -78,10 +80,11 @@ def _page(folder, tflites, about, name, served):
         picture=_makes_pictures(about),
         what=_what(shape),
         training=_training(about.get("training") or {}),
-        rows=list(_rows(folder, tflites, served, about["output"])),
+        rows=list(_rows(folder, tflites, saved, about["output"])),
         tflite=name,
         array=_kotlin_array([1, *shape], "ByteArray" if about["output"] == "uint8" else "FloatArray"),
         served=served,
+        served_name=next(iter(saved), None),
         by_rows=_request(served, "instances", [7, 8]),
         by_columns=_request(served, "inputs", [7, 8]),
         web=(folder / WEB).is_dir(),
@@ -133,12 +136,12 @@ def _request(served, form, seeds):
     return json.dumps({"signature_name": "sample", form: rows if form == "instances" else columns})
 
 
-def _rows(folder, tflites, served, output):
+def _rows(folder, tflites, saved, output):
     """The cells of the table of files."""
     for name, said in tflites.items():
         yield _row(folder / name, said["quantize"], said["output"])
-    if served:
-        yield _row(folder / SAVED_MODEL, "float32", served["output"])
+    for name, said in saved.items():
+        yield _row(folder / name, "float32", said["output"])
     if (folder / ONNX).is_file():
         yield _row(folder / ONNX, "float32", output)
 
@@ -149,11 +152,20 @@ def _row(path, weights, output):
     return [
         f"`{one_line(path.name).translate(NO_CODE)}{'/' * path.is_dir()}`",
         kilobytes(size_bytes(path)),
-        plain(weights),
+        plain(weights) + _kept(report),
         output,
         f"{mean:.1e} ({largest:.1e})" if _are_numbers(mean, largest) else "",
         f"{latency:.3f}" if _are_numbers(latency) else "",
     ]
+
+
+def _kept(report) -> str:
+    """What of the weights is stored with more bits than the file's mode promises, by type."""
+    sizes = {}
+    for one in report["kept"] if isinstance(report.get("kept"), list) else ():
+        if isinstance(one, dict) and one.get("dtype") in ("float32", "float16") and _are_numbers(one.get("size_bytes")):
+            sizes[one["dtype"]] = sizes.get(one["dtype"], 0) + one["size_bytes"]
+    return "".join(f", {kilobytes(size)} of them {dtype}" for dtype, size in sizes.items())
 
 
 def _report(path) -> dict:

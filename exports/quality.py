@@ -59,7 +59,8 @@ def check(quality: Quality, force: bool = False) -> None:
     if quality.frechet_distance is not None:
         fell = f"its Fréchet distance is {quality.frechet_distance:.3g}, {quality.lost:.0%} above Keras's"
     raise InputError(
-        f"the export loses quality: {fell}; expected at most {MOST_LOST:.0%}; take --quantize float16, or give --force"
+        f"the export loses quality: {fell}; expected at most {MOST_LOST:.0%}; use --quantize float16, or "
+        "float32 if it is that already, or write it all the same with --force"
     )
 
 

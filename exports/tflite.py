@@ -15,11 +15,12 @@ import tensorflow as tf
 from keras_gan import latents, quiet
 from keras_gan.config import lookup
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import delegation, edge, metadata, packing, saved_model
+from keras_gan.exports import delegation, diagnosis, edge, metadata, packing, saved_model, storage
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
-from keras_gan.exports.quantize import MODES
+from keras_gan.exports.quantize import MODES, SEEDED
 from keras_gan.exports.report import Report, judge
+from keras_gan.exports.trial import Unsound
 from keras_gan.files import replace
 
 CALIBRATION_BATCHES = 16
@@ -30,7 +31,9 @@ def check(path: Path, quantize: str) -> None:
     """Raises InputError for an unknown mode, or a path that cannot be a .tflite."""
     lookup(MODES, quantize, "quantization", ", ".join(MODES))
     if path.suffix != ".tflite":
-        raise InputError(f"{path} does not end in .tflite; expected a name that does; give {path.stem}.tflite")
+        raise InputError(
+            f"{path} does not end in .tflite; expected a name that does. Give {path.stem}.tflite, or a folder, {path}/."
+        )
     if path.is_dir():
         raise InputError(f"{path} is a folder; expected the name of a file; give another")
 
@@ -39,24 +42,64 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
     plain = _converted(gan, options.uint8)
-    try:
-        content = packing.pack(mode.apply(plain, _calibration(gan)), description)
-    except (RuntimeError, ValueError) as error:
-        raise InputError(
-            f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
-            "layers; take quantize=float32 (--quantize float32)"
-        ) from error
+    stored = _stored(gan, plain, quantize)
+    content = packing.pack(stored, description)
     _check_operations(content)
 
     def compared(draft):
         draft.write_bytes(content)
-        generator = edge.Generator(draft)
+        generator = _opened(draft, quantize)
         runs = {name: generator.runner(name) for name in edge.SIGNATURES}
-        return judge(gan, runs, generator.generate, mode, options)
+        return judge(gan, runs, generator.generate, mode, options, lambda columns: _blame(gan, plain, stored, columns))
 
     measured = replace(path, compared)
-    slow = tuple(delegation.left_out(content, edge.GENERATE))
-    return Report(str(path), len(content), quantize, tuple(edge.SIGNATURES), slow_operations=slow, **measured)
+    return Report(
+        str(path),
+        len(content),
+        quantize,
+        tuple(edge.SIGNATURES),
+        slow_operations=tuple(delegation.left_out(content, edge.GENERATE)),
+        stored=storage.sizes(stored),
+        kept=storage.kept(stored, quantize, SEEDED, gan.ema_generator._flatten_layers(include_self=False)),
+        **measured,
+    )
+
+
+def _stored(gan, plain, quantize) -> bytes:
+    """The float32 file with its weights as a mode stores them."""
+    try:
+        return MODES[quantize].apply(plain, _calibration(gan))
+    except (RuntimeError, ValueError) as error:
+        raise InputError(
+            f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
+            "layers, whose weights it stores in 8 bits; take quantize=float32 (--quantize float32), or float16"
+        ) from error
+
+
+def _opened(draft, quantize):
+    """The generator in a file just written. Raises InputError where LiteRT cannot run it in this mode."""
+    try:
+        return edge.Generator(draft)
+    except InputError as error:
+        if quantize == "float32" or not isinstance(error.__cause__, Unsound):
+            raise
+        raise InputError(
+            f"LiteRT cannot run the generator stored as {quantize} ({first_line(error.__cause__)}); expected a file "
+            "that runs. Use quantize=float32 (--quantize float32)."
+        ) from error
+
+
+def _blame(gan, plain, stored, columns) -> str | None:
+    """Words for what makes a sample NaN or infinite in the file, and the remedy; None where that is not found."""
+    inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers(include_self=False)
+    try:
+        if found := diagnosis.culprit(plain, edge.GENERATE, inputs, layers):
+            return f"{found.place}. {found.remedy} --saved-model and --onnx may compute it as Keras does."
+        if found := diagnosis.culprit(stored, edge.GENERATE, inputs, layers):
+            return f"{found.place}, but not with float32 weights. Use quantize=float32 (--quantize float32)."
+    except (RuntimeError, ValueError):  # LiteRT cannot give all results of this file
+        return None
+    return None
 
 
 def _converted(gan, uint8) -> bytes:

@@ -1,6 +1,7 @@
 """From a run, or samples from elsewhere, to a metric card with its pictures."""
 
 import dataclasses
+import json
 import math
 import os
 from collections.abc import Callable
@@ -80,21 +81,32 @@ def truth_of(run: Run, count: int = EXPORT_SAMPLES) -> metrics.Truth | None:
     """What a run's samples are measured against, where that takes no time worth speaking of.
 
     None where the data are gone, too few, or have no extractor, or where its network is still to be trained, since no
-    card was made.
+    card was made. The data are opened only where there is an extractor.
     """
     settings = _completed(Settings(), run, run.path)
-    if not data.is_here(settings.data):
+    if not _has_extractor(run, settings.data) or not data.is_here(settings.data):
         return None
     try:
         train, held_out = (
             data.open_source(settings.data, settings.image_size, settings.crop, settings.skip_damaged, split)
             for split in ("train", "test")
         )
-        ready = len(train.shape) == 1 or extractors.SHAPES.get(train.name) == train.shape or (run.path / CARD).is_file()
-        seen = metrics.extractor(train, held_out) if ready else None
+        seen = metrics.extractor(train, held_out)
         return seen and metrics.Truth.of(train, held_out, seen, count)
     except InputError:
         return None
+
+
+def _has_extractor(run: Run, name: str) -> bool:
+    """Whether a run's data have an extractor. Read from the run's files, since opening a folder decodes its images."""
+    shape = tuple(run.data_shape)
+    if len(shape) == 1 or extractors.SHAPES.get(name) == shape:
+        return True
+    try:
+        judged = json.loads((run.path / CARD).read_bytes())["extractor"]["name"]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return False  # no card, or one without an extractor
+    return isinstance(judged, str) and judged.startswith("trained on ")  # see `extractors.Extractor.name`
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,7 @@ EXPORT = {
     "unknown quantization": ("export run --tflite --quantize int9", "unknown quantization 'int9'; .*float16"),
     "below a file": ("export run --tflite --out file/g.tflite", "cannot write file/g.tflite"),
     "wrong suffix": ("export run --tflite --out g.onnx", r"does not end in .tflite; .*g.tflite"),
+    "no folder": ("export run --tflite --out new --quantize int8", r"new does not end in .tflite; .*a folder, new/"),
     "two modes, one file": ("export run --tflite --quantize int8 --quantize float32 --out g.tflite", "for 2 modes"),
     "second mode": ("export run --tflite --quantize int8 --quantize int9", "unknown quantization 'int9'"),
     "mode of a SavedModel": ("export run --saved-model --quantize int8", "--quantize is for --tflite and --web"),

@@ -123,7 +123,7 @@ def test_a_generator_that_gives_nan_is_refused_and_the_old_file_stays(tmp_path):
     path = tmp_path / "g.tflite"
     path.write_bytes(b"before")
     gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))
-    with pytest.raises(InputError, match="NaN or infinity; expected finite"):
+    with pytest.raises(InputError, match="Keras's generator itself gives NaN or infinity; .*lower learning rates"):
         gan.export(path, "litert")
     assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"before"
 
@@ -134,7 +134,7 @@ def test_nan_that_the_file_hides_is_refused_too(tmp_path):
     x = layers.Reshape(SHAPE)(layers.Dense(64, activation="relu")(z))
     gan = GAN(keras.Model(z, x), networks.discriminator(SHAPE))
     gan.ema_generator.weights[0].assign(np.full((4, 64), np.nan, "float32"))
-    with pytest.raises(InputError, match="NaN or infinity|differs from Keras"):
+    with pytest.raises(InputError, match="Keras's generator itself gives NaN or infinity"):
         gan.export(tmp_path / "g.tflite", "litert")
     assert not list(tmp_path.iterdir())
 

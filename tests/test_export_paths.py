@@ -1,0 +1,121 @@
+"""Where kgan export writes: names of their own by mode and pixel type, folders, and which data it opens on the way."""
+
+import dataclasses
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from keras_gan import InputError, data, evaluation, exports
+from keras_gan.cli.main import kgan
+from keras_gan.cli.options import check_export
+from keras_gan.runs import Run
+
+
+def command(*words):
+    return CliRunner().invoke(kgan, [str(word) for word in words])
+
+
+@pytest.mark.parametrize(
+    "kind, quantize, uint8, expected",
+    [
+        ("tflite", "float16", False, "generator.tflite"),
+        ("tflite", "float16", True, "generator-uint8.tflite"),
+        ("tflite", "int8", False, "generator-int8.tflite"),
+        ("tflite", "int8-static", True, "generator-int8-static-uint8.tflite"),
+        ("saved_model", "float16", False, "saved_model"),
+        ("saved_model", "float16", True, "saved_model-uint8"),
+    ],
+)
+def test_each_file_of_a_run_has_a_name_of_its_own(kind, quantize, uint8, expected, tmp_path):
+    assert check_export(tmp_path / "run", kind, quantize, uint8=uint8) == tmp_path / "run" / "export" / expected
+
+
+def test_a_folder_takes_the_standard_names(tmp_path):
+    (tmp_path / "there").mkdir()
+    for out in (f"{tmp_path}/there", f"{tmp_path}/there/", f"{tmp_path}/new/", f"{tmp_path}/new.tflite/"):
+        path = check_export(tmp_path / "run", "tflite", "int8", out, uint8=True)
+        assert str(path) == f"{out.rstrip('/')}/generator-int8-uint8.tflite"
+    pytest.importorskip("onnxruntime")
+    assert check_export(tmp_path, "onnx", out=f"{tmp_path}/there").name == "generator.onnx"
+    assert check_export(tmp_path, "onnx", out=f"{tmp_path}/new/", uint8=True).name == "generator-uint8.onnx"
+
+
+def test_a_file_name_stays_a_file_name(tmp_path):
+    assert check_export(tmp_path, "tflite", "int8", f"{tmp_path}/mine.tflite").name == "mine.tflite"
+    assert check_export(tmp_path, "saved_model", out=f"{tmp_path}/mine/").name == "mine"
+    with pytest.raises(InputError, match="does not end in .tflite; .* a folder, .*/mine/"):
+        check_export(tmp_path, "tflite", out=f"{tmp_path}/mine")
+
+
+def test_several_modes_lie_side_by_side(run_dir, tmp_path):
+    folder = tmp_path / "out"
+    modes = ["--quantize", "float16", "--quantize", "int8", "--quantize", "float16", "--uint8"]
+    result = command("export", run_dir, "--tflite", "--out", f"{folder}/", *modes)
+    assert result.exit_code == 0, result.output
+    names = ("generator-uint8.tflite", "generator-int8-uint8.tflite")
+    assert {file.name for file in folder.iterdir()} == {*names, *(f"{name}.json" for name in names)}
+    said = [exports.open_generator(folder / name).description for name in names]
+    assert [(one["output"], one["quantize"]) for one in said] == [("uint8", "float16"), ("uint8", "int8")]
+    header = next(line for line in result.stdout.splitlines() if "mean error" in line)
+    assert "99.9 %" in header  # the table of both modes
+    assert not (run_dir / "export").exists()
+
+
+def test_uint8_in_the_run_replaces_no_float_file(run_dir):
+    for words in ((), ("--uint8",)):
+        assert command("export", run_dir, "--saved-model", *words).exit_code == 0
+    folder = run_dir / "export"
+    assert {"saved_model", "saved_model-uint8"} <= {file.name for file in folder.iterdir()}
+    text = (folder / "README.md").read_text()
+    assert "| `saved_model/` |" in text and "| `saved_model-uint8/` |" in text
+
+
+def test_several_modes_need_a_folder(tmp_path):
+    result = command(
+        "export", tmp_path, "--tflite", "--quantize", "int8", "--quantize", "float16", "--out", tmp_path / "g.tflite"
+    )
+    assert result.exit_code == 2 and "for 2 modes; expected one. Give one --quantize, or a folder" in result.stderr
+
+
+# which data are opened
+
+
+@pytest.fixture
+def photo_run(trained, tmp_path):
+    """A run on a folder of photos, of which none was decoded since."""
+    rng = np.random.default_rng(0)
+    for kind in ("one", "two"):
+        (tmp_path / "photos" / kind).mkdir(parents=True)
+        for number in range(12):
+            image = Image.fromarray(rng.integers(0, 256, (8, 8, 3), dtype="uint8"))
+            image.save(tmp_path / "photos" / kind / f"{number}.png")
+    config = dataclasses.replace(trained.config, data=str(tmp_path / "photos"))
+    return Run.create(tmp_path / "photo run", config, data.open_source(tmp_path / "photos"))
+
+
+@pytest.mark.parametrize(
+    "card",
+    [None, "{", "[]", '{"extractor": null}', '{"extractor": {"name": "inception"}}', '{"extractor": {"name": 5}}'],
+)
+def test_photos_without_an_extractor_are_not_opened(photo_run, card, monkeypatch):
+    opened = []
+    monkeypatch.setattr(evaluation.data, "open_source", lambda *given: opened.append(given))
+    if card is not None:
+        (photo_run.path / evaluation.CARD).write_text(card)
+    assert evaluation.truth_of(photo_run) is None and opened == []
+
+
+def test_photos_with_an_extractor_are_opened_once(photo_run, monkeypatch):
+    opened, open_source = [], evaluation.data.open_source
+
+    def counted(*given):
+        opened.append(given[-1])
+        return open_source(*given)
+
+    monkeypatch.setattr(evaluation.data, "open_source", counted)
+    monkeypatch.setattr(evaluation.metrics, "extractor", lambda *given: None)  # training one takes a minute
+    (photo_run.path / evaluation.CARD).write_text(json.dumps({"extractor": {"name": "trained on photos"}}))
+    assert evaluation.truth_of(photo_run) is None and opened == ["train", "test"]

@@ -1,0 +1,136 @@
+"""What the trial of a .tflite in a process of its own reports: a fault of the file, or of this machine."""
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from keras_gan import InputError
+from keras_gan.exports import trial
+
+# Modules that the trial process runs in place of ours: what they do to it happens on real machines.
+MODULES = {
+    "sound": "from keras_gan.exports import trial\ntrial.run(lambda content: None)",
+    "unsound": "from keras_gan.exports import trial\ntrial.run(lambda content: content.index(b'x', 99))",
+    "missing": "from keras_gan.exports import trial\n"
+    "def check(content):\n    import a_runtime_that_is_not_there\n"
+    "trial.run(check)",
+    "missing_at_the_start": "import a_runtime_that_is_not_there",
+    "broken_library": "from keras_gan.exports import trial\n"
+    "def check(content):\n    raise ImportError('libm.so.6: version GLIBC_2.38 not found')\n"
+    "trial.run(check)",
+    "greedy": "from keras_gan.exports import trial\ntrial.run(lambda content: bytearray(2**44))",
+    "greedy_in_cpp": "import os, sys\nprint(\"terminate called after throwing an instance of 'std::bad_alloc'\", "
+    "file=sys.stderr, flush=True)\nos.abort()",
+    "killed": "import os, signal\nos.kill(os.getpid(), signal.SIGKILL)",
+    "crashing": "import os, signal\nos.kill(os.getpid(), signal.SIGSEGV)",
+    "slow": "import time\ntime.sleep(60)",
+    "limited": "import resource\nfrom keras_gan.exports import trial\ndef check(content):\n"
+    "    assert resource.getrlimit(resource.RLIMIT_AS)[0] == 3 * 2**30\ntrial.run(check)",
+}
+EXPECTED = {
+    "unsound": (trial.Unsound, "subsection not found"),
+    "missing": (trial.Unable, "cannot be imported .*a_runtime_that_is_not_there.*pip install ai-edge-litert"),
+    "missing_at_the_start": (trial.Unable, "cannot be imported .*a_runtime_that_is_not_there.*pip install"),
+    "broken_library": (trial.Unable, "cannot be imported .*GLIBC_2.38"),
+    "greedy": (trial.Unable, "memory ran out .*8 GB.*KERAS_GAN_TRIAL_GB"),
+    "greedy_in_cpp": (trial.Unable, "memory ran out"),
+    "killed": (trial.Unable, "memory ran out .*SIGKILL"),
+    "crashing": (trial.Unsound, r"crashes LiteRT \(signal 11, SIGSEGV\): the file is damaged or hostile"),
+}
+
+
+@pytest.fixture
+def modules(tmp_path, monkeypatch):
+    for name, text in MODULES.items():
+        (tmp_path / f"trial_{name}.py").write_text(text)
+    monkeypatch.setenv("PYTHONPATH", os.pathsep.join(filter(None, [str(tmp_path), os.environ.get("PYTHONPATH")])))
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_each_failure_is_told_apart(modules, name):
+    error, message = EXPECTED[name]
+    with pytest.raises(error, match=message):
+        trial.survive(b"content", f"trial_{name}")
+    assert issubclass(trial.Unable, InputError) and not issubclass(trial.Unsound, InputError)
+
+
+def test_a_slow_machine_learns_how_long_it_was_allowed_and_how_to_allow_more(modules, monkeypatch):
+    monkeypatch.setenv(trial.SECONDS, "0.2")
+    with pytest.raises(
+        trial.Unable, match="longer than 0.2 s; .* set the environment variable KERAS_GAN_TRIAL_SECONDS"
+    ):
+        trial.survive(b"content", "trial_slow")
+    monkeypatch.setenv(trial.SECONDS, "300")
+    trial.survive(b"content", "trial_sound")
+
+
+def test_the_limit_of_memory_is_that_of_the_environment(modules, monkeypatch):
+    monkeypatch.setenv(trial.GIGABYTES, "3")
+    trial.survive(b"content", "trial_limited")
+
+
+@pytest.mark.parametrize("variable", [trial.SECONDS, trial.GIGABYTES])
+@pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
+def test_a_limit_that_is_no_number_is_refused(variable, value, monkeypatch):
+    monkeypatch.setenv(variable, value)
+    with pytest.raises(InputError, match=f"{variable} is '{value}'; expected a number above 0"):
+        trial.survive(b"content")
+
+
+def test_a_process_that_cannot_be_started(monkeypatch):
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    with pytest.raises(trial.Unable, match="cannot be started .*No such file"):
+        trial.survive(b"content")
+
+
+def test_the_generator_passes_the_reason_on(modules, tmp_path, monkeypatch):
+    """Of a file with the right mark, which is damaged behind it."""
+    from keras_gan.exports import edge
+
+    file = tmp_path / "g.tflite"
+    file.write_bytes(b"\0\0\0\0TFL3" + bytes(100))
+    with pytest.raises(InputError, match="g.tflite is damaged, or a .tflite of something else"):
+        edge.Generator(file)
+    monkeypatch.setenv(trial.SECONDS, "0.001")
+    with pytest.raises(InputError, match="g.tflite cannot be tried: .* longer than 0.001 s"):
+        edge.Generator(file)
+    monkeypatch.delenv(trial.SECONDS)
+    for name, message in (("missing", "cannot be tried: LiteRT cannot be imported"), ("killed", "memory ran out")):
+        monkeypatch.setattr(edge, "survive", lambda content, name=name: trial.survive(content, f"trial_{name}"))
+        with pytest.raises(InputError, match=message) as caught:
+            edge.Generator(file)
+        assert "damaged, or" not in str(caught.value)
+
+
+def test_litert_is_named_where_it_is_missing(tmp_path):
+    """In an environment without LiteRT: a finder refuses it, as pip would have left it out."""
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "sitecustomize.py").write_text(
+        "import sys\n"
+        "class Refuse:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name.split('.')[0] == 'ai_edge_litert':\n"
+        "            raise ModuleNotFoundError(f'No module named {name!r}', name=name)\n"
+        "sys.meta_path.insert(0, Refuse())\n"
+    )
+    file = tmp_path / "g.tflite"
+    file.write_bytes(b"\0\0\0\0TFL3" + bytes(100))
+    environment = os.environ | {"PYTHONPATH": str(site)}
+    command = [
+        sys.executable,
+        "-c",
+        "from keras_gan.exports import edge; edge.Generator(__import__('sys').argv[1])",
+        file,
+    ]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True)
+    last = done.stderr.strip().splitlines()[-1]
+    assert "InputError" in last and "No module named 'ai_edge_litert" in last and "pip install ai-edge-litert" in last
+
+
+def test_windows_has_no_sigkill(monkeypatch):
+    monkeypatch.delattr(signal, "SIGKILL")
+    assert isinstance(trial._diagnosis(3221225477, "", ""), trial.Unsound)  # 0xC0000005, an access violation
