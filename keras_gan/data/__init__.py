@@ -84,6 +84,7 @@ def open_source(
     """
     name = os.fspath(name_or_path)
     size = check_size(image_size)
+    images.colour(background)
     if name in OF_ONE_SIZE:
         if size:
             raise InputError(f"{name} has one size; expected no image size; leave image_size (--image-size) out")

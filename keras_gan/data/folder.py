@@ -49,14 +49,14 @@ def open_folder(path: Path, reading: Reading, like: Path | None = None) -> Sourc
             damaged images without `skip_damaged`, or a table of attributes that does not fit.
     """
     images.prepare()
-    images.colour(reading.background)
     found = listing.images(path)
     _tell(listing.notice(found, path))
     names = _class_names(like, reading.skip_damaged) if like else None
     kept, stray, unlabelled = labels.group(found.files, names or None)
     if like and not names:
         kept, stray, unlabelled = found.files, [], "the training images have no classes"
-    _tell(stray and f"{path}: left out {len(stray):,} images that lie in no class folder: {named(stray)}")
+    beside = _number(len(stray), "image that lies", "images that lie")
+    _tell(stray and f"{path}: left out {beside} in no class folder: {named(stray)}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         survey = _survey(pool, path, kept)
         opened = _Opened(path, reading, kept, survey, _spans(pool, path, survey, like))
@@ -128,14 +128,15 @@ class _Opened:
         if unlabelled is None or any(os.sep in file for file in self.files):
             holders = {file.split(os.sep)[0] for file in survey.headers}
             empty = [name for name in folders if name not in holders]
-            _tell(empty and f"{path}: left out the folders {named(empty)}, which hold no images")
+            holds = "the folder" if len(empty) == 1 else "the folders"
+            _tell(empty and f"{path}: left out {holds} {named(empty)}, without images")
         if unlabelled and any(os.sep in file for file in self.files) and len(folders) > 1:
             _tell(f"{path}: its subfolders are not taken as classes: {unlabelled}")
         several = survey.those(lambda header: header.several)
         _tell(
             several
-            and f"{path}: {len(several):,} of {total:,} images have several frames or pages; the first of each is "
-            f"used: {named(several)}"
+            and f"{path}: {len(several):,} of {total:,} images {'has' if len(several) == 1 else 'have'} several frames or "
+            f"pages, of which the first is used: {named(several)}"
         )
         self._tell_of_transparency(total)
 
@@ -169,6 +170,10 @@ class _Opened:
 def _tell(message) -> None:
     if message:
         warnings.warn(Notice(message), stacklevel=2)
+
+
+def _number(count, one, several) -> str:
+    return f"1 {one}" if count == 1 else f"{count:,} {several}"
 
 
 def _class_names(path, skip_damaged) -> list[str] | None:
@@ -220,7 +225,7 @@ def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
             first, last = spans[kind]
             _tell(
                 not like
-                and f"{path}: {len(files):,} images hold {kind} from {low:g} to {high:g}; they are scaled so that "
+                and f"{path}: {_number(len(extents), 'image holds', 'images hold')} {kind} from {low:g} to {high:g}; they are scaled so that "
                 f"{first:g} becomes 0 and {last:g} becomes 255"
             )
     if like and spans:

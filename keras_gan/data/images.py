@@ -40,7 +40,7 @@ OPEN_KINDS = {"I": "integers", "F": "floats"}  # modes of numbers without a rang
 GREY_MODES = SIXTEEN_BITS | OPEN_KINDS.keys() | {"1", "L", "LA", "La"}
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF 6.0
 SIGNED, WHITE_IS_ZERO = 2, 0
-GREYS = {"1": 255, "L;2": 85, "L;4": 17}  # what Pillow multiplies a PNG's samples with, and not its transparent grey
+GREYS = {"L;2": 85, "L;4": 17}  # what Pillow multiplies a PNG's samples with, and not its transparent grey
 TAIL_BYTES = 2**16  # of a PNG, where EXIF that follows the pixels is looked for
 
 
@@ -195,7 +195,8 @@ def _decoded(image, file, grey, size, crop, background, spans):
 def _opened(file: Path) -> Iterator[Image.Image]:
     """An image file; raises Unreadable for any error of its decoder, and for an image of too many pixels."""
     try:
-        with Image.open(file, formats=tuple(FORMATS)) as image:
+        # Of a path, Pillow 11 to 13 map some TIFFs into memory and read their rows in the size of the turned image.
+        with open(file, "rb") as stream, Image.open(stream, formats=tuple(FORMATS)) as image:
             if image.width * image.height > LIMIT_PIXELS:
                 raise Unreadable(
                     f"it has {image.width}x{image.height} = {image.width * image.height:,} pixels, and the limit is "
@@ -206,8 +207,10 @@ def _opened(file: Path) -> Iterator[Image.Image]:
         raise
     except UnidentifiedImageError as error:
         raise Unreadable(_stranger(file)) from error
+    except OSError as error:
+        raise Unreadable(error.strerror or first_line(error)) from error
     except Exception as error:  # a damaged file fails anywhere, with any error
-        raise Unreadable(first_line(error).replace(str(file), "the file")) from error
+        raise Unreadable(first_line(error)) from error
 
 
 def _stranger(file) -> str:
@@ -308,7 +311,7 @@ def _with_transparent_colour(image) -> Image.Image:
     if image.format == "PNG" and isinstance(stored, tuple):
         stored = tuple(value >> 8 for value in stored) if pattern == "RGB;16B" else stored
     elif image.format == "PNG" and isinstance(stored, int):
-        stored *= GREYS.get(pattern, 1)
+        stored = 255 * bool(stored) if image.mode == "1" else stored * GREYS.get(pattern, 1)
     plain = image.convert("RGB" if image.mode == "RGB" else "L")
     pixels = np.asarray(plain).reshape(plain.height, plain.width, -1)
     if isinstance(stored, bytes) or np.size(stored) != pixels.shape[2]:

@@ -138,7 +138,7 @@ def _walk(root, listing) -> Iterator[str]:
         if entry is None:
             pending.pop()
             del within[max(1, len(pending)) :]
-        elif _is_folder(entry):
+        elif _is(entry, "dir"):
             top = len(pending) == 1
             if entry.is_symlink() and not (top and _leads_elsewhere(entry, home)):
                 listing.links.append(entry.path[above:])
@@ -147,7 +147,7 @@ def _walk(root, listing) -> Iterator[str]:
                 listing.folders.append(entry.name)
                 within.append(Path(entry.path).resolve())
             pending.append(_entries(entry.path))
-        elif _is_image(entry.name) and entry.is_file():
+        elif _is_image(entry.name) and _is(entry, "file"):
             if entry.is_symlink():
                 _check_link(Path(entry.path), within)
             yield entry.path[above:]
@@ -160,9 +160,10 @@ def _entries(folder):
         return iter(sorted((entry for entry in found if not is_hidden(entry.name)), key=lambda entry: entry.name))
 
 
-def _is_folder(entry) -> bool:
+def _is(entry, kind) -> bool:
+    """Whether an entry, or what it links to, is a "dir" or a "file"."""
     try:
-        return entry.is_dir()
+        return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:  # a link to itself
         return False
 
