@@ -29,7 +29,7 @@ def opened(folder, **options):
 def smooth(height, width):
     """A grey picture without symmetry that JPEG keeps to a few levels: bright to the right, brighter at the bottom."""
     rows, columns = np.mgrid[:height, :width]
-    return (columns * 160 / width + (rows * 90 / height) ** 1.0).astype("uint8")
+    return (columns * 160 / width + rows * 90 / height).astype("uint8")
 
 
 # orientation
@@ -338,15 +338,16 @@ def test_a_float_image_that_is_not_finite_is_named_with_the_reason(tmp_path, val
     array[3, 4:6] = value
     write(tmp_path / "1.tif", array)
     with (
-        pytest.warns(Notice, match="hold floats"),
+        pytest.warns(Notice, match="holds floats"),
         pytest.raises(
             InputError,
             match=r"1 of 2 .* cannot be read: 1.tif; 2 of its 1,024 values are NaN or infinite; .*--skip-damaged",
         ),
     ):
         data.open_source(tmp_path)
-    with pytest.warns(Notice, match="left out 1 of 2 images .*NaN"):
+    with pytest.warns(Notice) as told:
         assert data.open_source(tmp_path, skip_damaged=True).count == 1
+    assert any("left out 1 of 2 images" in str(each.message) and "NaN" in str(each.message) for each in told)
 
 
 # colours

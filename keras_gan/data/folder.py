@@ -223,10 +223,11 @@ def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
             low, high = min(low for low, _ in extents), max(high for _, high in extents)
             spans[kind] = images.span(kind, low, high)
             first, last = spans[kind]
+            holds = _number(len(extents), "image holds", "images hold")
             _tell(
                 not like
-                and f"{path}: {_number(len(extents), 'image holds', 'images hold')} {kind} from {low:g} to {high:g}; they are scaled so that "
-                f"{first:g} becomes 0 and {last:g} becomes 255"
+                and f"{path}: {holds} {kind} from {low:g} to {high:g}; they are scaled so that {first:g} becomes 0 and "
+                f"{last:g} becomes 255"
             )
     if like and spans:
         with warnings.catch_warnings():

@@ -83,6 +83,7 @@ def _values(found, count) -> np.ndarray:
 
 
 def _from_floats(values) -> np.ndarray:
+    values = values.astype("float64")
     bad = np.flatnonzero(~np.isfinite(values))
     if len(bad):
         raise Unusable(f"are NaN or infinite for {len(bad):,} images. Give every image a label.")
