@@ -426,9 +426,8 @@ def prepare(
     source = open_data(config)
     if config.conditional:
         data.check_labels(source)
-        data.tell_of_unequal_classes(source)
-    else:
-        data.tell_of_unusable_labels(source)
+    if distribution.is_chief(strategy):
+        (data.tell_of_unequal_classes if config.conditional else data.tell_of_unusable_labels)(source)
     if config.augment is None:  # decided once, at the start: more steps do not make D another network
         chosen = Run(folder).config.augment if (folder / CONFIG).is_file() else None
         config = dataclasses.replace(config, augment=chosen)

@@ -233,7 +233,7 @@ def test_transparent_images_are_counted_once(tmp_path, monkeypatch):
     np.testing.assert_array_equal(streamed.fetch(np.arange(4)), held.array)
 
 
-@pytest.mark.parametrize("background", ["", "whit", "#12", "#11223344", "255", "None"])
+@pytest.mark.parametrize("background", ["", "whit", "#12", "#11223344", "255", "none"])
 def test_a_background_that_is_no_colour_is_refused(tmp_path, background):
     write(tmp_path / "0.png", smooth(8, 8))
     with pytest.raises(InputError, match=r"is not a colour; expected white, .*#rrggbb.*\(--background\)"):

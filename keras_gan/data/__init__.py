@@ -27,7 +27,7 @@ def load(
     seed=0,
     skip_damaged=False,
     labels=False,
-    background=images.BACKGROUND,
+    background=None,
 ):
     """Opens images and gives them as a `tf.data.Dataset` for `fit`.
 
@@ -41,7 +41,7 @@ def load(
         skip_damaged: leave unreadable images out instead of raising.
         labels: give pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
         background: the colour behind the transparent pixels of a folder's images: white, black, grey, another name of
-            CSS, or #rrggbb.
+            CSS, or #rrggbb; None for white.
 
     Returns:
         A dataset of one epoch, of float32 batches in [-1, 1], shape (batch_size, height, width, channels); iterated
@@ -69,7 +69,7 @@ def load(
 
 
 def open_source(
-    name_or_path, image_size=None, crop=False, skip_damaged=False, split="train", background=images.BACKGROUND
+    name_or_path, image_size=None, crop=False, skip_damaged=False, split="train", background=None
 ) -> Source | None:
     """Opens images by name or path. Arguments and errors as in `load`.
 
@@ -84,6 +84,7 @@ def open_source(
     """
     name = os.fspath(name_or_path)
     size = check_size(image_size)
+    background = images.BACKGROUND if background is None else background
     images.colour(background)
     if name in OF_ONE_SIZE:
         if size:

@@ -133,11 +133,9 @@ class _Opened:
         if unlabelled and any(os.sep in file for file in self.files) and len(folders) > 1:
             _tell(f"{path}: its subfolders are not taken as classes: {unlabelled}")
         several = survey.those(lambda header: header.several)
-        _tell(
-            several
-            and f"{path}: {len(several):,} of {total:,} images {'has' if len(several) == 1 else 'have'} several frames or "
-            f"pages, of which the first is used: {named(several)}"
-        )
+        has = "has" if len(several) == 1 else "have"
+        first = f"several frames or pages, of which the first is used: {named(several)}"
+        _tell(several and f"{path}: {len(several):,} of {total:,} images {has} {first}")
         self._tell_of_transparency(total)
 
     def _tell_of_transparency(self, total):
@@ -152,11 +150,11 @@ class _Opened:
     def source(self, unlabelled, names, described, listed) -> Source:
         """The images as a source, with their labels and attributes."""
         good = list(self.survey.headers)
-        classes, class_names = (None, None) if unlabelled else labels.of_files(good, names)
+        classes, class_names = (None, None) if unlabelled is not None else labels.of_files(good, names)
         if class_names and len(class_names) < 2:
             classes, class_names, unlabelled = None, None, f"only one class has images, {class_names[0]}"
         known = {
-            "unlabelled": unlabelled,
+            "unlabelled": unlabelled or None,
             "read_fingerprint": functools.cache(lambda: fingerprint.of_files(self.path, listed)),
         }
         if self.array is not None:
@@ -179,7 +177,7 @@ def _number(count, one, several) -> str:
 def _class_names(path, skip_damaged) -> list[str] | None:
     """Names of the classes of a folder of training images, as `open_folder` finds them; None where it has none."""
     kept, _, unlabelled = labels.group(listing.images(path).files)
-    if unlabelled:
+    if unlabelled is not None:
         return None
     names = dict.fromkeys(file.split(os.sep)[0] for file in kept)
     if skip_damaged:

@@ -145,7 +145,7 @@ def _listed(values) -> str:
 
 
 def group(files: list[str], names=None) -> tuple[list[str], list[str], str | None]:
-    """The files that are kept, those that are left out of the classes, and why there are no classes.
+    """The files that are kept, those that are left out, and why there are no classes: "" for a folder without any.
 
     Images directly in a folder that has class folders are left out where they are fewer than the images of an average
     class; where they are more, the subfolders are not classes, and all images are kept.
@@ -153,14 +153,17 @@ def group(files: list[str], names=None) -> tuple[list[str], list[str], str | Non
     Args:
         files: of images, relative to the folder.
         names: of the classes of the training images, where `files` are others; None where their folders decide.
+
+    Returns:
+        The files that are kept, the files that are left out, and None where the first have classes.
     """
     folders = Counter(file.split(os.sep)[0] for file in files if os.sep in file)
     stray = [file for file in files if os.sep not in file]
     if names is not None and (strange := sorted(folders.keys() - set(names))):
         return files, [], f"the folders {_listed(strange)} are no classes of the training images"
     if names is None and len(folders) < 2:
-        holder = f"all images lie in one folder, {printable(next(iter(folders)))}" if folders and not stray else None
-        return files, [], holder or "the images do not lie in a subfolder for each class"
+        alone = f"all images lie in one class folder, {printable(next(iter(folders)))}" if folders else ""
+        return files, [], f"{len(stray):,} images lie in no subfolder" if stray and folders else alone
     if stray and len(stray) * len(folders) >= len(files) - len(stray):
         return files, [], f"{len(stray):,} of {len(files):,} images lie in no subfolder, such as {printable(stray[0])}"
     return [file for file in files if os.sep in file], stray, None

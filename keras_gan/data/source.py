@@ -156,8 +156,8 @@ def check_labels(source: Source) -> np.ndarray:
     """The classes of the data, int64 (count,). Raises InputError, with the reason, where they have none."""
     if source.labels is None and source.unlabelled:
         raise InputError(
-            f"{source.name} cannot be used with classes: {source.unlabelled.rstrip('.')}; or leave labels "
-            "(--conditional) out"
+            f"{source.name} cannot be used with classes: {source.unlabelled.rstrip('.')}. To train without classes, "
+            "leave labels (--conditional) out."
         )
     if source.labels is None:
         raise InputError(
