@@ -10,7 +10,7 @@ from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, Weight, check_e
 from keras_gan.config import CHECKPOINT_EVERY_S
 
 SECTIONS = {
-    "Data": ("image_size", "crop", "skip_damaged"),
+    "Data": ("image_size", "crop", "skip_damaged", "background"),
     "Recipe (by default the preset's)": (
         "preset",
         "steps",
@@ -40,6 +40,7 @@ SECTIONS = {
 @click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
 @click.option("--crop", is_flag=True, default=None, help="Cut the centre to the target's proportions, not stretch.")
 @click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
+@click.option("--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: white]")
 @click.option("--latent-dim", type=int, help="Dimension of z.")
 @click.option("--latent", help="Distribution of z: normal or uniform.")
 @click.option("--loss", help="minimax, non_saturating, relativistic, …")

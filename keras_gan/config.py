@@ -272,6 +272,7 @@ class TrainConfig:
     image_size: tuple[int, int] | None = None  # height, width to resize to; None keeps the images' own size
     crop: bool = False  # cut the centre to the target's proportions before resizing
     skip_damaged: bool = False  # leave unreadable images out instead of stopping; a continued run may change it
+    background: str = "white"  # the colour behind transparent pixels of a folder's images: a name of CSS, or #rrggbb
     latent_dim: int | None = None  # dimension of z
     latent: str | None = None  # distribution of z
     loss: str | None = None  # name in losses.LOSSES

@@ -46,7 +46,7 @@ from keras_gan.callbacks import (
 from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
 from keras_gan.config import AUTO, CHECKPOINT_EVERY_S, TrainConfig, lookup, preset
-from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, first_line
+from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, first_line, printable
 from keras_gan.gan import GAN
 from keras_gan.mixtures import MIXTURES
 from keras_gan.runs import CONFIG, Run, checkpoints
@@ -57,6 +57,7 @@ EVALUATION_SAMPLES = 2_000
 FEW_IMAGES, OFTEN = 10_000, 100  # fewer images than this, seen more often, D learns by heart (Zhao et al. 2020)
 SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
 SMALL_ROW_STEPS = 10
+MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # of the data; of more, the first are shown
 SHOWN_IMAGES = 256  # from which γ is shown before training
 MOST_STEPS_PER_EXECUTION = 32  # more gain nothing: see benchmarks/RESULTS.md
 
@@ -65,14 +66,20 @@ def open_data(config: TrainConfig) -> data.Source:
     """The images that a config names. Raises InputError as `data.open_source` does, or for too large a batch."""
     if config.image_size:
         networks.check_shape((*config.image_size, 3))  # before a million images are resized for nothing
-    source = data.open_source(config.data, config.image_size, config.crop, config.skip_damaged)
+    source = _open(config, "train")
     data.check_batch(source, images_per_step(config))
     return source
 
 
 def open_held_out(config: TrainConfig) -> data.Source | None:
     """The images that the data of a config hold out for judging; None where they hold out none."""
-    return data.open_source(config.data, config.image_size, config.crop, config.skip_damaged, "test")
+    return _open(config, "test")
+
+
+def _open(config, split):
+    return data.open_source(
+        config.data, config.image_size, config.crop, config.skip_damaged, split, background=config.background
+    )
 
 
 def open_both(config: TrainConfig) -> tuple[data.Source | None, data.Source | None]:
@@ -322,6 +329,7 @@ class Job:
         return (
             f"data        {self.source.name}: {self.source.count:,} of {size}"
             f"{', augmented for D' if config.augment else ''}\n"
+            f"{self._classes()}"
             f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
             f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
             f"game        {self._game()}\n"
@@ -330,6 +338,18 @@ class Job:
             f"{self._replicas()}"
             f"run         {self.run_dir}"
         )
+
+    def _classes(self):
+        """A line on the classes of the data and the number of images of each; none where they have none."""
+        if self.source.labels is None:
+            return ""
+        counts = data.class_counts(self.source)
+        shown = list(counts.items())
+        shown = shown if len(shown) <= MOST_SHOWN_CLASSES else shown[:FIRST_CLASSES]
+        listed = ", ".join(f"{printable(name)} ({count:,})" for name, count in shown)
+        more = f", … and {len(counts) - len(shown):,} more" if len(shown) < len(counts) else ""
+        unused = "" if self.config.conditional else "; learned only with --conditional"
+        return f"classes     {len(counts):,}: {listed}{more}{unused}\n"
 
     def _replicas(self):
         """A line on what trains together; none where it is one device."""
@@ -410,6 +430,8 @@ def prepare(
     source = open_data(config)
     if config.conditional:
         data.check_labels(source)
+    if distribution.is_chief(strategy):
+        (data.tell_of_unequal_classes if config.conditional else data.tell_of_unusable_labels)(source)
     if config.augment is None:  # decided once, at the start: more steps do not make D another network
         chosen = Run(folder).config.augment if (folder / CONFIG).is_file() else None
         config = dataclasses.replace(config, augment=chosen)

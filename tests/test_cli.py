@@ -21,7 +21,7 @@ from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
-DESCRIPTION = ("data ", "recipe ", "game ", "arithmetic ", "threads ", "run ")
+DESCRIPTION = ("data ", "classes ", "recipe ", "game ", "arithmetic ", "threads ", "run ")
 
 
 def command(*words):
@@ -390,3 +390,58 @@ def test_an_output_that_is_closed_or_full_is_no_traceback(words):
     for redirection in (">&-", "2>&-", "| true", ">/dev/full", "2>/dev/full"):
         ended = subprocess.run(f"{KGAN} {words} {redirection}", shell=True, capture_output=True, text=True)
         assert "Traceback" not in ended.stderr and "Exception" not in ended.stderr, (redirection, ended.stderr)
+
+
+# classes and backgrounds of data
+
+
+def labelled(path, *counts):
+    rng = np.random.default_rng(0)
+    labels = np.repeat([f"kind {number}" for number in range(len(counts))], counts)
+    np.savez(path, images=rng.integers(0, 256, (len(labels), 8, 8), dtype="uint8"), labels=labels)
+    return path
+
+
+def dry_run(*words):
+    result = command("train", *words, *SAME, "--dry-run")
+    assert result.exit_code == 0, result.output
+    return result.stderr
+
+
+def test_train_shows_the_classes_with_their_numbers_of_images(tmp_path):
+    shown = dry_run(labelled(tmp_path / "a.npz", 30, 20, 25), "--conditional")
+    assert re.search(r"^classes +3: kind 0 \(30\), kind 1 \(20\), kind 2 \(25\)$", shown, re.MULTILINE)
+    many = dry_run(labelled(tmp_path / "b.npz", *[4] * 40))
+    assert re.search(
+        r"^classes +40: kind 0 \(4\), .*, … and 35 more; learned only with --conditional$", many, re.MULTILINE
+    )
+    assert "Notice" not in shown + many
+
+
+@pytest.mark.parametrize("counts, warned", [((90, 9), True), ((89, 9), False)])
+def test_train_warns_of_very_unequal_classes(tmp_path, counts, warned):
+    file = labelled(tmp_path / "a.npz", *counts)
+    shown = dry_run(file, "--conditional")
+    assert ("Notice" in shown) == warned
+    if warned:
+        assert re.search(
+            r"^Notice: .*a.npz has 90 images of kind 0 and 9 of kind 1; .*--?\b|copies", shown, re.MULTILINE
+        )
+    assert "Notice" not in dry_run(file)
+
+
+def test_labels_that_cannot_be_used_are_named_once(tmp_path):
+    np.savez(tmp_path / "a.npz", images=np.zeros((60, 8, 8), "uint8"), labels=np.arange(59))
+    assert dry_run(tmp_path / "a.npz").count("its labels have shape (59,) for 60 images") == 1
+    result = command("train", tmp_path / "a.npz", *SAME, "--dry-run", "--conditional")
+    assert result.exit_code == 2 and result.stderr.count("its labels have shape (59,) for 60 images") == 1
+
+
+def test_train_puts_transparent_images_on_the_background_that_was_chosen(tmp_path):
+    for index in range(16):
+        (tmp_path / "photos").mkdir(exist_ok=True)
+        Image.new("RGBA", (8, 8), (0, 0, 0, 16 * index)).save(tmp_path / "photos" / f"{index}.png")
+    shown = dry_run(tmp_path / "photos", "--background", "#00ff00")
+    assert shown.count("16 of 16 images are transparent; transparent pixels are put on #00ff00") == 1
+    result = command("train", tmp_path / "photos", *SAME, "--dry-run", "--background", "whit")
+    assert result.exit_code == 2 and "'whit' is not a colour" in result.stderr

@@ -396,6 +396,7 @@ def work(first, count, *paths):
     signal.signal(signal.SIGALRM, too_long)
     warnings.simplefilter("error")
     warnings.filterwarnings("ignore", "__array__ implementation", DeprecationWarning)
+    warnings.filterwarnings("ignore", category=Notice)
     for path in paths:  # so that no mutant's time is that of an import
         _, check = kind_of(path)
         check(path)
@@ -453,6 +454,7 @@ IMAGES = {
 }
 
 
+@pytest.mark.filterwarnings("ignore::keras_gan.errors.Notice")  # one image is transparent
 def test_images(failures, tmp_path):
     paths = [tmp_path / name.replace(".", "_") / name for name in IMAGES]
     for path, (image, options) in zip(paths, IMAGES.values(), strict=True):

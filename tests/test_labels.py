@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.io import savemat
 from sklearn.datasets import load_digits
 
 from keras_gan import data
-from keras_gan.data import arrays, folder, source
+from keras_gan.data import arrays, source
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, Notice
 from keras_gan.mixtures import MIXTURES
 
 RNG = np.random.default_rng(0)
@@ -91,11 +92,135 @@ def test_an_npz_may_hold_labels_under_the_usual_names(tmp_path, images, labels):
     np.testing.assert_array_equal(opened.labels, [2, 0, 1])
 
 
+def taken(tmp_path, labels, **more):
+    """Class numbers and names of an .npz whose images are as many as its labels."""
+    opened = data.open_source(savez(tmp_path / "a.npz", images=noise(more.pop("count", len(labels))), labels=labels))
+    assert opened.unlabelled is None and opened.labels.dtype == np.int64
+    return opened.labels.tolist(), opened.class_names
+
+
+Y = [2, 0, 1, 2]
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int64", "uint64", "int8", "float16", "float32", "float64", ">i4", ">f8"])
+def test_numbers_from_0_to_k_minus_1_are_their_own_classes(tmp_path, dtype):
+    assert taken(tmp_path, np.array(Y, dtype)) == (Y, None)
+    assert taken(tmp_path, np.array(Y, dtype)[:, None]) == (Y, None)
+    assert taken(tmp_path, np.array(Y, dtype)[None], count=4) == (Y, None)  # as Matlab's rows come
+
+
 @pytest.mark.parametrize(
-    "labels", [np.zeros((3, 40), "int64"), np.array([0.0, 1, 2]), np.array([0, -1, 1]), np.array([0, 1])]
+    "labels, numbers, names",
+    [
+        (np.arange(1, 11).repeat(2), np.arange(10).repeat(2), [str(n) for n in range(1, 11)]),
+        ([3, 7, 7, 3], [0, 1, 1, 0], ["3", "7"]),
+        ([3.0, 7.0, 7.0, 3.0], [0, 1, 1, 0], ["3", "7"]),
+        ([-5, 100, -3], [0, 2, 1], ["-5", "-3", "100"]),
+        ([-1, 1, 1], [0, 1, 1], ["-1", "1"]),  # of machines with two answers
+        ([70_000, 2**62], [0, 1], ["70000", str(2**62)]),
+        ([True, False, True], [1, 0, 1], ["False", "True"]),
+        (["dog", "ant", "dog"], [1, 0, 1], ["ant", "dog"]),
+        ([b"dog", b"ant", "é".encode()], [1, 0, 2], ["ant", "dog", "é"]),
+        (["10", "9", "10"], [1, 0, 1], ["9", "10"]),  # by their value
+        (np.eye(3)[Y], Y, None),
+        (np.eye(3, dtype=bool)[Y], Y, None),
+        (np.eye(3, dtype="uint8")[Y], Y, None),
+        (np.eye(5)[[4, 1, 4]], [1, 0, 1], ["1", "4"]),  # columns without an image are no classes
+        ([4, 4], [0, 0], ["4"]),
+    ],
 )
-def test_labels_that_are_no_class_numbers_are_none(tmp_path, labels):
-    assert data.open_source(savez(tmp_path / "a.npz", images=noise(3), labels=labels)).labels is None
+def test_labels_of_any_form_become_classes_without_gaps(tmp_path, labels, numbers, names):
+    assert taken(tmp_path, np.array(labels)) == (list(numbers), None if names is None else tuple(names))
+
+
+UNUSABLE = {
+    "one short": (np.arange(5), r"have shape \(5,\) for 6 images. Give one label for each image"),
+    "one long": (np.arange(7), r"have shape \(7,\) for 6 images"),
+    "one number": (np.array(3), r"have shape \(\) for 6 images"),
+    "a table": (np.zeros((2, 3), int), r"have shape \(2, 3\) for 6 images"),
+    "NaN": (np.array([0, 1, np.nan, 1, 0, np.nan]), "are NaN or infinite for 2 images. Give every image a label"),
+    "fractions": (np.arange(6) / 4, "are not whole numbers, such as 0.25. Classes need integers or text"),
+    "soft rows": (np.full((6, 2), 0.5), r"have shape \(6, 2\), and are not rows of one 1 and zeros"),
+    "two ones": (np.eye(3)[[0, 1, 2, 0, 1, 2]] + np.eye(3)[[1] * 6] > 0, "have 2 ones in row 0, and 4 such rows of 6"),
+    "no one": (np.vstack([np.eye(3)] + [np.zeros((3, 3))]), "have 0 ones in row 3, and 3 such rows of 6. Give every"),
+    "several numbers": (np.arange(12).reshape(6, 2), r"have shape \(6, 2\), and are not rows of one 1"),
+    "-1 for unknown": (
+        np.array([-1, 0, 1, 2, -1, 0]),
+        "are -1 for 2 images, which may stand for unknown or be a class",
+    ),
+    "no text": (np.array(["a", "b", "", " ", "a", "b"]), "are empty for 2 images. Give every image a label"),
+    "complex": (np.arange(6) * 1j, "are of dtype complex128. Save integers or text"),
+    "dates": (np.arange(6).astype("datetime64[D]"), "are of dtype datetime64"),
+    "objects": (np.array(["a", None] * 3, object), "are Python objects, which are not read. Save integers or text"),
+    "objects of little text": (np.array(["a"] * 6, object), "are Python objects"),
+    "huge floats": (np.full(6, 1e300), "reach 1e.300, beyond which floats skip integers"),
+}
+
+
+@pytest.mark.parametrize("case", UNUSABLE)
+def test_labels_that_could_mean_two_things_are_refused_with_the_reason(tmp_path, case):
+    labels, reason = UNUSABLE[case]
+    file = savez(tmp_path / "a.npz", images=noise(6), labels=labels)
+    opened = data.open_source(file)
+    assert opened.labels is None and opened.count == 6
+    with pytest.raises(
+        InputError, match=f"a.npz cannot be used with classes: its labels {reason}.*--conditional"
+    ) as told:
+        data.check_labels(opened)
+    assert "no classes" not in str(told.value) and str(told.value).isprintable()
+
+
+@pytest.mark.parametrize("labels", [np.arange(40), np.arange(40) * 1000.0, np.arange(40).astype(str)])
+def test_as_many_values_as_a_measured_quantity_has_are_no_classes(tmp_path, labels):
+    file = savez(tmp_path / "a.npz", images=noise(40), labels=labels)
+    with pytest.raises(InputError, match="its labels have 40 different values for 40 images, as a measured quantity"):
+        data.check_labels(data.open_source(file))
+    file = savez(tmp_path / "b.npz", images=noise(40), labels=np.arange(40) // 2)  # two images of each
+    assert data.check_labels(data.open_source(file)).max() == 19
+
+
+def test_unusable_labels_do_no_harm_where_none_are_wanted_and_are_shown(tmp_path):
+    file = savez(tmp_path / "a.npz", images=noise(6), labels=np.arange(5))
+    with pytest.warns(Notice, match=r"a.npz is used without classes: its labels have shape \(5,\) for 6 images"):
+        dataset = data.load(file, batch_size=3)
+    assert next(iter(dataset)).shape == (3, 8, 8, 1)
+    with pytest.raises(InputError, match="cannot be used with classes"):
+        data.load(file, batch_size=3, labels=True)
+
+
+@pytest.mark.parametrize("labels", [np.array([[1.0], [2], [1]]), np.array([[1, 2, 1]], "uint8")])
+def test_labels_of_matlab_are_read_and_text_is_named(tmp_path, labels):
+    savemat(tmp_path / "a.mat", {"images": noise(3), "labels": labels})
+    opened = data.open_source(tmp_path / "a.mat")
+    assert opened.labels.tolist() == [0, 1, 0] and opened.class_names == ("1", "2")
+    for unread in (np.array(["cat", "dog", "cat"]), np.array(["cat", "dog", "cat"], object)):
+        savemat(tmp_path / "b.mat", {"images": noise(3), "labels": unread})
+        with pytest.raises(InputError, match="its labels are not a numeric array of Matlab. Save them as numbers"):
+            data.check_labels(data.open_source(tmp_path / "b.mat"))
+
+
+@pytest.mark.parametrize(
+    "test, numbers", [([7, 3, 7], [1, 0, 1]), ([7, 7, 7], [1, 1, 1]), ([[3], [3], [7]], [0, 0, 1])]
+)
+def test_labels_of_a_test_split_have_the_numbers_of_the_training_labels(tmp_path, test, numbers):
+    file = savez(tmp_path / "a.npz", x_train=noise(4), y_train=[3, 7, 3, 7], x_test=noise(3), y_test=np.array(test))
+    opened = data.open_source(file, split="test")
+    assert opened.labels.tolist() == numbers and opened.class_names == ("3", "7")
+
+
+@pytest.mark.parametrize(
+    "train, test, reason",
+    [
+        ([3, 7], [3, 5], "hold classes that no training image has: 5"),
+        (["a", "b"], ["a", "z"], "hold classes that no training image has: z"),
+        ([3, 7], ["3", "7"], "are of another type than those of the training images"),
+        ([0.5, 1], [0, 1], "are not whole numbers"),
+    ],
+)
+def test_labels_of_a_test_split_that_are_no_training_classes_are_not_used(tmp_path, train, test, reason):
+    file = savez(tmp_path / "a.npz", x_train=noise(2), y_train=train, x_test=noise(2), y_test=test)
+    opened = data.open_source(file, split="test")
+    assert opened.labels is None and reason in opened.unlabelled
 
 
 @pytest.mark.parametrize("images, labels", [("x_test", "y_test"), ("images_test", "labels_test")])
@@ -137,7 +262,7 @@ def test_subfolders_are_classes_in_the_order_of_their_names(tmp_path):
     np.testing.assert_array_equal(by_brightness, [2, 0, 2, 1])  # cat, ant, cat, bee
 
 
-@pytest.mark.parametrize("files", [("a.png", "b.png"), ("one/a.png", "one/b.png"), ("a.png", "one/b.png", "two/c.png")])
+@pytest.mark.parametrize("files", [("a.png", "b.png"), ("one/a.png", "one/b.png"), ("a.png", "one/b.png")])
 def test_folders_without_two_classes_for_all_images_have_no_labels(tmp_path, files):
     assert data.open_source(write(tmp_path, *files)).labels is None
 
@@ -145,7 +270,8 @@ def test_folders_without_two_classes_for_all_images_have_no_labels(tmp_path, fil
 def test_labels_stay_with_their_images_when_damaged_ones_are_left_out(tmp_path):
     write(tmp_path, "ant/a.png", "bee/b.png", "bee/c.png", "cat/d.png")
     (tmp_path / "bee" / "b.png").write_bytes(b"no picture")
-    opened = data.open_source(tmp_path, skip_damaged=True)
+    with pytest.warns(Notice, match="left out 1 of 4 images"):
+        opened = data.open_source(tmp_path, skip_damaged=True)
     np.testing.assert_array_equal(opened.array[:, 0, 0, 0], [0, 2, 3])
     np.testing.assert_array_equal(opened.labels, [0, 1, 2])
 
@@ -169,7 +295,7 @@ def test_what_lies_beside_a_folder_called_train_is_held_out(tmp_path):
     held_out = data.open_source(train, split="test")
     np.testing.assert_array_equal(held_out.labels, [0, 1])
     np.testing.assert_array_equal(held_out.array[:, 0, 0, 0], [1, 0])
-    assert folder.held_out(tmp_path / "test") is None and data.open_source(tmp_path / "test", split="test") is None
+    assert data.open_source(tmp_path / "test", split="test") is None
 
 
 def test_classes_of_held_out_folders_are_those_of_the_training_folders(tmp_path):
@@ -181,4 +307,5 @@ def test_classes_of_held_out_folders_are_those_of_the_training_folders(tmp_path)
     assert train.labels.tolist() == [0, 1, 2] and test.labels.tolist() == [1, 2]
     (tmp_path / "test" / "d").mkdir()
     Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "test" / "d" / "0.png")
-    assert data.open_source(tmp_path / "train", split="test").labels is None  # "d" is no class of the training data
+    with pytest.warns(Notice, match="the folders d are no classes of the training images"):
+        assert data.open_source(tmp_path / "train", split="test").labels is None

@@ -1,22 +1,34 @@
 """Images by name or by path, in [-1, 1]; the order in which they come is a function of seed and step."""
 
 import os
+import warnings
 from pathlib import Path
 
 from keras_gan.config import check_size, nearest
-from keras_gan.data import arrays, catalog, folder, known
+from keras_gan.data import arrays, catalog, folder, images, known, listing
+from keras_gan.data.labels import counts as label_counts
 from keras_gan.data.source import Source, batches, check_labels, distributed_batches
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, Notice, printable
 from keras_gan.mixtures import MIXTURES
 
-__all__ = ["Source", "batches", "check_labels", "distributed_batches", "load", "open_source"]
+__all__ = ["Source", "batches", "check_labels", "class_counts", "distributed_batches", "load", "open_source"]
 
 ARRAY_FILES = (".npy", ".npz", ".mat")
 OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # that are never resized
+UNEQUAL = 10  # times the images of the smallest class, from which on the largest is worth a warning
 OWN = ("digits", *OF_ONE_SIZE)  # names that mean data of ours, whatever folders are called
 
 
-def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_damaged=False, labels=False):
+def load(
+    name_or_path,
+    batch_size=64,
+    image_size=None,
+    crop=False,
+    seed=0,
+    skip_damaged=False,
+    labels=False,
+    background=None,
+):
     """Opens images and gives them as a `tf.data.Dataset` for `fit`.
 
     Args:
@@ -28,6 +40,8 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
         seed: of the order.
         skip_damaged: leave unreadable images out instead of raising.
         labels: give pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
+        background: the colour behind the transparent pixels of a folder's images: white, black, grey, another name of
+            CSS, or #rrggbb; None for white.
 
     Returns:
         A dataset of one epoch, of float32 batches in [-1, 1], shape (batch_size, height, width, channels); iterated
@@ -39,9 +53,11 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
     """
     import tensorflow as tf
 
-    source = open_source(name_or_path, image_size, crop, skip_damaged)
+    source = open_source(name_or_path, image_size, crop, skip_damaged, background=background)
     if labels:
         check_labels(source)  # here, since an error inside `flat_map` comes wrapped in TensorFlow's
+    else:
+        tell_of_unusable_labels(source)
     steps = source.count // check_batch(source, batch_size)
 
     iterations = tf.Variable(-1, trainable=False, dtype="int64")
@@ -52,8 +68,13 @@ def load(name_or_path, batch_size=64, image_size=None, crop=False, seed=0, skip_
     return epochs.apply(tf.data.experimental.assert_cardinality(steps))
 
 
-def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, split="train") -> Source | None:
+def open_source(
+    name_or_path, image_size=None, crop=False, skip_damaged=False, split="train", background=None
+) -> Source | None:
     """Opens images by name or path. Arguments and errors as in `load`.
+
+    Of a folder that holds folders train and test (or val, validation), the images are those in train, and those in
+    test are held out.
 
     With `split="test"` it opens what the data hold out for judging: the test split of a dataset, x_test of an .npz,
     or the folder test beside a folder train; None where they hold out nothing.
@@ -63,6 +84,8 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, s
     """
     name = os.fspath(name_or_path)
     size = check_size(image_size)
+    background = images.BACKGROUND if background is None else background
+    images.colour(background)
     if name in OF_ONE_SIZE:
         if size:
             raise InputError(f"{name} has one size; expected no image size; leave image_size (--image-size) out")
@@ -73,12 +96,7 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, s
     if path.suffix.lower() in ARRAY_FILES:
         return arrays.from_file(path, size, crop, split)
     if is_path(name):
-        if split == "train":
-            return folder.open_folder(path, size, crop, skip_damaged)
-        beside = folder.held_out(path)
-        if beside is None:
-            return None
-        return folder.open_folder(beside, size, crop, skip_damaged, folder.subfolders(path), described=False)
+        return _open_folder(path, folder.Reading(size, crop, skip_damaged, background), split)
     if name.split("/")[0] not in catalog.names():
         choices = nearest(name, [*OWN, *catalog.names()])
         raise InputError(
@@ -86,6 +104,41 @@ def open_source(name_or_path, image_size=None, crop=False, skip_damaged=False, s
             "(all: kgan datasets; a folder: ./NAME)"
         )
     return catalog.open_dataset(name, size, crop, split)
+
+
+def _open_folder(path, reading, split):
+    train = listing.training_folder(path)
+    if split == "train":
+        return folder.open_folder(train, reading)
+    held_out = listing.held_out_folder(path)
+    return None if held_out is None else folder.open_folder(held_out, reading, like=train)
+
+
+def tell_of_unusable_labels(source: Source) -> None:
+    """Warns, as a `Notice`, where the labels of data cannot be used and training goes on without them."""
+    if source.unlabelled and source.labels is None and not Path(source.name).is_dir():  # a folder's was shown
+        warnings.warn(Notice(f"{source.name} is used without classes: {source.unlabelled}"), stacklevel=2)
+
+
+def tell_of_unequal_classes(source: Source) -> None:
+    """Warns, as a `Notice`, where one class has many times the images of another."""
+    counts = {name: count for name, count in class_counts(source).items() if count}
+    few, many = min(counts, key=counts.get), max(counts, key=counts.get)
+    if counts[many] >= UNEQUAL * counts[few]:
+        warnings.warn(
+            Notice(
+                f"{source.name} has {counts[many]:,} images of {printable(many)} and {counts[few]:,} of "
+                f"{printable(few)}; batches have the classes in these shares, so that samples of rare classes are "
+                f"worse, or copies of their few images; add images until the largest class has less than {UNEQUAL} "
+                "times those of the smallest, or leave the rare classes out"
+            ),
+            stacklevel=2,
+        )
+
+
+def class_counts(source: Source) -> dict[str, int]:
+    """The number of images of each class, by its name, or its number where classes have no names."""
+    return label_counts(check_labels(source), source.class_names)
 
 
 def is_path(name: str) -> bool:

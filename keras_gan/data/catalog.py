@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.data import source
+from keras_gan.data import fingerprint, source
 from keras_gan.data.source import Source, fit_pixels, from_array
 from keras_gan.errors import InputError, first_line
 from keras_gan.files import replace
@@ -86,7 +86,15 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
         images = np.empty(target, "uint8")
         _fill(examples, images, described, crop)
     labels, attributes = described
-    opened = from_array(name, images, *((labels, tuple(features[label].names)) if label else ()))
+    unknown = int((labels < 0).sum()) if label else 0
+    classes = (labels, tuple(features[label].names)) if label and not unknown else ()
+    opened = from_array(
+        name,
+        images,
+        *classes,
+        unlabelled=f"{unknown:,} of its {count:,} images have no label" if unknown else None,
+        read_fingerprint=lambda: fingerprint.of_dataset(f"{builder.info.full_name}/{part}", count),
+    )
     if not attribute_names:
         return opened
     return dataclasses.replace(opened, attributes=attributes, attribute_names=attribute_names)

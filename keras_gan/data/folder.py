@@ -1,206 +1,272 @@
 """A folder of images, with or without subfolders: held in memory where small, read from disk where large."""
 
+import functools
 import os
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
 
-from keras_gan.data import attributes, source
-from keras_gan.data.source import Source, fit_image, from_array
-from keras_gan.errors import InputError, printable
+from keras_gan.data import attributes, fingerprint, images, labels, listing, source
+from keras_gan.data.images import Header, Unreadable
+from keras_gan.data.listing import named
+from keras_gan.data.source import Source, from_array
+from keras_gan.errors import InputError, Notice
 
-SUFFIXES = frozenset({".bmp", ".gif", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"})
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "TIFF", "WEBP")  # of all that Pillow knows: EPS would start Ghostscript
-DEEP_MODES = frozenset({"I", "I;16", "I;16B", "I;16L", "I;16N"})  # 16 bits of grey
-GREY_MODES = DEEP_MODES | {"1", "L", "LA"}
 BLOCK = 2**12  # files handled at once
-LARGEST_PIXELS = 2**26  # refuse decompression bombs: 64 megapixels
 
 
-def open_folder(path: Path, size=None, crop=False, skip_damaged=False, classes=None, described=True) -> Source:
+@dataclass(frozen=True)
+class Reading:
+    """How the images of a folder become arrays."""
+
+    size: tuple[int, int] | None = None  # height, width to resize to; None for their own
+    crop: bool = False  # cut the centre to the proportions of `size` before resizing
+    skip_damaged: bool = False  # leave unreadable images out instead of raising
+    background: str = images.BACKGROUND  # the colour behind transparent pixels
+
+
+def open_folder(path: Path, reading: Reading, like: Path | None = None) -> Source:
     """Opens every image below `path`, in the order of their names.
 
-    Grey images give one channel, any colour among them gives three. Without `size` all images must have one size.
-    Labels are places of the subfolders' names among `classes`, or, where that is None, among themselves. Attributes are
-    those of a table in the folder or beside it, as `attributes.attach` reads it, unless `described` is False. Images
-    that are read from disk have neither with `skip_damaged`, for one may stand in for another.
+    Grey images give one channel, any colour among them gives three. Without a size all images must have one size.
+    Labels are places of the subfolders' names in their order; subfolders without images are left out. Attributes are
+    those of a table in the folder or beside it, as `attributes.attach` reads it. What is passed over, left out or put
+    on a background is counted in a `Notice`.
 
-    A link to an image is followed where the image lies below `path` too. Pillow's warnings about what it repairs are
-    silenced from here on, in the whole process: they come while other threads read.
+    Args:
+        path: the folder.
+        reading: how its images are read.
+        like: the folder of the training images, where `path` holds others of the same kind: its class numbers and its
+            scale of numbers without a range hold, and no table of attributes is read.
 
     Raises:
-        InputError: for a folder without images, mixed sizes without `size`, links that lead out of the folder, or
+        InputError: for a folder without images, mixed sizes without a size, links that lead out of the folder, or
             damaged images without `skip_damaged`, or a table of attributes that does not fit.
     """
-    warnings.filterwarnings("ignore", module="PIL")
-    files = _files(path)
+    images.prepare()
+    found = listing.images(path)
+    _tell(listing.notice(found, path))
+    names = _class_names(like, reading.skip_damaged) if like else None
+    kept, stray, unlabelled = labels.group(found.files, names or None)
+    if like and not names:
+        kept, stray, unlabelled = found.files, [], "the training images have no classes"
+    beside = _number(len(stray), "image that lies", "images that lie")
+    _tell(stray and f"{path}: left out {beside} in no class folder: {named(stray)}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        sizes, modes, damaged = _survey(pool, path, files)
-        readable = [file for file in files if file not in damaged]
-        if not readable:
-            _check_damaged(damaged, files, path, skip_damaged)
-        size = size or _common_size(sizes, path)
-        mode = "L" if modes <= GREY_MODES else "RGB"
-        shape = (*size, 1 if mode == "L" else 3)
-
-        def decode(file):
-            return _decode(path / file, mode, size, crop)
-
-        if len(readable) * np.prod(shape) > source.MEMORY_LIMIT_BYTES:
-            _check_damaged(damaged, files, path, skip_damaged)
-            # A damaged image is replaced by another one, whose class may be another.
-            classes = (None, None) if skip_damaged else _labels(readable, path, classes)
-            streamed = _streamed(path, readable, shape, decode, skip_damaged, *classes)
-            return attributes.attach(streamed, path, readable) if described and not skip_damaged else streamed
-        images = np.empty((len(readable), *shape), "uint8")
-        for row, (file, image) in enumerate(_each(pool, decode, readable)):
-            if image is None:
-                damaged.add(file)
-            else:
-                images[row] = image
-    _check_damaged(damaged, files, path, skip_damaged)
-    if damaged:
-        images = images[[file not in damaged for file in readable]]
-    good = [file for file in readable if file not in damaged]
-    names, labels = _labels(good, path, classes)
-    held = from_array(str(path), images, labels, names)
-    return attributes.attach(held, path, good) if described else held
+        survey = _survey(pool, path, kept)
+        opened = _Opened(path, reading, kept, survey, _spans(pool, path, survey, like))
+        opened.read(pool)
+    _check_damaged(survey.damaged, kept, path, reading.skip_damaged)
+    opened.tell(found.folders, unlabelled)
+    return opened.source(unlabelled, names, described=like is None, listed=found.files)
 
 
-def held_out(path: Path) -> Path | None:
-    """The folder beside `path` that holds images to judge by: test or val beside train."""
-    siblings = [path.with_name(name) for name in ("test", "val", "validation")] if path.name == "train" else []
-    return next((sibling for sibling in siblings if sibling.is_dir()), None)
+@dataclass
+class Survey:
+    """What the headers of a folder's images say."""
+
+    headers: dict[str, Header] = field(default_factory=dict)  # of the images that can be read so far
+    damaged: dict[str, str] = field(default_factory=dict)  # the reasons of the others
+
+    def sizes(self) -> Counter:
+        """The number of images of each size (height, width)."""
+        return Counter(header.size for header in self.headers.values())
+
+    def those(self, holds: Callable[[Header], object]) -> list[str]:
+        """The files whose headers a condition holds for."""
+        return [file for file, header in self.headers.items() if holds(header)]
 
 
-def subfolders(path: Path) -> list[str]:
-    """Names of the folders in a folder, sorted: its classes."""
-    return sorted(entry.name for entry in path.iterdir() if entry.is_dir() and not entry.name.startswith("."))
+class _Opened:
+    """The images of a folder on their way to a `Source`."""
 
+    def __init__(self, path, reading, files, survey, spans):
+        self.path, self.reading, self.files, self.survey = path, reading, files, survey
+        self.array, self.transparent = None, None
+        if not survey.headers:
+            _check_damaged(survey.damaged, files, path, reading.skip_damaged)
+        size = reading.size or _common_size(survey.sizes(), path)
+        grey = not survey.those(lambda header: not header.grey)
+        if survey.those(lambda header: header.alpha) and not images.is_grey(reading.background):
+            grey = False
+        self.shape = (*size, 1 if grey else 3)
+        how = dict(grey=grey, size=size, crop=reading.crop, background=reading.background, spans=spans)
+        self.decode = lambda file: images.decode(path / file, **how)
 
-def _labels(files, path, names=None) -> tuple[tuple[str, ...] | None, np.ndarray | None]:
-    """The names of the classes, `names` or the subfolders', and the place of each file's among them.
+    def read(self, pool) -> None:
+        """Decodes the images that fit in memory. Of others, finds the damaged ones where they are to be left out."""
+        good = list(self.survey.headers)
+        held = len(good) * np.prod(self.shape) <= source.MEMORY_LIMIT_BYTES
+        if not held:
+            _check_damaged(self.survey.damaged, self.files, self.path, self.reading.skip_damaged)
+            if not self.reading.skip_damaged:
+                return  # an error will name the file when its turn comes
+        array, rows, transparent = np.empty((len(good) if held else 0, *self.shape), "uint8"), [], 0
+        for row, (file, result) in enumerate(_each(pool, self.decode, good)):
+            if isinstance(result, Unreadable):
+                self.survey.damaged[file] = str(result)
+                del self.survey.headers[file]
+                continue
+            transparent += result[1]
+            if held:
+                rows.append(row)
+                array[row] = result[0]
+        self.transparent = transparent
+        if held:
+            self.array = array if len(rows) == len(array) else array[rows]
 
-    None and None, unless every file lies in one of two or more.
-    """
-    names = names or subfolders(path)
-    places = {name: place for place, name in enumerate(names)}
-    labels = [places.get(file.split(os.sep)[0] if os.sep in file else None) for file in files]
-    return (None, None) if len(names) < 2 or None in labels else (tuple(names), np.array(labels, "int64"))
+    def tell(self, folders, unlabelled) -> None:
+        """Warns of what was left out or changed."""
+        survey, path, total = self.survey, self.path, len(self.files)
+        if survey.damaged:
+            _tell(f"{path}: left out {len(survey.damaged):,} of {total:,} images that cannot be read{_why(survey)}")
+        if unlabelled is None or any(os.sep in file for file in self.files):
+            holders = {file.split(os.sep)[0] for file in survey.headers}
+            empty = [name for name in folders if name not in holders]
+            holds = "the folder" if len(empty) == 1 else "the folders"
+            _tell(empty and f"{path}: left out {holds} {named(empty)}, without images")
+        if unlabelled and any(os.sep in file for file in self.files) and len(folders) > 1:
+            _tell(f"{path}: its subfolders are not taken as classes: {unlabelled}")
+        several = survey.those(lambda header: header.several)
+        has = "has" if len(several) == 1 else "have"
+        first = f"several frames or pages, of which the first is used: {named(several)}"
+        _tell(several and f"{path}: {len(several):,} of {total:,} images {has} {first}")
+        self._tell_of_transparency(total)
 
+    def _tell_of_transparency(self, total):
+        ground = f"transparent pixels are put on {self.reading.background}; choose another background (--background)"
+        if self.transparent is None:
+            alpha = len(self.survey.those(lambda header: header.alpha))
+            _tell(alpha and f"{self.path}: {alpha:,} of {total:,} images can be transparent; {ground}")
+        elif self.transparent:
+            be = "is" if self.transparent == 1 else "are"
+            _tell(f"{self.path}: {self.transparent:,} of {total:,} images {be} transparent; {ground}")
 
-def _files(path: Path) -> list[str]:
-    """Names of all images below `path`, relative to it, in order. Strings: a million paths would take a gigabyte."""
-    if not path.is_dir():
-        raise InputError(f"{path} is not a folder; expected a folder of images; check the path")
-    try:
-        files = list(_walk(path))
-    except OSError as error:
-        raise InputError(
-            f"{error.filename} cannot be read ({error.strerror}); expected a folder; change its rights"
-        ) from error
-    if not files:
-        raise InputError(f"{path} holds no images; expected files ending in {', '.join(sorted(SUFFIXES))}")
-    return files
-
-
-def _walk(root):
-    """Names of images in order. Without recursion: folders nest deeper than Python's calls may."""
-    within, above = root.resolve(), len(os.path.join(root, ""))
-    pending = [_entries(root)]
-    while pending:
-        entry = next(pending[-1], None)
-        if entry is None:
-            pending.pop()
-        elif entry.is_dir():
-            if not entry.is_symlink():  # which may lead back here
-                pending.append(_entries(entry.path))
-        elif os.path.splitext(entry.name)[1].lower() in SUFFIXES and entry.is_file():
-            if entry.is_symlink():
-                _check_link(Path(entry.path), within)
-            yield entry.path[above:]
-
-
-def _entries(folder):
-    with os.scandir(folder) as found:
-        return iter(sorted(found, key=lambda entry: entry.name))
-
-
-def _check_link(link, within):
-    target = link.resolve()
-    if not target.is_relative_to(within):
-        raise InputError(
-            f"{link} is a link to {target}, outside of {within}; expected images that lie inside; copy them there"
-        )
-
-
-def _survey(pool, path, files) -> tuple[Counter, set[str], set[str]]:
-    """How many images have which size (height, width), their modes, and the files that are no images."""
-    sizes, modes, damaged = Counter(), set(), set()
-    for file, header in _each(pool, lambda file: _header(path / file), files):
-        if header is None:
-            damaged.add(file)
+    def source(self, unlabelled, names, described, listed) -> Source:
+        """The images as a source, with their labels and attributes."""
+        good = list(self.survey.headers)
+        classes, class_names = (None, None) if unlabelled is not None else labels.of_files(good, names)
+        if class_names and len(class_names) < 2:
+            classes, class_names, unlabelled = None, None, f"only one class has images, {class_names[0]}"
+        known = {
+            "unlabelled": unlabelled or None,
+            "read_fingerprint": functools.cache(lambda: fingerprint.of_files(self.path, listed)),
+        }
+        if self.array is not None:
+            opened = from_array(str(self.path), self.array, classes, class_names, **known)
         else:
-            sizes[header[0]] += 1
-            modes.add(header[1])
-    return sizes, modes, damaged
+            fetch = _streaming(self.path, good, self.decode)
+            opened = Source(str(self.path), self.shape, len(good), fetch, None, classes, class_names, **known)
+        return attributes.attach(opened, self.path, good) if described else opened
+
+
+def _tell(message) -> None:
+    if message:
+        warnings.warn(Notice(message), stacklevel=2)
+
+
+def _number(count, one, several) -> str:
+    return f"1 {one}" if count == 1 else f"{count:,} {several}"
+
+
+def _class_names(path, skip_damaged) -> list[str] | None:
+    """Names of the classes of a folder of training images, as `open_folder` finds them; None where it has none."""
+    kept, _, unlabelled = labels.group(listing.images(path).files)
+    if unlabelled is not None:
+        return None
+    names = dict.fromkeys(file.split(os.sep)[0] for file in kept)
+    if skip_damaged:
+        for file in kept:
+            names[file.split(os.sep)[0]] = names[file.split(os.sep)[0]] or _is_readable(path / file)
+        names = [name for name, readable in names.items() if readable]
+    return sorted(names) if len(names) > 1 else None
+
+
+def _is_readable(file) -> bool:
+    try:
+        images.decode(file, False, None, False, images.BACKGROUND, {kind: (0, 1) for kind in ("integers", "floats")})
+    except Unreadable:
+        return False
+    return True
+
+
+def _survey(pool, path, files) -> Survey:
+    survey, known = Survey(), {}
+    for file, found in _each(pool, lambda file: images.header(path / file), files):
+        if isinstance(found, Unreadable):
+            survey.damaged[file] = str(found)
+        else:
+            survey.headers[file] = known.setdefault(found, found)  # of a million images most are alike
+    return survey
+
+
+def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
+    """What becomes 0 and 255 of integers and floats without a range, as in the folder `like` where it has such."""
+    spans = {}
+    for kind in ("integers", "floats"):
+        files = survey.those(lambda header, kind=kind: header.numbers == kind)
+        extents = []
+        for file, found in _each(pool, lambda file: images.extent(path / file), files):
+            if isinstance(found, Unreadable):
+                survey.damaged[file] = str(found)
+                del survey.headers[file]
+            else:
+                extents.append(found)
+        if extents:
+            low, high = min(low for low, _ in extents), max(high for _, high in extents)
+            spans[kind] = images.span(kind, low, high)
+            first, last = spans[kind]
+            holds = _number(len(extents), "image holds", "images hold")
+            _tell(
+                not like
+                and f"{path}: {holds} {kind} from {low:g} to {high:g}; they are scaled so that {first:g} becomes 0 and "
+                f"{last:g} becomes 255"
+            )
+    if like and spans:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Notice)  # for the training images it was shown already
+            spans |= _spans(pool, like, _survey(pool, like, labels.group(listing.images(like).files)[0]))
+    return spans
 
 
 def _each(pool, function, files):
-    """Every file with the function of it, in order; a block at a time, for a pool queues all that it is given."""
+    """Every file with the function of it, or the Unreadable that it raised, in order.
+
+    A block at a time, for a pool queues all that it is given.
+    """
+
+    def tried(file):
+        try:
+            return function(file)
+        except Unreadable as reason:
+            return reason
+
     for start in range(0, len(files), BLOCK):
         block = files[start : start + BLOCK]
-        yield from zip(block, pool.map(function, block), strict=True)
+        yield from zip(block, pool.map(tried, block), strict=True)
 
 
-def _header(file: Path):
-    """(height, width) and mode of an image, read without decoding it; None where that fails, or it is a bomb."""
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            bomb = image.width * image.height > LARGEST_PIXELS
-            return None if bomb else ((image.height, image.width), image.mode)
-    except MemoryError:
-        raise
-    except Exception:  # a damaged file fails anywhere, with any error
-        return None
-
-
-def _decode(file: Path, mode, size, crop):
-    """One image as uint8 (height, width, channels); None where it is damaged."""
-    try:
-        with Image.open(file, formats=FORMATS) as image:
-            if image.width * image.height > LARGEST_PIXELS:
-                return None
-            decoded = _eight_bit(image).convert(mode)
-    except MemoryError:
-        raise
-    except Exception:  # as above
-        return None
-    array = np.asarray(fit_image(decoded, size, crop))
-    return array.reshape(*array.shape[:2], -1)
-
-
-def _eight_bit(image):
-    """The image with 8 bits a channel, and a palette's transparency resolved, where `convert` would clip or warn."""
-    if image.mode in DEEP_MODES:
-        return Image.fromarray(np.rint(np.asarray(image) / 257).astype("uint8"))  # 65535 / 257 = 255
-    return image.convert("RGBA") if image.mode == "P" and "transparency" in image.info else image
+def _why(survey) -> str:
+    """The first of the damaged files, with the reasons."""
+    files = sorted(survey.damaged)
+    reasons = dict.fromkeys(survey.damaged[file] for file in files[: listing.NAMED])
+    return f": {named(files)}; {'; '.join(reasons)}"
 
 
 def _check_damaged(damaged, files, path, skip_damaged):
     """Raises InputError, naming the damaged files, unless they may be skipped and others remain."""
+    why = _why(Survey(damaged=damaged)) if damaged else ""
     if len(damaged) == len(files):
-        raise InputError(f"none of the {len(files)} images in {path} can be read; expected at least one")
+        raise InputError(f"none of the {len(files)} images in {path} can be read{why}; expected at least one")
     if damaged and not skip_damaged:
-        names = [printable(name) for name in sorted(damaged)[:3]]
-        named = ", ".join(names) + (f" and {len(damaged) - 3} more" if len(damaged) > 3 else "")
         raise InputError(
-            f"{len(damaged)} of {len(files)} images in {path} cannot be read: {named}; repair or remove them, or give "
-            "skip_damaged=True (--skip-damaged)"
+            f"{len(damaged)} of {len(files)} images in {path} cannot be read{why}; repair or remove them, or use "
+            "skip_damaged=True (--skip-damaged) to leave them out"
         )
 
 
@@ -214,19 +280,17 @@ def _common_size(counts, path) -> tuple[int, int]:
     return next(iter(counts))
 
 
-def _streamed(path, files, shape, decode, skip_damaged, names, labels) -> Source:
-    """A source that decodes at every access; a damaged image is replaced by the next good one where asked."""
+def _streaming(path, files, decode) -> Callable[[np.ndarray], np.ndarray]:
+    """A function that decodes the images at some indices."""
     pool = ThreadPoolExecutor(os.cpu_count())
 
     def read(index):
-        for offset in range(len(files) if skip_damaged else 1):
-            image = decode(files[(index + offset) % len(files)])
-            if image is not None:
-                return image
-        raise InputError(
-            f"{path / files[index]} cannot be read; repair or remove it, or give skip_damaged=True (--skip-damaged)"
-        )
+        try:
+            return decode(files[index])[0]
+        except Unreadable as reason:
+            raise InputError(
+                f"{path / files[index]} cannot be read; repair or remove it, or use skip_damaged=True "
+                f"(--skip-damaged) to leave it out; {reason}"
+            ) from reason
 
-    return Source(
-        str(path), shape, len(files), lambda indices: np.stack(list(pool.map(read, indices))), None, labels, names
-    )
+    return lambda indices: np.stack(list(pool.map(read, indices)))

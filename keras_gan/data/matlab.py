@@ -19,12 +19,15 @@ from keras_gan import archives
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 MATRIX, COMPRESSED = 14, 15
 NUMERIC_CLASSES = range(6, 16)  # table 1-3: from mxDOUBLE_CLASS to mxUINT64_CLASS
+NAMED_CLASSES = range(1, 16)  # with cells, structures, objects, text and sparse arrays, whose headers are alike
 COMPLEX = 0x800  # of the array flags
 HEADER_BYTES = 128
 
 
-def read(path: Path) -> dict[str, np.ndarray]:
-    """The real numeric arrays of a file by name, in the type of their storage, which may be narrower than Matlab's.
+def read(path: Path) -> dict[str, np.ndarray | None]:
+    """The arrays of a file by name; None for one that is not real and numeric: text, cells, structures.
+
+    They have the type of their storage, which may be narrower than Matlab's.
 
     Raises:
         ValueError, struct.error, zlib.error, KeyError: where the file is damaged, or of another version.
@@ -69,14 +72,16 @@ def _unpacked(kind, body, order, allowed) -> tuple[bytes, int]:
     return body, len(body)
 
 
-def _array(body, order) -> tuple[str, np.ndarray] | None:
-    """Name and array of a matrix; None where it holds text, cells or other things, or complex numbers."""
+def _array(body, order) -> tuple[str, np.ndarray | None] | None:
+    """Name and array of a matrix, no array where it is not real and numeric; None where it has no name to read."""
     elements = _elements(body, order)
     flags = struct.unpack_from(f"{order}I", next(elements)[1])[0]
-    if flags & 0xFF not in NUMERIC_CLASSES or flags & COMPLEX:
+    if flags & 0xFF not in NAMED_CLASSES:
         return None
     shape = np.frombuffer(next(elements)[1], f"{order}i4").tolist()
     name = next(elements)[1].decode("latin-1")
+    if flags & 0xFF not in NUMERIC_CLASSES or flags & COMPLEX:
+        return name, None
     kind, numbers = next(elements, (2, b""))
     array = np.frombuffer(numbers, order + NUMBERS[kind])
     if min(shape, default=0) < 0 or array.size != math.prod(shape):

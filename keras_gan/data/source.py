@@ -30,6 +30,8 @@ class Source:
     class_names: tuple[str, ...] | None = None  # where they are known
     attributes: np.ndarray | None = None  # bool (count, k), whether each has each attribute, where the data have any
     attribute_names: tuple[str, ...] | None = None  # of the k attributes
+    unlabelled: str | None = None  # where the data have labels or class folders that are no classes: why
+    read_fingerprint: Callable[[], dict] | None = None  # of what was read, as `data.fingerprint` makes it
 
     @property
     def num_classes(self) -> int | None:
@@ -46,11 +48,18 @@ class Source:
         return np.random.default_rng(seed).permutation(self.count)[:n]
 
 
-def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None, class_names=None) -> Source:
-    """A source over an array held in memory or mapped from disk."""
+def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None, class_names=None, **known) -> Source:
+    """A source over an array held in memory or mapped from disk; `known` are other fields of `Source`."""
     held = None if isinstance(array, np.memmap) else array
     return Source(
-        name, array.shape[1:], len(array), lambda indices: np.asarray(array[indices]), held, labels, class_names
+        name,
+        array.shape[1:],
+        len(array),
+        lambda indices: np.asarray(array[indices]),
+        held,
+        labels,
+        class_names,
+        **known,
     )
 
 
@@ -144,7 +153,12 @@ def distributed_batches(strategy, source: Source, batch_size: int, seed: int, fi
 
 
 def check_labels(source: Source) -> np.ndarray:
-    """The classes of the data, int64 (count,). Raises InputError where they have none."""
+    """The classes of the data, int64 (count,). Raises InputError, with the reason, where they have none."""
+    if source.labels is None and source.unlabelled:
+        raise InputError(
+            f"{source.name} cannot be used with classes: {source.unlabelled.rstrip('.')}. To train without classes, "
+            "leave labels (--conditional) out."
+        )
     if source.labels is None:
         raise InputError(
             f"{source.name} has no classes; expected labelled data: a dataset with labels, or a folder with a "

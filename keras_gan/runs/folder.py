@@ -1,6 +1,7 @@
 """The run folder: config, history, samples, checkpoints; written so that a kill at any moment leaves it whole.
 
 config.json                 the settings, written before step one
+data.json                   names, labels and sizes of the data, so that changed ones are noticed (data.fingerprint)
 history.csv                 one row an interval: step, seconds, images per second, losses
 checks.csv                  one row a check: step, and what the samples tell (keras_gan.doctor)
 theory.csv                  of data on a line, one row a snapshot: step, divergences, values, gradients
@@ -28,14 +29,14 @@ import numpy as np
 
 from keras_gan import plots, sampling
 from keras_gan.config import TrainConfig
-from keras_gan.data import Source
-from keras_gan.errors import InputError, Notice, printable
+from keras_gan.data import Source, fingerprint
+from keras_gan.errors import InputError, Notice, first_line, printable
 from keras_gan.files import drafts, replace
 from keras_gan.plots.theory import gradients
 from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
-CONFIG = "config.json"
+CONFIG, DATA = "config.json", "data.json"
 FACTS = ("data_shape", "data_count", "num_classes", "class_names")  # what config.json says of the data
 LARGEST_SIDE, LARGEST_COUNT, MOST_CLASSES = 2**20, 2**63 - 1, 2**16  # no run has more; networks of more fill the memory
 
@@ -57,10 +58,13 @@ class Run:
 
     @classmethod
     def create(cls, path: str | os.PathLike, config: TrainConfig, source: Source) -> "Run":
-        """Opens the run in `path`, or makes it; a run with other settings is refused with the differences."""
+        """Opens the run in `path`, or makes it; one with other settings or data is refused with the differences."""
         folder = Path(path)
         if (folder / CONFIG).is_file():
-            cls(folder)._check_settings(config, source)
+            run = cls(folder)
+            changes = run._changes(source)
+            run._check_settings(config, source, fewer_is_fine=config.skip_damaged and changes == [])
+            run._check_data(changes)
         elif folder.exists() and (not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())):
             raise InputError(
                 f"{folder} exists and is not a run folder; expected a run or a new folder; give another --run"
@@ -71,6 +75,9 @@ class Run:
                 names = source.class_names and source.class_names[: source.num_classes]
                 facts = (source.shape, source.count, source.num_classes, names)
                 _write_settings(folder, config, dict(zip(FACTS, facts, strict=True)))
+            if not (folder / DATA).is_file():  # also in a run of a version that wrote none
+                text = json.dumps(fingerprint.of_source(source))
+                replace(folder / DATA, lambda draft: draft.write_text(text))
             for name in ("samples", "checkpoints"):
                 (folder / name).mkdir(exist_ok=True)
         except OSError as error:
@@ -141,15 +148,42 @@ class Run:
             )
         return size
 
-    def _check_settings(self, config, source):
+    def _check_settings(self, config, source, fewer_is_fine=False):
+        """Refuses other settings. Of the same files there may be fewer images, where damaged ones are left out."""
         differences = self.config.differences(config)
-        for key, now in (("data_shape", list(source.shape)), ("data_count", source.count)):
+        facts = {"data_shape": list(source.shape), "data_count": source.count}
+        if fewer_is_fine and source.count < self.data_count:
+            del facts["data_count"]
+        if config.conditional:
+            facts["num_classes"] = source.num_classes
+        for key, now in facts.items():
             if self._settings(key) != now:
                 differences.append(f"{key}: {self._settings(key)} -> {now}")
         if differences:
             raise InputError(
                 f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same; "
                 "repeat them, or give another --run"
+            )
+
+    def _changes(self, source) -> list[str]:
+        """What has changed in the data since the run was started; of a run of an earlier version, in their classes."""
+        names = source.class_names and source.class_names[: source.num_classes]
+        if not (self.path / DATA).is_file():
+            return fingerprint.renamed(self.class_names, names) if names and self.class_names else []
+        try:
+            before = json.loads((self.path / DATA).read_text())
+            return fingerprint.differences(before, fingerprint.of_source(source))
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+            raise InputError(
+                f"{self.path / DATA} is damaged ({first_line(error)}); expected what kgan train wrote; restore it, or "
+                "delete it to go on without comparing the data"
+            ) from error
+
+    def _check_data(self, changes):
+        if changes:
+            raise InputError(
+                f"the data of {self.path} have changed since it was started ({'; '.join(changes)}); expected the same "
+                "data; restore them, or start a new run with another --run"
             )
 
     @contextlib.contextmanager

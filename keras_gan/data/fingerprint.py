@@ -1,0 +1,128 @@
+"""What data a run was started with, in a few kilobytes, so that other data are noticed when it goes on.
+
+Of a folder: its files, their sizes in bytes and their checksums. Of arrays: shape, dtype, and checksums of values and
+labels. Of a dataset: its name and version. Of all: the classes and the number of images of each.
+"""
+
+import hashlib
+import itertools
+import os
+import zlib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from keras_gan.data import labels
+from keras_gan.data.listing import named
+from keras_gan.data.source import MEMORY_LIMIT_BYTES, Source
+
+MOST_LISTED = 20_000  # files that are written down one by one; of more only the digest of all
+MOST_CLASSES = 1_000  # whose counts are written down
+CHECKED_FILES = 1_000  # whose content is read where all files together are larger than MEMORY_LIMIT_BYTES
+CHECKED_ROWS = 1_000  # of an array that is larger
+NAMED_CLASSES = 10  # that a message lists
+
+
+def of_source(source: Source) -> dict[str, Any]:
+    """The fingerprint of data, as JSON holds it."""
+    if source.read_fingerprint is not None:
+        found = source.read_fingerprint()
+    else:
+        found = of_array(source.array) if source.array is not None else {"kind": "data", "count": source.count}
+    classes = None if source.labels is None else labels.counts(source.labels, source.class_names)
+    if classes is None:
+        return {**found, "classes": None, "labels": None}
+    few = dict(itertools.islice(classes.items(), MOST_CLASSES))
+    return {**found, "classes": few, "labels": zlib.crc32(np.ascontiguousarray(source.labels, "<i8"))}
+
+
+def of_files(folder: Path, files: list[str]) -> dict[str, Any]:
+    """The fingerprint of files, by their paths relative to a folder."""
+    sizes = [_size(folder / file) for file in files]
+    step = 1 if sum(sizes) <= MEMORY_LIMIT_BYTES else max(1, len(files) // CHECKED_FILES)
+    checks = [_crc(folder / file) if row % step == 0 else None for row, file in enumerate(files)]
+    names = [file.replace(os.sep, "/") for file in files]
+    listed = [list(entry) for entry in zip(names, sizes, checks, strict=True)]
+    digest = hashlib.sha256()
+    for entry in listed:
+        digest.update(repr(entry).encode("utf-8", "surrogateescape"))
+    few = listed if len(listed) <= MOST_LISTED else None
+    return {"kind": "folder", "count": len(files), "bytes": sum(sizes), "sha256": digest.hexdigest(), "files": few}
+
+
+def of_array(array: np.ndarray) -> dict[str, Any]:
+    """The fingerprint of an array's shape, dtype and values; of a large one, of some rows."""
+    step = 1 if array.nbytes <= MEMORY_LIMIT_BYTES else max(1, len(array) // CHECKED_ROWS)
+    values = zlib.crc32(np.ascontiguousarray(array[::step]))
+    return {"kind": "arrays", "shape": list(array.shape), "dtype": str(array.dtype), "values": values}
+
+
+def of_dataset(name: str, count: int) -> dict[str, Any]:
+    """The fingerprint of a split of a dataset, whose full name has its version."""
+    return {"kind": "dataset", "name": name, "count": count}
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What differs between two fingerprints, in words. Raises TypeError or ValueError for one that is damaged."""
+    if before == now:
+        return []
+    if before.get("kind") != now.get("kind"):
+        return [f"the data are of another kind: {before.get('kind')} -> {now.get('kind')}"]
+    same_files = before.get("kind") == "folder" and before.get("sha256") == now.get("sha256")
+    # Of the same files, the classes have fewer images where more damaged ones are left out.
+    found = renamed(before["classes"], now["classes"]) or ([] if same_files else _recounted(before, now))
+    if same_files:
+        return found
+    if before.get("files") and now.get("files"):
+        found += _of_files(before["files"], now["files"])
+    elif before.get("sha256") != now.get("sha256"):
+        found.append("names, sizes or contents of the files are others")
+    for key in ("name", "count", "bytes", "shape", "dtype"):
+        if before.get(key) != now.get(key):
+            found.append(f"{key}: {before.get(key)} -> {now.get(key)}")
+    if before.get("values") != now.get("values"):
+        found.append("the values of the images are others")
+    return found or ["they are not the same"]
+
+
+def renamed(before, now) -> list[str]:
+    """The difference between the names of classes, in words; empty where they are the same, in the same order."""
+    before, now = list(before or ()), list(now or ())
+    if before == now:
+        return []
+    return [f"class names: {named(before, NAMED_CLASSES) or 'none'} -> {named(now, NAMED_CLASSES) or 'none'}"]
+
+
+def _recounted(before, now) -> list[str]:
+    was, has = before["classes"] or {}, now["classes"] or {}
+    changed = [f"{name}: {was[name]} -> {count}" for name, count in has.items() if was[name] != count]
+    if changed:
+        return [f"images of the classes: {named(changed, NAMED_CLASSES)}"]
+    return [] if before["labels"] == now["labels"] else ["the labels are others, with as many images of each class"]
+
+
+def _of_files(before, now) -> list[str]:
+    was, now = ({name: rest for name, *rest in files} for files in (before, now))
+    new, gone = [name for name in now if name not in was], [name for name in was if name not in now]
+    changed = [name for name in now if name in was and was[name] != now[name]]
+    kinds = (("new", new), ("gone", gone), ("changed", changed))
+    return [f"files that are {word}: {len(names):,} ({named(names)})" for word, names in kinds if names]
+
+
+def _size(file) -> int:
+    try:
+        return file.stat().st_size
+    except OSError:
+        return -1
+
+
+def _crc(file) -> int | None:
+    found = 0
+    try:
+        with open(file, "rb") as stream:
+            while block := stream.read(2**20):
+                found = zlib.crc32(block, found)
+    except OSError:
+        return None
+    return found
