@@ -9,7 +9,7 @@ from pathlib import Path
 
 import jinja2
 
-from keras_gan.directions import sliders
+from keras_gan import sliders
 from keras_gan.errors import Notice, one_line
 from keras_gan.exports import metadata
 from keras_gan.files import kilobytes, replace, size_bytes

@@ -10,7 +10,8 @@ from click.testing import CliRunner
 
 from keras_gan import GAN, data, directions, latents
 from keras_gan.cli.main import kgan
-from keras_gan.directions import Directions, Slider, fitting, morphology, reading, record, sliders
+from keras_gan import sliders
+from keras_gan.directions import Directions, Slider, fitting, morphology, reading, record
 from keras_gan.errors import InputError
 from keras_gan.exports import About, Options, edge
 from keras_gan.runs import Run

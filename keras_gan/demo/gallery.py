@@ -13,7 +13,7 @@ from keras_gan import __version__, directions, drawing, latents, sampling
 from keras_gan.demo import preparing
 from keras_gan.demo.preparing import AVERAGED
 from keras_gan.directions import Directions
-from keras_gan.directions.sliders import CLASS
+from keras_gan.sliders import CLASS
 from keras_gan.errors import InputError
 from keras_gan.exports import discriminator, edge
 from keras_gan.runs import CONFIG, Run

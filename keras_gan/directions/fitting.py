@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from keras_gan import latents
-from keras_gan.directions.sliders import CLASS, Directions, Slider
+from keras_gan.sliders import CLASS, Directions, Slider
 from keras_gan.errors import InputError
 
 FEWEST_SAMPLES, FEWEST_OF_A_CLASS = 100, 10
