@@ -112,7 +112,7 @@ def fit(gan, readers, locks, samples: int, factor_count: int, least_r2: float) -
     """Finds directions and measures what they do.
 
     Args:
-        gan: a generator with `latent`, `latent_dim`, `num_classes` and `generate`, such as `GAN`.
+        gan: a `keras_gan.generators.Generator`.
         readers: of its pictures, `keras_gan.directions.reading.Readers`.
         locks: names that stay as they are while others move, with "class" for the class; None for each measure's own
             and the class.
@@ -176,7 +176,7 @@ class _Fit:
         weights = {**{name: weights[name] for name in working}, **factor}
         kinds = {name: reading.kind for reading in self.readers.readings for name in reading.names}
         plain = tuple(Slider(name, kinds.get(name, "factor"), vector, 1.0) for name, vector in weights.items())
-        fitted = Fitted(self.gan.latent, plain, weights, self._quiet(weights), step=getattr(self.gan, "step", None))
+        fitted = Fitted(self.gan.latent, plain, weights, self._quiet(weights), step=self.gan.step)
         refused = {name: f"R² {r2:.2f}" for name, r2 in self.r2.items() if r2 < self.least_r2}
         return self._measured(fitted, locks, refused)
 
