@@ -17,7 +17,8 @@ FORMATS = {
     "onnx": "keras_gan.exports.onnx",
     "web": "keras_gan.exports.web",
 }
-LATER = {"About": "about", "Generator": "generators", "Options": "options", "Report": "report"}  # public names, and the rooms that load for them
+# Public names, and the modules that are imported for them.
+LATER = {"About": "about", "Generator": "generators", "Options": "options", "Report": "report"}
 __all__ = ["FORMATS", "export", "open_generator", *LATER]
 
 
@@ -73,7 +74,7 @@ def _room(format):
     return importlib.import_module(FORMATS[format])
 
 
-def open_generator(path: str | os.PathLike, trust: bool = False) -> "Generator":
+def open_generator(path: str | os.PathLike, trust: bool = False):
     """Opens whatever generates: a run folder, a .keras file, a .tflite, an .onnx or a SavedModel.
 
     Only runs, .keras files and SavedModels need TensorFlow; an .onnx needs ONNX Runtime.

@@ -71,8 +71,8 @@ class Generator(FileGenerator):
     def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
         """The function that a signature computes, of a batch of its fixed size.
 
-        It takes what `signature_inputs` gives: float32 latents (batch, dim) or int32 seeds (batch,), and int32 labels (batch,)
-        where the generator takes them; it gives float32 data in [-1, 1], or uint8 images.
+        It takes what `signature_inputs` gives: float32 latents (batch, dim) or int32 seeds (batch,), and int32 labels
+        (batch,) where the generator takes them; it gives float32 data in [-1, 1], or uint8 images.
         """
         run, first = self._runners[signature], first_input(signature)
         return lambda *columns: run(**named(columns, first))[OUTPUT]

@@ -10,14 +10,14 @@ from pathlib import Path
 import jinja2
 
 from keras_gan import sliders
-from keras_gan.errors import Notice, one_line
-from keras_gan.exports import metadata
+from keras_gan.errors import InputError, Notice, one_line
+from keras_gan.exports import metadata, onnx_runtime
 from keras_gan.files import kilobytes, replace, size_bytes
 
 TEMPLATES = Path(__file__).with_name("templates")
 SAMPLE, README = "sample.py", "README.md"
 MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
-SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
+SAVED_MODEL, WEB = "saved_model", "web"
 NO_CODE = str.maketrans("`|", "'/")  # what would end a cell, or code, in a table
 MAIN = "generator.tflite"  # whose numbers the examples have, where there are several
 
@@ -31,20 +31,35 @@ def write(folder: Path) -> None:
         OSError: where the folder cannot be written.
     """
     tflites = {file.name: said for file in sorted(folder.glob("*.tflite")) if (said := _read(file))}
+    onnxes = {file.name: said for file in _onnx_files(folder) if (said := _read(file))}
     served = _read(folder / SAVED_MODEL / metadata.BESIDE)
-    if not tflites and not served:
+    if not tflites and not served and not onnxes:
         return
     name = MAIN if MAIN in tflites else next(iter(tflites), None)
-    about = tflites.get(name) or served
+    about = tflites.get(name) or served or next(iter(onnxes.values()))
     if name and _makes_pictures(about):
         _put(folder / SAMPLE, lambda draft: shutil.copyfile(TEMPLATES / SAMPLE, draft))
-    text = _page(folder, tflites, about, name, served)
+    text = _page(folder, tflites, onnxes, about, name, served)
     _put(folder / README, lambda draft: draft.write_text(text, encoding="utf-8"))
+
+
+def _onnx_files(folder) -> list[Path]:
+    """The .onnx files of a folder; none, with a `Notice`, where ONNX Runtime is missing."""
+    files = sorted(folder.glob("*.onnx"))
+    try:
+        onnx_runtime.check_packages("onnxruntime")
+    except InputError as error:
+        if files:
+            warnings.warn(Notice(f"{README} leaves {files[0].name} out: {error}"), stacklevel=3)
+        return []
+    return files
 
 
 def _read(file) -> dict | None:
     """What an export says of itself; None where it is none of ours."""
     try:
+        if file.suffix == ".onnx":
+            return onnx_runtime.Generator(file).description
         content = file.read_bytes()
         return metadata.check(metadata.read(content) if file.suffix == ".tflite" else json.loads(content))
     except Exception:  # a damaged flatbuffer fails anywhere, with any error
@@ -63,7 +78,7 @@ def _makes_pictures(about):
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
-def _page(folder, tflites, about, name, served):
+def _page(folder, tflites, onnxes, about, name, served):
     shape = about["data_shape"]
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -78,12 +93,14 @@ def _page(folder, tflites, about, name, served):
         picture=_makes_pictures(about),
         what=_what(shape),
         training=_training(about.get("training") or {}),
-        rows=list(_rows(folder, tflites, served, about["output"])),
+        rows=list(_rows(folder, tflites, onnxes, served)),
         tflite=name,
         array=_kotlin_array([1, *shape], "ByteArray" if about["output"] == "uint8" else "FloatArray"),
         served=served,
         by_rows=_request(served, "instances", [7, 8]),
         by_columns=_request(served, "inputs", [7, 8]),
+        onnx=_from_seeds(onnxes),
+        onnx_output=next((said["output"] for said in onnxes.values()), None),
         web=(folder / WEB).is_dir(),
         kinds=sliders.KINDS,
         mark=MARKS[README],
@@ -124,6 +141,11 @@ def _kotlin_array(shape, innermost):
     return f"Array({size}) {{ {_kotlin_array(rest, innermost)} }}" if rest else f"{innermost}({size})"
 
 
+def _from_seeds(onnxes) -> str | None:
+    """The name of the .onnx that takes seeds; None where there is none."""
+    return next((name for name in onnxes if name.endswith(f"{onnx_runtime.SEEDS_FILE}.onnx")), None)
+
+
 def _request(served, form, seeds):
     """What TensorFlow Serving's predict takes, by rows ("instances") or by columns ("inputs")."""
     if not served:
@@ -133,18 +155,18 @@ def _request(served, form, seeds):
     return json.dumps({"signature_name": "sample", form: rows if form == "instances" else columns})
 
 
-def _rows(folder, tflites, served, output):
+def _rows(folder, tflites, onnxes, served):
     """The cells of the table of files."""
     for name, said in tflites.items():
         yield _row(folder / name, said["quantize"], said["output"])
     if served:
         yield _row(folder / SAVED_MODEL, "float32", served["output"])
-    if (folder / ONNX).is_file():
-        yield _row(folder / ONNX, "float32", output)
+    for name, said in onnxes.items():
+        yield _row(folder / name, said["quantize"], said["output"])
 
 
 def _row(path, weights, output):
-    report = _report(path)
+    report = _report(path) or _report(path.with_name(path.name.replace(onnx_runtime.SEEDS_FILE, "")))
     mean, largest, latency = (report.get(name) for name in ("mean_error", "largest_error", "latency_ms"))
     return [
         f"`{one_line(path.name).translate(NO_CODE)}{'/' * path.is_dir()}`",

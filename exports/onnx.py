@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import tensorflow as tf
 
-from keras_gan import latents, quiet
+from keras_gan import quiet
 from keras_gan.errors import InputError, first_line
 from keras_gan.exports import metadata, onnx_runtime, saved_model
 from keras_gan.exports.about import describe

@@ -127,8 +127,8 @@ class Generator(FileGenerator):
             )
 
     def _outputs(self, columns, batch_size=BATCH):
-        starts = range(0, len(columns[0]), batch_size)
-        return np.concatenate([self.run(*(column[start : start + batch_size] for column in columns)) for start in starts])
+        parts = (slice(start, start + batch_size) for start in range(0, len(columns[0]), batch_size))
+        return np.concatenate([self.run(*(column[part] for column in columns)) for part in parts])
 
 
 def _end(end):

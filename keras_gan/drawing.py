@@ -1,4 +1,4 @@
-"""Drawing from any `keras_gan.generators.Generator`: many samples in parts, the way between seeds, the range of a slider.
+"""Drawing from any `keras_gan.generators.Generator`: samples in parts, the way between seeds, a slider's range.
 
 numpy and Pillow only.
 """

@@ -144,7 +144,7 @@ def class_number(generator: Generator, label: str | int | None) -> int | None:
     if generator.num_classes is None or not 0 <= number < generator.num_classes:
         if not names:
             latents.choose_labels(1, generator.num_classes, number)
-        raise InputError(f"label {number} is no class; expected {_expected(generator, label)}; give one of them (--label)")
+        raise InputError(f"label {number} is no class; expected {_expected(generator, label)}; give one (--label)")
     if names and all(name.strip().isdecimal() for name in names):
         warnings.warn(
             Notice(f"no class is named {number}; it is read as the number of the class that is named {names[number]}"),

@@ -8,9 +8,8 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_gan import GAN, data, directions, latents
+from keras_gan import GAN, data, directions, latents, sliders
 from keras_gan.cli.main import kgan
-from keras_gan import sliders
 from keras_gan.directions import Directions, Slider, fitting, morphology, reading, record
 from keras_gan.errors import InputError
 from keras_gan.exports import About, Options, edge

@@ -40,7 +40,7 @@ SETTINGS = {
 
 
 def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: int | None = None) -> None:
-    """Shows the pages, says their address, and returns at Ctrl-C or SIGTERM.
+    """Shows the pages, prints their address, and returns at Ctrl-C, SIGINT or SIGTERM, also in the background.
 
     Args:
         source: run folder or file of the generator to show; None for the page of the 1-D game alone.
@@ -51,10 +51,12 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
         InputError: where Streamlit is missing, the source does not exist, or the address cannot be had.
     """
     if importlib.util.find_spec("streamlit") is None:
-        raise InputError("the demo needs Streamlit, which is not installed; give pip install 'keras-gan[demo]'")
+        raise InputError(
+            "the demo needs Streamlit, which is not installed; use pip install '.[demo]' in a checkout of keras_gan"
+        )
     if source is not None and not Path(source).exists():
         raise InputError(f"{source} does not exist; expected a run or an exported generator; give its path")
-    with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGTERM):
+    with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGINT), _as_interrupt(signal.SIGTERM):
         os.environ[SOURCE] = "" if source is None else str(Path(source).resolve())
         with contextlib.suppress(KeyboardInterrupt):
             if source is not None:

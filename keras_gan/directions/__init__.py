@@ -3,8 +3,8 @@
 Importing this and moving latents needs numpy alone; finding directions needs a generator and scikit-learn.
 """
 
-from keras_gan.sliders import Directions, Slider
 from keras_gan.errors import InputError
+from keras_gan.sliders import Directions, Slider
 
 __all__ = ["Directions", "Slider", "find", "fit", "load", "rename", "table"]
 

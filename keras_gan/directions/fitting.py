@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from keras_gan import latents
-from keras_gan.sliders import CLASS, Directions, Slider
 from keras_gan.errors import InputError
+from keras_gan.sliders import CLASS, Directions, Slider
 
 FEWEST_SAMPLES, FEWEST_OF_A_CLASS = 100, 10
 PART = 500  # pictures held at once
