@@ -13,6 +13,8 @@ from keras_gan import latents, quiet
 from keras_gan.errors import InputError
 from keras_gan.exports.generators import BATCH, FileGenerator, finite, to_samples
 
+__all__ = ["Generator", "finite", "survive", "to_samples"]
+
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
 LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
 LONGEST_TRIAL_S = 60
@@ -20,7 +22,6 @@ LARGEST_TRIAL_BYTES = 2**33
 GENERATE, SAMPLE = "generate", "sample"  # signatures: from latents, and from seeds
 BATCHES = {"": 1, "_16": 16}  # by the end of a signature's name; fixed, since XNNPACK and browsers refuse others
 SIGNATURES = {name + end: size for name in (GENERATE, SAMPLE) for end, size in BATCHES.items()}
-__all__ = ["Generator", "finite", "survive", "to_samples"]
 INPUT, SEED, LABEL, OUTPUT = "z", "seed", "label", "images"  # LABEL only of a class-conditional generator
 
 

@@ -70,7 +70,9 @@ class Generator(FileGenerator):
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
         # Of bytes, not of a path: so a graph cannot have other files read in.
-        self._session = onnxruntime.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._session = onnxruntime.InferenceSession(
+            content, options, providers=["CPUExecutionProvider"], enable_fallback=False
+        )
         said = json.loads(self._session.get_modelmeta().custom_metadata_map[metadata.NAME])
         self.description = metadata.check(said)
         taken = [end.name for end in self._session.get_inputs()]

@@ -4,6 +4,7 @@
 """
 
 import difflib
+import re
 import warnings
 from typing import Protocol, runtime_checkable
 
@@ -131,21 +132,17 @@ def class_number(generator: Generator, label: str | int | None) -> int | None:
     Raises:
         InputError: where there is no such class, or the generator takes no labels.
     """
-    if label is None or isinstance(label, int):
-        latents.choose_labels(1, generator.num_classes, label)
-        return label
-    names = generator.class_names or ()
-    if generator.num_classes is not None and label in names:
-        return names.index(label)
-    if not label.strip().removeprefix("-").isdecimal():
-        latents.choose_labels(1, generator.num_classes, None if generator.num_classes else 0)
-        raise InputError(f"no class {label!r:.70}; expected {_expected(generator, label)}; give one of them (--label)")
-    number = int(label)
-    if generator.num_classes is None or not 0 <= number < generator.num_classes:
-        if not names:
-            latents.choose_labels(1, generator.num_classes, number)
-        raise InputError(f"label {number} is no class; expected {_expected(generator, label)}; give one (--label)")
-    if names and all(name.strip().isdecimal() for name in names):
+    if label is None:
+        return None
+    if generator.num_classes is None:
+        latents.choose_labels(1, None, 0)  # raises
+    names, text = generator.class_names or (), str(label)
+    if text in names and not isinstance(label, int):
+        return names.index(text)
+    number = int(text) if re.fullmatch(r"[+-]?\d{1,9}", text.strip()) else -1
+    if not 0 <= number < generator.num_classes:
+        raise InputError(f"label {text!s:.70} is no class; expected {_expected(generator, text)}; give one (--label)")
+    if names and not isinstance(label, int) and all(name.strip().isdecimal() for name in names):
         warnings.warn(
             Notice(f"no class is named {number}; it is read as the number of the class that is named {names[number]}"),
             stacklevel=2,
@@ -155,8 +152,12 @@ def class_number(generator: Generator, label: str | int | None) -> int | None:
 
 def _expected(generator, label):
     """The classes that could have been meant, in words."""
-    names, numbers = generator.class_names, f"0 to {generator.num_classes - 1}"
+    names, numbers = generator.class_names or (), f"0 to {generator.num_classes - 1}"
+    if names == tuple(map(str, range(generator.num_classes))):
+        return numbers
     if not names:
-        return f"{numbers}, since the generator does not know names of its classes"
-    near = difflib.get_close_matches(label, names, NEAREST) if len(names) > MOST_LISTED else names
-    return f"{'a name such as ' if len(names) > MOST_LISTED else ''}{', '.join(near or names[:NEAREST])}, or {numbers}"
+        return f"{numbers}, since the names of its classes are not known"
+    if len(names) <= MOST_LISTED:
+        return f"{numbers}, or a name: {', '.join(names)}"
+    near = difflib.get_close_matches(label, names, NEAREST) or names[:NEAREST]
+    return f"{numbers}, or a name such as {', '.join(near)}"

@@ -36,8 +36,8 @@ class Slider:
         """`amount` itself. Raises InputError where it is no number from -reach to reach."""
         if not (isinstance(amount, int | float | np.floating) and abs(amount) <= self.reach * (1 + ROUNDING)):
             raise InputError(
-                f"{self.name} by {amount!r:.40}; expected {-self.reach:g} to {self.reach:g}, the range of this slider "
-                "in standard deviations; give an amount in that range"
+                f"{self.name} by {amount!r:.40}; expected a number of standard deviations from {-self.reach:g} to "
+                f"{self.reach:g}, the range of this slider; give an amount in that range"
             )
         return amount
 

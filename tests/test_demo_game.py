@@ -216,7 +216,7 @@ def test_what_cannot_be_is_one_line_and_status_2(server, words, said):
 def test_without_streamlit_the_remedy_is_told(monkeypatch):
     monkeypatch.setitem(sys.modules, "streamlit", None)
     ended = CliRunner().invoke(kgan, ["demo"])
-    assert ended.exit_code == 2 and "pip install 'keras-gan[demo]'" in ended.output
+    assert ended.exit_code == 2 and "pip install '.[demo]'" in ended.output
 
 
 def test_errors_are_told_in_one_plain_line():

@@ -30,6 +30,8 @@ FLOORS = [
         "sampling",
         "theory",
     },
+    {"sliders"},
+    {"generators"},
     {"data", "drawing", "gan", "networks"},
     {"metrics", "runs"},
     {"directions", "doctor"},

@@ -50,7 +50,7 @@ def fit(gan, source=None, held_out=None, locks=None, samples=SAMPLES, factors=0,
     """
     from keras_gan.directions import fitting, reading
 
-    names = class_names or gan.class_names
+    names = class_names or getattr(gan, "class_names", None)
     seen = reading.readers(gan.data_shape, source, held_out, names, gan.num_classes is not None)
     return fitting.fit(gan, seen, locks, samples, factors, least_r2)
 

@@ -176,7 +176,7 @@ class _Fit:
         weights = {**{name: weights[name] for name in working}, **factor}
         kinds = {name: reading.kind for reading in self.readers.readings for name in reading.names}
         plain = tuple(Slider(name, kinds.get(name, "factor"), vector, 1.0) for name, vector in weights.items())
-        fitted = Fitted(self.gan.latent, plain, weights, self._quiet(weights), step=self.gan.step)
+        fitted = Fitted(self.gan.latent, plain, weights, self._quiet(weights), step=getattr(self.gan, "step", None))
         refused = {name: f"R² {r2:.2f}" for name, r2 in self.r2.items() if r2 < self.least_r2}
         return self._measured(fitted, locks, refused)
 
