@@ -10,14 +10,14 @@ from pathlib import Path
 import jinja2
 
 from keras_gan import sliders
-from keras_gan.errors import InputError, Notice, one_line
+from keras_gan.errors import Notice, one_line
 from keras_gan.exports import metadata, onnx_runtime
 from keras_gan.files import kilobytes, replace, size_bytes
 
 TEMPLATES = Path(__file__).with_name("templates")
 SAMPLE, README = "sample.py", "README.md"
 MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
-SAVED_MODEL, WEB = "saved_model", "web"
+SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
 NO_CODE = str.maketrans("`|", "'/")  # what would end a cell, or code, in a table
 MAIN = "generator.tflite"  # whose numbers the examples have, where there are several
 
@@ -31,7 +31,7 @@ def write(folder: Path) -> None:
         OSError: where the folder cannot be written.
     """
     tflites = {file.name: said for file in sorted(folder.glob("*.tflite")) if (said := _read(file))}
-    onnxes = {file.name: said for file in _onnx_files(folder) if (said := _read(file))}
+    onnxes = {file.name: said for file in sorted(folder.glob("*.onnx")) if (said := _read(file))}
     served = _read(folder / SAVED_MODEL / metadata.BESIDE)
     if not tflites and not served and not onnxes:
         return
@@ -41,18 +41,6 @@ def write(folder: Path) -> None:
         _put(folder / SAMPLE, lambda draft: shutil.copyfile(TEMPLATES / SAMPLE, draft))
     text = _page(folder, tflites, onnxes, about, name, served)
     _put(folder / README, lambda draft: draft.write_text(text, encoding="utf-8"))
-
-
-def _onnx_files(folder) -> list[Path]:
-    """The .onnx files of a folder; none, with a `Notice`, where ONNX Runtime is missing."""
-    files = sorted(folder.glob("*.onnx"))
-    try:
-        onnx_runtime.check_packages("onnxruntime")
-    except InputError as error:
-        if files:
-            warnings.warn(Notice(f"{README} leaves {files[0].name} out: {error}"), stacklevel=3)
-        return []
-    return files
 
 
 def _read(file) -> dict | None:
@@ -163,6 +151,8 @@ def _rows(folder, tflites, onnxes, served):
         yield _row(folder / SAVED_MODEL, "float32", served["output"])
     for name, said in onnxes.items():
         yield _row(folder / name, said["quantize"], said["output"])
+    if (folder / ONNX).is_file() and ONNX not in onnxes:  # without ONNX Runtime it cannot be read
+        yield _row(folder / ONNX, "float32", "")
 
 
 def _row(path, weights, output):
