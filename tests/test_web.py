@@ -686,6 +686,24 @@ def test_serve_ends_well_by_both_signals_in_the_background(pages, number):
     assert (process.returncode, said.split(), complaints) == (0, ["ended"], "")
 
 
+def test_the_command_started_in_the_background_ends_by_sigterm(pages, run_dir):
+    """`pages`: npm works here."""
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("kgan"), "export", run_dir, "--web", "--serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BROWSER": "true"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell does for what ends in &
+    )
+    address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert web.MARK in answer.read().decode()
+    process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (0, "")
+
+
 def test_serve_says_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_path):
     opened = tmp_path / "opened.txt"
     browser = tmp_path / "browser"
