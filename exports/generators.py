@@ -78,7 +78,9 @@ class FileGenerator:
 
 def to_samples(outputs: np.ndarray) -> np.ndarray:
     """A generator's outputs as users see them: images as uint8. Raises InputError where some are NaN or infinite."""
-    return pixels.to_uint8(finite(outputs)) if outputs.ndim == 4 and outputs.dtype != np.uint8 else finite(outputs)
+    if outputs.ndim != 4 or outputs.dtype == np.uint8:
+        return finite(outputs)
+    return pixels.to_uint8(np.clip(finite(outputs), -1, 1))  # clipped first, since huge values would overflow
 
 
 def finite(samples: np.ndarray) -> np.ndarray:
