@@ -1,5 +1,7 @@
 """kgan directions: sliders for a run's generator."""
 
+from pathlib import Path
+
 import click
 
 from keras_gan.cli.options import load_training
@@ -18,6 +20,7 @@ def directions(run, lock, factors, names, samples, least_r2):
 
     Strokes and colours are measured from pixels; classes and yes/no attributes of the data are read by classifiers.
     """
+    _check_run(run)
     training = load_training()
     gan = training.load(run)
     from keras_gan import directions as room
@@ -33,6 +36,15 @@ def directions(run, lock, factors, names, samples, least_r2):
         found = room.find(gan, run, *training.open_both(run.config), **settings)
     report.write(run)
     click.echo(f"{room.table(found)}\n\n{run.path}/directions.json and .png; the next export has the sliders")
+
+
+def _check_run(path):
+    """Raises InputError for a generator in a file, before TensorFlow is imported for nothing."""
+    if Path(path).is_file() or (Path(path) / "saved_model.pb").is_file():
+        raise InputError(
+            f"{path} is a generator without its run; expected a run folder, which keeps the directions and writes them "
+            "into its exports. In Python, keras_gan.directions.fit finds those of any generator"
+        )
 
 
 def _renaming(text):

@@ -2,7 +2,7 @@
 
 import click
 
-from keras_gan.cli.options import ImageSize, load_training
+from keras_gan.cli.options import ImageSize, load_training, trust_option
 
 
 @click.command()
@@ -26,8 +26,9 @@ from keras_gan.cli.options import ImageSize, load_training
 @click.option(
     "--out", type=click.Path(), help="The .json to write, pictures beside it.  [default: metrics.json in RUN, or here]"
 )
+@trust_option
 def evaluate(source, out, **settings):
-    """Judge RUN, or SAMPLES: a folder of images, a .npz, a .tflite, a SavedModel, with --data.
+    """Judge RUN, or SAMPLES: a folder of images, a .npz, a .tflite, an .onnx, a SavedModel, with --data.
 
     Every number stands beside what real images reach at the same count.
     """

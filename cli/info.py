@@ -9,7 +9,7 @@ import click
 @click.argument("file", metavar="FILE|RUN", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(file, as_json):
-    """Say what a .tflite, a SavedModel, a .keras file or a run holds, and where it comes from."""
+    """Say what a .tflite, an .onnx, a SavedModel, a .keras file or a run holds, and where it comes from."""
     from keras_gan.exports import info as room
 
     said = room.describe(file)

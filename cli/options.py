@@ -1,11 +1,13 @@
 """Options that several verbs share."""
 
 import os
+import warnings
 from pathlib import Path
 
 import click
 
 from keras_gan import quiet
+from keras_gan.errors import InputError, Notice
 
 
 class ImageSize(click.ParamType):
@@ -127,24 +129,36 @@ def load_training():
     return training
 
 
-def open_generator(path):
-    """A run, a .keras file, a .tflite or a SavedModel, ready to generate; only a .tflite without TensorFlow."""
-    if path.endswith(".tflite"):
-        from keras_gan.exports.edge import Generator
+trust_option = click.option(
+    "--trust", is_flag=True, help="Open a file that can run code (a SavedModel, a .keras with a Lambda layer)."
+)
 
-        return Generator(path)
-    load_training()
+
+def open_generator(path, trust=False):
+    """A run, a .keras file, a .tflite, an .onnx or a SavedModel, ready to generate."""
     from keras_gan import exports
 
-    return exports.open_generator(path)
+    if not path.endswith((".tflite", ".onnx")) and Path(path).exists():
+        if not trust and (Path(path) / "saved_model.pb").is_file():
+            raise InputError(exports.untrusted(path))  # before TensorFlow is imported for nothing
+        load_training()
+    return exports.open_generator(path, trust)
 
 
 def open_directions(path, generator):
-    """The sliders of what `open_generator` opened: those of the run, or those that the file brings."""
+    """The sliders of what `open_generator` opened, with a `Notice` where a run found them at another step."""
     from keras_gan import directions
-    from keras_gan.runs import Run
+    from keras_gan.runs import CONFIG, Run
 
-    if hasattr(generator, "directions"):
+    if not (Path(path) / CONFIG).is_file():
         return generator.directions
-    found = directions.load(Run(path)) if Path(path).is_dir() else None
-    return found or directions.Directions(generator.latent, ())
+    found = directions.load(Run(path))  # again, for its error
+    if found is not None and found.step not in (None, generator.step):
+        warnings.warn(
+            Notice(
+                f"the directions of {path} are those of step {found.step:,}, and the generator is that of step "
+                f"{generator.step:,}; run kgan directions again for its own"
+            ),
+            stacklevel=2,
+        )
+    return found or generator.directions

@@ -5,9 +5,10 @@
 
 import importlib
 import os
+import warnings
 from pathlib import Path
 
-from keras_gan.errors import InputError
+from keras_gan.errors import InputError, Notice
 from keras_gan.files import replace
 
 FORMATS = {
@@ -16,7 +17,8 @@ FORMATS = {
     "onnx": "keras_gan.exports.onnx",
     "web": "keras_gan.exports.web",
 }
-LATER = {"About": "about", "Options": "options", "Report": "report"}  # public names, and the rooms that load for them
+# Public names, and the modules that are imported for them.
+LATER = {"About": "about", "Generator": "generators", "Options": "options", "Report": "report"}
 __all__ = ["FORMATS", "export", "open_generator", *LATER]
 
 
@@ -72,23 +74,68 @@ def _room(format):
     return importlib.import_module(FORMATS[format])
 
 
-def open_generator(path: str | os.PathLike):
-    """Opens whatever generates: a run folder, a .keras file, a .tflite or a SavedModel.
+def open_generator(path: str | os.PathLike, trust: bool = False):
+    """Opens whatever generates: a run folder, a .keras file, a .tflite, an .onnx or a SavedModel.
+
+    Only runs, .keras files and SavedModels need TensorFlow; an .onnx needs ONNX Runtime.
+
+    Args:
+        path: the file or folder.
+        trust: whether the user trusts whoever made it. A SavedModel can run code and is not opened without; nor is a
+            .keras file that holds Python code, such as that of a Lambda layer.
 
     Returns:
-        An object with `generate(n, seed)`; the same seed gives the same samples whichever of a GAN's files it is,
-        and `generate(z=z)`.
+        A `keras_gan.generators.Generator`: a `GAN` for a run and for a .keras file. The same seed gives the same sample
+        whichever of a GAN's files it is.
 
     Raises:
-        InputError: where the path is none of these.
+        InputError: where the path is none of these, or has to be trusted.
     """
     path = Path(path)
     if (path / "saved_model.pb").is_file():
-        from keras_gan.exports.saved_model import Generator
-    elif path.is_dir():
-        from keras_gan.training import load as Generator
-    elif path.suffix == ".keras":
-        from keras_gan.training import load_file as Generator
+        return _saved_model(path, trust)
+    if path.is_dir():
+        return _of_run(path)
+    if path.suffix == ".keras":
+        from keras_gan.training import load_file
+
+        return load_file(path, trust)
+    if path.suffix == ".onnx":
+        from keras_gan.exports.onnx_runtime import Generator
     else:
         from keras_gan.exports.edge import Generator
     return Generator(path)
+
+
+def _saved_model(path, trust):
+    if not trust:  # before TensorFlow is imported for nothing
+        raise InputError(untrusted(path))
+    from keras_gan.exports.saved_model import Generator
+
+    return Generator(path, trust)
+
+
+def untrusted(path) -> str:
+    """Why a SavedModel is not opened."""
+    return (
+        f"{path} is a SavedModel, which can run code, such as operations that write files; expected one whose maker "
+        "you trust. If you do, use --trust (trust=True in Python). A .tflite or an .onnx of the generator runs no code"
+    )
+
+
+def _of_run(path):
+    """The GAN of a run at its newest checkpoint, with what the run knows of it."""
+    from keras_gan import directions, generators, training
+    from keras_gan.exports.about import About
+    from keras_gan.runs import Run
+
+    gan, run = training.load(path), Run(path)
+    about = About.of(run, gan.step, with_directions=False)
+    gan.class_names = about.labels
+    facts = {"name": about.name, "data": about.data, "training": about.training}
+    gan.description = generators.describe(gan, gan.name) | facts
+    try:
+        gan.directions = directions.load(run) or gan.directions
+    except InputError as error:  # pictures can be drawn without
+        warnings.warn(Notice(f"{error}; the sliders are left out"), stacklevel=3)
+    return gan

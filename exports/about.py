@@ -27,15 +27,15 @@ class About:
     directions: Directions | None = None  # its sliders
 
     @classmethod
-    def of(cls, run: Run, step: int, licence: str | None = None) -> "About":
-        """What a run knows of its generator at a step."""
+    def of(cls, run: Run, step: int, licence: str | None = None, with_directions: bool = True) -> "About":
+        """What a run knows of its generator at a step, with or without its directions."""
         config = run.config
         summary = {"preset": config.preset, "loss": config.loss, "seed": config.seed, "batch_size": config.batch_size}
         summary |= {"steps": step, "images_seen": step * config.batch_size * config.discriminator_steps}
         labels = run.class_names if config.conditional else None
         name = printable(run.path.resolve().name)
         data = printable(config.data.rstrip("/").split("/")[-1])
-        return cls(name, data, labels, licence, summary, _directions(run, step))
+        return cls(name, data, labels, licence, summary, _directions(run, step) if with_directions else None)
 
 
 def _directions(run, step):

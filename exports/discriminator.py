@@ -96,7 +96,8 @@ def write(gan, path: Path) -> None:
     def compared(draft):
         draft.write_bytes(content)
         judge = Judge(draft, gan.data_shape)
-        images, labels = gan.generate(CHECKED, seed=0), latents.choose_labels(CHECKED, gan.num_classes)
+        images = gan.generate(CHECKED, seed=0)
+        labels = latents.choose_labels(CHECKED, gan.num_classes, seeds=latents.seeds(CHECKED, 0))
         expected = logits(network, images, labels)
         found = [judge(image, label) for image, label in zip(images, columns(labels, CHECKED), strict=True)]
         error, largest = np.abs(found - expected).max(), max(1.0, np.abs(expected).max())

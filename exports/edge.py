@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import latents, pixels, quiet
-from keras_gan.directions import sliders
+from keras_gan import latents, quiet
 from keras_gan.errors import InputError, first_line
+from keras_gan.exports.generators import BATCH, FileGenerator, finite, to_samples
 from keras_gan.exports.trial import Unable, missing, run, survive
+
+__all__ = ["Generator", "finite", "survive", "to_samples"]
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
 LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
@@ -19,7 +21,7 @@ SIGNATURES = {name + end: size for name in (GENERATE, SAMPLE) for end, size in B
 INPUT, SEED, LABEL, OUTPUT = "z", "seed", "label", "images"  # LABEL only of a class-conditional generator
 
 
-class Generator:
+class Generator(FileGenerator):
     """A generator that was exported as a .tflite.
 
     Args:
@@ -34,6 +36,7 @@ class Generator:
     """
 
     def __init__(self, path: str | os.PathLike):
+        self.path = path
         content = _read(Path(path))
         try:
             survive(content)
@@ -65,66 +68,36 @@ class Generator:
     def _try(self, signature):
         """Raises ValueError where a signature does not give what the description says."""
         size = SIGNATURES[signature]
-        images = self.runner(signature)(*self.inputs(signature, latents.seeds(size, 0)))
+        images = self.runner(signature)(*self.signature_inputs(signature, latents.seeds(size, 0)))
         expected = (size, *self.description["data_shape"])
         if images.shape != expected or images.dtype != self.description["output"]:
             raise ValueError(f"{images.dtype} of shape {images.shape}; expected {expected}")
 
-    latent = property(lambda self: self.description["latent"])
-    latent_dim = property(lambda self: self.description["latent_dim"])
-    num_classes = property(lambda self: self.description["num_classes"])
-    data_shape = property(lambda self: tuple(self.description["data_shape"]))
-
-    @property
-    def directions(self) -> sliders.Directions:
-        """The sliders that the file brings; none where it has no directions."""
-        return sliders.from_json(self.description["directions"], self.latent, self.latent_dim)
-
     def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
         """The function that a signature computes, of a batch of its fixed size.
 
-        It takes what `inputs` gives: float32 latents (batch, dim) or int32 seeds (batch,), and int32 labels (batch,)
-        where the generator takes them; it gives float32 data in [-1, 1], or uint8 images.
+        It takes what `signature_inputs` gives: float32 latents (batch, dim) or int32 seeds (batch,), and int32 labels
+        (batch,) where the generator takes them; it gives float32 data in [-1, 1], or uint8 images.
         """
         run, first = self._runners[signature], first_input(signature)
         return lambda *columns: run(**named(columns, first))[OUTPUT]
 
-    def inputs(self, signature: str, seeds: np.ndarray, labels=None) -> list[np.ndarray]:
+    def signature_inputs(self, signature: str, seeds: np.ndarray, labels=None) -> list[np.ndarray]:
         """What a signature takes to make the pictures of seeds: [seeds or latents], and labels where there are any."""
         from_seeds = first_input(signature) == SEED
         z = seeds if from_seeds else latents.of_seeds(seeds, self.latent_dim, self.latent)
-        labels = latents.choose_labels(len(seeds), self.num_classes, labels)
+        labels = latents.choose_labels(len(seeds), self.num_classes, labels, seeds)
         return [z] if labels is None else [z, labels]
 
-    def generate(self, n: int | None = None, seed: int | None = None, labels=None, z=None) -> np.ndarray:
-        """Draws samples; a seed gives the picture that `GAN.generate` gives, within the export's tolerance.
-
-        Args:
-            n: how many, at least 1; None with z.
-            seed: of the first; sample i is that of seed + i. None for any.
-            labels: classes of a conditional generator's samples: one, or n of them; None for all classes in turn.
-            z: latents, float32 (n, latent_dim), in place of n and seed.
-
-        Returns:
-            uint8 images (n, height, width, channels); float32 (n, features) where the data are vectors.
-
-        Raises:
-            InputError: where the generator gives NaN or infinity, or n, seed or labels are out of range.
-        """
-        z = latents.given(z, n, self.latent_dim, self.latent, seed)
-        labels = latents.choose_labels(len(z), self.num_classes, labels)
-        columns, outputs, start = [z] if labels is None else [z, labels], [], 0
+    def _outputs(self, columns, batch_size=BATCH):
+        """In the batches of 16 and 1 that the file has, whatever `batch_size` says."""
+        outputs, start, n = [], 0, len(columns[0])
         for end, size in reversed(BATCHES.items()):
             run = self.runner(GENERATE + end)
-            while len(z) - start >= size:
+            while n - start >= size:
                 outputs.append(run(*(column[start : start + size] for column in columns)))
                 start += size
-        return to_samples(np.concatenate(outputs))
-
-
-def to_samples(outputs: np.ndarray) -> np.ndarray:
-    """A generator's outputs as users see them: images as uint8. Raises InputError where some are NaN or infinite."""
-    return pixels.to_uint8(finite(outputs)) if outputs.ndim == 4 and outputs.dtype != np.uint8 else finite(outputs)
+        return np.concatenate(outputs)
 
 
 def trial(content: bytes) -> None:
@@ -133,16 +106,6 @@ def trial(content: bytes) -> None:
     generator._open(content)
     for signature in SIGNATURES:
         generator._try(signature)
-
-
-def finite(samples: np.ndarray) -> np.ndarray:
-    """The samples themselves. Raises InputError where some are NaN or infinite."""
-    if not np.isfinite(samples).all():
-        raise InputError(
-            "the generator gives NaN or infinity; expected finite data. Export it again: kgan export names the layer, "
-            "or says that Keras's own generator gives NaN and has to be trained anew with lower learning rates."
-        )
-    return samples
 
 
 def first_input(signature: str) -> str:

@@ -1,4 +1,4 @@
-"""What a generator's file or a run says of itself, read without TensorFlow, Keras or a runtime."""
+"""What a generator's file or a run says of itself, read without TensorFlow, Keras or, but for an .onnx, a runtime."""
 
 import json
 import os
@@ -17,12 +17,20 @@ WIDTH, INDENT = 80, 14  # columns
 LONGEST_TEXT = 1_000  # that is shown of a value
 SAVED_MODEL = "saved_model.pb"
 GAN_CLASS = "keras_gan>GAN"  # its registered name in a .keras file
-KINDS = {".tflite": "a .tflite", ".keras": "a GAN for Keras", "SavedModel": "a SavedModel", "run": "a run"}
-EXPECTED = "expected a .tflite, a SavedModel, a .keras file or a run"
+KINDS = {
+    ".tflite": "a .tflite",
+    ".onnx": "an .onnx",
+    ".keras": "a GAN for Keras",
+    "SavedModel": "a SavedModel",
+    "run": "a run",
+}
+EXPECTED = "expected a .tflite, an .onnx, a SavedModel, a .keras file or a run"
 
 
 def describe(path: str | os.PathLike) -> dict:
-    """What a .tflite, a SavedModel, a .keras file or a run says of itself, in JSON's types.
+    """What a .tflite, an .onnx, a SavedModel, a .keras file or a run says of itself, in JSON's types.
+
+    No graph is run but that of an .onnx, which ONNX Runtime opens, in a process of its own first.
 
     Returns:
         kind (in KINDS), path and size_bytes; what is known of an export's description
@@ -30,7 +38,7 @@ def describe(path: str | os.PathLike) -> dict:
         a run also step, which its newest checkpoint holds, steps, which it is to reach, and files, name -> bytes.
 
     Raises:
-        InputError: where the path is none of these, or is damaged.
+        InputError: where the path is none of these, or is damaged, or an .onnx is read without ONNX Runtime.
     """
     path = Path(path)
     kind, read = _kind(path)
@@ -51,7 +59,7 @@ def _kind(path):
         return "SavedModel", _saved_model
     if path.is_dir():
         return "run", _run
-    readers = {".tflite": _tflite, ".keras": _keras}
+    readers = {".tflite": _tflite, ".onnx": _onnx, ".keras": _keras}
     if not path.is_file() or path.suffix not in readers:
         what = "is none of ours" if path.exists() else "does not exist"
         raise InputError(f"{path} {what}; {EXPECTED}; check the path")
@@ -63,6 +71,13 @@ def _tflite(path):
     if content[4:8] != edge.IDENTIFIER:
         raise ValueError("it has no .tflite's mark")
     return _checked(metadata.read(content)) | {"signatures": metadata.signatures(content)}
+
+
+def _onnx(path):
+    from keras_gan.exports.onnx_runtime import Generator
+
+    generator = Generator(path)
+    return _checked(generator.description) | {"signatures": generator.signatures()}
 
 
 def _checked(said):

@@ -9,9 +9,9 @@ from pathlib import Path
 
 import jinja2
 
-from keras_gan.directions import sliders
+from keras_gan import sliders
 from keras_gan.errors import Notice, one_line
-from keras_gan.exports import metadata
+from keras_gan.exports import metadata, onnx_runtime
 from keras_gan.files import kilobytes, replace, size_bytes
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -32,21 +32,24 @@ def write(folder: Path) -> None:
         OSError: where the folder cannot be written.
     """
     tflites = {file.name: said for file in sorted(folder.glob("*.tflite")) if (said := _read(file))}
+    onnxes = {file.name: said for file in sorted(folder.glob("*.onnx")) if (said := _read(file))}
     saved = {name: said for name in SAVED_MODELS if (said := _read(folder / name / metadata.BESIDE))}
     served = next(iter(saved.values()), None)
-    if not tflites and not served:
+    if not tflites and not served and not onnxes:
         return
     name = MAIN if MAIN in tflites else next(iter(tflites), None)
-    about = tflites.get(name) or served
+    about = tflites.get(name) or served or next(iter(onnxes.values()))
     if name and _makes_pictures(about):
         _put(folder / SAMPLE, lambda draft: shutil.copyfile(TEMPLATES / SAMPLE, draft))
-    text = _page(folder, tflites, about, name, saved)
+    text = _page(folder, tflites, onnxes, about, name, saved)
     _put(folder / README, lambda draft: draft.write_text(text, encoding="utf-8"))
 
 
 def _read(file) -> dict | None:
     """What an export says of itself; None where it is none of ours."""
     try:
+        if file.suffix == ".onnx":
+            return onnx_runtime.Generator(file).description
         content = file.read_bytes()
         return metadata.check(metadata.read(content) if file.suffix == ".tflite" else json.loads(content))
     except Exception:  # a damaged flatbuffer fails anywhere, with any error
@@ -65,7 +68,7 @@ def _makes_pictures(about):
     return len(shape) == 3 and shape[2] in (1, 3)
 
 
-def _page(folder, tflites, about, name, saved):
+def _page(folder, tflites, onnxes, about, name, saved):
     shape, served = about["data_shape"], next(iter(saved.values()), None)
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(TEMPLATES),
@@ -80,13 +83,15 @@ def _page(folder, tflites, about, name, saved):
         picture=_makes_pictures(about),
         what=_what(shape),
         training=_training(about.get("training") or {}),
-        rows=list(_rows(folder, tflites, saved, about["output"])),
+        rows=list(_rows(folder, tflites, onnxes, saved)),
         tflite=name,
         array=_kotlin_array([1, *shape], "ByteArray" if about["output"] == "uint8" else "FloatArray"),
         served=served,
         served_name=next(iter(saved), None),
         by_rows=_request(served, "instances", [7, 8]),
         by_columns=_request(served, "inputs", [7, 8]),
+        onnx=_from_seeds(onnxes),
+        onnx_output=next((said["output"] for said in onnxes.values()), None),
         web=(folder / WEB).is_dir(),
         kinds=sliders.KINDS,
         mark=MARKS[README],
@@ -127,6 +132,11 @@ def _kotlin_array(shape, innermost):
     return f"Array({size}) {{ {_kotlin_array(rest, innermost)} }}" if rest else f"{innermost}({size})"
 
 
+def _from_seeds(onnxes) -> str | None:
+    """The name of the .onnx that takes seeds; None where there is none."""
+    return next((name for name in onnxes if name.endswith(f"{onnx_runtime.SEEDS_FILE}.onnx")), None)
+
+
 def _request(served, form, seeds):
     """What TensorFlow Serving's predict takes, by rows ("instances") or by columns ("inputs")."""
     if not served:
@@ -136,18 +146,20 @@ def _request(served, form, seeds):
     return json.dumps({"signature_name": "sample", form: rows if form == "instances" else columns})
 
 
-def _rows(folder, tflites, saved, output):
+def _rows(folder, tflites, onnxes, saved):
     """The cells of the table of files."""
     for name, said in tflites.items():
         yield _row(folder / name, said["quantize"], said["output"])
     for name, said in saved.items():
         yield _row(folder / name, "float32", said["output"])
-    if (folder / ONNX).is_file():
-        yield _row(folder / ONNX, "float32", output)
+    for name, said in onnxes.items():
+        yield _row(folder / name, said["quantize"], said["output"])
+    if (folder / ONNX).is_file() and ONNX not in onnxes:  # without ONNX Runtime it cannot be read
+        yield _row(folder / ONNX, "float32", "")
 
 
 def _row(path, weights, output):
-    report = _report(path)
+    report = _report(path) or _report(path.with_name(path.name.replace(onnx_runtime.SEEDS_FILE, "")))
     mean, largest, latency = (report.get(name) for name in ("mean_error", "largest_error", "latency_ms"))
     return [
         f"`{one_line(path.name).translate(NO_CODE)}{'/' * path.is_dir()}`",

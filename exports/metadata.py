@@ -5,8 +5,7 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_gan import latents
-from keras_gan.directions import sliders
+from keras_gan import latents, sliders
 from keras_gan.errors import InputError
 
 NAME = "keras_gan"  # of our entry in the file's metadata

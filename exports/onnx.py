@@ -1,40 +1,51 @@
-"""The generator as one ONNX graph, for ONNX Runtime and whatever else reads the format.
+"""The generator as ONNX graphs with an open batch, for ONNX Runtime and whatever else reads the format.
 
-A graph has one signature: this one is `generate`, from latents, with an open batch. Who has a seed turns it into
-latents first (`keras_gan.latents.of_seeds`).
+A graph has one signature, so the export is two files: NAME.onnx, `generate`, takes latents, and NAME-sample.onnx,
+`sample`, takes seeds. `keras_gan.exports.onnx_runtime` runs both.
 """
 
 import contextlib
-import importlib.util
 import io
 import json
 import logging
-import os
 from pathlib import Path
+from types import SimpleNamespace
 
-import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents, quiet
-from keras_gan.errors import InputError, first_line, how_to_install
-from keras_gan.exports import metadata, saved_model
+from keras_gan import quiet
+from keras_gan.errors import InputError, first_line
+from keras_gan.exports import metadata, onnx_runtime, saved_model
 from keras_gan.exports.about import describe
-from keras_gan.exports.edge import GENERATE, INPUT, LABEL, OUTPUT, named, to_samples
+from keras_gan.exports.edge import GENERATE, INPUT, LABEL, SAMPLE, SEED
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report, judge
 from keras_gan.files import replace
 
-PACKAGES = ("onnx", "onnxruntime", "tf2onnx")  # the extra
-OPSET = 15  # of ONNX 1.10 (2021); the converter's own default
-BATCH = 256  # latents computed at once
-ERRORS_ONLY = 3  # ONNX Runtime's name for it
+OPSETS = {
+    GENERATE: 15,  # of ONNX 1.10 (2021); the converter's own default
+    SAMPLE: 18,  # of ONNX 1.13 (2022); the first with BitwiseXor
+}
+
+
+def _multiplied(x, factor: int):
+    """x · factor modulo 2³² of uint32 numbers, since ONNX Runtime multiplies none on a processor.
+
+    It computes with int64 and the factor's upper and lower 16 bits, so that no product reaches 2⁴⁸.
+    """
+    wide = tf.cast(x, "int64")
+    upper = tf.math.floormod(wide * (factor >> 16), 2**16) * 2**16
+    return tf.cast(tf.math.floormod(upper + wide * (factor & 0xFFFF), 2**32), "uint32")
+
+
+# What `latents.of_seeds` computes with in an ONNX graph.
+GRAPH = SimpleNamespace(**{**vars(saved_model.GRAPH), "multiply": _multiplied})
 
 
 def check(path: Path, quantize: str) -> None:
     """Raises InputError where a package is missing, or for a path that cannot be an .onnx; weights stay float32."""
-    if missing := [name for name in PACKAGES if importlib.util.find_spec(name) is None]:
-        raise InputError(f"{', '.join(missing)} not installed; expected for ONNX. {how_to_install('onnx')}.")
+    onnx_runtime.check_packages(*onnx_runtime.PACKAGES)
     if path.suffix != ".onnx":
         raise InputError(f"{path} does not end in .onnx; expected a name that does; give {path.stem}.onnx")
     if path.is_dir():
@@ -43,59 +54,32 @@ def check(path: Path, quantize: str) -> None:
 
 def write(gan, path: Path, quantize: str, options: Options) -> Report:
     """Writes, compares and reports; see `keras_gan.exports.export`. Weights are float32 whatever `quantize` says."""
-    content = _converted(gan, describe(gan, options.about, "float32", options.uint8))
+    description = describe(gan, options.about, "float32", options.uint8)
+    contents = {signature: _converted(gan, description, signature) for signature in OPSETS}
 
     def compared(draft):
-        draft.write_bytes(content)
-        generator = Generator(draft)
-        # Of one graph: what it takes for one sample, and for sixteen.
-        runs = dict.fromkeys((GENERATE, f"{GENERATE}_16"), generator.run)
-        return judge(gan, runs, generator.generate, MODES["float32"], options)
+        draft.write_bytes(contents[GENERATE])
+        return replace(onnx_runtime.beside(path), lambda other: both_compared(draft, other))
+
+    def both_compared(draft, other):
+        other.write_bytes(contents[SAMPLE])
+        files = {GENERATE: onnx_runtime.Generator(draft), SAMPLE: onnx_runtime.Generator(other)}
+        # One graph runs both sizes: what it takes for one sample, and for sixteen.
+        runs = {name + end: files[name].run for name in files for end in ("", "_16")}
+        return judge(gan, runs, files[GENERATE].generate, MODES["float32"], options)
 
     measured = replace(path, compared)
-    return Report(str(path), len(content), "float32", (GENERATE,), **measured)
+    return Report(str(path), len(contents[GENERATE]), "float32", tuple(OPSETS), **measured)
 
 
-class Generator:
-    """A generator that was exported as an .onnx, in ONNX Runtime, on one thread.
-
-    Args:
-        path: the file, written by `keras_gan.exports.export(format="onnx")`.
-
-    Attributes:
-        description: what the file says of itself; see `keras_gan.exports.about.describe`.
-    """
-
-    def __init__(self, path: str | os.PathLike):
-        import onnxruntime
-
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.log_severity_level = ERRORS_ONLY
-        self._session = onnxruntime.InferenceSession(os.fspath(path), options, providers=["CPUExecutionProvider"])
-        said = self._session.get_modelmeta().custom_metadata_map
-        self.description = metadata.check(json.loads(said.get(metadata.NAME, "{}")))
-
-    def run(self, *columns: np.ndarray) -> np.ndarray:
-        """What the graph gives for float32 latents (batch, dim), and int32 labels (batch,) where it takes them."""
-        return self._session.run([OUTPUT], named(columns))[0]
-
-    def generate(self, n: int, seed: int | None = None, labels=None) -> np.ndarray:
-        """Draws samples, sample i of seed + i: uint8 images (n, height, width, channels), or float32 (n, features)."""
-        said = self.description
-        columns = latents.columns(n, said["latent_dim"], said["latent"], seed, said["num_classes"], labels)
-        batches = ([column[start : start + BATCH] for column in columns] for start in range(0, n, BATCH))
-        return to_samples(np.concatenate([self.run(*batch) for batch in batches]))
-
-
-def _converted(gan, description) -> bytes:
-    """The file, with the description in its metadata."""
+def _converted(gan, description, signature) -> bytes:
+    """The file of a signature, with the description in its metadata."""
     import onnx
 
     uint8 = description["output"] == "uint8"
     try:
         with _silence():
-            model = _graph(gan, uint8)
+            model = _graph(gan, uint8, signature)
     except Exception as error:  # the converter's are of any class
         raise _unknown(first_line(error)) from error
     if foreign := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)}):
@@ -106,13 +90,14 @@ def _converted(gan, description) -> bytes:
     return model.SerializeToString()
 
 
-def _graph(gan, uint8):
+def _graph(gan, uint8, signature):
     import tf2onnx
 
     label = [tf.TensorSpec((None,), "int32", name=LABEL)] if gan.num_classes else []
-    inputs = [tf.TensorSpec((None, gan.latent_dim), "float32", name=INPUT), *label]
-    generate = tf.function(saved_model.generating(gan, uint8))
-    return tf2onnx.convert.from_function(generate, inputs, opset=OPSET)[0]
+    z = tf.TensorSpec((None, gan.latent_dim), "float32", name=INPUT)
+    first = {GENERATE: z, SAMPLE: tf.TensorSpec((None,), "int32", name=SEED)}[signature]
+    function = saved_model.signatures(gan, uint8, GRAPH)[signature]
+    return tf2onnx.convert.from_function(tf.function(function), [first, *label], opset=OPSETS[signature])[0]
 
 
 def _unknown(what):

@@ -2,7 +2,6 @@
 
 import json
 import os
-import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -10,10 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents, pixels, quiet
-from keras_gan.directions import sliders
+from keras_gan import generators, latents, pixels, quiet
 from keras_gan.errors import InputError, first_line
-from keras_gan.exports import metadata
+from keras_gan.exports import metadata, untrusted
 from keras_gan.exports.about import describe
 from keras_gan.exports.edge import (
     GENERATE,
@@ -25,8 +23,8 @@ from keras_gan.exports.edge import (
     SIGNATURES,
     first_input,
     named,
-    to_samples,
 )
+from keras_gan.exports.generators import FileGenerator
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report, judge
@@ -35,6 +33,7 @@ from keras_gan.files import replace_folder, size_bytes
 # What `latents.of_seeds` computes with in a graph.
 GRAPH = SimpleNamespace(
     right_shift=tf.bitwise.right_shift,
+    multiply=lambda x, factor: x * factor,
     astype=tf.cast,
     concat=tf.concat,
     log=tf.math.log,
@@ -45,11 +44,6 @@ GRAPH = SimpleNamespace(
 BATCHES = {"": None, "_16": 16}  # by the end of a signature's name; open, unlike a .tflite's
 OWN_NAMES = {"saved_model.pb", "fingerprint.pb", "variables", "assets", metadata.BESIDE.parts[0]}
 FROM_LATENTS = (GENERATE, "serving_default")  # signatures of this kind, looked for in this order
-# What a generator has no use for, and a hostile graph has: files, Python, and the network.
-FORBIDDEN = re.compile(
-    "ReadFile|WriteFile|MatchingFiles|.*PyFunc.*|Print.*|.*Reader.*|.*Dataset.*|.*Rpc.*|Debug.*|.*Summary.*|ImportEvent|"
-    "InitializeTable.*|LoadAndRemap.*|GenerateVocab.*"
-)
 BATCH = 256  # latents computed at once
 
 
@@ -62,29 +56,31 @@ def archive(gan, folder: Path, batches: dict[str, int | None], uint8: bool = Fal
         batches: end of a signature's name -> batch size; None leaves it open.
         uint8: whether they give uint8 images.
     """
-    generate = generating(gan, uint8)
-
-    def sample(seed, *label):
-        return generate(latents.of_seeds(seed, gan.latent_dim, gan.latent, GRAPH), *label)
-
+    functions = signatures(gan, uint8)
     exporter = keras.export.ExportArchive()
     exporter.track(gan.ema_generator)
     for end, size in batches.items():
         label = [tf.TensorSpec((size,), "int32", name=LABEL)] if gan.num_classes else []
         z, seed = (size, gan.latent_dim), (size,)
-        exporter.add_endpoint(GENERATE + end, generate, [tf.TensorSpec(z, "float32", name=INPUT), *label])
-        exporter.add_endpoint(SAMPLE + end, sample, [tf.TensorSpec(seed, "int32", name=SEED), *label])
+        exporter.add_endpoint(GENERATE + end, functions[GENERATE], [tf.TensorSpec(z, "float32", name=INPUT), *label])
+        exporter.add_endpoint(SAMPLE + end, functions[SAMPLE], [tf.TensorSpec(seed, "int32", name=SEED), *label])
     exporter.write_out(str(folder), verbose=False)
 
 
-def generating(gan, uint8: bool = False):
-    """What `generate` computes in a graph: from latents, and perhaps labels, to {OUTPUT: data}."""
+def signatures(gan, uint8: bool = False, xp=GRAPH) -> dict:
+    """What the signatures compute in a graph, by name: from latents or seeds, and perhaps labels, to {OUTPUT: data}.
+
+    `xp` is what `latents.of_seeds` computes with.
+    """
 
     def generate(*inputs):
         outputs = gan.ema_generator(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
         return {OUTPUT: _to_uint8(outputs) if uint8 else outputs}
 
-    return generate
+    def sample(seed, *label):
+        return generate(latents.of_seeds(seed, gan.latent_dim, gan.latent, xp), *label)
+
+    return {GENERATE: generate, SAMPLE: sample}
 
 
 def _to_uint8(signed):
@@ -111,7 +107,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         description = describe(gan, options.about, "float32", options.uint8)
         (draft / metadata.BESIDE).parent.mkdir()
         (draft / metadata.BESIDE).write_text(json.dumps(description), "utf-8")
-        generator = Generator(draft)
+        generator = Generator(draft, trust=True)  # just written, from the user's own model
         (draft / metadata.BESIDE).write_text(json.dumps(description | {"signatures": generator.signatures()}), "utf-8")
         runs = {name: generator.runner(name) for name in SIGNATURES}
         measured = judge(gan, runs, generator.generate, MODES["float32"], options)
@@ -121,20 +117,27 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
     return Report(file=str(path), quantize="float32", signatures=tuple(SIGNATURES), **measured)
 
 
-class Generator:
+class Generator(FileGenerator):
     """A generator in a SavedModel, of ours or from elsewhere: one signature from latents, and perhaps labels, to data.
+
+    A SavedModel is a program: its operations can read and write files and use the network. Nothing inspects it, so it
+    is opened only where the user trusts whoever made it.
 
     Args:
         path: the folder. Where it does not say so itself, z is taken to be normal; images that are not uint8 are taken
             to be in [-1, 1].
+        trust: whether the user trusts whoever made the folder.
 
     Raises:
-        InputError: where the folder is no SavedModel, has no such signature, or has operations of `FORBIDDEN`.
+        InputError: without `trust`, or where the folder is no SavedModel or has no such signature.
     """
 
-    def __init__(self, path: str | os.PathLike):
+    def __init__(self, path: str | os.PathLike, trust: bool = False):
+        self.path = path
+        if not trust:
+            raise InputError(untrusted(path))
+        said = _description(Path(path) / metadata.BESIDE)
         try:
-            _check_operations(Path(path))
             with quiet.native_stderr():
                 self._loaded = tf.saved_model.load(str(path))
             signatures = dict(self._loaded.signatures)
@@ -143,27 +146,30 @@ class Generator:
         names = [name for name in FROM_LATENTS if name in signatures] or list(signatures)[:1]
         inputs = signatures[names[0]].structured_input_signature[1] if names else {}
         outputs = signatures[names[0]].structured_outputs if names else {}
-        said = _description(Path(path) / metadata.BESIDE)
-        self.latent, self.num_classes = said.get("latent", "normal"), said.get("num_classes")
-        self._said = said
-        latent = {name: spec for name, spec in inputs.items() if name != LABEL or not self.num_classes}
+        latent = {name: spec for name, spec in inputs.items() if name != LABEL or not said.get("num_classes")}
         if len(latent) != 1 or len(outputs) != 1 or next(iter(latent.values())).shape.rank != 2:
             raise InputError(
                 f"{path} has signatures {', '.join(signatures) or 'none'}; expected one called generate or "
                 "serving_default from latents (batch, dim) to data"
             )
         self._function, (self._input, spec), (self._output,) = signatures[names[0]], *latent.items(), outputs
-        self.latent_dim, self._batch = spec.shape[1], spec.shape[0] or BATCH
-        if not 1 <= (self.latent_dim or 0) <= metadata.LARGEST_SIZE or self._batch > metadata.LARGEST_SIZE:
+        dim, self._batch = spec.shape[1], spec.shape[0] or BATCH
+        if not 1 <= (dim or 0) <= metadata.LARGEST_SIZE or self._batch > metadata.LARGEST_SIZE:
             raise InputError(
                 f"{path} takes latents of shape {tuple(spec.shape)}; expected (batch, dim), a fixed dim of 1 to "
                 f"{metadata.LARGEST_SIZE}; export it with one"
             )
+        self.description = said | {"latent_dim": dim} if said else self._seen(dim)
 
-    @property
-    def directions(self) -> sliders.Directions:
-        """The sliders that the folder brings; none where it has no directions."""
-        return sliders.from_json(self._said.get("directions"), self.latent, self.latent_dim)
+    def _seen(self, dim) -> dict:
+        """What can be told of a SavedModel that says nothing itself, from one sample."""
+        (sample,) = self._outputs([np.zeros((1, dim), "float32")])
+        facts = SimpleNamespace(
+            latent="normal", latent_dim=dim, num_classes=None, class_names=None, data_shape=sample.shape
+        )
+        name = Path(self.path).resolve().name
+        said = generators.describe(facts, name) | {"output": sample.dtype.name}
+        return said | {"value_range": said["value_range"] and list(metadata.OUTPUTS.get(sample.dtype.name, (-1, 1)))}
 
     def signatures(self) -> dict[str, dict]:
         """The signatures, as `metadata.signatures` gives them; a size that is open is None."""
@@ -181,15 +187,13 @@ class Generator:
         run, first = self._loaded.signatures[signature], first_input(signature)
         return lambda *columns: run(**named(map(tf.constant, columns), first))[OUTPUT].numpy()
 
-    def generate(self, n: int | None = None, seed: int | None = None, labels=None, z=None) -> np.ndarray:
-        """Draws samples, sample i of seed + i, or those of latents z: uint8 (n, h, w, c), or float32 (n, features)."""
-        z = latents.given(z, n, self.latent_dim, self.latent, seed)
-        n, labels = len(z), latents.choose_labels(len(z), self.num_classes, labels)
-        columns = [z] if labels is None else [z, labels]
+    def _outputs(self, columns, batch_size=BATCH):
+        """In whole batches of the size that the signature has, `BATCH` where that is open."""
+        n = len(columns[0])
         # Whole batches: the first rows come again.
         padded = [np.resize(column, (n + -n % self._batch, *column.shape[1:])) for column in columns]
         try:
-            samples = np.concatenate([self._run(padded, start) for start in range(0, n, self._batch)])[:n]
+            samples = np.concatenate([self._run(padded, start) for start in range(0, len(padded[0]), self._batch)])[:n]
         except (tf.errors.OpError, TypeError, ValueError) as error:
             raise InputError(f"the SavedModel cannot be run ({first_line(error)}); export it anew") from error
         if samples.dtype not in (np.uint8, np.float32) or samples.ndim not in (2, 4) or len(samples) != n:
@@ -197,23 +201,11 @@ class Generator:
                 f"the SavedModel gives {samples.dtype} of shape {samples.shape}; expected {n} images (n, height, "
                 "width, channels) or vectors (n, features), uint8 or float32; export it anew"
             )
-        return to_samples(samples)
+        return samples
 
     def _run(self, columns, start):
         batch = (tf.constant(column[start : start + self._batch]) for column in columns)
         return self._function(**named(batch, self._input))[self._output]
-
-
-def _check_operations(folder):
-    """Raises ValueError where a graph in the folder holds an operation of `FORBIDDEN`."""
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    saved = SavedModel.FromString((folder / "saved_model.pb").read_bytes())
-    for graph in (meta.graph_def for meta in saved.meta_graphs):
-        functions = (node for function in graph.library.function for node in function.node_def)
-        found = sorted({node.op for node in (*graph.node, *functions) if FORBIDDEN.fullmatch(node.op)})
-        if found:
-            raise ValueError(f"it holds {', '.join(found)}, which no generator needs")
 
 
 def _description(file) -> dict:

@@ -4,11 +4,13 @@ LiteRT.js, which runs it, comes from the npm registry when the folder is written
 files those are. The page itself lies in page/.
 """
 
+import contextlib
 import dataclasses
 import functools
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -229,13 +231,31 @@ def server(folder: str | os.PathLike, port: int = 0) -> ThreadingHTTPServer:
 
 
 def serve(folder: str | os.PathLike, port: int = 0, open_browser: bool = True) -> None:
-    """Shows a page on loopback, says its address, and returns at Ctrl-C; arguments and errors as in `server`."""
-    with server(folder, port) as running:
+    """Shows a page on loopback, prints its address, and returns at Ctrl-C, SIGINT or SIGTERM.
+
+    Both signals end it also where it was started in the background, where shells have SIGINT ignored. Arguments and
+    errors as in `server`.
+    """
+    with server(folder, port) as running, _ended_by(signal.SIGINT, signal.SIGTERM):
         address = f"http://{ADDRESS}:{running.server_port}/"
-        print(f"page on {address} until Ctrl-C", flush=True)
-        if open_browser:
-            threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
         try:
+            print(f"page on {address} until Ctrl-C", flush=True)
+            if open_browser:
+                threading.Thread(target=webbrowser.open, args=(address,), daemon=True).start()
             running.serve_forever()
         except KeyboardInterrupt:
             print()
+
+
+@contextlib.contextmanager
+def _ended_by(*numbers):
+    """Lets signals raise KeyboardInterrupt, whatever they did before; only a program's main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.default_int_handler) for number in numbers}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

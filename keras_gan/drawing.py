@@ -1,6 +1,6 @@
-"""Drawing from any generator, a GAN's or an export's: many samples part by part, and the way between seeds.
+"""Drawing from any `keras_gan.generators.Generator`: samples in parts, the way between seeds, a slider's range.
 
-A generator has latent, latent_dim, num_classes, and generate(z=…, labels=…). numpy and Pillow only.
+numpy and Pillow only.
 """
 
 import math
@@ -25,7 +25,12 @@ def parts(
 ) -> Iterator[np.ndarray]:
     """The samples that `generator.generate` gives, at most 64 at a time, so that a million take no more memory.
 
-    `move` says where latents go first, such as `Directions.move`.
+    Args:
+        generator: what draws.
+        n: the number of samples, at least 1.
+        seed: of the first sample; None for any.
+        label: class of all samples; None for the class that belongs to each seed, see `latents.class_of`.
+        move: where latents go first, such as `Directions.move`.
 
     Raises:
         InputError: at once, where n, the seed or the label are out of range.
@@ -38,12 +43,19 @@ def parts(
     def drawn():
         for start in range(0, n, PART):
             size = min(PART, n - start)
-            z = latents.draw(size, generator.latent_dim, generator.latent, first + start)
-            in_turn = label is None and classes
-            z = move(z) if move else z
-            yield generator.generate(z=z, labels=np.arange(start, start + size) % classes if in_turn else label)
+            if move is None:
+                yield generator.generate(size, first + start, labels=label)
+            else:
+                z, labels = _of_seeds(generator, latents.seeds(size, first + start), label)
+                yield generator.generate(z=move(z), labels=labels)
 
     return drawn()
+
+
+def _of_seeds(generator, seeds, label=None):
+    """Latents and classes of seeds; no classes where the generator takes none."""
+    z = latents.of_seeds(seeds, generator.latent_dim, generator.latent)
+    return z, latents.choose_labels(len(seeds), generator.num_classes, label, seeds)
 
 
 def save_walk(
@@ -55,7 +67,7 @@ def save_walk(
         generator: one whose data are images.
         n: how many seeds, at least 2.
         seed: the first one.
-        label: class of all samples; None for 0 where the generator takes one.
+        label: class of all samples; None for the class that belongs to the nearest seed, which changes halfway.
         out: the file; missing parents are made.
         move: where the latents of the seeds go first, as in `parts`.
 
@@ -66,14 +78,26 @@ def save_walk(
     if n < 2:
         raise InputError(f"a .gif between {n} seeds; expected at least 2; give n (--n) in that range")
     path = sampling.check_out(out, n)
-    stops = latents.draw(n, generator.latent_dim, generator.latent, seed)
-    stops = move(stops) if move else stops
+    stops, labels = _of_seeds(generator, latents.seeds(n, seed), label)
+    return save_way(generator, move(stops) if move else stops, labels, path)
+
+
+def save_way(generator, stops: np.ndarray, labels: np.ndarray | None, out: str | os.PathLike) -> Path:
+    """Writes a GIF that goes from latents to latents and back to the first.
+
+    Args:
+        generator: one whose data are images.
+        stops: latents, float32 (n, latent_dim).
+        labels: their classes, int32 (n,), each for the frames up to halfway to the next; None where the generator takes
+            none.
+        out: the file; missing parents are made.
+    """
     z = latents.walk(stops, FRAMES, generator.latent)
-    label = 0 if label is None and generator.num_classes else label
-    images = sampling.check_images(generator.generate(z=z, labels=label))
+    nearest = (np.arange(len(z)) + FRAMES // 2) // FRAMES % len(stops)  # after the last stop comes the first
+    images = sampling.check_images(generator.generate(z=z, labels=None if labels is None else labels[nearest]))
     zoom = math.ceil(FRAME_PX / images.shape[1])
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
-    return _save_gif(map(sampling.to_picture, images), path)
+    return _save_gif(map(sampling.to_picture, images), Path(out))
 
 
 def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.PathLike, moves: Sequence[Move]) -> Path:
@@ -83,7 +107,7 @@ def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.Pa
         generator: one whose data are images.
         n: how many samples.
         seed: of the first.
-        label: class of all samples; None for all classes in turn.
+        label: class of all samples; None for the class that belongs to each seed.
         out: the file; missing parents are made.
         moves: where the latents go in each frame, from one end to the other.
 
@@ -91,8 +115,8 @@ def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.Pa
         InputError: as `save_walk`.
     """
     path = sampling.check_out(out, n)
-    z = latents.draw(n, generator.latent_dim, generator.latent, seed)
-    frames = [sampling.grid(sampling.check_images(generator.generate(z=move(z), labels=label))) for move in moves]
+    z, labels = _of_seeds(generator, latents.seeds(n, seed), label)
+    frames = [sampling.grid(sampling.check_images(generator.generate(z=move(z), labels=labels))) for move in moves]
     return _save_gif([*frames, *frames[-2:0:-1]], path)
 
 

@@ -34,6 +34,7 @@ class Settings:
     extractor: str = "auto"  # see `metrics.extractor`
     seed: int = 0
     skip_damaged: bool = False
+    trust: bool = False  # whether to open a file that can run code; see `exports.open_generator`
 
 
 def evaluate(
@@ -44,8 +45,8 @@ def evaluate(
     With another name of `out`, say a.json, they are a.json, a-card.png and a-neighbours.png.
 
     Args:
-        source: a run folder, a .tflite, a SavedModel or a .keras file to draw samples from; or the samples: a folder of
-            images, a .npy or an .npz file.
+        source: a run folder, a .tflite, an .onnx, a SavedModel or a .keras file to draw samples from; or the samples: a
+            folder of images, a .npy or an .npz file.
         settings: what to compare with; only runs need none.
         out: the .json to write, the pictures beside it; None for metrics.json in the run, or here.
 
@@ -147,7 +148,7 @@ def _open(path, settings) -> _Drawn:
         # Resolved, lest a folder called mnist be taken for the dataset.
         source = data.open_source(path.resolve(), settings.image_size, settings.crop, settings.skip_damaged)
         return _Drawn(lambda n, seed: source.fetch(source.sample(n, seed)), source.count)
-    generator = exports.open_generator(path)
+    generator = exports.open_generator(path, settings.trust)
     # Samples of another seed are other ones, all of them.
     return _Drawn(lambda n, seed: generator.generate(n, seed * n), step=getattr(generator, "step", None))
 

@@ -14,6 +14,7 @@ from keras_gan import (
     batches,
     ema,
     fit_callbacks,
+    generators,
     latents,
     logs,
     losses,
@@ -22,6 +23,7 @@ from keras_gan import (
     pixels,
     precision,
     replicas,
+    sliders,
 )
 from keras_gan import layers as _layers  # noqa: F401  the same
 from keras_gan.config import AUTO, DEFAULT_PRESET, PRESETS, default_penalties
@@ -317,8 +319,7 @@ class GAN(keras.Model):
 
         `labels` are as in `generate`.
         """
-        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels)
-        return columns[0] if self.num_classes is None else columns
+        return generators.inputs(self, n, seed, labels)
 
     def generate(self, n=None, seed=None, batch_size=64, labels=None, z=None):
         """Draws samples from the averaged generator.
@@ -327,7 +328,9 @@ class GAN(keras.Model):
             n: how many, at least 1; None with z.
             seed: of the first; sample i is that of seed + i, here and in the exported files. None for any.
             batch_size: images computed at once.
-            labels: classes of a conditional GAN's samples: one for all, or n of them; None for all classes in turn.
+            labels: classes of a conditional GAN's samples: one for all, or n of them. None for the seed of each sample
+                modulo the number of classes, so that a seed alone determines a sample; with z, for its position
+                modulo the number of classes.
             z: latents, float32 (n, latent_dim), in place of n and seed, such as `inputs` or `Directions.move` give.
 
         Returns:
@@ -337,9 +340,8 @@ class GAN(keras.Model):
             InputError: where n < 1, the seed is negative, both or neither of n and z are given, the labels are not
                 classes of this GAN, or what it gives is not finite.
         """
-        z = latents.given(z, n, self.latent_dim, self.latent, seed)
-        labels = latents.choose_labels(len(z), self.num_classes, labels)
-        samples = self.compute(_with(labels, z), batch_size)
+        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
+        samples = self._in_batches(columns, batch_size)
         if not np.isfinite(samples).all():
             raise InputError(
                 "the generator gives values that are not finite, since its weights hold NaN or infinity, or overflow; "
@@ -351,11 +353,29 @@ class GAN(keras.Model):
         """What the averaged generator makes of `inputs`: float32 (n, *data_shape), computed in this process alone.
 
         `predict` gives the same, but with several workers all of them have to call it.
+
+        Raises:
+            InputError: where `inputs` are not what `GAN.inputs` gives.
         """
-        columns = inputs if isinstance(inputs, list) else [inputs]
+        return self._in_batches(generators.columns(self, inputs), batch_size)
+
+    def _in_batches(self, columns, batch_size):
         starts = range(0, len(columns[0]), batch_size)
         parts = [self._compiled_call(*(column[start : start + batch_size] for column in columns)) for start in starts]
         return np.concatenate([part.numpy() for part in parts])
+
+    # What `exports.open_generator` adds where it knows more of a GAN, from its run; see `generators.Generator`.
+    class_names = None
+
+    @functools.cached_property
+    def directions(self):
+        """The sliders of the run that the GAN comes from; none where there is no run."""
+        return sliders.Directions(self.latent, ())
+
+    @functools.cached_property
+    def description(self):
+        """What is known of the generator, in JSON's types."""
+        return generators.describe(self, self.name)
 
     @functools.cached_property
     def _compiled_call(self):

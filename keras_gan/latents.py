@@ -1,7 +1,8 @@
-"""Latents z for sampling, each from a seed of its own, by formulas that numpy and an exported graph share.
+"""Latents z and classes for sampling, each from a seed of its own, by formulas that numpy and exported graphs share.
 
 A seed is a picture: it is the same in Keras, on a phone, in a browser and in a bare script, up to the last digits of
-logarithm, sine and cosine, which differ by platform.
+logarithm, sine and cosine, which differ by platform. Where a generator takes a class and none is given, the class is
+`class_of` the seed.
 """
 
 import math
@@ -32,25 +33,14 @@ def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None
     Raises:
         InputError: where n or a seed is out of range, or the distribution has no such name.
     """
+    return of_seeds(seeds(check_count(n, dim), seed), dim, distribution)
+
+
+def check_count(n: int, dim: int) -> int:
+    """`n` itself. Raises InputError where it is less than 1, or n latents of this dimension are too many at once."""
     if not 1 <= n <= LARGEST_VALUES // dim:
         raise InputError(f"asked for {n} samples; expected 1 to {LARGEST_VALUES // dim}; give n (--n) in that range")
-    return of_seeds(seeds(n, seed), dim, distribution)
-
-
-def given(z, n: int | None, dim: int, distribution: str = "normal", seed: int | None = None) -> np.ndarray:
-    """The latents `z` themselves, or those that `draw` gives where they are None.
-
-    Raises:
-        InputError: where not just one of z and n is given, a seed comes with z, or z is not (n, dim) of finite numbers.
-    """
-    if (z is None) == (n is None):
-        raise InputError(f"{'neither' if n is None else 'both'} n and z; expected one of them; give n or z")
-    if z is None:
-        return draw(n, dim, distribution, seed)
-    z = np.asarray(z, "float32")
-    if seed is not None or z.ndim != 2 or z.shape[1] != dim or not len(z) or not np.isfinite(z).all():
-        raise InputError(f"z of shape {z.shape} with seed {seed}; expected finite numbers (n, {dim}), and no seed")
-    return z
+    return n
 
 
 def seeds(n: int, first: int | None = None) -> np.ndarray:
@@ -81,7 +71,7 @@ def of_seeds(seed, dim: int, distribution: str = "normal", xp: ModuleType = np):
         seed: int32 (n,), each at least 0.
         dim: dimension of z.
         distribution: "normal" or "uniform".
-        xp: what has right_shift, astype, concat, log, sqrt, cos and sin as numpy has them.
+        xp: what has right_shift, multiply, astype, concat, log, sqrt, cos and sin as numpy has them.
 
     Returns:
         float32 (n, dim); row i depends on seed i alone.
@@ -96,8 +86,8 @@ def of_seeds(seed, dim: int, distribution: str = "normal", xp: ModuleType = np):
 
 def _mix(x, xp=np):
     """The hash lowbias32 of wrapping 32-bit integers (Wellons 2018, Prospecting for hash functions)."""
-    x = (x ^ xp.right_shift(x, 16)) * 0x7FEB352D
-    x = (x ^ xp.right_shift(x, 15)) * 0x846CA68B
+    x = xp.multiply(x ^ xp.right_shift(x, 16), 0x7FEB352D)
+    x = xp.multiply(x ^ xp.right_shift(x, 15), 0x846CA68B)
     return x ^ xp.right_shift(x, 16)
 
 
@@ -152,26 +142,48 @@ def check_distribution(name: str) -> str:
     return name
 
 
-def choose_labels(n: int, num_classes: int | None, labels=None) -> np.ndarray | None:
+def class_of(seed, num_classes: int):
+    """The class of a sample where the caller gives none: its seed modulo the number of classes.
+
+    So a seed alone determines a sample, whatever is drawn together with it.
+
+    Args:
+        seed: one seed, or an array of them.
+        num_classes: of the generator.
+
+    Returns:
+        int32, of the shape of `seed`.
+
+    Example:
+        >>> class_of(np.arange(7, 10), 3)
+        array([1, 2, 0], dtype=int32)
+    """
+    return (np.asarray(seed) % num_classes).astype("int32")
+
+
+def choose_labels(n: int, num_classes: int | None, labels=None, seeds=None) -> np.ndarray | None:
     """The classes of n samples.
 
     Args:
-        n: how many.
+        n: the number of samples.
         num_classes: of the generator; None where it takes no labels.
-        labels: one class for all, or n of them; None for all classes in turn: 0, 1, …, num_classes - 1, 0, …
+        labels: one class for all samples, or n of them; None for `class_of` each sample's seed.
+        seeds: the samples' seeds, (n,); None where latents are given without seeds, whose position, 0 to n - 1, then
+            takes the seed's place.
 
     Returns:
         int32 (n,), or None where the generator takes no labels.
 
     Raises:
-        InputError: where labels are given to a generator that takes none, are not n, or are no classes.
+        InputError: where labels are given to a generator that takes none, their number is not n, or they are not
+            classes.
     """
     if num_classes is None:
         if labels is not None:
             raise InputError("the generator takes no labels; expected none; train with num_classes (--conditional)")
         return None
     if labels is None:
-        return np.arange(n, dtype="int32") % num_classes
+        return class_of(np.arange(n) if seeds is None else seeds, num_classes)
     chosen = np.asarray(labels)
     if chosen.dtype.kind not in "iu" or chosen.shape not in ((), (n,)):
         raise InputError(f"labels {labels!r:.60} for {n} samples; expected one integer, or {n} of them")
@@ -183,11 +195,33 @@ def choose_labels(n: int, num_classes: int | None, labels=None) -> np.ndarray | 
     return np.broadcast_to(chosen.astype("int32"), (n,))
 
 
-def columns(n: int, dim: int, distribution="normal", seed=None, num_classes=None, labels=None) -> list[np.ndarray]:
+def columns(
+    n: int | None, dim: int, distribution="normal", seed=None, num_classes=None, labels=None, z=None
+) -> list[np.ndarray]:
     """What a generator takes for n samples: [latents], or [latents, labels] where it is class-conditional.
 
-    Arguments and errors as in `draw` and `choose_labels`.
+    Args:
+        n: the number of samples; None with z.
+        dim: dimension of z.
+        distribution: of z.
+        seed: of the first sample; None for any.
+        num_classes: of the generator; None where it takes no labels.
+        labels: as in `choose_labels`.
+        z: latents, (n, dim), in place of n and seed.
+
+    Raises:
+        InputError: where not exactly one of n and z is given, a seed comes with z, z is not (n, dim) of finite numbers,
+            or as `draw` and `choose_labels` do.
     """
-    z = draw(n, dim, distribution, seed)
-    labels = choose_labels(n, num_classes, labels)
-    return [z] if labels is None else [z, labels]
+    if (z is None) == (n is None):
+        raise InputError(f"{'neither' if n is None else 'both'} n and z; expected one of them; give n or z")
+    if z is not None:
+        z = np.asarray(z, "float32")
+        if seed is not None or z.ndim != 2 or z.shape[1] != dim or not len(z) or not np.isfinite(z).all():
+            raise InputError(f"z of shape {z.shape} with seed {seed}; expected finite numbers (n, {dim}), and no seed")
+        chosen = choose_labels(len(z), num_classes, labels)
+    else:
+        first = first_seed(check_count(n, dim), seed)
+        z = draw(n, dim, distribution, first)
+        chosen = choose_labels(n, num_classes, labels, seeds(n, first))
+    return [z] if chosen is None else [z, chosen]

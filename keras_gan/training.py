@@ -464,13 +464,26 @@ def load(run_dir: str | os.PathLike) -> GAN:
     return gan
 
 
-def load_file(path: str | os.PathLike) -> GAN:
-    """The GAN in a .keras file, as `GAN.save` writes it. Raises InputError where it holds something else."""
+def load_file(path: str | os.PathLike, trust: bool = False) -> GAN:
+    """The GAN in a .keras file, as `GAN.save` writes it.
+
+    Args:
+        path: the file.
+        trust: whether to run Python code that the file holds, such as that of a Lambda layer.
+
+    Raises:
+        InputError: where it holds something else, or code without `trust`.
+    """
     try:
         archives.check(Path(path))
         with seeding.keras_seed():
-            gan = keras.saving.load_model(path)
+            gan = keras.saving.load_model(path, safe_mode=not trust)
     except Exception as error:  # a damaged file fails anywhere, with any error
+        if "safe_mode=False" in str(error):  # Keras's own remedy
+            raise InputError(
+                f"{path} holds Python code, such as that of a Lambda layer; expected a file whose maker you trust. If "
+                "you do, use --trust (trust=True in Python)"
+            ) from error
         # Keras wraps an error once for each level of the network.
         reason = first_line(ValueError(str(error).rsplit("Exception encountered: ", 1)[-1]))
         raise InputError(f"{path} cannot be loaded ({reason}); expected a .keras file") from error

@@ -1,12 +1,14 @@
 """The one shared fixture module: 8×8 networks with two filters, quick to trace and to compute."""
 
 import contextlib
+import functools
 import hashlib
 import multiprocessing
 import os
 import re
 import runpy
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
@@ -213,12 +215,18 @@ def demo_server(tmp_path_factory):
     """
     started = []
 
-    def start(*words):
+    def start(*words, in_background=False):
+        ignored = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # as a shell does for &
         home, said = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("said") / "stderr"
         command = [Path(sys.executable).with_name("kgan"), "demo", *map(str, words), "--port", "0"]
         with said.open("w") as errors:
             process = subprocess.Popen(
-                command, env={**os.environ, "HOME": str(home)}, stdout=subprocess.PIPE, stderr=errors, text=True
+                command,
+                env={**os.environ, "HOME": str(home)},
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                preexec_fn=ignored if in_background else None,
             )
         started.append(SimpleNamespace(process=process, home=home, said=said))
         line = next((line for line in process.stdout if "http://" in line), "")  # after what it says of preparing

@@ -51,13 +51,18 @@ def test_each_class_learns_its_own_data():
     assert dark < 90 and bright > 165  # -0.6 and 0.6 are the grey levels 51 and 204
 
 
-def test_labels_come_in_turn_unless_they_are_given(conditional):
-    assert latents.choose_labels(5, 3).tolist() == [0, 1, 2, 0, 1]
+def test_a_seed_has_its_class_unless_labels_are_given(conditional):
+    assert latents.choose_labels(5, 3).tolist() == [0, 1, 2, 0, 1]  # latents without seeds: by their position
+    assert latents.choose_labels(4, 3, seeds=np.array([7, 9, 2**31 - 1, 0])).tolist() == [1, 0, 1, 0]
+    np.testing.assert_array_equal(conditional.generate(3, seed=7)[2], conditional.generate(1, seed=9)[0])
+    z, labels = conditional.inputs(5, seed=7)
+    assert labels.tolist() == [1, 2, 0, 1, 2] and labels.dtype == np.int32
+    np.testing.assert_array_equal(conditional.generate(z=z), conditional.generate(z=z, labels=[0, 1, 2, 0, 1]))
     assert latents.choose_labels(3, 3, 2).tolist() == [2, 2, 2]
     assert latents.choose_labels(3, 3, [2, 0, 1]).tolist() == [2, 0, 1]
-    in_turn = conditional.generate(6, seed=5)
-    np.testing.assert_array_equal(in_turn, conditional.generate(6, seed=5, labels=[0, 1, 2, 0, 1, 2]))
-    assert (conditional.generate(6, seed=5, labels=1) != in_turn).any()
+    by_seed = conditional.generate(6, seed=5)
+    np.testing.assert_array_equal(by_seed, conditional.generate(6, seed=5, labels=[2, 0, 1, 2, 0, 1]))
+    assert (conditional.generate(6, seed=5, labels=1) != by_seed).any()
 
 
 @pytest.mark.parametrize(
@@ -115,10 +120,10 @@ def test_a_saved_gan_gives_the_same_classes(conditional, tmp_path):
     np.testing.assert_array_equal(loaded.generate(6, seed=2), conditional.generate(6, seed=2))
 
 
-@pytest.mark.parametrize("name, format", [("g.tflite", "litert"), ("g", "tf_saved_model")])
+@pytest.mark.parametrize("name, format", [("g.tflite", "litert"), ("g", "tf_saved_model"), ("g.onnx", "onnx")])
 def test_exports_take_a_label(conditional, tmp_path, name, format):
     conditional.export(tmp_path / name, format)
-    generator = exports.open_generator(tmp_path / name)
+    generator = exports.open_generator(tmp_path / name, trust=True)
     for labels in (None, 2, np.arange(21)[::-1] % 3):
         expected = conditional.generate(21, seed=4, labels=labels).astype(int)
         assert np.abs(generator.generate(21, seed=4, labels=labels) - expected).max() <= 3

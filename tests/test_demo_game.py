@@ -184,9 +184,10 @@ def test_only_loopback_is_served_unless_asked(server):
     assert Guard(None, local=False).allows(scope) and not Guard(None, local=True).allows(scope)
 
 
+@pytest.mark.parametrize("in_background", [False, True], ids=["", "in the background"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_it_ends_on_a_signal_and_leaves_no_child(demo_server, number):
-    started = demo_server()
+def test_it_ends_on_a_signal_and_leaves_no_child(demo_server, number, in_background):
+    started = demo_server(in_background=in_background)
     process = started.process
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     assert not children.exists() or children.read_text() == ""

@@ -333,11 +333,24 @@ def test_a_conditional_file_has_its_classes(demo_server, visit, tmp_path, conver
     gan.export(file, "litert")
     before, made = sorted(tmp_path.iterdir()), Made({"averaged": file})
     server = demo_server(file)
-    page = visit(server.address + "?seed=2&class=1")
+    page = visit(server.address + "?seed=5")
     page.locator(".large img").wait_for()
+    wait_for_picture(page, made(5, label=2))  # 5 modulo 3
+    np.testing.assert_array_equal(made(5, label=2), edge.Generator(file).generate(1, seed=5)[0])
+
+    def choose(name):
+        page.get_by_role("combobox", name="Class").click()
+        page.get_by_role("option", name=name, exact=True).click()
+
+    choose("1")
+    wait_for_picture(page, made(5, label=1))
+    wait_for_address(page, {"seed": "5", "class": "1"})
+    choose("by seed")
+    wait_for_picture(page, made(5, label=2))
+    wait_for_address(page, {"seed": "5"})
+    page.goto(server.address + "?seed=2&class=1")
     wait_for_picture(page, made(2, label=1))
-    page.get_by_role("combobox", name="Class").click()
-    page.get_by_role("option", name="2", exact=True).click()
+    choose("2")
     wait_for_picture(page, made(2, label=2))
     wait_for_address(page, {"seed": "2", "class": "2"})
     assert (made(2, label=1) != made(2, label=2)).any()

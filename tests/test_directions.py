@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_gan import GAN, data, directions, latents
+from keras_gan import GAN, data, directions, latents, sliders
 from keras_gan.cli.main import kgan
-from keras_gan.directions import Directions, Slider, fitting, morphology, reading, record, sliders
+from keras_gan.directions import Directions, Slider, fitting, morphology, reading, record
 from keras_gan.errors import InputError
 from keras_gan.exports import About, Options, edge
 from keras_gan.runs import Run
@@ -231,14 +231,16 @@ def test_moves_add_up_and_uniform_latents_stay_in_their_range():
     up, side = Slider("up", "factor", np.float32([1, 0]), 2.0), Slider("side", "factor", np.float32([0, 2]), 2.0)
     z = np.float32([[0.5, -0.5]])
     np.testing.assert_array_equal(Directions("normal", (up, side)).move(z, up=-1, side=0.25), [[-0.5, 0]])
-    np.testing.assert_array_equal(Directions("uniform", (up, side)).move(z, up=3, side=-1), [[1, -1]])
+    np.testing.assert_array_equal(Directions("uniform", (up, side)).move(z, up=2, side=-1), [[1, -1]])
 
 
-@pytest.mark.parametrize("amount", [math.nan, math.inf, 1e9, "much"])
-def test_amounts_that_are_no_numbers_are_refused(amount):
-    found = Directions("normal", (Slider("up", "factor", np.float32([1.0]), 2.0),))
-    with pytest.raises(InputError, match="expected a number of standard deviations"):
-        found.move(np.zeros((1, 1)), up=amount)
+@pytest.mark.parametrize("amount", [math.nan, math.inf, 1e9, "much", 0.851, -0.86, 5])
+def test_amounts_outside_the_range_are_refused_with_the_range(amount):
+    found = Directions("normal", (Slider("up", "factor", np.float32([1.0]), 0.85),))
+    for move in (lambda: found.move(np.zeros((1, 1)), up=amount), lambda: found.mover({"up": amount})):
+        with pytest.raises(InputError, match="up by .*; expected a number of standard deviations from -0.85 to 0.85"):
+            move()
+    assert found.move(np.zeros((1, 1)), up=-0.85)[0, 0] == np.float32(-0.85)  # the ends are within
 
 
 GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
@@ -317,11 +319,48 @@ def test_a_run_samples_with_its_sliders_moved(found_run, tmp_path):
     assert (moved != gan.generate(z=z)).any()
 
 
-@pytest.mark.parametrize("setting", ["slant", "slant=", "=1", "nothing=1", "factor 1=1e9", "factor 1=nan"])
+@pytest.mark.parametrize(
+    "setting", ["slant", "slant=", "=1", "nothing=1", "factor 1=3.1", "factor 1=1e9", "factor 1=nan"]
+)
 def test_bad_settings_are_one_line(found_run, tmp_path, setting):
     done = CliRunner().invoke(kgan, ["sample", str(found_run[0]), "--set", setting, "--out", str(tmp_path / "x.png")])
     assert done.exit_code == 2 and not (tmp_path / "x.png").exists()
     assert "expected" in done.output
+
+
+def test_a_sweep_needs_no_out_and_refuses_what_contradicts_it(found_run, tmp_path, monkeypatch):
+    from PIL import Image
+
+    monkeypatch.chdir(tmp_path)
+    sweep = ["sample", str(found_run[0]), "--sweep", "factor 1", "-n", "2"]
+    done = CliRunner().invoke(kgan, sweep)
+    assert done.exit_code == 0, done.output
+    with Image.open("factor-1.gif") as gif:
+        assert gif.n_frames == 22  # 12 from end to end, and 10 back
+    for words, told in (
+        (["--set", "factor 1=1"], "--set factor 1 with --sweep factor 1"),
+        (["--set", "a=1", "--set", "a=0"], "--set a was given twice"),
+        (["--out", "x.png"], "expected a .gif; give --out factor-1.gif"),
+    ):
+        done = CliRunner().invoke(kgan, [*sweep, *words])
+        assert done.exit_code == 2 and told in done.output, done.output
+    assert [file.name for file in tmp_path.iterdir()] == ["factor-1.gif"]
+
+
+def test_directions_of_a_file_need_its_run(tmp_path):
+    (tmp_path / "g.tflite").write_bytes(b"")
+    done = CliRunner().invoke(kgan, ["directions", str(tmp_path / "g.tflite")])
+    assert done.exit_code == 2 and "expected a run folder" in done.output
+
+
+def test_directions_of_an_earlier_step_are_used_with_a_notice(found_run, tmp_path):
+    import shutil
+
+    folder = shutil.copytree(found_run[0], tmp_path / "run")
+    said = json.loads((folder / record.NAME).read_text())
+    (folder / record.NAME).write_text(json.dumps(said | {"step": 20}))
+    done = CliRunner().invoke(kgan, ["sample", str(folder), "--set", "factor 1=1", "--out", str(tmp_path / "x.png")])
+    assert done.exit_code == 0 and "Notice: the directions of " in done.output and "those of step 20" in done.output
 
 
 def test_sliders_are_renamed(found_run, tmp_path):

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -17,9 +18,9 @@ def spy(tiny_gan):
     class Spy:
         latent, latent_dim, num_classes, asked = "normal", 4, None, []
 
-        def generate(self, z, labels=None):
-            self.asked.append(len(z))
-            return tiny_gan.generate(z=z, labels=labels)
+        def generate(self, n=None, seed=None, labels=None, z=None):
+            self.asked.append(n or len(z))
+            return tiny_gan.generate(n, seed, labels=labels, z=z)
 
     return Spy()
 
@@ -31,11 +32,31 @@ def test_parts_are_what_generate_gives_and_never_many_at_once(spy, tiny_gan):
     assert spy.asked == [64, 64, 22]
 
 
-def test_labels_go_in_turn_across_parts():
-    build = {"num_classes": 3}
-    gan = GAN(networks.generator((8, 8, 1), 4, **build), networks.discriminator((8, 8, 1), **build), **build)
+@pytest.fixture(scope="module")
+def conditional():
+    """A generator of three classes, each of a grey level of its own."""
+    z, label = keras.Input((4,)), keras.Input((), dtype="int32")
+    levels = keras.initializers.Constant(np.float32([[-0.7], [0.0], [0.7]]))
+    grey = keras.layers.Embedding(3, 1, embeddings_initializer=levels)(label)
+    x = grey + 0.1 * keras.layers.Dense(64, activation="tanh")(z)
+    generator = keras.Model([z, label], keras.layers.Reshape((8, 8, 1))(x))
+    return GAN(generator, networks.discriminator((8, 8, 1), num_classes=3), num_classes=3)
+
+
+def classes_of(images):
+    """0, 1 or 2 by the mean grey level, which lies near 38, 127 or 217."""
+    return [int(np.digitize(image.mean(), [83, 172])) for image in images]
+
+
+def test_a_sample_is_the_same_in_parts_alone_and_moved(conditional):
+    gan = conditional
     drawn = np.concatenate(list(drawing.parts(gan, 70, seed=1)))
-    np.testing.assert_array_equal(drawn, gan.generate(70, seed=1, labels=np.arange(70) % 3))
+    assert classes_of(drawn) == [(1 + i) % 3 for i in range(70)]
+    np.testing.assert_array_equal(drawn, gan.generate(70, seed=1))
+    for index in (0, 1, 63, 64, 69):  # on both sides of where the second part begins
+        np.testing.assert_array_equal(drawn[index], gan.generate(1, seed=1 + index)[0])
+    moved = np.concatenate(list(drawing.parts(gan, 70, seed=1, move=lambda z: z)))
+    np.testing.assert_array_equal(moved, drawn)
     same = np.concatenate(list(drawing.parts(gan, 3, seed=1, label=2)))
     np.testing.assert_array_equal(same, gan.generate(3, seed=1, labels=2))
     with pytest.raises(InputError, match="label 3 is no class"):
@@ -105,6 +126,28 @@ def test_the_way_between_seeds_stops_at_their_samples(tiny_gan, tmp_path):
         assert np.abs(frame - zoomed[seed]).max() <= 4  # a GIF has 256 colours
     steps = [np.abs(a - b).mean() for a, b in zip(frames, frames[1:] + frames[:1], strict=True)]
     assert max(steps) < np.abs(zoomed[0] - zoomed[1]).mean()  # no jump, from the last to the first neither
+
+
+def frames_of(path):
+    """(frames, height, width) grey."""
+    with Image.open(path) as gif:
+        return np.stack([np.asarray(gif.convert("L")) for _ in map(gif.seek, range(gif.n_frames))])
+
+
+def test_a_walk_has_the_class_of_the_nearest_seed(conditional, tmp_path):
+    frames = frames_of(drawing.save_walk(conditional, 3, 7, None, tmp_path / "w.gif"))
+    # Seeds 7, 8 and 9 have classes 1, 2 and 0: six frames of the first, twelve of each of the next two, six back.
+    assert classes_of(frames) == [1] * 6 + [2] * 12 + [0] * 12 + [1] * 6
+    stops = conditional.generate(3, seed=7).repeat(24, axis=1).repeat(24, axis=2)[..., 0]
+    assert np.abs(frames[:: drawing.FRAMES].astype(int) - stops).max() <= 4  # a GIF has 256 colours
+    frames = frames_of(drawing.save_walk(conditional, 3, 7, 0, tmp_path / "w.gif"))
+    assert set(classes_of(frames)) == {0}
+
+
+def test_a_sweep_has_the_class_of_each_seed(conditional, tmp_path):
+    path = drawing.save_sweep(conditional, 4, 7, None, tmp_path / "s.gif", [lambda z: -z, lambda z: z, lambda z: z])
+    expected = np.asarray(sampling.grid(conditional.generate(4, seed=7)), int)
+    assert np.abs(frames_of(path)[1].astype(int) - expected).max() <= 4
 
 
 def test_a_walk_that_cannot_be_drawn_is_refused(tiny_gan, tmp_path):

@@ -7,11 +7,13 @@ a process of their own, which is this file run as a program; what fails is named
 import contextlib
 import dataclasses
 import functools
+import importlib
 import io
 import json
 import os
 import pickle
 import random
+import re
 import shutil
 import signal
 import struct
@@ -27,6 +29,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
 from keras_gan.errors import InputError, Notice
@@ -229,7 +232,7 @@ def check_generator(path):
 
     with contextlib.suppress(InputError):
         assert info.to_text(info.describe(path))
-    samples = exports.open_generator(path).generate(17, seed=0)
+    samples = exports.open_generator(path, trust=(path / "saved_model.pb").is_file()).generate(17, seed=0)
     images = samples.shape[0] == 17 and samples.ndim == 4 and samples.dtype == np.uint8
     assert images or (samples.dtype == np.float32 and np.isfinite(samples).all()), (samples.shape, samples.dtype)
 
@@ -246,8 +249,18 @@ def check_tflite(path):
     check_generator(path)
 
 
-def forked_trial(content):
-    from keras_gan.exports import edge, trial
+def check_onnx(path):
+    """The same of an .onnx."""
+    import onnxruntime  # noqa: F401  imported once, before the forks
+
+    from keras_gan.exports import edge, onnx_runtime  # noqa: F401
+
+    edge.survive = forked_trial
+    check_generator(path)
+
+
+def forked_trial(content, module="keras_gan.exports.edge"):
+    from keras_gan.exports import trial
 
     child = os.fork()
     if not child:
@@ -256,7 +269,7 @@ def forked_trial(content):
         signal.signal(signal.SIGALRM, signal.SIG_DFL)  # a hang inside LiteRT is ended from outside
         signal.alarm(2)
         try:
-            edge.trial(content)
+            importlib.import_module(module).trial(content)
             os._exit(0)
         except BaseException:
             os._exit(1)
@@ -355,6 +368,7 @@ KINDS = {  # suffix or file name -> what mutates it, what opens it
     ".mat": (mutate_mat, check_data),
     ".keras": (mutate_zip, check_generator),
     ".tflite": (mutate_words, check_tflite),
+    ".onnx": (mutate, check_onnx),
     "saved_model.pb": (mutate, check_saved_model),
     "variables.index": (mutate, check_saved_model),
     "keras_gan.json": (mutate_json, check_saved_model),
@@ -486,7 +500,7 @@ def test_arrays(failures, tmp_path):
 
 @pytest.fixture(scope="module")
 def generators(tiny_generator, tiny_discriminator, tmp_path_factory):
-    """A folder with g.keras, g.tflite and the SavedModel g."""
+    """A folder with g.keras, g.tflite, g.onnx, g-sample.onnx and the SavedModel g."""
     from keras_gan import GAN
 
     gan = GAN(tiny_generator(), tiny_discriminator(), seed=0)
@@ -494,6 +508,7 @@ def generators(tiny_generator, tiny_discriminator, tmp_path_factory):
     folder = tmp_path_factory.mktemp("generators")
     gan.save(folder / "g.keras")
     gan.export(folder / "g.tflite", "litert", "float32")
+    gan.export(folder / "g.onnx", "onnx")
     gan.export(folder / "g")
     return folder
 
@@ -502,11 +517,12 @@ def test_generators(failures, generators, tmp_path):
     copy = Path(shutil.copytree(generators, tmp_path / "copy"))
     of_saved_model = ("saved_model.pb", "variables/variables.index", "assets.extra/keras_gan.json")
     groups = {80: [copy / "g.keras"], 90: [copy / "g" / name for name in of_saved_model], 200: [copy / "g.tflite"]}
+    groups[160] = [copy / "g.onnx", copy / "g-sample.onnx"]
     for paths in groups.values():
         check_generator(paths[0].parent if paths[0].suffix == ".pb" else paths[0])
     with ThreadPoolExecutor(2) as pool:
         found = list(pool.map(failures, groups.values(), groups))
-    assert found == [{}, {}, {}]
+    assert found == [{}, {}, {}, {}]
 
 
 def test_runs(failures, run_dir):
@@ -840,12 +856,16 @@ def test_keras_files_that_bring_code(generators, tmp_path, monkeypatch):
     changed_config(generators / "g.keras", tmp_path / "a.keras", other_module)
     refused(tmp_path / "a.keras", "Could not locate class 'system'", check_generator)
     changed_config(generators / "g.keras", tmp_path / "b.keras", python)
-    refused(tmp_path / "b.keras", "deserialization of a `Lambda` layer", check_generator)
+    refused(tmp_path / "b.keras", "holds Python code, such as that of a Lambda layer; .* use --trust", check_generator)
     assert not Path("touched").exists()
 
 
 def test_a_saved_model_that_touches_files(tmp_path):
+    """Nothing of it runs unless the user says so; no list of operations could tell which of them do harm."""
     import tensorflow as tf
+
+    from keras_gan import exports
+    from keras_gan.cli.main import kgan
 
     @tf.function(input_signature=[tf.TensorSpec((None, 4), "float32", name="z")])
     def generate(z):
@@ -855,8 +875,15 @@ def test_a_saved_model_that_touches_files(tmp_path):
     module = tf.Module()
     module.generate = generate
     tf.saved_model.save(module, str(tmp_path / "g"), signatures={"generate": generate})
-    refused(tmp_path / "g", "it holds WriteFile, which no generator needs", check_generator)
-    assert not (tmp_path / "touched").exists()
+    told = "is a SavedModel, which can run code, .*; expected one whose maker you trust. If you do, use --trust"
+    refused(tmp_path / "g", told, exports.open_generator)
+    for command in (["sample"], ["evaluate", "--data", "digits"]):
+        done = CliRunner().invoke(kgan, [*command, str(tmp_path / "g")])
+        assert done.exit_code == 2 and re.search(told, done.output), done.output
+    assert not list(tmp_path.glob("touched*"))
+    out = tmp_path / "trusted.npz"
+    done = CliRunner().invoke(kgan, ["sample", str(tmp_path / "g"), "-n", "2", "--out", str(out), "--trust"])
+    assert done.exit_code == 0 and out.is_file() and list(tmp_path.glob("touched*"))
 
 
 def test_a_tflite_that_ends_the_process_of_litert(generators, tmp_path):

@@ -37,8 +37,9 @@ def files(tmp_path_factory):
     options = exports.Options(about=about, uint8=True)
     gan.export(folder / "g.tflite", "litert", "float16", options)
     gan.export(folder / "saved", "tf_saved_model", options=options)
+    gan.export(folder / "g.onnx", "onnx", options=options)
     gan.save(folder / "g.keras")
-    return {name: folder / name for name in ("g.tflite", "saved", "g.keras")}
+    return {name: folder / name for name in ("g.tflite", "g.onnx", "g-sample.onnx", "saved", "g.keras")}
 
 
 def test_a_tflite_says_all_that_its_description_does(files):
@@ -61,6 +62,19 @@ def test_signatures_of_a_tflite_are_those_that_the_runtime_sees(files):
             seen = {end: [np.dtype(d["dtype"]).name, d["shape"].tolist()] for end, d in details.items()}
             assert ends[side] == seen
     assert found["sample_16"]["inputs"] == {"seed": ["int32", [16]], "label": ["int32", [16]]}
+
+
+def test_an_onnx_says_what_it_takes_and_gives(files):
+    image = {"images": ["uint8", [None, 8, 8, 3]]}
+    for name, signature, taken in (
+        ("g.onnx", "generate", {"z": ["float32", [None, 5]]}),
+        ("g-sample.onnx", "sample", {"seed": ["int32", [None]]}),
+    ):
+        said = info.describe(files[name])
+        assert said["kind"] == ".onnx" and said["labels"] == list(LABELS) and said["quantize"] == "float32"
+        assert said["signatures"] == {signature: {"inputs": {**taken, "label": ["int32", [None]]}, "outputs": image}}
+    words = " ".join(kgan_info(files["g-sample.onnx"]).output.split())
+    assert "sample seed int32[any], label int32[any] -> images uint8[any,8,8,3]" in words
 
 
 def test_signatures_of_a_saved_model_are_those_that_tensorflow_sees(files):
@@ -101,7 +115,7 @@ def test_a_run_says_how_far_it_is(run_dir):
     assert info.describe(run_dir)["step"] == 0
 
 
-@pytest.mark.parametrize("name", ["g.tflite", "saved", "g.keras"])
+@pytest.mark.parametrize("name", ["g.tflite", "g.onnx", "saved", "g.keras"])
 def test_the_text_holds_the_facts_in_80_columns(files, name):
     done = kgan_info(files[name])
     assert done.exit_code == 0, done.output
@@ -112,6 +126,7 @@ def test_the_text_holds_the_facts_in_80_columns(files, name):
     if name != "g.keras":
         assert "classes 3: 0 zero, 1 one, 2 two" in words and "licence CC0" in words and "steps 1,234" in words
         assert "uint8 in [0, 255]" in words
+    if name in ("g.tflite", "saved"):
         takes = "seed int32[16], label int32[16]", "label int32[16], seed int32[16]"
         assert any(f"sample_16 {inputs} -> images uint8[16,8,8,3]" in words for inputs in takes)
 
@@ -149,7 +164,7 @@ def refused(path):
 
 
 def test_what_is_not_there_is_told(tmp_path):
-    assert "does not exist; expected a .tflite" in refused(tmp_path / "no.tflite")
+    assert "does not exist; expected a .tflite, an .onnx" in refused(tmp_path / "no.tflite")
     assert "does not exist" in refused(tmp_path / "no")
 
 
@@ -171,7 +186,9 @@ def test_a_tflite_of_something_else_is_told(tmp_path):
     assert "does not say what it holds" in refused(path)
 
 
-@pytest.mark.parametrize("name, inside", [("g.tflite", ""), ("saved", "assets.extra/keras_gan.json"), ("g.keras", "")])
+@pytest.mark.parametrize(
+    "name, inside", [("g.tflite", ""), ("g.onnx", ""), ("saved", "assets.extra/keras_gan.json"), ("g.keras", "")]
+)
 def test_half_a_file_is_told(files, name, inside, tmp_path):
     (shutil.copytree if inside else shutil.copy)(files[name], tmp_path / name)
     half = tmp_path / name / inside

@@ -99,7 +99,7 @@ def test_sample_py_is_short_and_needs_three_packages():
 
 @pytest.mark.parametrize("kind, name", [("grey", "my $dots.tflite"), ("colour", "generator.tflite")])
 def test_sample_py_draws_what_the_package_draws(kind, name, request, tmp_path):
-    """21 pictures: one batch of 16, five alone; in turn of all classes where there are any."""
+    """21 pictures: one batch of 16, five alone; of the class of each seed where there are any."""
     folder, _ = request.getfixturevalue(kind)
     done = run(folder, name, "-n", 21, "--seed", 5, "--out", tmp_path / "new" / "grid.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -352,6 +352,62 @@ def test_the_page_is_written_anew(grey, tmp_path):
     assert "TensorFlow Serving" not in text and "## In a browser" in text and "`generator.onnx`" in text
     assert "damaged" not in text and "python sample.py generator.tflite" in text
     assert sorted(file.name for file in folder.iterdir() if file.name.startswith(".")) == []
+
+
+@pytest.fixture(scope="module")
+def with_onnx(colour, tmp_path_factory):
+    """A copy of the colour folder, whose .tflite gives uint8, with ONNX graphs that give float32."""
+    folder = Path(shutil.copytree(colour[0], tmp_path_factory.mktemp("onnx") / "export"))
+    colour[1].export(folder / "generator.onnx", "onnx", options=Options(about=About(labels=("zero", "one", "two"))))
+    kit.write(folder)
+    return folder, colour[1]
+
+
+def test_onnx_files_have_rows_of_their_own(with_onnx):
+    folder, _ = with_onnx
+    text = page(with_onnx)
+    error = json.loads((folder / "generator.onnx.json").read_text())["mean_error"]
+    for name in ("generator.onnx", "generator-sample.onnx"):
+        size = (folder / name).stat().st_size
+        assert f"| `{name}` | {size / 1000:,.0f} kB | float32 | float32 | {error:.1e} (" in text
+    assert (
+        "| generator-sample.onnx | `seed` int32 (batch), `label` int32 (batch) | `images` float32 (batch, 8, 12, 3) |"
+        in text
+    )
+    assert (
+        "| generator.onnx | `z` float32 (batch, 5), `label` int32 (batch) | `images` float32 (batch, 8, 12, 3) |"
+        in text
+    )
+    assert "float16 | uint8 |" in text  # the .tflite keeps its own
+
+
+def test_the_onnx_example_runs_as_written(with_onnx):
+    folder, gan = with_onnx
+    (block,) = [block for block in blocks(page(with_onnx), "python") if "onnxruntime" in block]
+    program = f"{block}\nnp.save('levels.npy', levels)"
+    done = subprocess.run([sys.executable, "-c", program], cwd=folder, capture_output=True, text=True, check=True)
+    assert done.stdout == "(16, 8, 12, 3)\n"
+    assert np.abs(np.load(folder / "levels.npy").astype(int) - gan.generate(16, seed=7)).max() <= 1
+    (folder / "levels.npy").unlink()
+
+
+def test_a_folder_of_onnx_alone_has_a_page(with_onnx, tmp_path):
+    for name in ("generator.onnx", "generator-sample.onnx", "generator.onnx.json"):
+        shutil.copy(with_onnx[0] / name, tmp_path)
+    kit.write(tmp_path)
+    text = (tmp_path / "README.md").read_text()
+    assert "## ONNX Runtime" in text and "Kotlin" not in text and not (tmp_path / "sample.py").exists()
+
+
+def test_sample_py_takes_a_class_by_name(colour, tmp_path):
+    folder, gan = colour
+    for label, number in (("two", 2), ("1", 1)):
+        done = run(folder, "generator.tflite", "-n", 2, "--seed", 5, "--label", label, "--out", tmp_path / "grid.png")
+        assert done.returncode == 0, done.stderr
+        images = edge.Generator(folder / "generator.tflite").generate(2, seed=5, labels=number)
+        assert differences(tmp_path / "grid.png", images).max() <= 2
+    done = run(folder, "generator.tflite", "--label", "three")
+    assert done.returncode == 2 and "--label three; expected 0 to 2, zero, one, two" in done.stderr
 
 
 def test_files_of_others_stay(grey, tmp_path):

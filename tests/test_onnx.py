@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import subprocess
 import sys
 from pathlib import Path
 
@@ -10,10 +11,12 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+from click.testing import CliRunner
 from keras import layers
 
 from keras_gan import GAN, InputError, exports, latents, networks, pixels
-from keras_gan.exports.onnx import Generator
+from keras_gan.cli.main import kgan
+from keras_gan.exports.onnx_runtime import Generator
 from keras_gan.exports.quantize import MODES
 
 SHAPE = (8, 8, 1)
@@ -92,14 +95,50 @@ def test_a_seed_is_the_picture_that_keras_draws(latent, tmp_path):
     assert np.abs(pictures.astype(int) - gan.generate(300, seed=7).astype(int)).max() <= 1
 
 
-def test_names_and_shapes_of_the_graph(exported):
-    graph = onnx.load(exported[0]).graph
+@pytest.mark.parametrize("name, taken", [("g.onnx", ("z", ["batch", 4])), ("g-sample.onnx", ("seed", ["batch"]))])
+def test_names_and_shapes_of_the_graphs(exported, name, taken):
+    path = exported[0].with_name(name)
+    graph = onnx.load(path).graph
     ends = [(end.name, [d.dim_param or d.dim_value for d in end.type.tensor_type.shape.dim]) for end in graph.input]
-    assert ends == [("z", ["batch", 4])]
+    assert ends == [taken]
     (image,) = graph.output
     assert image.name == "images"
     assert [d.dim_param or d.dim_value for d in image.type.tensor_type.shape.dim] == ["batch", 8, 8, 1]
-    onnx.checker.check_model(onnx.load(exported[0]), full_check=True)
+    onnx.checker.check_model(onnx.load(path), full_check=True)
+
+
+SEEDS = np.int32([0, 1, 7, 65_535, 65_536, 2**24, 2**30 + 1, 2**31 - 2, 2**31 - 1])
+
+
+@pytest.mark.parametrize("latent", latents.DISTRIBUTIONS)
+def test_the_second_graph_makes_the_picture_of_a_seed(latent, tmp_path):
+    gan = built(latent=latent, num_classes=3)
+    gan.export(tmp_path / "g.onnx", "onnx")
+    labels = np.int32([2, 0, 1, 2, 0, 1, 2, 0, 1])
+    images = run(tmp_path / "g-sample.onnx", SEEDS, labels)
+    expected = gan.compute([latents.of_seeds(SEEDS, 4, latent), labels])
+    np.testing.assert_allclose(images, expected, atol=1e-5)
+    assert np.abs(expected[1] - expected[2]).max() > 0.01  # seeds differ by more than the tolerance
+    generator = Generator(tmp_path / "g-sample.onnx")
+    whole = gan.generate(21, seed=4)
+    assert np.abs(generator.generate(21, seed=4).astype(int) - whole).max() <= 1
+    assert np.abs(generator.generate(2, seed=4, labels=1).astype(int) - gan.generate(2, seed=4, labels=1)).max() <= 1
+    for refused in (lambda: generator.generate(z=np.zeros((1, 4))), lambda: generator.compute(np.zeros((1, 4)))):
+        with pytest.raises(InputError, match="takes seeds, not latents; .* name does not end in -sample"):
+            refused()
+    with pytest.raises(InputError, match="label 3 is no class"):
+        generator.generate(1, labels=3)
+
+
+def test_uint8_graphs_give_whole_grey_levels(gan, tmp_path):
+    gan.export(tmp_path / "g.onnx", "onnx", options=exports.Options(uint8=True))
+    for name, taken in (("g.onnx", latents.of_seeds(SEEDS, 4)), ("g-sample.onnx", SEEDS)):
+        images = run(tmp_path / name, taken)
+        expected = pixels.to_uint8(gan.compute(latents.of_seeds(SEEDS, 4))).astype(int)
+        assert images.dtype == np.uint8 and np.abs(images - expected).max() <= 1
+    computed = Generator(tmp_path / "g.onnx").compute(latents.of_seeds(SEEDS, 4))
+    assert computed.dtype == np.float32
+    np.testing.assert_array_equal(pixels.to_uint8(computed), run(tmp_path / "g.onnx", latents.of_seeds(SEEDS, 4)))
 
 
 def test_description_inside_the_file(exported):
@@ -118,11 +157,11 @@ def test_description_inside_the_file(exported):
 def test_report_is_measured_and_lies_beside_the_file(exported):
     path, report = exported
     written = json.loads(path.with_name("g.onnx.json").read_text())
-    assert written["size_bytes"] == path.stat().st_size and written["signatures"] == ["generate"]
+    assert written["size_bytes"] == path.stat().st_size and written["signatures"] == ["generate", "sample"]
     assert 0 < report.mean_error <= report.largest_error < 1e-5
     assert 0 < report.latency_ms < 100 and 0 < report.latency_16_ms < 100
     assert report.quality.sliced_wasserstein < 0.01
-    assert sorted(file.name for file in path.parent.iterdir()) == ["g.onnx", "g.onnx.json"]
+    assert sorted(file.name for file in path.parent.iterdir()) == ["g-sample.onnx", "g.onnx", "g.onnx.json"]
 
 
 def test_operations_that_onnx_has_not_are_refused(tmp_path):
@@ -162,6 +201,48 @@ def test_a_missing_package_is_told_before_anything_is_written(gan, tmp_path, mon
     assert not list(tmp_path.iterdir())
 
 
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = sys.modules["keras"] = sys.modules["tf2onnx"] = sys.modules["onnx"] = None
+from keras_gan.cli.main import kgan
+kgan.main(sys.argv[1:], standalone_mode=False)
+"""
+
+
+@pytest.mark.parametrize("name", ["g.onnx", "g-sample.onnx"])
+def test_sampling_needs_onnx_runtime_alone(gan, exported, name, tmp_path):
+    words = ["sample", exported[0].with_name(name), "-n", "3", "--seed", "5", "--out", tmp_path / "x.npz"]
+    done = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *map(str, words)], capture_output=True, text=True)
+    assert (done.returncode, done.stderr) == (0, "")
+    images = np.load(tmp_path / "x.npz")["images"]
+    assert np.abs(images.astype(int) - gan.generate(3, seed=5)).max() <= 1
+
+
+def test_without_onnx_runtime_the_remedy_is_told(exported, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    for verb in ("sample", "info"):
+        done = CliRunner().invoke(kgan, [verb, str(exported[0])])
+        assert done.exit_code == 2, done.output
+        assert "onnxruntime not installed; expected for ONNX; use pip install '.[onnx]'" in done.output
+
+
+def test_files_that_are_no_generators_are_refused(exported, tmp_path):
+    content = exported[0].read_bytes()
+    (tmp_path / "half.onnx").write_bytes(content[: len(content) // 2])
+    (tmp_path / "text.onnx").write_text("a text")
+    foreign, other = onnx.load(exported[0]), onnx.load(exported[0])
+    del foreign.metadata_props[:]
+    onnx.save(foreign, tmp_path / "foreign.onnx")
+    said = other.metadata_props[0].value.replace('"data_shape": [8,', '"data_shape": [9,')
+    onnx.helper.set_model_props(other, {"keras_gan": said})
+    onnx.save(other, tmp_path / "other.onnx")
+    for name in ("half", "text", "foreign", "other"):
+        with pytest.raises(InputError, match=f"{name}.onnx is damaged, or an .onnx of something else"):
+            exports.open_generator(tmp_path / f"{name}.onnx")
+    with pytest.raises(InputError, match="none.onnx is not a file; expected an .onnx"):
+        exports.open_generator(tmp_path / "none.onnx")
+
+
 def test_the_command_prints_its_report_and_nothing_else(forked, run_dir):
     command = [Path(sys.executable).with_name("kgan"), "export", run_dir, "--onnx", "--licence", "CC0-1.0"]
     done = forked(*command)
@@ -169,6 +250,6 @@ def test_the_command_prints_its_report_and_nothing_else(forked, run_dir):
     file = run_dir / "export" / "generator.onnx"
     assert done.returncode == 0 and err == "", err
     (line,) = out.splitlines()
-    assert line.startswith(f"{file}: ") and line.endswith("; signatures generate")
+    assert line.startswith(f"{file}: ") and line.endswith("; signatures generate, sample")
     said = Generator(file).description
     assert (said["data"], said["licence"], said["training"]["steps"]) == ("digits", "CC0-1.0", 30)

@@ -217,7 +217,7 @@ def test_the_grid_is_what_python_draws(name, generators, addresses, reader):
 @pytest.mark.parametrize("name", ["grey", "colour"])
 def test_the_slider_goes_from_one_seed_to_the_other(name, generators, addresses, reader):
     generator = generators[name]
-    labels = 2 if name == "colour" else None
+    labels = 0 if name == "colour" else None
     a, b = (latents.draw(1, generator.latent_dim, generator.latent, seed)[0] for seed in (9, 12))
     way = np.stack([latents.between(a, b, share, generator.latent) for share in (0, 0.25, 0.5, 1)])
     expected = generator.generate(z=way, labels=labels)
@@ -257,12 +257,13 @@ def test_a_chosen_picture_is_the_left_end_and_the_one_before_the_right(trained, 
         assert [end.input_value() for end in ends] == ["20", "10"]
 
 
-def test_the_label_picker_makes_one_class_or_all_in_turn(generators, addresses, reader):
+def test_the_label_picker_makes_one_class_or_that_of_each_seed(generators, addresses, reader):
     generator = generators["colour"]
     with Visit(reader, addresses["colour"] + "#seed=7&from=9") as visit:
         page = visit.ready()
-        assert page.locator("#label option").all_inner_texts() == ["all in turn", *LABELS]
-        assert page.locator("#as").input_value() == "2"  # as the third picture has it
+        assert page.locator("#label option").all_inner_texts() == ["by seed", *LABELS]
+        assert page.locator("#as").input_value() == "0"  # 9 modulo 3, as the grid's third picture has it
+        assert near(large(page), generator.generate(1, seed=9)[0]) and near(grid(page), generator.generate(16, seed=7))
         page.locator("#label").select_option("1")
         page.get_by_role("button", name=f"seed 22, {LABELS[1]}").wait_for()
         page.get_by_role("img", name=f"Picture of seed 9, {LABELS[1]}").wait_for()
@@ -271,17 +272,17 @@ def test_the_label_picker_makes_one_class_or_all_in_turn(generators, addresses, 
         page.locator("#as").select_option("0")
         page.get_by_role("img", name=f"Picture of seed 9, {LABELS[0]}").wait_for()
         assert near(large(page), generator.generate(1, seed=9, labels=0)[0])
-        page.locator("#label").select_option("all in turn")
-        page.get_by_role("button", name=f"seed 22, {LABELS[0]}").wait_for()
+        page.locator("#label").select_option("by seed")
+        page.get_by_role("button", name=f"seed 22, {LABELS[22 % 3]}").wait_for()
         assert near(grid(page), generator.generate(16, seed=7))
 
 
 def test_pictures_are_saved_as_kgan_sample_saves_them(generators, addresses, reader):
     expected = generators["colour"].generate(16, seed=7)
-    with Visit(reader, addresses["colour"] + "#seed=7&from=8") as visit:
+    with Visit(reader, addresses["colour"] + "#seed=7&from=10") as visit:
         page = visit.ready()
-        one, many = "colour-seed-8-green-a-class-of-a-very-long-name-indeed", "colour-seeds-7"
-        pictures = {one: sampling.to_picture(expected[1]), many: sampling.grid(expected)}
+        one, many = "colour-seed-10-green-a-class-of-a-very-long-name-indeed", "colour-seeds-7"
+        pictures = {one: sampling.to_picture(expected[3]), many: sampling.grid(expected)}
         for button, name in [("Save picture", one), ("Save grid", many)]:
             with page.expect_download() as download:
                 page.get_by_role("button", name=button).click()
@@ -294,10 +295,10 @@ def test_pictures_are_saved_as_kgan_sample_saves_them(generators, addresses, rea
 
 
 def moved(generator, share=0.0, **amounts):
-    """Python's picture between the seeds 9 and 12, of the last class, moved by its sliders."""
+    """Python's picture between the seeds 9 and 12, of the class of both, moved by its sliders."""
     a, b = (latents.draw(1, generator.latent_dim, generator.latent, seed)[0] for seed in (9, 12))
     z = latents.between(a, b, share, generator.latent)[None]
-    labels = 2 if generator.num_classes else None
+    labels = 0 if generator.num_classes else None
     return generator.generate(z=generator.directions.move(z, **amounts), labels=labels)[0]
 
 
@@ -361,7 +362,7 @@ def test_an_address_brings_the_moved_sliders_and_reset_takes_them_away(name, rea
 def test_sliders_of_an_address_that_make_no_sense_are_left_out(generators, addresses, reader):
     nonsense = ["none=1", "tilt=0.66", "tilt=-9", "tilt=x", "tilt=1e", "tilt=", "tilt", "=0.5", "%", "tilt=NaN", ""]
     words = "&".join(f"set={text}" for text in nonsense)
-    with Visit(reader, f"{addresses['few']}#from=9&to=12&as=2&{words}&set=stroke+%3D+width=-1e-1") as visit:
+    with Visit(reader, f"{addresses['few']}#from=9&to=12&as=0&{words}&set=stroke+%3D+width=-1e-1") as visit:
         page = visit.ready()
         assert near(large(page), moved(generators["few"], **{"stroke = width": -0.1}))
         visit.until_address(r"&at=0&set=stroke\+%3D\+width%3D-0.1$")
@@ -664,6 +665,43 @@ def test_what_cannot_be_served_is_told(pages, tmp_path):
         for port in (taken.server_port, 70_000):
             with pytest.raises(InputError, match=f"cannot serve on port {port}"):
                 web.server(pages / "grey", port)
+
+
+IN_THE_BACKGROUND = """import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)  # as a shell does for what ends in &
+from keras_gan.exports import web
+web.serve(sys.argv[1], open_browser=False)
+print("ended")"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_serve_ends_well_by_both_signals_in_the_background(pages, number):
+    command = [sys.executable, "-c", IN_THE_BACKGROUND, str(pages / "grey")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    address = re.search(r"http://\S+", process.stdout.readline())[0]
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert answer.status == 200
+    process.send_signal(number)
+    said, complaints = process.communicate(timeout=20)
+    assert (process.returncode, said.split(), complaints) == (0, ["ended"], "")
+
+
+def test_the_command_started_in_the_background_ends_by_sigterm(pages, run_dir):
+    """`pages`: npm works here."""
+    process = subprocess.Popen(
+        [Path(sys.executable).with_name("kgan"), "export", run_dir, "--web", "--serve"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "BROWSER": "true"},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell does for what ends in &
+    )
+    address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
+    with urllib.request.urlopen(address, timeout=10) as answer:
+        assert web.MARK in answer.read().decode()
+    process.send_signal(signal.SIGTERM)
+    _, complaints = process.communicate(timeout=30)
+    assert (process.returncode, complaints) == (0, "")
 
 
 def test_serve_says_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_path):

@@ -1,5 +1,7 @@
 // What is shown, as the address holds it: #seed=7&label=3&from=7&to=8&as=3&at=0.25&set=slant%3D0.3
 
+import { classOf } from "./latents.js";
+
 export const COUNT = 16;
 export const LAST_SEED = 2 ** 31 - 1;
 export const LAST_FIRST_SEED = LAST_SEED - COUNT + 1; // so that all seeds of a grid are seeds
@@ -7,11 +9,6 @@ export const LAST_FIRST_SEED = LAST_SEED - COUNT + 1; // so that all seeds of a 
 /** `text` as a whole number from 0 to `largest`, or null where it is none. */
 export function whole(text, largest) {
   return /^\d{1,10}$/.test(text ?? "") && Number(text) <= largest ? Number(text) : null;
-}
-
-/** The label of the grid's picture i where all have their turn; 0 for what is not in the grid. */
-export function inTurn(i, classes) {
-  return i >= 0 && i < COUNT ? i % classes : 0;
 }
 
 /** The moved sliders, Map of slider to amount, in texts such as "slant=0.3"; a name may hold a "=". */
@@ -28,7 +25,7 @@ function parseAmounts(texts, sliders) {
 /**
  * The state in an address; whatever is missing or makes no sense takes its default.
  *
- * seed: of the grid's first picture. label: of the grid, null for all in turn. from, to: seeds of the slider's ends.
+ * seed: of the grid's first picture. label: of the grid, null for the class of each picture's seed. from, to: seeds of the slider's ends.
  * as: label of the large picture. at: the slider, 0 to 1. Both labels are null where the generator takes none.
  * amounts: the sliders of features that are moved, and how far.
  */
@@ -43,7 +40,7 @@ export function parse(hash, classes, sliders) {
     label,
     from,
     to: whole(said.get("to"), LAST_SEED) ?? (from === LAST_SEED ? 0 : from + 1),
-    as: classes ? (whole(said.get("as"), classes - 1) ?? label ?? inTurn(from - seed, classes)) : null,
+    as: classes ? (whole(said.get("as"), classes - 1) ?? label ?? classOf(from, classes)) : null,
     at: at >= 0 && at <= 1 ? at : 0,
     amounts: parseAmounts(said.getAll("set"), sliders),
   };

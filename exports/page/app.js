@@ -1,8 +1,8 @@
 // The page: controls, what they show, and the address that holds it.
 
-import { COUNT, LAST_FIRST_SEED, LAST_SEED, format, inTurn, parse, whole } from "./address.js";
+import { COUNT, LAST_FIRST_SEED, LAST_SEED, format, parse, whole } from "./address.js";
 import { Trouble, open, read } from "./generator.js";
-import { between, draw } from "./latents.js";
+import { between, classOf, draw } from "./latents.js";
 import { save, sheet, show, toPixels } from "./pictures.js";
 import * as sliders from "./sliders.js";
 
@@ -34,7 +34,7 @@ function nameOf(seed, label) {
 }
 
 function labelAt(i) {
-  return said.num_classes ? (state.label ?? inTurn(i, said.num_classes)) : null;
+  return said.num_classes ? (state.label ?? classOf(state.seed + i, said.num_classes)) : null;
 }
 
 // Grid

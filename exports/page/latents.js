@@ -40,6 +40,11 @@ export function draw(seed, dim, distribution) {
   return DISTRIBUTIONS[distribution](seed, dim);
 }
 
+/** The class of a seed where the reader chooses none, as `latents.class_of` in keras_gan. */
+export function classOf(seed, classes) {
+  return seed % classes;
+}
+
 function dot(a, b) {
   return a.reduce((sum, value, i) => sum + value * b[i], 0);
 }

@@ -4,7 +4,7 @@ const PLACES = 50; // of a slider, to either side of its middle
 const MOST_WITHOUT_CHOICE = 6;
 const FIRST_SHOWN = 4; // of more
 
-/** The latent moved by amounts, Map of slider to standard deviations, as keras_gan/directions/sliders.py moves it. */
+/** The latent moved by amounts, Map of slider to standard deviations, as keras_gan/sliders.py moves it. */
 export function move(z, amounts, distribution) {
   const moved = Float64Array.from(z);
   for (const [{ vector }, amount] of amounts) vector.forEach((value, i) => (moved[i] += amount * value));

@@ -13,8 +13,7 @@ from ai_edge_litert.interpreter import Interpreter
 from ai_edge_litert.schema_py_generated import Model
 from PIL import Image
 
-SEEDS, MOST_IN_A_GRID = 2**31, 10_000
-CELL, GAP = 48, 2  # pixels: a grid enlarges smaller pictures
+SEEDS, MOST_IN_A_GRID, CELL, GAP = 2**31, 10_000, 48, 2  # a grid enlarges pictures that are under 48 pixels high
 
 
 def fail(message):
@@ -28,7 +27,7 @@ def arguments():
     parser.add_argument("file", type=Path, help="the .tflite")
     parser.add_argument("-n", type=int, default=16, help="how many (16)")
     parser.add_argument("--seed", type=int, default=0, help="of the first; the next has the next seed (0)")
-    parser.add_argument("--label", type=int, help="class, of a conditional generator (all in turn)")
+    parser.add_argument("--label", help="class by name or number (the seed modulo the number of classes)")
     parser.add_argument("--out", type=Path, default="grid.png", help="a grid.png, or a folder of PNGs (grid.png)")
     asked = parser.parse_args()
     if asked.n < 1 or asked.seed < 0 or asked.seed + asked.n > SEEDS:
@@ -38,8 +37,7 @@ def arguments():
     return asked
 
 
-def open_generator(path):
-    """What the file says of itself, and the functions that draw, by how many pictures they draw at once."""
+def open_generator(path):  # what the file says of itself, and the functions that draw, by their batch size
     content = path.read_bytes()
     model = Model.GetRootAs(content)
     named = {entry.Name(): entry.Buffer() for entry in map(model.Metadata, range(model.MetadataLength()))}
@@ -48,13 +46,13 @@ def open_generator(path):
     return about, {16: interpreter.get_signature_runner("sample_16"), 1: interpreter.get_signature_runner("sample")}
 
 
-def pictures(about, draw, asked):
+def pictures(about, draw, asked, label):
     done, classes = 0, about["num_classes"]
     while done < asked.n:
         numbers = np.arange(done, done + (16 if asked.n - done >= 16 else 1), dtype="int32")
         inputs = {"seed": asked.seed + numbers}  # a seed is the same picture on every device
         if classes:
-            inputs["label"] = numbers % classes if asked.label is None else numbers * 0 + asked.label
+            inputs["label"] = inputs["seed"] % classes if label is None else numbers * 0 + label
         images = draw[len(numbers)](**inputs)["images"]  # (1 or 16, height, width, 1 or 3)
         if images.dtype != np.uint8:  # float32, nominally in [-1, 1]
             images = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype("uint8")
@@ -79,12 +77,14 @@ def main():
     asked = arguments()
     try:
         about, draw = open_generator(asked.file)
-        shape, classes, out = about["data_shape"], about["num_classes"], asked.out
+        shape, out, classes, names = about["data_shape"], asked.out, about["num_classes"] or 0, about["labels"] or []
         if len(shape) != 3:
             fail(f"{asked.file} makes vectors of {shape[0]} numbers; expected pictures")
-        if asked.label is not None and not 0 <= asked.label < (classes or 0):
-            fail(f"--label {asked.label}; expected {f'0 to {classes - 1}' if classes else 'none: it has no classes'}")
-        images = pictures(about, draw, asked)
+        known = {str(i): i for i in range(classes)} | {name: i for i, name in enumerate(names)}  # a name counts first
+        if asked.label is not None and asked.label not in known:
+            told = ", ".join([f"0 to {classes - 1}", *names])[:200] if classes else "none: it has no classes"
+            fail(f"--label {asked.label}; expected {told}")
+        images = pictures(about, draw, asked, known.get(asked.label))
         for i, image in enumerate([grid(images, asked.n, *shape)] if out.suffix else images):
             path = out if out.suffix else out / f"{i:0{len(str(asked.n - 1))}d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -13,10 +13,10 @@ from keras_gan import __version__, directions, drawing, latents, sampling
 from keras_gan.demo import preparing
 from keras_gan.demo.preparing import AVERAGED
 from keras_gan.directions import Directions
-from keras_gan.directions.sliders import CLASS
 from keras_gan.errors import InputError
 from keras_gan.exports import discriminator, edge
 from keras_gan.runs import CONFIG, Run
+from keras_gan.sliders import CLASS
 
 NEIGHBOURS = 16
 
@@ -30,7 +30,7 @@ class Settings:
     truncation: float = 1.0  # what z is multiplied with before the sliders move it
     locks: tuple[str, ...] | None = None  # for all sliders; None for those that each was found with
     weights: str = AVERAGED  # in preparing.GENERATORS
-    label: int | None = None  # of a conditional generator
+    label: int | None = None  # class, of a conditional generator; None for the one that belongs to each seed
     other: int | None = None  # seed of the picture at the other end of the way; None where none is shown
 
 
@@ -87,13 +87,22 @@ class Gallery:
     def classes(self) -> tuple[str, ...]:
         """Names of the classes, or their numbers; none where the generator takes no labels."""
         count = self.generator.num_classes or 0
-        return tuple(self.description["labels"] or map(str, range(count)))
+        return self.generator.class_names or tuple(map(str, range(count)))
 
     # what is made
 
     def images(self, settings: Settings, seeds) -> np.ndarray:
         """The pictures of seeds with truncation and sliders applied: uint8 (n, height, width, channels)."""
-        return self._generate(settings, z=self.latents(settings, seeds), labels=settings.label)
+        return self._generate(settings, z=self.latents(settings, seeds), labels=self.labels(settings, seeds))
+
+    def labels(self, settings: Settings, seeds) -> np.ndarray | None:
+        """The classes of seeds, int32 (n,); None where the generator takes none."""
+        return latents.choose_labels(len(seeds), self.generator.num_classes, settings.label, seeds)
+
+    def label(self, settings: Settings) -> int | None:
+        """The class of the picture; None where the generator takes none."""
+        labels = self.labels(settings, [settings.seed])
+        return None if labels is None else int(labels[0])
 
     def latents(self, settings: Settings, seeds) -> np.ndarray:
         """Their latents, float32 (n, latent_dim)."""
@@ -110,12 +119,11 @@ class Gallery:
 
     def way(self, settings: Settings) -> bytes:
         """A GIF from the picture to that of `settings.other` and back."""
-        stops = self.latents(settings, [settings.seed, settings.other])
+        seeds = [settings.seed, settings.other]
+        stops, labels = self.latents(settings, seeds), self.labels(settings, seeds)
         chosen = self.generators[settings.weights]
         with tempfile.TemporaryDirectory() as folder, self._lock:
-            file = Path(folder, "way.gif")
-            # Two seeds, which then become ours: they need not follow each other.
-            return drawing.save_walk(chosen, 2, 0, settings.label, file, lambda _: stops).read_bytes()
+            return drawing.save_way(chosen, stops, labels, Path(folder, "way.gif")).read_bytes()
 
     def opinion(self, image: np.ndarray, label: int | None) -> Opinion | None:
         """What D makes of a picture, uint8 (height, width, channels); None where D cannot be asked."""
@@ -130,15 +138,15 @@ class Gallery:
 
     def about(self, settings: Settings) -> dict:
         """The settings with what they belong to, in JSON's types."""
-        chosen = self.generators[settings.weights].description
+        chosen, label = self.generators[settings.weights].description, self.label(settings)
         return {
             "generator": self.name,
             "step": self.step,
             "weights": settings.weights,
             "weights_sha256": chosen["weights_sha256"],
             "seed": settings.seed,
-            "label": settings.label,
-            "class": None if settings.label is None else self.classes[settings.label],
+            "label": label,
+            "class": None if label is None else self.classes[label],
             "sliders": dict(settings.amounts),
             "locks": None if settings.locks is None else list(settings.locks),
             "truncation": settings.truncation,

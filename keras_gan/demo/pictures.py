@@ -18,6 +18,7 @@ STEP = 0.05  # of sliders, in standard deviations
 WEIGHTS = {"averaged": "averaged (EMA)", "last": "last"}
 UNIT = "A slider's unit is one standard deviation of its attribute among G's pictures; for a factor, of z."
 STATE, KEY = "pictures", "pictures_"  # of the session: the settings, and what begins the names of its controls
+BY_SEED = -1  # among the classes to choose from; `Settings.label` is then None
 MOVED = "by "  # and after it, of the sliders
 
 
@@ -43,7 +44,7 @@ def _studio(gallery):
     (image,) = gallery.images(chosen, [chosen.seed])
     picture, about = png(image), _about(gallery, chosen)
     with shown:  # first: drawing the controls takes longer than the picture
-        opinion = gallery.opinion(image, chosen.label)
+        opinion = gallery.opinion(image, gallery.label(chosen))
         said = frames.described(opinion, gallery.paired, gallery.no_opinion, gallery.no_real)
         st.html(frames.large(picture, f"Picture of {about}", about, said))
     with controls:
@@ -55,7 +56,8 @@ def _studio(gallery):
 
 def _about(gallery, chosen):
     """A picture's settings as people read them."""
-    of_class = [] if chosen.label is None else [f"class {gallery.classes[chosen.label]}"]
+    label = gallery.label(chosen)
+    of_class = [] if label is None else [f"class {gallery.classes[label]}"]
     moved = [f"{name} {amount:+g}".replace("-", "−") for name, amount in chosen.amounts if amount]
     return ", ".join([f"seed {chosen.seed}", *of_class, *moved])
 
@@ -77,7 +79,7 @@ def _chosen(before):
         truncation=said("truncation", before.truncation),
         locks=tuple(said("locks", before.locks or ())) if said("own locks", before.locks is not None) else None,
         weights=said("weights", before.weights),
-        label=said("class", before.label),
+        label=None if (label := said("class", before.label)) == BY_SEED else label,
         other=said("other", following) if said("way", before.other is not None) else None,
     )
 
@@ -118,8 +120,13 @@ def _new_picture():
 
 def _class(gallery, now):
     if gallery.classes:
-        name = gallery.classes.__getitem__
-        st.selectbox("Class", range(len(gallery.classes)), format_func=name, key=_keep("class", now.label))
+        st.selectbox(
+            "Class",
+            (BY_SEED, *range(len(gallery.classes))),
+            format_func=lambda label: "by seed" if label == BY_SEED else gallery.classes[label],
+            key=_keep("class", BY_SEED if now.label is None else now.label),
+            help="By seed: the class is the seed modulo the number of classes.",
+        )
 
 
 def _sliders(gallery, now):
@@ -216,7 +223,7 @@ def _others(gallery, chosen):
 def _usual(gallery):
     """The settings that an address without any stands for."""
     amounts = tuple((name, 0.0) for name in gallery.sliders.names[:FIRST_SHOWN])
-    return Settings(amounts=amounts, label=0 if gallery.classes else None)
+    return Settings(amounts=amounts)
 
 
 def _texts(chosen):

@@ -185,7 +185,7 @@ def _opinions(run, gan, folder):
     except InputError as error:
         return nothing | {"no_opinion": one_line(error)}
     network = discriminator.float32(gan)
-    labels = latents.choose_labels(JUDGED, gan.num_classes)
+    labels = latents.choose_labels(JUDGED, gan.num_classes, seeds=latents.seeds(JUDGED, FIRST_SEED))
     samples = discriminator.logits(network, gan.generate(JUDGED, FIRST_SEED), labels)
     said = nothing | {"samples": samples.tolist()}
     try:

@@ -40,7 +40,7 @@ SETTINGS = {
 
 
 def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: int | None = None) -> None:
-    """Shows the pages, says their address, and returns at Ctrl-C or SIGTERM.
+    """Shows the pages, prints their address, and returns at Ctrl-C, SIGINT or SIGTERM, also in the background.
 
     Args:
         source: run folder or file of the generator to show; None for the page of the 1-D game alone.
@@ -54,7 +54,7 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
         raise InputError(f"Streamlit is not installed; expected for the demo. {how_to_install('demo')}.")
     if source is not None and not Path(source).exists():
         raise InputError(f"{source} does not exist; expected a run or an exported generator; give its path")
-    with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGTERM):
+    with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGINT), _as_interrupt(signal.SIGTERM):
         os.environ[SOURCE] = "" if source is None else str(Path(source).resolve())
         with contextlib.suppress(KeyboardInterrupt):
             if source is not None:

@@ -3,8 +3,8 @@
 Importing this and moving latents needs numpy alone; finding directions needs a generator and scikit-learn.
 """
 
-from keras_gan.directions.sliders import Directions, Slider
 from keras_gan.errors import InputError
+from keras_gan.sliders import Directions, Slider
 
 __all__ = ["Directions", "Slider", "find", "fit", "load", "rename", "table"]
 
@@ -20,7 +20,7 @@ def fit(gan, source=None, held_out=None, locks=None, samples=SAMPLES, factors=0,
     yes/no attributes. Each is regressed on z; see `keras_gan.directions.fitting`.
 
     Args:
-        gan: a `GAN`, or a generator of `keras_gan.exports`, of images.
+        gan: a `keras_gan.generators.Generator` of images: a `GAN`, or what `keras_gan.exports.open_generator` gives.
         source: the data, as `data.open_source` gives them, for classes and attributes; None for pixels only.
         held_out: data that were held out, for how well the classifiers do.
         locks: names of attributes that stay as they are while others move, with "class" for the class; None for each
@@ -28,7 +28,7 @@ def fit(gan, source=None, held_out=None, locks=None, samples=SAMPLES, factors=0,
         samples: to regress on, at least 100; a fifth as many more are held out for all that is reported.
         factors: how many directions of the first layer to add, unsupervised.
         least_r2: an attribute whose held-out R² is below gets no slider.
-        class_names: for the sliders of classes; None for "class 0", ….
+        class_names: for the sliders of classes; None for the generator's own, or "class 0", ….
 
     Returns:
         A `keras_gan.directions.fitting.Fitted`, which is a `Directions`: `move`, `names`, `figures`, `refused`.
@@ -50,7 +50,8 @@ def fit(gan, source=None, held_out=None, locks=None, samples=SAMPLES, factors=0,
     """
     from keras_gan.directions import fitting, reading
 
-    seen = reading.readers(gan.data_shape, source, held_out, class_names, gan.num_classes is not None)
+    names = class_names or getattr(gan, "class_names", None)
+    seen = reading.readers(gan.data_shape, source, held_out, names, gan.num_classes is not None)
     return fitting.fit(gan, seen, locks, samples, factors, least_r2)
 
 

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from keras_gan import latents
-from keras_gan.directions.sliders import CLASS, Directions, Slider
 from keras_gan.errors import InputError
+from keras_gan.sliders import CLASS, Directions, Slider
 
 FEWEST_SAMPLES, FEWEST_OF_A_CLASS = 100, 10
 PART = 500  # pictures held at once
@@ -112,7 +112,7 @@ def fit(gan, readers, locks, samples: int, factor_count: int, least_r2: float) -
     """Finds directions and measures what they do.
 
     Args:
-        gan: a generator with `latent`, `latent_dim`, `num_classes` and `generate`, such as `GAN`.
+        gan: a `keras_gan.generators.Generator`.
         readers: of its pictures, `keras_gan.directions.reading.Readers`.
         locks: names that stay as they are while others move, with "class" for the class; None for each measure's own
             and the class.

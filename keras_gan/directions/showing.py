@@ -25,8 +25,9 @@ TABLES = {"nothing locked": "alone", "locked": "cross_talk"}
 def _strip(found, slider, gan):
     """Pictures (seeds, frames, h, w, c) from one end of a slider to the other."""
     z = latents.of_seeds(np.int32(SEEDS), gan.latent_dim, gan.latent)
+    labels = latents.choose_labels(len(SEEDS), gan.num_classes, seeds=SEEDS)
     rows = [found.move(z, **{slider.name: amount}) for amount in np.linspace(-slider.reach, slider.reach, FRAMES)]
-    return np.stack([gan.generate(z=row) for row in rows], axis=1)
+    return np.stack([gan.generate(z=row, labels=labels) for row in rows], axis=1)
 
 
 def _matrix(found, names, which):

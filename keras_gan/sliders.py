@@ -18,7 +18,8 @@ KINDS = {
 CLASS = "class"  # the lock that keeps the class, whatever the classes are called
 LONGEST_NAME, MOST_SLIDERS = 60, 1000
 LARGEST_REACH = 100.0
-LARGEST_AMOUNT = 1000.0  # beyond it z would be no latent of any picture
+LARGEST_NUMBER = 1000.0  # of a vector: beyond it z would be no latent of any picture
+ROUNDING = 1e-6  # share of a range that an amount may lie outside it
 DIGITS = 5  # of a vector's numbers in a file: more than a picture of 256 grey levels can show
 
 
@@ -30,6 +31,15 @@ class Slider:
     kind: str  # in KINDS
     vector: np.ndarray  # float32 (latent_dim,): added to z for each standard deviation of the attribute
     reach: float  # a slider goes from -reach to reach
+
+    def check(self, amount: float) -> float:
+        """`amount` itself. Raises InputError where it is no number from -reach to reach."""
+        if not (isinstance(amount, int | float | np.floating) and abs(amount) <= self.reach * (1 + ROUNDING)):
+            raise InputError(
+                f"{self.name} by {amount!r:.40}; expected a number of standard deviations from {-self.reach:g} to "
+                f"{self.reach:g}, the range of this slider; give an amount in that range"
+            )
+        return amount
 
     def to_json(self) -> dict:
         """The slider in JSON's types."""
@@ -63,7 +73,7 @@ class Directions:
                 return slider
         raise InputError(
             f"no slider {name!r:.70}; expected {', '.join(self.names) or 'none: this generator has no directions'}"
-            + ("" if self.sliders else "; find some by kgan directions RUN, then export anew")
+            + ("" if self.sliders else "; find some with kgan directions RUN, then export again")
         )
 
     def move(self, z: np.ndarray, /, **amounts: float) -> np.ndarray:
@@ -71,21 +81,23 @@ class Directions:
 
         Args:
             z: float32 (n, latent_dim).
-            amounts: of the attributes, by name, in standard deviations of the generator's samples.
+            amounts: of the attributes, by name, in standard deviations of the generator's samples, each within its
+                slider's range.
 
         Returns:
             float32 (n, latent_dim); uniform z stay in [-1, 1].
 
         Raises:
-            InputError: for a name that is no slider, or an amount that is no number from -1000 to 1000.
+            InputError: for a name that is no slider, or an amount outside the slider's range, where pictures fall
+                apart or change their class.
         """
-        moved = z + sum((self[name].vector * check_amount(name, amount) for name, amount in amounts.items()), 0.0)
+        moved = z + sum((self[name].vector * self[name].check(amount) for name, amount in amounts.items()), 0.0)
         return (np.clip(moved, -1, 1) if self.latent == "uniform" else moved).astype("float32")
 
     def mover(self, amounts: dict[str, float]) -> Callable[[np.ndarray], np.ndarray]:
         """A function that moves latents by these amounts. Raises InputError, at once, as `move` does."""
         for name, amount in amounts.items():
-            check_amount(self[name].name, amount)
+            self[name].check(amount)
         return lambda z: self.move(z, **amounts)
 
     def sweep(self, name: str, frames: int, amounts: dict[str, float]) -> list[Callable[[np.ndarray], np.ndarray]]:
@@ -99,13 +111,6 @@ class Directions:
     def to_json(self) -> list[dict]:
         """The sliders in JSON's types."""
         return [slider.to_json() for slider in self.sliders]
-
-
-def check_amount(name: str, amount: float) -> float:
-    """`amount` itself. Raises InputError where it is no number from -1000 to 1000."""
-    if not (isinstance(amount, int | float) and abs(amount) <= LARGEST_AMOUNT):
-        raise InputError(f"{name} by {amount!r:.40}; expected a number of standard deviations, such as 1.5 or -1")
-    return amount
 
 
 def from_json(said: object, latent: str, latent_dim: int) -> Directions:
@@ -144,7 +149,7 @@ def _is_vector(vector, latent_dim):
     return (
         isinstance(vector, list)
         and len(vector) == latent_dim
-        and all(type(value) in (int, float) and abs(value) <= LARGEST_AMOUNT for value in vector)  # no NaN either
+        and all(type(value) in (int, float) and abs(value) <= LARGEST_NUMBER for value in vector)  # no NaN either
     )
 
 
