@@ -77,7 +77,7 @@ class Run:
                 _write_settings(folder, config, dict(zip(FACTS, facts, strict=True)))
             if not (folder / DATA).is_file():  # also in a run of a version that wrote none
                 text = json.dumps(fingerprint.of_source(source))
-                replace(folder / DATA, lambda draft: draft.write_text(text))
+                replace(folder / DATA, lambda draft: draft.write_text(text, "utf-8"))
             for name in ("samples", "checkpoints"):
                 (folder / name).mkdir(exist_ok=True)
         except OSError as error:
@@ -171,7 +171,7 @@ class Run:
         if not (self.path / DATA).is_file():
             return fingerprint.renamed(self.class_names, names) if names and self.class_names else []
         try:
-            before = json.loads((self.path / DATA).read_text())
+            before = json.loads((self.path / DATA).read_text("utf-8"))
             return fingerprint.differences(before, fingerprint.of_source(source))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
