@@ -214,7 +214,7 @@ def name_of(tensor) -> str:
 def layer_of(name: str, layers):
     """The layer whose name stands last in one part of a tensor's name; None where none does.
 
-    Tracing adds a number to each name: batch_normalization_1 is the layer batch_normalization, not the one of that name.
+    Tracing adds a number to each name: norm_1 is most likely the layer norm, not a layer norm_1.
     """
     for part in reversed(name.split("/")):
         numbers = {one: part.removeprefix(one.name) for one in layers if part.startswith(one.name)}
