@@ -212,11 +212,15 @@ def name_of(tensor) -> str:
 
 
 def layer_of(name: str, layers):
-    """The layer whose name stands last in one part of a tensor's name, to which the converter adds numbers; or None."""
+    """The layer whose name stands last in one part of a tensor's name; None where none does.
+
+    Tracing adds a number to each name: norm_1 is most likely the layer norm, not a layer norm_1.
+    """
     for part in reversed(name.split("/")):
-        fitting = [one for one in layers if re.fullmatch(re.escape(one.name) + r"(_\d+)*", part)]
+        numbers = {one: part.removeprefix(one.name) for one in layers if part.startswith(one.name)}
+        fitting = {one: added.count("_") for one, added in numbers.items() if re.fullmatch(r"(_\d+)*", added)}
         if fitting:
-            return max(fitting, key=lambda one: len(one.name))
+            return min(fitting, key=lambda one: (fitting[one] != 1, fitting[one]))
     return None
 
 

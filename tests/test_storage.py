@@ -237,3 +237,11 @@ def test_many_large_errors_are_refused_though_none_is_the_largest_allowed(dcgan,
     assert not (tmp_path / "b.tflite").exists()
     report = dcgan.export(tmp_path / "b.tflite", "litert", "int8", exports.Options(force=True))
     assert report.forced and "written by --force" in str(report) and not measured.forced
+
+
+def test_a_layer_is_found_though_tracing_numbers_its_name():
+    norms = [layers.BatchNormalization(name=f"norm{end}") for end in ("", "_1", "_1_1")]
+    first, second, third = norms
+    for name, expected in (("g_1/norm_1/add", first), ("g_1/norm_1_1/add", second), ("g_1/norm_1_1_1/add", third)):
+        assert storage.layer_of(name, norms) is expected
+    assert storage.layer_of("g/norm/add", norms) is first and storage.layer_of("g/normal_1/add", norms) is None
