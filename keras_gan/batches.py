@@ -18,6 +18,11 @@ IMAGE_KEYS, LABEL_KEYS = (
 LARGEST_PIXEL = 2.0  # in size: interpolation overshoots [-1, 1], pixels in [0, 255] are far beyond
 FEWEST_IMAGES = 4  # from which the range of pixels is told
 
+UNEVEN_BATCHES = (
+    "fit received batches that the replicas cannot share evenly; expected a batch size that is a multiple of their number. "
+    "Give such a batch_size."
+)
+
 # What `count` counts; an index into its vector.
 COUNTS = WRONG_LABELS, LARGE, NEGATIVE, POSITIVE, IMAGES, UNEVEN, SHORT, SINGLE, BATCHES = range(9)
 
@@ -209,10 +214,7 @@ def complain(counts: np.ndarray, num_classes: int | None, steps: int, first: boo
             "floats in [-1, 1]. Use x * 2 - 1 on pixels in [0, 1]."
         )
     if first and counts[UNEVEN] == counts[BATCHES]:
-        raise InputError(
-            "fit received batches that the replicas cannot share evenly; expected a batch size that is a multiple of "
-            "their number. Give such a batch_size."
-        )
+        raise InputError(UNEVEN_BATCHES)
     if first and counts[SHORT] == counts[BATCHES]:
         raise InputError(_short(int(counts[IMAGES] / counts[BATCHES]), steps))
     if first and counts[SINGLE] == counts[BATCHES]:
@@ -238,6 +240,10 @@ def shape_errors():
         found = re.search(
             r"Shape of tensor .*?\[([\d,?]*)\] is not compatible with expected shape \[([\d,?]*)\]", str(error)
         )
+        if tf.distribute.has_strategy() and "AddN" in str(error):  # Keras averages the first batch of the replicas
+            raise InputError(UNEVEN_BATCHES) from error
+        if "operation AddN" in str(error):  # Keras averages the first batch over the replicas
+            raise InputError(UNEVEN_BATCHES) from error
         if not found:
             raise
         received, expected = (f"({', '.join(sizes.split(',')[1:])})" for sizes in found.groups())
