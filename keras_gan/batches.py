@@ -19,8 +19,8 @@ LARGEST_PIXEL = 2.0  # in size: interpolation overshoots [-1, 1], pixels in [0, 
 FEWEST_IMAGES = 4  # from which the range of pixels is told
 
 UNEVEN_BATCHES = (
-    "fit received batches that the replicas cannot share evenly; expected a batch size that is a multiple of their number. "
-    "Give such a batch_size."
+    "fit received batches that the replicas cannot share evenly; expected a batch size that is a multiple of their "
+    "number. Give such a batch_size."
 )
 
 # What `count` counts; an index into its vector.

@@ -145,6 +145,7 @@ def test_a_dataset_without_any_known_shape_is_taken(gan):
         yield from (images(4), images(4))
 
     data = tf.data.Dataset.from_generator(draw, output_signature=tf.TensorSpec(None, "float32"))
+    data = data.apply(tf.data.experimental.assert_cardinality(2))
     game = gan()
     game.fit(data, verbose=0)
     assert game.step == 2
@@ -166,9 +167,9 @@ class Sequence(keras.utils.PyDataset):
 
 
 def test_keras_datasets_generators_and_lists(gan):
-    for data in (Sequence(), (images(4) for _ in range(3)), [images()]):
+    for data in (Sequence(), ((images(4),) for _ in range(4)), [images()]):
         game = gan()
-        game.fit(data, batch_size=4 if isinstance(data, list) else None, verbose=0)
+        game.fit(data, batch_size=4 if isinstance(data, list) else None, steps_per_epoch=3, verbose=0)
         assert game.step == 3
 
 
