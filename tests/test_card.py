@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 from keras_gan import data, metrics, pixels
 from keras_gan.data.source import from_array
 from keras_gan.errors import InputError
-from keras_gan.metrics import Truth, card, judge, neighbours
+from keras_gan.metrics import Truth, card, distances, images, judge, neighbours
 from keras_gan.metrics.extractors import Extractor
 from keras_gan.metrics.truth import see
 
@@ -220,6 +220,58 @@ def test_data_that_cannot_be_compared_are_refused_in_one_line():
         Truth.of(numbers(50), from_array("pairs", np.zeros((50, 2), "float32")), None)
     with pytest.raises(InputError, match="9 samples of numbers to compare; expected at least 10. .*--samples"):
         Truth.of(numbers(50), None, None, count=9)
+
+
+def test_streams_in_temporary_files_are_judged_as_arrays_in_memory(digits, truth, real, monkeypatch):
+    train, test, fresh, _ = digits
+    monkeypatch.setattr(images, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(images, "BLOCK_BYTES", 100 * 64)  # a hundred digits
+    monkeypatch.setattr(distances, "DIRECTIONS_BYTES", 30 * 512 * 4)  # of 64 pixels
+    streamed = Truth.of(train, test, truth.extractor, FRESH)
+    assert isinstance(streamed.reference.images, images.ImageFile) and isinstance(
+        streamed.floor.images, images.ImageFile
+    )
+    read = []
+
+    def block(start, stop):
+        read.append(stop - start)
+        return fresh[start:stop]
+
+    found = judge(images.Stream(block, FRESH, (8, 8, 1)), streamed)
+    assert max(read) == 100
+    for expected, score in zip(real.scores, found.scores, strict=True):
+        assert dataclasses.astuple(score)[:2] == dataclasses.astuple(expected)[:2]
+        assert (score.value, score.floor) == pytest.approx((expected.value, expected.floor), rel=1e-4, abs=1e-6)
+
+
+def test_measures_of_features_alone_hold_no_images(digits, truth, real):
+    whole = judge(
+        images.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1), block=50), truth, ["frechet"]
+    )
+    assert whole["frechet_distance"].value == pytest.approx(real["frechet_distance"].value, rel=1e-4)
+    batch = card.batch_of(
+        images.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1)), truth, ["frechet"]
+    )
+    assert batch.images is None and batch.features.shape == (FRESH, 64)
+
+
+def test_the_share_of_images_of_the_class_asked_for(digits, truth):
+    *_, fresh, labels = digits
+    read = lambda start, stop: fresh[start:stop]  # noqa: E731
+    found = judge(images.Stream(read, FRESH, (8, 8, 1), labels=labels), truth, ["classes"])
+    assert found["label_accuracy"].value > 0.95 and found["label_accuracy"].floor > 0.95
+    one_off = judge(images.Stream(read, FRESH, (8, 8, 1), labels=(labels + 1) % 10), truth, ["classes"])
+    assert one_off["label_accuracy"].value < 0.02
+    assert "label_accuracy" not in [score.name for score in judge(fresh, truth, ["classes"]).scores]
+
+
+def test_the_parzen_window_is_left_out_for_large_images_and_it_is_said():
+    large = from_array("large", np.random.default_rng(0).integers(0, 256, (40, 65, 64, 1), dtype="uint8"))
+    found = judge(large.array[:20], Truth.of(large, None, None, 20))
+    assert "parzen" not in [score.name for score in found.scores]
+    assert found.header()[-1] == "no Parzen window: images of 4,160 values; computed up to 4,096"
+    with pytest.raises(InputError, match="measure 'parzen' does not apply to large"):
+        judge(large.array[:20], Truth.of(large, None, None, 20), ["parzen"])
 
 
 # which measures, and on how many

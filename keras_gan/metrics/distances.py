@@ -49,10 +49,10 @@ class RunningStatistics:
 
     def update(self, features: np.ndarray) -> None:
         """Adds rows (n, d). Raises InputError where some are not finite, or of another d."""
+        if not len(features):
+            return
         rows = np.asarray(features, "float64").reshape(len(features), -1)
         _check_finite(rows)
-        if not len(rows):
-            return
         mean = rows.mean(axis=0)
         centred = rows - mean
         self._add(len(rows), mean, centred.T @ centred)

@@ -6,6 +6,7 @@ the images. The file is read with plain reads: the pages of a mapped file would 
 
 import math
 import tempfile
+import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -65,6 +66,8 @@ class ImageFile:
         self.dtype = np.dtype(dtype)
         self.ndim = len(self.shape)
         self._file = _temporary(count * math.prod(shape) * self.dtype.itemsize)
+        self._owner = _Owner()  # shared with what `first` gives, so that the file is closed with the last of them
+        weakref.finalize(self._owner, self._file.close)
 
     def __len__(self):
         return self.shape[0]
@@ -96,6 +99,10 @@ class ImageFile:
         self._file.seek(start * each)
         self._file.readinto(content)
         return np.frombuffer(content, self.dtype).reshape(stop - start, *self.shape[1:])
+
+
+class _Owner:
+    pass
 
 
 Images = np.ndarray | ImageFile
