@@ -270,14 +270,15 @@ def judge(samples: np.ndarray | Stream, truth: Truth, measures: Iterable[str] | 
     Raises:
         InputError: where the samples have another shape than the data, or are too few, or a measure does not apply.
     """
-    chosen = _applicable(measures, truth)  # before an extractor looks at the samples for nothing
-    return judge_batch(batch_of(samples, truth, chosen), truth, chosen)
+    measures = measures if measures is None else list(measures)
+    return judge_batch(batch_of(samples, truth, measures), truth, measures)
 
 
 def batch_of(samples: np.ndarray | Stream, truth: Truth, measures: Iterable[str] | None = None) -> Batch:
     """The samples that are judged, `truth.count` of them, as the measures take them. Errors as in `judge`."""
+    chosen = _applicable(measures, truth)  # before an extractor looks at the samples for nothing
     if isinstance(samples, Stream):
-        return _batch_of_stream(samples, truth, _applicable(measures, truth))
+        return _batch_of_stream(samples, truth, chosen)
     check_samples(samples.shape[1:], len(samples), truth.train.shape, truth.count, truth.name)
     samples = samples[: truth.count]
     samples = pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
