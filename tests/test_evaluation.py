@@ -219,35 +219,43 @@ def as_folder(folder, images, labels=None):
 def of_folder(run_dir, tmp_path):
     """The run as if it had been trained on a folder of 120 digits without classes, and that folder."""
     folder = as_folder(tmp_path / "digits", data.open_source("digits").array[:120])
-    config = json.loads((run_dir / "config.json").read_text())
-    (run_dir / "config.json").write_text(json.dumps(config | {"data": str(folder)}))
+    change_config(run_dir, data=str(folder))
     return run_dir, folder
+
+
+def change_config(run, **changes):
+    content = json.loads((run / "config.json").read_text())
+    content["config"] |= changes
+    (run / "config.json").write_text(json.dumps(content))
 
 
 def test_damaged_images_of_a_runs_data_are_left_out_where_asked(of_folder):
     run, folder = of_folder
     (folder / "0000.png").write_bytes(b"no image")
     done = command("evaluate", run, "--samples", 20)
-    assert done.exit_code == 2 and "1 of 120 images" in done.stderr and "--skip-damaged" in done.stderr
+    assert done.exit_code == 2 and "1 of 120" in done.stderr and "--skip-damaged" in done.stderr
     done = command("evaluate", run, "--samples", 20, "--skip-damaged")
     assert done.exit_code == 0, done.output
 
 
 def test_crop_and_image_size_take_effect_with_a_run(of_folder):
     run, folder = of_folder
-    with pytest.raises(InputError, match="expected one size|shape"):
-        wide = np.concatenate([np.zeros((8, 8, 1), "uint8"), np.full((8, 8, 1), 255, "uint8")], axis=1)
-        as_folder(folder, [wide] * 120)
+    shutil.rmtree(folder)
+    # Twice as wide as high, dark on both sides: the centre alone is bright all over.
+    wide = np.repeat(np.array([0, 255, 255, 0], "uint8"), 4)[None, :, None] * np.ones((8, 1, 1), "uint8")
+    as_folder(folder, [wide] * 120)
+    with pytest.raises(
+        InputError, match=r"of shape \(8, 8, 1\), and .*digits of shape \(8, 16, 1\); .*--image-size 8x8"
+    ):
         evaluate(run, Settings(samples=20))
-    # Half black and half white: the centre is cut in the middle, or the whole squeezed; both are half and half, so
-    # that the numbers differ by the order of pixels alone.
     stretched, cropped = (
         evaluate(run, Settings(samples=20, image_size=(8, 8), crop=crop))["sliced_wasserstein"].value
         for crop in (False, True)
     )
-    assert stretched != cropped
-    config = json.loads((run / "config.json").read_text())
-    (run / "config.json").write_text(json.dumps(config | {"image_size": [8, 8], "crop": True}))
+    samples = training.load(run).generate(20, seed=0).reshape(20, -1) / 255
+    bright = metrics.sliced_wasserstein(samples.astype("float32"), np.ones((20, 64), "float32"))
+    assert cropped == pytest.approx(bright, rel=0.01) and stretched != pytest.approx(bright, rel=0.01)
+    change_config(run, image_size=[8, 8], crop=True)
     assert evaluate(run, Settings(samples=20))["sliced_wasserstein"].value == cropped  # as the run has it
 
 
