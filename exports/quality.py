@@ -7,9 +7,12 @@ import numpy as np
 
 from keras_gan import metrics, pixels
 from keras_gan.errors import InputError
+from keras_gan.metrics.distances import distance_of_projections, projected
+from keras_gan.metrics.images import Images, blocks, collect
+from keras_gan.metrics.samples import generated
 
 SAMPLES = 1_024  # for the sliced Wasserstein distance
-LARGEST_VALUES = 2**26  # of these samples together: 256 MB
+LARGEST_VALUES = 2**26  # of these samples together
 MOST_LOST = 0.05
 
 
@@ -33,20 +36,25 @@ class Quality:
         return (self.frechet_distance - self.frechet_keras) / max(self.frechet_keras, self.frechet_floor)
 
 
-def measure(gan, generate: Callable[[int, int], np.ndarray], truth: metrics.Truth | None = None) -> Quality:
+def measure(gan, generate: Callable[..., np.ndarray], truth: metrics.Truth | None = None) -> Quality:
     """Compares the samples of an export.
+
+    The classes of a conditional generator's samples are drawn by their shares in the training data, where these are
+    known. Samples are generated and compared block by block, so that large images are never all held in memory.
 
     Args:
         gan: the `keras_gan.GAN` that was exported.
-        generate: (how many, first seed) to the export's samples, as `GAN.generate` gives them.
+        generate: gives the export's samples as `GAN.generate` does, given n, seed and, of a conditional one, labels.
         truth: what the Fréchet distance is measured to; None where there is no extractor.
     """
     n = min(SAMPLES, max(2, LARGEST_VALUES // int(np.prod(gan.data_shape))))
-    sliced = _sliced(generate(n, 0), gan.generate(n, 0))
+    sliced = _sliced(*(collect(generated(draw, n, gan.data_shape)) for draw in (generate, gan.generate)))
     if truth is None:
         return Quality(sliced, n)
+    labels = truth.labels(gan.num_classes, 0)
     ours, keras = (
-        metrics.judge(draw(truth.count, 0), truth, ["frechet"])["frechet_distance"] for draw in (generate, gan.generate)
+        metrics.judge(generated(draw, truth.count, gan.data_shape, 0, labels), truth, ["frechet"])["frechet_distance"]
+        for draw in (generate, gan.generate)
     )
     return Quality(sliced, n, ours.value, keras.value, keras.floor, truth.count)
 
@@ -64,10 +72,20 @@ def check(quality: Quality, force: bool = False) -> None:
     )
 
 
-def _sliced(ours, keras):
+def _sliced(ours: Images, keras: Images) -> float:
     """The sliced Wasserstein distance as a share of the spread: the root of the mean variance of a pixel."""
     finest = 1 / pixels.HALF_RANGE if keras.dtype == np.uint8 else 0.0  # one grey level, of pictures that are all alike
-    ours, keras = pixels.floats(ours), pixels.floats(keras)
-    distance = metrics.sliced_wasserstein(ours.reshape(len(ours), -1), keras.reshape(len(keras), -1))
-    spread = max(finest, float(np.sqrt(keras.var(axis=0).mean())))
+    shape = len(keras), int(np.prod(keras.shape[1:]))
+    distance = distance_of_projections(*(projected(lambda of=of: _rows(of), *shape) for of in (ours, keras)))
+    spread = max(finest, _spread(keras, *shape))
     return distance / spread if spread > 0 else float(distance > 0)
+
+
+def _rows(images):
+    return (pixels.floats(block).reshape(len(block), -1) for _, block in blocks(images))
+
+
+def _spread(images, n, values):
+    mean = sum(rows.sum(axis=0, dtype="float64") for rows in _rows(images)) / n
+    squares = sum(((rows - mean.astype("float32")) ** 2).sum(axis=0, dtype="float64") for rows in _rows(images))
+    return float(np.sqrt(squares.sum() / (n * values)))

@@ -8,6 +8,7 @@ from keras_gan.callbacks import Checks, Doctor
 from keras_gan.config import TrainConfig
 from keras_gan.doctor import samples
 from keras_gan.doctor.samples import RealData, features, measure, neighbours, spread
+from keras_gan.errors import InputError
 from keras_gan.runs import Run
 
 # statistics, on numbers that can be checked by hand
@@ -33,20 +34,20 @@ def test_near_neighbours_far_from_the_origin_keep_their_digits():
     assert distances[0, 0] == pytest.approx(0.001, rel=1e-3)
 
 
-def test_images_are_averaged_to_sixteen_pixels_a_side_and_clipped():
-    images = np.zeros((2, 32, 20, 3), "float32")
+def test_images_are_averaged_to_thirty_two_pixels_a_side_and_clipped():
+    images = np.zeros((2, 64, 40, 3), "float32")
     images[0, :2, :2] = 1.0  # a block of two pixels a side
     images[1] = 7.0
-    rows = features(images).reshape(2, 16, 10, 3)
+    rows = features(images).reshape(2, 32, 20, 3)
     assert rows.dtype == "float32"
     assert rows[0, 0, 0].tolist() == [1.0, 1.0, 1.0] and rows[0].sum() == 3.0
     assert (rows[1] == 1.0).all()
 
 
 def test_a_side_that_blocks_do_not_divide_keeps_the_mean_of_its_last_block():
-    images = np.arange(17, dtype="float32").reshape(1, 17, 1, 1) / 17
+    images = np.arange(33, dtype="float32").reshape(1, 33, 1, 1) / 33
     rows = features(images)[0]
-    assert len(rows) == 9 and rows[0] == pytest.approx(0.5 / 17) and rows[-1] == pytest.approx(16 / 17)
+    assert len(rows) == 17 and rows[0] == pytest.approx(0.5 / 33) and rows[-1] == pytest.approx(32 / 33)
 
 
 @pytest.fixture(scope="module")
@@ -155,6 +156,63 @@ def test_checks_of_an_array_and_of_a_source_agree(tiny_gan, images):
         assert checks.columns()["step"].tolist() == [0]
         sources[sources.index(real) if isinstance(real, data.Source) else 0] = checks.columns()["diversity"][0]
     assert sources[0] == pytest.approx(sources[1], rel=1e-5)
+
+
+@pytest.fixture(scope="module")
+def shades():
+    """A conditional GAN whose samples have the shade of their class, -0.9, -0.1 or 0.9, and a little of the latent."""
+    import keras
+    from keras import layers
+
+    from keras_gan import GAN
+
+    z, label = keras.Input((2,)), keras.Input((), dtype="int32")
+    shade = layers.Embedding(3, 64)(label)
+    noise = layers.Rescaling(0.01)(layers.Dense(64)(z))
+    generator = keras.Model([z, label], layers.Reshape((8, 8, 1))(layers.Add()([shade, noise])))
+    image, judged = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    seen = layers.Concatenate()([layers.Flatten()(image), layers.Embedding(3, 2)(judged)])
+    gan = GAN(generator, keras.Model([image, judged], layers.Dense(1)(seen)), num_classes=3, seed=0)
+    gan.compile()
+    (table,) = (layer for layer in gan.ema_generator.layers if isinstance(layer, layers.Embedding))
+    table.embeddings.assign(np.repeat([[-0.9], [-0.1], [0.9]], 64, axis=1))
+    return gan
+
+
+def checked(gan, real, labels=None):
+    checks = Checks(real, labels=labels)
+    checks.set_model(gan)
+    checks.act(0)
+    return checks.columns()
+
+
+def test_classes_come_by_their_shares_in_the_data(shades):
+    """With classes 45 : 5 : 0 a perfect generator is as diverse as the data, which all classes in turn are not."""
+    labels = np.repeat([0, 1], [450, 50])
+    real = np.array([-0.9, -0.1], "float32")[labels][:, None, None, None] * np.ones((1, 8, 8, 1), "float32")
+    real = np.clip(real + np.random.default_rng(0).normal(0, 0.01, real.shape), -1, 1).astype("float32")
+    row = checked(shades, real, labels)
+    assert 0.4 < row["diversity"][0] < 1.7  # of 48 samples 1 to 10 are of the rare class
+    in_turn = features(shades.compute(shades.inputs(48, 0, np.arange(48) % 3)))
+    assert measure(in_turn, RealData.of(features(real)))["diversity"] > 4
+    assert checked(shades, data.source.from_array("shades", real, labels))["diversity"] == row["diversity"]
+
+
+def test_unknown_classes_are_drawn_uniformly_and_it_is_said(shades):
+    real = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
+    with pytest.warns(UserWarning, match="real data has no labels, so .*; the classes .* are drawn uniformly from 3"):
+        checked(shades, real)
+
+
+def test_a_run_of_an_earlier_version_goes_on_without_the_samples_of_its_last_check():
+    large = np.zeros((5, 28, 28, 1), "float32") + np.linspace(-0.9, 0.9, 5)[:, None, None, None].astype("float32")
+    checks = Checks(large)
+    checks.restore({"checked_samples": np.zeros((48, 14 * 14), "float32")})  # images averaged to 14 pixels
+    assert checks.before is None
+    checks.restore({"checked_samples": np.zeros((48, 28 * 28), "float32")})
+    assert checks.before.shape == (48, 28 * 28)
+    with pytest.raises(InputError, match="checked_samples is of shape"):
+        checks.restore({"checked_samples": np.zeros((48, 15 * 15), "float32")})
 
 
 class Terminal(io.StringIO):

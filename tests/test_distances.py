@@ -5,7 +5,7 @@ import pytest
 from scipy.linalg import sqrtm
 
 from keras_gan.errors import InputError
-from keras_gan.metrics import frechet_distance, kernel_distance, sliced_wasserstein
+from keras_gan.metrics import RunningStatistics, distances, frechet_distance, kernel_distance, sliced_wasserstein
 
 
 def draws(n, d, seed=0):
@@ -65,6 +65,58 @@ def test_frechet_with_fewer_samples_than_dimensions_is_zero_on_itself():
     assert frechet_distance(few, few) == pytest.approx(0, abs=1e-6)
 
 
+# running statistics
+
+
+def in_blocks(rows, *sizes):
+    statistics = RunningStatistics()
+    for part in np.split(rows, np.cumsum(sizes)):
+        statistics.update(part)
+    return statistics
+
+
+@pytest.mark.parametrize("sizes", [(), (1,), (1, 1, 1), (40,), (0, 17, 30)])
+def test_running_statistics_are_those_of_all_rows(sizes):
+    rows = draws(60, 5) @ draws(5, 5, 1) + 1e3  # far from the origin, where sums of squares lose their digits
+    statistics = in_blocks(rows, *sizes)
+    assert statistics.count == 60
+    np.testing.assert_allclose(statistics.mean, rows.mean(axis=0), rtol=1e-13)
+    np.testing.assert_allclose(statistics.covariance, np.cov(rows, rowvar=False), rtol=1e-10)
+
+
+def test_running_statistics_of_float32_are_in_float64():
+    rows = (draws(1000, 3) + 4096).astype("float32")
+    expected = np.cov(rows.astype("float64"), rowvar=False)
+    np.testing.assert_allclose(in_blocks(rows, 300, 300).covariance, expected, rtol=1e-10)
+
+
+def test_statistics_merge():
+    rows = draws(50, 4) * [1, 2, 3, 4] + 7
+    first, second, none = in_blocks(rows[:20]), in_blocks(rows[20:], 3), RunningStatistics()
+    first.merge(second)
+    first.merge(none)
+    none.merge(first)
+    for statistics in (first, none):
+        assert statistics.count == 50
+        np.testing.assert_allclose(statistics.mean, rows.mean(axis=0), rtol=1e-13)
+        np.testing.assert_allclose(statistics.covariance, np.cov(rows, rowvar=False), rtol=1e-11)
+    np.testing.assert_allclose(second.mean, rows[20:].mean(axis=0))  # the other one stays as it was
+
+
+def test_frechet_of_statistics_is_that_of_their_rows(monkeypatch):
+    a, b = draws(80, 3), draws(80, 3, 1) * [1, 2, 3] + 0.5
+    expected = frechet_distance(a, b)
+    assert frechet_distance(in_blocks(a, 7, 50), in_blocks(b, 30)) == pytest.approx(expected, rel=1e-11)
+    monkeypatch.setattr(distances, "BLOCK_BYTES", 8 * 3 * 11)
+    assert frechet_distance(a, b) == pytest.approx(expected, rel=1e-11)
+
+
+def test_statistics_refuse_rows_of_another_length():
+    statistics = in_blocks(draws(5, 3))
+    with pytest.raises(InputError, match="rows of 2 values after rows of 3"):
+        statistics.update(draws(5, 2))
+
+
 # kernel
 
 
@@ -112,6 +164,15 @@ def test_sliced_wasserstein_forgets_the_order_and_scales_with_the_data():
     value = sliced_wasserstein(a, b)
     assert sliced_wasserstein(a[::-1], np.random.default_rng(5).permutation(b)) == pytest.approx(value, rel=1e-5)
     assert sliced_wasserstein(3 * a, 3 * b) == pytest.approx(3 * value, rel=1e-5)
+
+
+@pytest.mark.parametrize("rows", [1, 7, 50])
+def test_projections_do_not_depend_on_the_parts_in_which_directions_are_drawn(rows):
+    data = draws(30, 50).astype("float32")
+    blocks = [data[:13], data[13:]]
+    whole = distances.projected(lambda: [data], 30, 50, 16)
+    parts = distances.projected(lambda: blocks, 30, 50, 16, most_bytes=rows * 16 * 4)
+    np.testing.assert_allclose(parts, whole, rtol=2e-5, atol=2e-6)
 
 
 def test_sliced_wasserstein_refuses_unequal_counts():

@@ -49,6 +49,7 @@ def place(trained, tmp_path_factory):
 
     sampling.save(samples[:5], folder / "five.npz")
     sampling.save(np.zeros((COUNT, 4, 4, 1), "uint8"), folder / "small.npz")
+    sampling.save(np.zeros((COUNT, 8, 8, 3), "uint8"), folder / "colour.npz")
     for name in ("g.npz", "g.keras", "g.tflite"):
         content = (folder / name).read_bytes()
         (folder / f"cut.{name}").write_bytes(content[: len(content) // 2])
@@ -165,10 +166,21 @@ BAD = {
     ),
     "unknown extractor": ("run --extractor minst", "unknown extractor 'minst'; did you mean mnist"),
     "extractor of other images": ("run --extractor mnist", r"extractor mnist for digits of shape \(8, 8, 1\)"),
-    "wrong shape": ("small.npz --data digits", r"samples of shape \(60, 4, 4, 1\) for digits of shape \(8, 8, 1\)"),
+    "wrong size": (
+        "small.npz --data digits",
+        r"images of shape \(4, 4, 1\), and digits of shape \(8, 8, 1\); .*Use --image-size 4x4 ",
+    ),
+    "colour for grey": (
+        "colour.npz --data digits",
+        r"samples of shape \(60, 8, 8, 3\) for digits of shape \(8, 8, 1\)",
+    ),
+    "image size that a run does not make": (
+        "run --image-size 9",
+        "size 9x9 for run, .* of 8x8; .*Use --image-size 8x8",
+    ),
     "points for images": ("g.npz --data ring", r"samples of shape \(60, 8, 8, 1\) for ring of shape \(2,\)"),
-    "five samples": ("five.npz --data digits", "5 images of a kind to compare; expected at least 10; .*--samples"),
-    "five asked for": ("run --samples 5", "5 images of a kind to compare"),
+    "five samples": ("five.npz --data digits", "5 samples of digits to compare; expected at least 10. .*--samples"),
+    "five asked for": ("run --samples 5", "5 samples of digits to compare"),
     "empty folder": ("empty --data digits", "empty holds no images"),
     "damaged array": ("cut.g.npz --data digits", "cut.g.npz cannot be read"),
     "damaged .keras": ("cut.g.keras --data digits", "cut.g.keras cannot be loaded .* expected a .keras file"),
@@ -192,6 +204,182 @@ def test_what_cannot_be_judged_is_one_line_with_status_2_and_writes_nothing(
     (line,) = done.stderr.splitlines()
     assert re.match(f"Error: .*({message})", line), line
     assert not done.stdout and listing(place) == before
+
+
+def as_folder(folder, images, labels=None):
+    """Images as PNG files, in a subfolder for each class where labels are given."""
+    for index, image in enumerate(images):
+        file = folder / ("" if labels is None else f"class {labels[index]}") / f"{index:04}.png"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        sampling.to_picture(image).save(file)
+    return folder
+
+
+@pytest.fixture
+def of_folder(run_dir, tmp_path):
+    """The run as if it had been trained on a folder of 120 digits without classes, and that folder."""
+    folder = as_folder(tmp_path / "digits", data.open_source("digits").array[:120])
+    change_config(run_dir, data=str(folder))
+    return run_dir, folder
+
+
+def change_config(run, **changes):
+    content = json.loads((run / "config.json").read_text())
+    content["config"] |= changes
+    (run / "config.json").write_text(json.dumps(content))
+
+
+def test_damaged_images_of_a_runs_data_are_left_out_where_asked(of_folder):
+    run, folder = of_folder
+    (folder / "0000.png").write_bytes(b"no image")
+    done = command("evaluate", run, "--samples", 20)
+    assert done.exit_code == 2 and "1 of 120" in done.stderr and "--skip-damaged" in done.stderr
+    done = command("evaluate", run, "--samples", 20, "--skip-damaged")
+    assert done.exit_code == 0, done.output
+
+
+def test_crop_and_image_size_take_effect_with_a_run(of_folder):
+    run, folder = of_folder
+    shutil.rmtree(folder)
+    # Twice as wide as high, dark on both sides: the centre alone is bright all over.
+    wide = np.repeat(np.array([0, 255, 255, 0], "uint8"), 4)[None, :, None] * np.ones((8, 1, 1), "uint8")
+    as_folder(folder, [wide] * 120)
+    with pytest.raises(
+        InputError, match=r"of shape \(8, 8, 1\), and .*digits of shape \(8, 16, 1\); .*--image-size 8x8"
+    ):
+        evaluate(run, Settings(samples=20))
+    stretched, cropped = (
+        evaluate(run, Settings(samples=20, image_size=(8, 8), crop=crop))["sliced_wasserstein"].value
+        for crop in (False, True)
+    )
+    samples = training.load(run).generate(20, seed=0).reshape(20, -1) / 255
+    bright = metrics.sliced_wasserstein(samples.astype("float32"), np.ones((20, 64), "float32"))
+    assert cropped == pytest.approx(bright, rel=0.01) and stretched != pytest.approx(bright, rel=0.01)
+    change_config(run, image_size=[8, 8], crop=True)
+    assert evaluate(run, Settings(samples=20))["sliced_wasserstein"].value == cropped  # as the run has it
+
+
+@pytest.mark.parametrize(
+    "words",
+    ["five.npz", "small.npz", "colour.npz", "g.npz --samples 9", "g.npz --out file/m.json", "g.npz --extractor minst"],
+)
+def test_what_is_refused_is_refused_before_a_network_is_trained(words, place, tmp_path, monkeypatch):
+    digits = data.open_source("digits")
+    labelled = as_folder(tmp_path / "labelled", digits.array[:200], digits.labels[:200])
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(place)
+    done = command("evaluate", *words.split(), "--data", labelled)
+    assert done.exit_code == 2 and len(done.stderr.splitlines()) == 1, done.output
+    assert not (tmp_path / "cache").exists()
+
+
+def test_too_few_images_are_refused_before_a_network_is_trained(place, tmp_path, monkeypatch):
+    digits = data.open_source("digits")
+    few = as_folder(tmp_path / "few", digits.array[:19], digits.labels[:19] % 2)
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
+    with pytest.raises(InputError, match="9 images in each half of the data of .*few to compare; expected at least 10"):
+        evaluate(place / "g.npz", Settings(str(few)), tmp_path / "m.json")
+    assert not (tmp_path / "cache").exists()
+
+
+def test_without_an_extractor_the_card_says_why(place, tmp_path):
+    asked = evaluate(place / "g.npz", Settings("digits", extractor="none"), tmp_path / "m.json")
+    assert asked.header()[-1] == "features: none, as asked (--extractor none); no Fréchet distance"
+
+
+# class-conditional generators
+
+CENTRES = np.array([[0.0, 0.0], [6.0, 0.0]], "float32")
+SHARES = (0.9, 0.1)
+
+
+@pytest.fixture(scope="module")
+def perfect(tmp_path_factory):
+    """A GAN whose generator is right about each of two classes, N(centre, 1), and a file of data, 9 : 1."""
+    import keras
+    from keras import layers
+
+    z, label = keras.Input((2,)), keras.Input((), dtype="int32")
+    generator = keras.Model([z, label], layers.Add()([z, layers.Embedding(2, 2)(label)]))
+    point, judged = keras.Input((2,)), keras.Input((), dtype="int32")
+    seen = layers.Concatenate()([point, layers.Embedding(2, 2)(judged)])
+    gan = GAN(generator, keras.Model([point, judged], layers.Dense(1)(seen)), num_classes=2, seed=0)
+    gan.compile()
+    for net in (gan.generator, gan.ema_generator):
+        (table,) = (layer for layer in net.layers if isinstance(layer, layers.Embedding))
+        table.embeddings.assign(CENTRES)
+    folder = tmp_path_factory.mktemp("perfect")
+    rng = np.random.default_rng(0)
+    arrays = {}
+    for split in ("train", "test"):
+        labels = rng.choice(2, 4000, p=SHARES)
+        arrays |= {f"x_{split}": (CENTRES[labels] + rng.normal(size=(4000, 2))).astype("float32")}
+        arrays |= {f"y_{split}": labels}
+    np.savez(folder / "data.npz", **arrays)
+    return gan, folder / "data.npz"
+
+
+@pytest.fixture(scope="module")
+def unequal(perfect):
+    """The real side of these data."""
+    train, test = (data.open_source(perfect[1], split=split) for split in ("train", "test"))
+    return metrics.Truth.of(train, test, metrics.extractor(train), 4000)
+
+
+def test_classes_are_drawn_by_their_shares_in_the_training_data(unequal):
+    labels = unequal.labels(2)
+    assert labels.dtype == np.int32 and labels.shape == (4000,)
+    # Four binomial standard errors, √(0.9 · 0.1 / 4000) each, of the draws and of the data.
+    assert labels.mean() == pytest.approx(0.1, abs=8 * 0.0047)
+    np.testing.assert_array_equal(labels, unequal.labels(2))
+    assert (labels != unequal.labels(2, seed=1)).any()
+    assert unequal.labels(None) is None
+    assert set(unequal.labels(5)) == {0, 1}  # never one that the data do not have
+    with pytest.raises(InputError, match="has 2 classes and the generator 1; .*Give the data that it was trained on"):
+        unequal.labels(1)
+
+
+def test_classes_of_data_without_labels_are_drawn_uniformly_and_it_is_said():
+    truth = metrics.Truth.of(on_a_line(*range(400)), None, None, 200)
+    with pytest.warns(UserWarning, match="line has no labels, so the share of each class .* drawn uniformly from 4"):
+        labels = truth.labels(4)
+    assert np.bincount(labels).min() > 25
+
+
+def test_a_perfect_conditional_generator_is_as_good_as_real_images(perfect, unequal):
+    gan, _ = perfect
+    score = metrics.judge(metrics.draw(gan, unequal), unequal, ["frechet"])["frechet_distance"]
+    in_turn = gan.generate(4000, seed=0, labels=np.arange(4000) % 2)
+    wrong = metrics.judge(in_turn, unequal, ["frechet"])["frechet_distance"]
+    # In turn, the mean alone is off by 0.4 · 6; and both differ from real data by some chance of the shares.
+    assert wrong.value > 2.4**2 and score.value < 0.02 and score.floor < 0.02
+
+
+def test_the_card_of_a_perfect_conditional_generator_is_that_of_real_images(perfect, tmp_path):
+    gan, file = perfect
+    gan.save(tmp_path / "g.keras")
+    card = evaluate(tmp_path / "g.keras", Settings(str(file)), tmp_path / "m.json")
+    assert card.samples == 4000 and card["frechet_distance"].value < 0.02
+    for name in ("precision", "recall", "density", "coverage"):
+        assert card[name].value == pytest.approx(card[name].floor, abs=0.03), name
+    assert card["sliced_wasserstein"].value < 0.3
+
+
+def test_the_best_is_kept_by_the_shares_of_the_classes(perfect, unequal):
+    gan, _ = perfect
+    watch = callbacks.Evaluation(unequal)
+    watch.set_model(gan)
+    watch.act(1)
+    assert watch.history[0][1] < 0.02
+
+
+def test_an_export_is_compared_by_the_shares_of_the_classes(perfect, unequal):
+    from keras_gan.exports import quality
+
+    gan, _ = perfect
+    found = quality.measure(gan, gan.generate, unequal)
+    assert found.frechet_distance == found.frechet_keras < 0.02 and found.frechet_samples == 4000
+    assert found.lost == 0 and found.sliced_wasserstein == 0
 
 
 # generators from files

@@ -297,9 +297,27 @@ def test_data_that_are_not_held_in_memory_are_known_by_a_sample_and_their_name()
     large = Source("large", held.shape, held.count, held.fetch, None, held.labels)
     renamed = Source("moved", held.shape, held.count, held.fetch, None, held.labels)
     assert extractors.content(1, large) != extractors.content(1, renamed)
-    images, labels = extractors.read(large, 500)
+    chosen = large.sample(500, 0)
+    images = extractors.read(large, chosen)
     assert images.shape == (500, 8, 8, 1)
-    np.testing.assert_array_equal(images.mean(axis=(1, 2, 3)) > 128, labels)
+    np.testing.assert_array_equal(images.mean(axis=(1, 2, 3)) > 128, large.labels[chosen])
+
+
+def test_large_images_are_read_by_the_block_and_known_by_the_same_sum(monkeypatch):
+    held = dark_and_bright(40, (80, 72, 1))
+    most = []
+
+    def fetch(indices):
+        most.append(len(indices))
+        return held.array[indices]
+
+    large = Source("large", held.shape, held.count, fetch, None, held.labels)
+    whole, sum_of_whole = extractors.read(large, np.arange(40)), extractors.content(1, large)
+    monkeypatch.setattr("keras_gan.metrics.images.BLOCK_BYTES", 7 * 80 * 72)
+    most.clear()
+    np.testing.assert_array_equal(extractors.read(large, np.arange(40)), whole)
+    assert extractors.content(1, large) == sum_of_whole
+    assert max(most) == 7 and whole.shape == (40, 64, 64, 1)
 
 
 def test_without_held_out_images_a_tenth_tells_the_accuracy_and_no_image_is_in_both(monkeypatch, tmp_path):
@@ -316,7 +334,7 @@ def test_without_held_out_images_a_tenth_tells_the_accuracy_and_no_image_is_in_b
 @pytest.mark.parametrize(
     "labels, why",
     [
-        (None, "have no classes"),
+        (None, "have no labels"),
         (np.zeros(40, "int64"), "have class numbers up to 0 for 40 images"),
         (np.arange(40), "have class numbers up to 39 for 40 images"),
     ],

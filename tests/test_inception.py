@@ -4,11 +4,15 @@ import functools
 import hashlib
 import http.server
 import io
+import shutil
 import socket
+import ssl
+import subprocess
 import tarfile
 import threading
 import time
 import urllib.request
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -29,6 +33,7 @@ def constant(graph, name, value):
     return name
 
 
+@functools.cache  # another time the same graph has other bytes
 def frozen_graph(pooled=SIZE):
     """(x resized to 4×4 - 128) / 128, batch normalisation, mean over squares of side `pooled`; for a batch of one.
 
@@ -51,6 +56,12 @@ def frozen_graph(pooled=SIZE):
     pool.input[0] = "conv/batchnorm"
     graph.versions.producer, graph.versions.min_consumer = 8, 0
     return graph.SerializeToString()
+
+
+@pytest.fixture(autouse=True)
+def pinned(monkeypatch):
+    """The small graph in the place of the real one."""
+    monkeypatch.setattr(inception, "SHA256", hashlib.sha256(frozen_graph()).hexdigest())
 
 
 @pytest.fixture
@@ -82,12 +93,14 @@ def legacy_resize(image, size):
     return np.einsum("ih,hwc,jw->ijc", weights(image.shape[0]), image.astype("float64"), weights(image.shape[1]))
 
 
-def test_the_resize_is_the_graphs_own(folder):
+def test_the_resize_is_the_graphs_own(folder, monkeypatch):
     # Two columns 0 and 200 to four: sources 0, 0.5, 1 and 1.5 give 0, 100, 200, 200. With centred pixels, as
     # everyone resizes today, they would give 0, 50, 150, 200.
     image = np.zeros((1, 4, 2, 3), "uint8")
     image[:, :, 1] = 200
-    (folder / inception.GRAPH).write_bytes(frozen_graph(pooled=1))
+    graph = frozen_graph(pooled=1)
+    monkeypatch.setattr(inception, "SHA256", hashlib.sha256(graph).hexdigest())
+    (folder / inception.GRAPH).write_bytes(graph)
     extract, _ = inception.load(folder)
     features = extract(image)[0].reshape(SIZE, SIZE, 3)
     np.testing.assert_allclose(features[:, :, 0] * 128 + 128, np.tile([0, 100, 200, 200], (4, 1)), atol=1e-4)
@@ -129,8 +142,17 @@ def test_it_is_chosen_by_name_only_and_shows_its_graphs_sum(placed):
         extractors.choose(from_array("ring", np.zeros((3, 2), "float32")), choice="inception")
 
 
+@pytest.mark.parametrize("content", [b"no graph", frozen_graph(pooled=1)], ids=["no graph", "another graph"])
+def test_a_file_other_than_the_pinned_graph_is_never_loaded(folder, content, monkeypatch):
+    monkeypatch.setattr(inception, "_runner", lambda *given: pytest.fail("it was loaded"))
+    (folder / inception.GRAPH).write_bytes(content)
+    with pytest.raises(InputError, match=r"graph_def.pb is damaged or another graph .*; expected the one in https:.*"):
+        inception.load(folder)
+
+
 @pytest.mark.parametrize("content", [b"no graph", tf.Graph().as_graph_def().SerializeToString()])
-def test_a_damaged_graph_is_refused_in_one_line(folder, content):
+def test_a_graph_that_cannot_be_run_is_refused_in_one_line(folder, content, monkeypatch):
+    monkeypatch.setattr(inception, "SHA256", hashlib.sha256(content).hexdigest())
     (folder / inception.GRAPH).write_bytes(content)
     with pytest.raises(
         InputError, match=r"graph_def.pb is damaged \(.*\); expected the graph in http.*; delete"
@@ -147,24 +169,44 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
         pass
 
 
+@pytest.fixture(scope="module")
+def certificate(tmp_path_factory):
+    """A certificate and its key for 127.0.0.1, which sign for themselves."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl here, which makes certificates; install Debian's openssl")
+    folder = tmp_path_factory.mktemp("certificate")
+    file, key = folder / "certificate.pem", folder / "key.pem"
+    subject = ["-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1"]
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", file, *subject]
+    subprocess.run(command, check=True, capture_output=True)
+    return file, key
+
+
 @pytest.fixture
-def serving(tmp_path, monkeypatch):
-    """A function that serves bytes as the archive, from this machine."""
+def serving(tmp_path, monkeypatch, certificate):
+    """A function that serves bytes as the archive, from this machine, by a certificate that is trusted or not."""
     served = tmp_path / "served"
     served.mkdir()
     server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), functools.partial(Quiet, directory=served))
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(*certificate)
+    server.socket = context.wrap_socket(server.socket, server_side=True)
+    server.handle_error = lambda *given: None  # a client that does not trust it hangs up
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the proxies of its first call
-    for variable in ("http_proxy", "HTTP_PROXY"):
+    for variable in ("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.delenv(variable, raising=False)
 
-    def serve(content):
+    def serve(content, trusted=True):
+        monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the certificates of its first call
+        if trusted:
+            monkeypatch.setenv("SSL_CERT_FILE", str(certificate[0]))
         (served / "inception.tgz").write_bytes(content)
-        monkeypatch.setattr(inception, "URL", f"http://127.0.0.1:{server.server_port}/inception.tgz")
+        monkeypatch.setattr(inception, "URL", f"https://127.0.0.1:{server.server_port}/inception.tgz")
 
     yield serve
     server.shutdown()
     server.server_close()
+    urllib.request._opener = None
 
 
 def archive(name, content):
@@ -184,8 +226,43 @@ def test_the_graph_is_downloaded_once(folder, serving, capsys, monkeypatch):
     assert capsys.readouterr().err == (
         f"downloading ImageNet's Inception (90 MB), once; kept as {folder / inception.GRAPH}\n"
     )
-    monkeypatch.setattr(inception, "URL", "http://127.0.0.1:9/")
+    monkeypatch.setattr(inception, "URL", "https://127.0.0.1:9/")
     assert inception.load(folder)[1] == sha256
+
+
+def test_the_address_is_encrypted_and_the_digest_is_that_of_the_published_graph():
+    source = Path(inception.__file__).read_text()
+    assert inception.URL.startswith("https://") and "http://" not in source
+    # As several evaluators of published models state it for this file of 95,673,916 bytes.
+    assert "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6" in source
+
+
+def test_another_graph_is_not_used_and_not_kept(folder, serving):
+    serving(archive(inception.GRAPH, frozen_graph(pooled=1)))
+    with pytest.raises(InputError, match="gives a graph with the SHA-256 .*; expected .*not used, since a graph is c"):
+        inception.load(folder)
+    assert not list(folder.iterdir())
+
+
+def test_a_host_whose_certificate_is_not_trusted_is_not_asked(folder, serving):
+    serving(archive(inception.GRAPH, frozen_graph()), trusted=False)
+    with pytest.raises(InputError, match="does not answer; connect once, or put"):
+        inception.load(folder)
+    assert not list(folder.iterdir())
+
+
+def test_an_address_without_encryption_is_refused(folder, monkeypatch):
+    monkeypatch.setattr(inception, "URL", "http://127.0.0.1:9/inception.tgz")
+    with pytest.raises(InputError, match="http://127.0.0.1:9/inception.tgz is not encrypted; expected .* https://"):
+        inception.load(folder)
+
+
+def test_a_redirection_to_an_address_without_encryption_is_refused():
+    request = urllib.request.Request("https://127.0.0.1/inception.tgz")
+    with pytest.raises(OSError, match="redirected to http://elsewhere/graph, which is not encrypted"):
+        inception._HttpsOnly().redirect_request(request, None, 302, "Found", {}, "http://elsewhere/graph")
+    followed = inception._HttpsOnly().redirect_request(request, None, 302, "Found", {}, "https://elsewhere/graph")
+    assert followed.full_url == "https://elsewhere/graph"
 
 
 @pytest.mark.parametrize(
@@ -207,7 +284,7 @@ def test_without_a_network_one_line_says_where_to_put_the_graph_within_10_s(fold
     # A port that accepts and says nothing, as a proxy, makes any machine one without a network.
     with socket.create_server(("127.0.0.1", 0)) as server:
         monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the proxies of its first call
-        monkeypatch.setenv("http_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.delenv("no_proxy", raising=False)
         start = time.monotonic()
         with pytest.raises(

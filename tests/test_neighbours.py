@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from keras_gan.data.source import Source, from_array
 from keras_gan.metrics import duplicates, fidelity_and_diversity, neighbours
 
 
@@ -95,18 +94,17 @@ def test_nearest_over_blocks_is_that_of_a_whole_distance_matrix(rows, k, monkeyp
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", rows * 4 * 4 * 4)
     images = np.random.default_rng(0).integers(0, 256, (40, 4, 4, 1), dtype="uint8")
     queries = np.random.default_rng(1).integers(0, 256, (9, 4, 4, 1), dtype="uint8")
-    source = Source("streamed", (4, 4, 1), 40, lambda indices: images[indices])  # as one that is read from disk
-    distances, where = neighbours.nearest(queries, source, k)
+    distances, where = neighbours.nearest(queries, images, k)
     pixels = [x.reshape(len(x), -1) / 255 for x in (queries, images)]
     matrix = np.linalg.norm(pixels[0][:, None] - pixels[1], axis=2)
     np.testing.assert_array_equal(where, np.argsort(matrix, axis=1)[:, :k])
     np.testing.assert_allclose(distances, np.sort(matrix, axis=1)[:, :k], atol=1e-6)
 
 
-def test_a_datum_of_the_source_is_found_first_and_its_neighbour_second(monkeypatch):
+def test_a_datum_of_the_set_is_found_first_and_its_neighbour_second(monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * 5 * 4)
     points = draws(30, 5)
-    distances, where = neighbours.nearest(points, from_array("points", points), k=2)
+    distances, where = neighbours.nearest(points, points, k=2)
     np.testing.assert_array_equal(where[:, 0], np.arange(30))
     np.testing.assert_allclose(distances[:, 0], 0, atol=1e-6)
     np.testing.assert_allclose(distances[:, 1], neighbours.nearest_other(points), rtol=1e-5)
@@ -123,18 +121,63 @@ def test_flat_scales_pixels_and_leaves_vectors():
     np.testing.assert_array_equal(neighbours.flat(np.array([[-3.0, 300.0]], "float32")), [[-3, 300]])
 
 
-# duplicates
+def test_near_neighbours_far_from_the_origin_keep_their_digits():
+    points = np.array([[4096.0, 0.0], [4096.0, 0.001], [0.0, 0.0]], "float32")
+    distances, where = neighbours.nearest(points[:1], points, k=2)
+    assert distances[0] == pytest.approx([0.0, 0.001], rel=1e-3) and where[0].tolist() == [0, 1]
 
 
-def test_duplicates_are_nearer_than_all_but_one_percent_of_real_pairs():
-    real = np.arange(200, dtype="float32")[:, None] ** 1.5  # ever wider gaps, from 1 on
-    # Its gaps' 1 % quantile is near the second gap's 1.83: two pairs and a triple are nearer than that, three are not.
-    samples = np.array([[0], [0.5], [100], [101], [500], [500.1], [500.2], [1000], [2000], [3000]], "float32")
-    assert duplicates(samples, real) == pytest.approx(7 / 10)
+def test_the_nearest_without_some_by_hand():
+    line = np.array([[0.0], [1.0], [3.0], [7.0]], "float32")
+    own = np.arange(4)
+    distances, where = neighbours.nearest_without(line, line, own)
+    assert where.tolist() == [1, 0, 1, 2] and distances.tolist() == [1, 1, 2, 4]
+    # Without themselves and 1 (of 1: without 0).
+    distances, where = neighbours.nearest_without(line, line, own, np.array([1, 0, 1, 1]))
+    assert where.tolist() == [2, 2, 0, 2] and distances.tolist() == [3, 2, 3, 4]
 
 
-def test_real_data_have_one_percent_of_duplicates_and_repeated_samples_all():
-    real, fresh = draws(2000, 3), draws(2000, 3, 1)
-    # Binomial over 1,000 pairs, and the quantile itself is as uncertain: ± 3 · √2 · √(.01 / 1000).
-    assert duplicates(fresh, real) == pytest.approx(0.01, abs=0.0134)
+# duplicates and memorised samples
+
+
+def test_duplicates_are_nearer_than_a_quarter_of_the_median_between_real_data():
+    real = 8.0 * np.arange(10, dtype="float32")[:, None]  # 8 from one another: a duplicate is at most 2 away
+    samples = np.array([[0], [1.9], [100], [102.1], [500], [500.1], [500.2], [1000], [2000], [3000]], "float32")
+    assert duplicates(samples, real) == pytest.approx(5 / 10)
+
+
+def test_duplicates_are_judged_by_as_many_real_data():
+    # Ten samples are compared with ten real data, which are 8 apart, though among all twenty they are 4 apart.
+    real = np.concatenate([8.0 * np.arange(10), 8.0 * np.arange(10) + 4]).astype("float32")[:, None]
+    samples = np.repeat(100.0 * np.arange(5), 2).astype("float32")[:, None] + np.tile([0, 1.9], 5)[:, None]
+    assert duplicates(samples.astype("float32"), real) == 1
+
+
+def test_real_data_have_no_duplicates_and_repeated_samples_all():
+    real, fresh = draws(2000, 16), draws(2000, 16, 1)
+    assert duplicates(fresh, real) == 0
     assert duplicates(np.repeat(fresh[:1000], 2, axis=0), real) == 1
+
+
+def test_duplicates_of_large_images_are_found_by_what_is_left_when_they_are_averaged():
+    rng = np.random.default_rng(0)
+    images = rng.integers(0, 256, (12, 4, 4, 1), dtype="uint8").repeat(20, axis=1).repeat(20, axis=2)  # 80×80
+    copies = np.concatenate([images[:6], images[:6]])
+    assert duplicates(copies, images) == 1 and duplicates(images, images[::-1]) == 0
+
+
+def test_the_card_and_the_checks_during_training_agree_on_duplicates_and_memorised_samples():
+    from keras_gan import data, metrics
+    from keras_gan.doctor import samples as checks
+
+    source = data.open_source("digits")
+    train = data.source.from_array("digits", source.array[:900])
+    held_out = data.source.from_array("digits", source.array[900:1100])
+    mixed = np.concatenate([train.array[:50], source.array[1100:1150]])  # half of them are copies,
+    mixed[90:] = mixed[80:90]  # and a fifth are twins
+    truth = metrics.Truth.of(train, held_out, None, 100)
+    found = metrics.judge(mixed, truth, ["duplicates", "memorisation"])
+    rows = [checks.features(images.astype("float32") / 127.5 - 1) for images in (mixed, train.array)]
+    during = checks.measure(rows[0], checks.RealData.of(rows[1]))
+    assert found["duplicates"].value == during["duplicates"] == pytest.approx(0.2)
+    assert found["memorised"].value == during["memorised"] == pytest.approx(0.5)

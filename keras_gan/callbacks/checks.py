@@ -1,5 +1,6 @@
 """Checks of the samples while a GAN trains, and the doctor who reads them."""
 
+import functools
 import sys
 import textwrap
 
@@ -15,27 +16,34 @@ from keras_gan.doctor.samples import RealData, features, measure
 from keras_gan.doctor.verdicts import largest_weight
 from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES
+from keras_gan.metrics.images import block_rows
+from keras_gan.metrics.samples import batch_rows, class_labels
 from keras_gan.runs import Run, checkpoints
 
 SAMPLES = 48  # with MNIST and the default preset 41 checks take about 1 % of the time of 2,000 steps
 HELD_DATA, READ_DATA = 10_000, 500  # real data, at most: of an array in memory, and of files that must be read
 ROWS_BYTES = 2**26  # and never more memory than this
 BLOCK = 32  # data read at once
+EARLIER_SIDE_PX = 16  # of compared images in runs of earlier versions, at most
 
 
 class Checks(Every):
     """Measures samples of the same latents beside real data: rows of checks.csv.
+
+    The classes of a conditional generator's samples are drawn by their shares in the data.
 
     Args:
         real: a `data.Source`; or an array of floats in [-1, 1], (n, height, width, channels), or vectors (n, features).
         steps: how often.
         seed: of the latents, and of the choice among the real data.
         run: whose checks.csv to write; None keeps the rows in memory only.
+        labels: integers (n,), the classes of an array; a source has its own.
     """
 
-    def __init__(self, real: Source | np.ndarray, steps: int = 50, seed: int = 0, run: Run | None = None):
+    def __init__(self, real: Source | np.ndarray, steps: int = 50, seed: int = 0, run: Run | None = None, labels=None):
         super().__init__(steps, run)
-        self.real = RealData.of(_rows(real, seed))
+        self.source = real if isinstance(real, Source) else from_array("real data", np.asarray(real), labels)
+        self.real = RealData.of(_rows(self.source, seed))
         self.seed = seed
         self.run = run
         self.table = []
@@ -47,7 +55,15 @@ class Checks(Every):
 
     def restore(self, beside: dict[str, np.ndarray]) -> None:
         """Goes on from a `state`."""
-        self.before = checkpoints.kept(beside, "checked_samples", (SAMPLES, self.real.rows.shape[1]))
+        stored, width = beside.get("checked_samples"), self.real.rows.shape[1]
+        # Runs of earlier versions compared smaller images: the first check after one has no samples before it.
+        earlier = stored is not None and stored.shape == (SAMPLES, self._earlier_width()) and stored.shape[1] < width
+        self.before = None if earlier else checkpoints.kept(beside, "checked_samples", (SAMPLES, width))
+
+    def _earlier_width(self):
+        shape = self.source.shape
+        small = [len(range(0, side, -(-side // EARLIER_SIDE_PX))) for side in shape[:2]]
+        return small[0] * small[1] * shape[2] if len(shape) == 3 else shape[0]
 
     def columns(self) -> dict[str, np.ndarray]:
         """What was measured, by the names in `doctor.samples.MEASURES`, with the step."""
@@ -72,7 +88,16 @@ class Checks(Every):
 
     def _samples(self):
         gan = self.model
-        return features(keras.ops.convert_to_numpy(gan(gan.inputs(SAMPLES, self.seed))))
+        inputs = gan.inputs(SAMPLES, self.seed, self._labels)
+        columns = inputs if isinstance(inputs, list) else [inputs]
+        step = batch_rows(gan.data_shape)
+        parts = ([column[start : start + step] for column in columns] for start in range(0, SAMPLES, step))
+        samples = (gan(part if len(part) > 1 else part[0]) for part in parts)
+        return np.concatenate([features(keras.ops.convert_to_numpy(each)) for each in samples])
+
+    @functools.cached_property
+    def _labels(self):
+        return class_labels(SAMPLES, self.model.num_classes, self.source, self.seed)
 
 
 class Doctor(Every):
@@ -153,13 +178,13 @@ def _columns(table):
     return {name: np.array([row[name] for row in table], float) for name in table[0]} if table else {}
 
 
-def _rows(real, seed):
+def _rows(source, seed):
     """Rows of real data, read in blocks, so that large images are never all held at full size."""
-    source = real if isinstance(real, Source) else from_array("real data", np.asarray(real))
     none = features(np.zeros((1, *source.shape), "float32"))[:0]
     most = HELD_DATA if source.array is not None else READ_DATA
     chosen = source.sample(min(most, ROWS_BYTES // (none.itemsize * none.shape[1])), seed)
-    blocks = (chosen[start : start + BLOCK] for start in range(0, len(chosen), BLOCK))
+    step = min(BLOCK, block_rows(source.shape))
+    blocks = (chosen[start : start + step] for start in range(0, len(chosen), step))
     return np.concatenate([none, *(rows for block in blocks if (rows := _block(source, block)) is not None)])
 
 

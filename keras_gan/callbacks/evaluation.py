@@ -10,12 +10,14 @@ from keras_gan.callbacks.every import Every
 from keras_gan.config import lookup
 from keras_gan.errors import InputError
 from keras_gan.files import replace
-from keras_gan.metrics import MEASURES, Truth, judge
+from keras_gan.metrics import MEASURES, Truth, draw, judge
 from keras_gan.metrics.card import HIGHER, LOWER
 
 
 class Evaluation(Every):
     """Measures samples of the averaged generator every so many steps, and keeps the generator where they were best.
+
+    The classes of a conditional generator's samples are drawn by their shares in the training data.
 
     The newest value is in the epoch's logs, and so in `fit(…).history`, under the score's name.
 
@@ -26,7 +28,7 @@ class Evaluation(Every):
         measure: a name in `metrics.MEASURES`, whose first score decides; None for the Fréchet distance where the data
             have an extractor, and the sliced Wasserstein distance otherwise.
         best: a .keras file for the whole GAN at its best so far; None keeps none.
-        seed: of the latents, the same every time.
+        seed: of the latents and of the classes, the same every time.
         record: called with {"step": …, score: value} at every evaluation.
 
     Attributes:
@@ -86,7 +88,7 @@ class Evaluation(Every):
         # A G that has diverged is recorded as such; to say so, and to stop, is the doctor's part.
         if not all(np.isfinite(weights).all() for weights in self.model.ema_generator.get_weights()):
             return float("nan")
-        samples = self.model.generate(self.truth.count, seed=self.seed, batch_size=256)
+        samples = draw(self.model, self.truth, self.seed)
         return judge(samples, self.truth, [self.measure])[self.name].value
 
     def on_epoch_end(self, epoch, logs=None):

@@ -1,5 +1,6 @@
 """A set of images that can be read by index, and the order in which training sees them."""
 
+import mmap
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -55,12 +56,21 @@ def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None, c
         name,
         array.shape[1:],
         len(array),
-        lambda indices: np.asarray(array[indices]),
+        lambda indices: _rows(array, indices),
         held,
         labels,
         class_names,
         **known,
     )
+
+
+def _rows(array, indices):
+    """Rows of an array; those of a file's are copied, and its pages then no longer count as memory of the process."""
+    rows = np.array(array[indices])
+    mapping = getattr(array, "_mmap", None)
+    if mapping is not None and array.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
+        mapping.madvise(mmap.MADV_DONTNEED)
+    return rows
 
 
 def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, labels=False, shares=1, mine=None):

@@ -8,23 +8,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_gan.metrics.images import averaged
+from keras_gan.metrics.neighbours import memorised, share_of_copies, share_of_duplicates
+
 MEASURES = ("diversity", "duplicates", "memorised", "movement")  # columns of checks.csv
 
-SIDE_PIXELS = 16  # larger images are averaged down to at most this; copies stay copies, and distances become cheap
 SPREAD_DATA = 512  # enough for a mean of 130,816 distances
 CALIBRATION_DATA = 256
 
-# A sample is a duplicate where another one is nearer than this share of the median distance from a real datum to its
-# nearest, among as many real data as there are samples. Real digits and MNIST: 0 of 512 are; points on a ring: 4 %.
-DUPLICATE_SHARE = 0.25
-# A sample is almost a training datum where it lies nearer to it than this share of that datum's own distance to its
-# nearest fellow: Alaa et al. 2022 (arXiv:2102.08921), sec. 3.3, whose share is 1. Unseen real data: digits 0 %,
-# MNIST 0 %, of 8 digits 3 %; vectors of two dimensions 25 %, of one 50 %, wherefore `RealData.expected` is taken off.
-MEMORISED_SHARE = 0.5
-
 
 def features(data: np.ndarray) -> np.ndarray:
-    """Data to rows for distances: images averaged down to 16 pixels a side, vectors as they are.
+    """Data to rows for distances: images averaged down to at most 32 pixels a side, vectors as they are.
 
     Args:
         data: floats in [-1, 1] (clipped, as in a picture), shape (n, height, width, channels); or vectors (n, values).
@@ -35,18 +29,7 @@ def features(data: np.ndarray) -> np.ndarray:
     if data.ndim != 4:
         return np.asarray(data, "float64").reshape(len(data), -1)
     images = np.clip(np.asarray(data, "float32"), -1.0, 1.0)
-    return _averaged(_averaged(images, 1), 2).reshape(len(images), -1)
-
-
-def _averaged(images, axis):
-    """Means of blocks along an axis, so that at most 16 values remain."""
-    size = images.shape[axis]
-    if size <= SIDE_PIXELS:
-        return images
-    starts = np.arange(0, size, -(-size // SIDE_PIXELS))
-    lengths = np.diff(np.append(starts, size)).astype("float32")
-    sums = np.add.reduceat(images, starts, axis)
-    return sums / np.expand_dims(lengths, [other for other in range(4) if other != axis])
+    return averaged(images).reshape(len(images), -1)
 
 
 def _squared_distances(rows, among):
@@ -105,7 +88,7 @@ def _expected(rows):
     distances, chosen = neighbours(rows[one_out], rows, 1, without=one_out)
     apart, fellows = neighbours(rows[chosen[:, 0]], rows, 2, without=chosen[:, 0])
     others = np.where(fellows[:, 0] == one_out, apart[:, 1], apart[:, 0])
-    return float((distances[:, 0] < MEMORISED_SHARE * others).mean())
+    return share_of_copies(distances[:, 0], others)
 
 
 def measure(samples: np.ndarray, real: RealData, before: np.ndarray | None = None) -> dict[str, float]:
@@ -127,27 +110,20 @@ def measure(samples: np.ndarray, real: RealData, before: np.ndarray | None = Non
     if not np.isfinite(samples).all() or not real.spread > 0.0:
         return dict.fromkeys(MEASURES, float("nan"))
     moved = float("nan") if before is None else np.linalg.norm(samples - before, axis=1).mean() / real.spread
-    values = (spread(samples) / real.spread, duplicates(samples, real.rows), memorised(samples, real), float(moved))
+    values = (spread(samples) / real.spread, _duplicates(samples, real), _memorised(samples, real), float(moved))
     return dict(zip(MEASURES, values, strict=True))
 
 
-def duplicates(samples: np.ndarray, real: np.ndarray) -> float:
-    """Share of samples (n, values) with an almost identical other one, judged by as many real data (n, values)."""
-    n = min(len(samples), len(real))
-    own = np.arange(n)
-    apart = neighbours(real[:n], real[:n], without=own)[0]
-    distances = neighbours(samples[:n], samples[:n], without=own)[0]
-    return float((distances < DUPLICATE_SHARE * np.median(apart)).mean())
+def _duplicates(samples, real):
+    """`share_of_duplicates` of rows."""
+    n = min(len(samples), len(real.rows))
+    return share_of_duplicates(
+        *(neighbours(rows, rows, without=np.arange(n))[0] for rows in (samples[:n], real.rows[:n]))
+    )
 
 
-def memorised(samples: np.ndarray, real: RealData) -> float:
-    """Share of samples (n, values) that are almost a training datum, beyond what chance explains.
-
-    Of unseen real data a share is, too: what the samples have above that share and two of its standard errors counts,
-    on a scale on which 1 is every sample.
-    """
+def _memorised(samples, real):
+    """`memorised` of rows."""
     distances, chosen = neighbours(samples, real.rows)
     fellows = neighbours(real.rows[chosen[:, 0]], real.rows, without=chosen[:, 0])[0]
-    share = float((distances < MEMORISED_SHARE * fellows).mean())
-    unseen = real.expected + 2.0 * np.sqrt(real.expected * (1.0 - real.expected) / len(samples))
-    return max(0.0, (share - unseen) / (1.0 - unseen)) if unseen < 1.0 else 0.0
+    return memorised(distances[:, 0], fellows[:, 0], real.expected)

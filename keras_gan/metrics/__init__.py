@@ -6,12 +6,12 @@ For example::
 
     mnist, test = (data.open_source("mnist", split=split) for split in ("train", "test"))
     truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
-    print(metrics.judge(gan.generate(truth.count, seed=1), truth))
+    print(metrics.judge(metrics.draw(gan, truth, seed=1), truth))
 """
 
 from keras_gan.metrics.attributes import AttributeClassifier, attribute_classifier
-from keras_gan.metrics.card import MEASURES, Card, Score, compare, judge
-from keras_gan.metrics.distances import frechet_distance, kernel_distance, sliced_wasserstein
+from keras_gan.metrics.card import MEASURES, Card, Score, compare, draw, judge
+from keras_gan.metrics.distances import RunningStatistics, frechet_distance, kernel_distance, sliced_wasserstein
 from keras_gan.metrics.extractors import Extractor
 from keras_gan.metrics.extractors import choose as extractor
 from keras_gan.metrics.likelihood import parzen
@@ -24,6 +24,7 @@ __all__ = [
     "AttributeClassifier",
     "Card",
     "Extractor",
+    "RunningStatistics",
     "Score",
     "Truth",
     "attribute_classifier",
@@ -31,6 +32,7 @@ __all__ = [
     "class_divergence",
     "compare",
     "default_count",
+    "draw",
     "duplicates",
     "extractor",
     "fidelity_and_diversity",

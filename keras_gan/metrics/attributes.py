@@ -94,9 +94,11 @@ def _learnable(source) -> Source:
 def _train(source, file):
     from keras_gan.metrics import classifiers
 
-    images, attributes = read(source, most_images(source))
+    chosen = source.sample(most_images(source), 0)
+    attributes = source.attributes[chosen]
     rows, held = classifiers.split_attributes(attributes, HELD_OUT)
-    count = len(source.attribute_names)
-    announce(f"see {count} attribute{'s'[: count > 1]} of {source.short_name}", images[rows].shape, file)
-    model = classifiers.train(images[rows], attributes[rows])
-    return classifiers.Classifier(model, classifiers.balanced_accuracy(model, images[held], attributes[held]))
+    count, images = len(source.attribute_names), read(source, chosen[rows])
+    announce(f"see {count} attribute{'s'[: count > 1]} of {source.short_name}", images.shape, file)
+    model = classifiers.train(images, attributes[rows])
+    judged = read(source, chosen[held])
+    return classifiers.Classifier(model, classifiers.balanced_accuracy(model, judged, attributes[held]))

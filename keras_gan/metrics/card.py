@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
@@ -13,8 +13,10 @@ from keras_gan.data.arrays import check_array
 from keras_gan.data.source import from_array
 from keras_gan.errors import InputError
 from keras_gan.metrics import distances, likelihood, modes, neighbours
-from keras_gan.metrics.extractors import choose
-from keras_gan.metrics.truth import Batch, Truth, see
+from keras_gan.metrics.extractors import choose, unteachable
+from keras_gan.metrics.images import Stream, collect
+from keras_gan.metrics.samples import generated
+from keras_gan.metrics.truth import Batch, Truth, see, see_only
 
 LOWER, HIGHER, FLOOR = "lower", "higher", "floor"
 READING = {LOWER: "lower is better", HIGHER: "higher is better", FLOOR: "as real images"}
@@ -41,12 +43,13 @@ class Measure:
     compute: Callable[[Batch, Truth], dict[str, float | tuple[float, float]]]  # a pair is a value and its error
     applies: Callable[[Truth], bool]
     note: str = ""
+    images: bool = True  # whether it looks at pixels, not at features and probabilities alone
     # What real images reach; None for `compute` of the images that take the samples' place.
     floor: Callable[[Truth], dict[str, float]] | None = None
 
 
 def _frechet(batch, truth):
-    return {"frechet_distance": distances.frechet_distance(batch.features, truth.reference.features)}
+    return {"frechet_distance": distances.frechet_distance(batch.statistics, truth.reference.statistics)}
 
 
 def _kernel(batch, truth):
@@ -58,14 +61,20 @@ def _neighbourhood(batch, truth):
 
 
 def _sliced(batch, truth):
-    rows, real = (neighbours.flat(images) for images in (batch.images, truth.reference.images))
-    return {"sliced_wasserstein": distances.sliced_wasserstein(rows, real, seed=truth.seed)}
+    projected = (each.projected(truth.seed) for each in (batch, truth.reference))
+    return {"sliced_wasserstein": distances.distance_of_projections(*projected)}
 
 
 def _classes(batch, truth):
-    probabilities = batch.probabilities
-    divergence = modes.class_divergence(probabilities.argmax(axis=1), truth.proportions)
-    return {"class_divergence": divergence, "confidence": float(probabilities.max(axis=1).mean())}
+    seen = batch.probabilities.argmax(axis=1)
+    found = {
+        "class_divergence": modes.class_divergence(seen, truth.proportions),
+        "confidence": float(batch.probabilities.max(axis=1).mean()),
+    }
+    # Of a generator that is asked for classes; the classifier must have learned the same ones.
+    if batch.labels is not None and truth.train.num_classes == batch.probabilities.shape[1]:
+        found["label_accuracy"] = float(np.mean(seen == batch.labels))
+    return found
 
 
 def _class_coverage(batch, truth):
@@ -77,36 +86,29 @@ def _mode_coverage(batch, truth):
 
 
 def _memorisation(batch, truth):
-    return memorisation(batch.nearest_train[0], truth.distances_to_train)
+    return _memorised(batch.nearest_train, truth.real_nearest)
 
 
-def memorisation(to_train: np.ndarray, real_to_train: np.ndarray) -> dict[str, float]:
+def _memorised(samples, real):
     """How near samples come to training images, compared with real images that are not among them.
 
-    Args:
-        to_train: distance of each sample to its nearest training image.
-        real_to_train: the same of held-out real images.
-
-    Returns:
-        train_distance: median over median; near 0 for copies of training images, 1 for fresh real images.
-        memorised: share of samples nearer to a training image than all but 1 % of the held-out images; .01 for them.
+    The ratio is median over median: near 0 for copies of training images, 1 for fresh real images.
     """
-    near = np.quantile(real_to_train, neighbours.NEAR_SHARE)
     return {
-        "train_distance": float(np.median(to_train) / max(np.median(real_to_train), 1e-12)),
-        "memorised": float(np.mean(to_train <= near)),  # at most: `near` is 0 where real images have doubles
+        "train_distance": float(np.median(samples.distances) / max(np.median(real.distances), 1e-12)),
+        "memorised": neighbours.memorised(samples.distances, samples.fellows, real.copies),
     }
 
 
 def _duplicates(batch, truth):
-    return {"duplicates": neighbours.share_of_twins(batch.images, truth.twin_distance)}
+    return {"duplicates": neighbours.share_of_duplicates(batch.apart, truth.reference.apart)}
 
 
 def _parzen(batch, truth):
     # The bandwidth is chosen on images that G did not see, where the data hold any out, and that are not judged by.
     real = truth.reference.images
     cut = min(likelihood.VALIDATION, len(real) // 10)
-    mean, error, _ = likelihood.parzen(batch.images, real[:cut], real[cut:])
+    mean, error, _ = likelihood.parzen(batch.images[:], real[:cut], real[cut:])
     return {"parzen": (mean, error)}
 
 
@@ -126,10 +128,18 @@ def _has_images(truth):
     return truth.reference.images.ndim == 4
 
 
+def _has_small_images(truth):
+    return _has_images(truth) and int(np.prod(truth.train.shape)) <= likelihood.LARGEST_VALUES
+
+
 MEASURES: dict[str, Measure] = {
-    "frechet": Measure({"frechet_distance": ("Fréchet distance", LOWER)}, _frechet, _has_features),
+    "frechet": Measure({"frechet_distance": ("Fréchet distance", LOWER)}, _frechet, _has_features, images=False),
     "kernel": Measure(
-        {"kernel_distance": ("kernel distance (KID)", LOWER)}, _kernel, _has_image_features, "± over 100 subsets"
+        {"kernel_distance": ("kernel distance (KID)", LOWER)},
+        _kernel,
+        _has_image_features,
+        "± over 100 subsets",
+        images=False,
     ),
     "neighbours": Measure(
         {
@@ -140,11 +150,17 @@ MEASURES: dict[str, Measure] = {
         },
         _neighbourhood,
         _has_features,
+        images=False,
     ),
     "classes": Measure(
-        {"class_divergence": ("class divergence (KL, nats)", LOWER), "confidence": ("classifier's confidence", FLOOR)},
+        {
+            "class_divergence": ("class divergence (KL, nats)", LOWER),
+            "confidence": ("classifier's confidence", FLOOR),
+            "label_accuracy": ("images of the class asked for", HIGHER),
+        },
         _classes,
         _has_classes,
+        images=False,
     ),
     "modes": Measure(
         {"modes": ("modes", HIGHER), "high_quality": ("near a mode (3 std)", HIGHER)},
@@ -152,7 +168,10 @@ MEASURES: dict[str, Measure] = {
         lambda truth: truth.mixture is not None,
     ),
     "class_modes": Measure(
-        {"modes": ("modes", HIGHER), "sure_modes": ("modes (confidence > .9)", HIGHER)}, _class_coverage, _has_classes
+        {"modes": ("modes", HIGHER), "sure_modes": ("modes (confidence > 0.9)", HIGHER)},
+        _class_coverage,
+        _has_classes,
+        images=False,
     ),
     "sliced": Measure(
         {"sliced_wasserstein": ("sliced Wasserstein distance", LOWER)},
@@ -163,16 +182,19 @@ MEASURES: dict[str, Measure] = {
     "memorisation": Measure(
         {
             "train_distance": ("nearest training image (ratio)", FLOOR),
-            "memorised": ("memorised", FLOOR),
+            "memorised": ("memorised", LOWER),
         },
         _memorisation,
         _has_images,
         # Not those of truth.floor, which are training images themselves.
-        floor=lambda truth: memorisation(truth.distances_to_train, truth.distances_to_train),
+        floor=lambda truth: _memorised(truth.real_nearest, truth.real_nearest),
     ),
     "duplicates": Measure({"duplicates": ("duplicates", LOWER)}, _duplicates, _has_images),
     "parzen": Measure(
-        {"parzen": ("Parzen log-likelihood (nats)", FLOOR)}, _parzen, _has_images, "above real: smoother than real"
+        {"parzen": ("Parzen log-likelihood (nats)", FLOOR)},
+        _parzen,
+        _has_small_images,
+        "above real: smoother than real",
     ),
 }
 FULL_COUNT = ("classes", "modes", "class_modes")  # measures whose published protocols take more than 10,000 samples
@@ -192,6 +214,8 @@ class Card:
     shares: np.ndarray | None = field(default=None, repr=False, compare=False)
     source: str | None = None  # what made the samples
     step: int | None = None  # of the run
+    without: str | None = None  # why there is no extractor
+    notes: tuple[str, ...] = ()  # what was not measured, or is to be read with care, and why
 
     def __getitem__(self, name: str) -> Score:
         """The score called `name`."""
@@ -221,11 +245,11 @@ class Card:
         if self.source:
             at = "" if self.step is None else f" at step {self.step:,}"
             lines.insert(0, f"{self.source}{at}")
-        return [*lines, "features: " + self._features()]
+        return [*lines, "features: " + self._features(), *self.notes]
 
     def _features(self):
         if self.extractor is None:
-            return "none; the data have no labels to learn any from, so no Fréchet distance"
+            return f"none, {self.without or 'as asked'}; no Fréchet distance"
         if not self.extractor["sha256"]:
             return "the vectors themselves"
         accuracy = self.extractor["accuracy"]
@@ -233,33 +257,80 @@ class Card:
         return f"network “{self.extractor['name']}” (SHA-256 {self.extractor['sha256'][:12]}…{right})"
 
 
-def judge(samples: np.ndarray, truth: Truth, measures: Iterable[str] | None = None) -> Card:
+def judge(samples: np.ndarray | Stream, truth: Truth, measures: Iterable[str] | None = None) -> Card:
     """Measures samples against real images.
 
     Args:
         samples: images (n, height, width, channels), uint8 or floats in [-1, 1], or vectors (n, features); n at least
-            `truth.count`, of which the first so many are judged.
+            `truth.count`, of which the first so many are judged. Or a `Stream` of them, such as `metrics.draw` gives,
+            which is never held in memory as a whole where the images are large.
         truth: the real side.
         measures: names in MEASURES; None for all that apply.
 
     Raises:
         InputError: where the samples have another shape than the data, or are too few, or a measure does not apply.
     """
-    chosen = _applicable(measures, truth)  # before an extractor looks at the samples for nothing
-    return judge_batch(batch_of(samples, truth), truth, chosen)
+    measures = measures if measures is None else list(measures)
+    return judge_batch(batch_of(samples, truth, measures), truth, measures)
 
 
-def batch_of(samples: np.ndarray, truth: Truth) -> Batch:
+def batch_of(samples: np.ndarray | Stream, truth: Truth, measures: Iterable[str] | None = None) -> Batch:
     """The samples that are judged, `truth.count` of them, as the measures take them. Errors as in `judge`."""
-    expected = truth.reference.images.shape
-    if samples.shape[1:] != expected[1:] or len(samples) < len(truth.reference.images):
-        raise InputError(
-            f"samples of shape {samples.shape} for {truth.name} of shape {expected[1:]}; expected at least "
-            f"{expected[0]} of that shape; give more, or a smaller count (--samples)"
-        )
+    chosen = _applicable(measures, truth)  # before an extractor looks at the samples for nothing
+    if isinstance(samples, Stream):
+        return _batch_of_stream(samples, truth, chosen)
+    check_samples(samples.shape[1:], len(samples), truth.train.shape, truth.count, truth.name)
     samples = samples[: truth.count]
     samples = pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
-    return see(samples, truth.extractor, truth.train)
+    return see(samples, truth.extractor, truth.training)
+
+
+def _batch_of_stream(stream, truth, measures):
+    check_samples(stream.shape, stream.count, truth.train.shape, truth.count, truth.name)
+    stream = replace(stream, count=truth.count)
+    labels = None if stream.labels is None else stream.labels[: truth.count]
+    if truth.extractor is not None and not any(MEASURES[name].images for name in measures):
+        return see_only(stream, truth.extractor, labels)
+    return see(collect(stream), truth.extractor, truth.training, labels)
+
+
+def check_samples(
+    shape: tuple[int, ...], count: float, data_shape: tuple[int, ...], expected: int, data_name: str
+) -> None:
+    """Raises InputError where samples have another shape than the data, or are fewer than expected."""
+    if tuple(shape) != tuple(data_shape) or count < expected:
+        raise InputError(
+            f"samples of shape {(count, *shape)} for {data_name} of shape {tuple(data_shape)}; expected at least "
+            f"{expected} of that shape; give more, or a smaller count (--samples)"
+        )
+
+
+def draw(generator, truth: Truth, seed: int = 0, first_seed: int | None = None) -> Stream:
+    """Samples of a generator for `judge`, with classes drawn by their shares in the training data.
+
+    Args:
+        generator: whatever has `generate`, `num_classes` as `GAN` has them.
+        truth: the real side.
+        seed: of the classes, and of the first sample where `first_seed` is None.
+        first_seed: sample i is that of first_seed + i.
+
+    Returns:
+        A `Stream` of `truth.count` samples.
+
+    Raises:
+        InputError: where the data have a class that the generator does not have.
+
+    Example:
+        >>> from keras_gan import GAN, data, metrics, networks
+        >>> digits = data.open_source("digits")
+        >>> truth = metrics.Truth.of(digits, None, metrics.extractor(digits), count=100)
+        >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
+        >>> metrics.judge(metrics.draw(gan, truth), truth, ["frechet"]).samples
+        100
+    """
+    labels = truth.labels(getattr(generator, "num_classes", None), seed)
+    first_seed = seed if first_seed is None else first_seed
+    return generated(generator.generate, truth.count, truth.train.shape, first_seed, labels)
 
 
 def judge_batch(batch: Batch, truth: Truth, measures: Iterable[str] | None = None) -> Card:
@@ -274,7 +345,28 @@ def judge_batch(batch: Batch, truth: Truth, measures: Iterable[str] | None = Non
         truth.extractor and {key: getattr(truth.extractor, key) for key in ("name", "sha256", "accuracy")},
         tuple(scores),
         _shares(batch, truth),
+        without=None if truth.extractor else _without(truth),
+        notes=tuple(_notes(truth)) if measures is None else (),
     )
+
+
+def _without(truth):
+    reason = unteachable(truth.train)
+    return (
+        f"since the data {reason}, and no network can be trained on them" if reason else "as asked (--extractor none)"
+    )
+
+
+def _notes(truth):
+    """What the card does not show, or shows with a reservation."""
+    values = int(np.prod(truth.train.shape))
+    if _has_images(truth) and not _has_small_images(truth):
+        yield f"no Parzen window: images of {values:,} values; computed up to {likelihood.LARGEST_VALUES:,}"
+    if truth.extractor and truth.extractor.sha256 and truth.count <= truth.reference.features.shape[1]:
+        yield (
+            f"only {truth.count} samples for {truth.reference.features.shape[1]} features: the Fréchet distance is "
+            "much too large for both"
+        )
 
 
 def compare(samples: np.ndarray, real: np.ndarray, extractor: str = "none", seed: int = 0) -> Card:
@@ -333,7 +425,7 @@ def _scores(name, batch, truth):
     for key, value in measure.compute(batch, truth).items():
         label, better = measure.labels[key]
         value, error = value if isinstance(value, tuple) else (value, None)
-        floor = truth.floors[name][key]
+        floor = truth.floors[name].get(key, math.nan)
         floor = floor[0] if isinstance(floor, tuple) else floor
         yield Score(key, label, value, floor, better, error, measure.note)
 

@@ -1,8 +1,11 @@
 """Distances between two sets of samples, as one number: Fréchet, kernel, sliced Wasserstein.
 
 Every function takes float arrays (n, d), one row a sample. A Fréchet or kernel distance compares with another only
-within one feature extractor and at equal sample counts.
+within one feature extractor and at equal sample counts. `RunningStatistics` and `projected` take their rows block by
+block, so that a set need not be held in memory.
 """
+
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
@@ -10,21 +13,90 @@ from keras_gan.errors import InputError
 
 KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 100, 1_000
 PROJECTIONS = 512
+BLOCK_BYTES = 2**24  # of rows in float64 that are added to running statistics at once
+DIRECTIONS_BYTES = 2**27  # of random directions held at once
 
 
-def frechet_distance(a: np.ndarray, b: np.ndarray) -> float:
+class RunningStatistics:
+    """Mean and covariance of rows that come block by block, in float64.
+
+    Example:
+        >>> import numpy as np
+        >>> rows = np.random.default_rng(0).normal(size=(100, 3))
+        >>> statistics = RunningStatistics()
+        >>> for start in range(0, 100, 30):
+        ...     statistics.update(rows[start : start + 30])
+        >>> bool(np.allclose(statistics.covariance, np.cov(rows, rowvar=False)))
+        True
+
+    Reference: Chan, Golub and LeVeque 1983, Algorithms for computing the sample variance, eq. 1.5.
+    """
+
+    def __init__(self):
+        self.count = 0
+        self.mean = None  # float64 (d,)
+        self._scatter = None  # float64 (d, d): the sum of (x - mean)(x - mean)ᵀ
+
+    @classmethod
+    def of(cls, rows: np.ndarray) -> "RunningStatistics":
+        """The statistics of an array (n, d)."""
+        statistics = cls()
+        rows = np.asarray(rows).reshape(len(rows), -1)
+        step = max(1, BLOCK_BYTES // (8 * max(1, rows.shape[1])))
+        for start in range(0, len(rows), step):
+            statistics.update(rows[start : start + step])
+        return statistics
+
+    def update(self, features: np.ndarray) -> None:
+        """Adds rows (n, d). Raises InputError where some are not finite, or of another d."""
+        if not len(features):
+            return
+        rows = np.asarray(features, "float64").reshape(len(features), -1)
+        _check_finite(rows)
+        mean = rows.mean(axis=0)
+        centred = rows - mean
+        self._add(len(rows), mean, centred.T @ centred)
+
+    def merge(self, other: "RunningStatistics") -> None:
+        """Adds the rows that another one has seen."""
+        if other.count:
+            self._add(other.count, other.mean, other._scatter)
+
+    def _add(self, count, mean, scatter):
+        if self.count == 0:
+            self.count, self.mean, self._scatter = count, mean.copy(), scatter.copy()
+            return
+        if mean.shape != self.mean.shape:
+            raise InputError(f"rows of {len(mean)} values after rows of {len(self.mean)}; expected one number of them")
+        total, shift = self.count + count, mean - self.mean
+        self._scatter += scatter + np.outer(shift, shift) * (self.count * count / total)
+        self.mean += shift * (count / total)
+        self.count = total
+
+    @property
+    def covariance(self) -> np.ndarray:
+        """The unbiased covariance, float64 (d, d), as `numpy.cov` gives it."""
+        return self._scatter / (self.count - 1)
+
+
+def frechet_distance(a: np.ndarray | RunningStatistics, b: np.ndarray | RunningStatistics) -> float:
     """|μa - μb|² + Tr(Σa + Σb - 2 (Σa Σb)^½): the squared 2-Wasserstein distance of two Gaussians of these moments.
 
     On Inception's features it is the FID. Zero for equal moments, at least 0, symmetric; biased upwards by small n.
 
+    Args:
+        a: features (n, d), or their `RunningStatistics`.
+        b: the same, of the other set.
+
     Reference: Heusel et al. 2017 (arXiv:1706.08500), eq. 6; Dowson and Landau 1982.
     """
-    a, b = _checked(a, b)
-    cov_a, cov_b = (np.atleast_2d(np.cov(x, rowvar=False)) for x in (a, b))
+    a, b = (x if isinstance(x, RunningStatistics) else RunningStatistics.of(x) for x in (a, b))
+    _check_shapes(*((x.count, *x.mean.shape) if x.count else (0, 0) for x in (a, b)))
+    cov_a, cov_b = a.covariance, b.covariance
     root = _root(cov_a)
     # Σa Σb has the eigenvalues of Σa^½ Σb Σa^½, which is symmetric, so that they are real.
     overlap = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cov_b @ root), 0, None)).sum()
-    difference = a.mean(axis=0) - b.mean(axis=0)
+    difference = a.mean - b.mean
     return max(0.0, float(difference @ difference + np.trace(cov_a) + np.trace(cov_b) - 2 * overlap))
 
 
@@ -39,7 +111,11 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float,
     a, b = _checked(a, b)
     rng = np.random.default_rng(seed)
     size = max(2, min(len(a) // 2, len(b) // 2, KERNEL_SUBSET_SIZE))
-    values = [_mmd2(*(x[rng.choice(len(x), size, replace=False)] for x in (a, b))) for _ in range(KERNEL_SUBSETS)]
+
+    def subset(rows):
+        return rows[rng.choice(len(rows), size, replace=False)].astype("float64")
+
+    values = [_mmd2(subset(a), subset(b)) for _ in range(KERNEL_SUBSETS)]
     return float(np.mean(values)), float(np.std(values))
 
 
@@ -50,23 +126,87 @@ def sliced_wasserstein(a: np.ndarray, b: np.ndarray, projections: int = PROJECTI
 
     Reference: Bonneel et al. 2015, Sliced and Radon Wasserstein barycenters of measures, def. 3.
     """
-    a, b = _checked(a, b, "float32")  # the data themselves may be large
+    a, b = (rows.astype("float32", copy=False) for rows in _checked(a, b))  # the data themselves may be large
+    return distance_of_projections(*(projected(lambda x=x: [x], *x.shape, projections, seed) for x in (a, b)))
+
+
+def projected(
+    blocks: Callable[[], Iterable[np.ndarray]],
+    n: int,
+    d: int,
+    projections: int = PROJECTIONS,
+    seed: int = 0,
+    most_bytes: int = DIRECTIONS_BYTES,
+) -> np.ndarray:
+    """Rows along random directions, each direction's values sorted.
+
+    Args:
+        blocks: a function that gives the rows, float32 (k, d), block by block; called more than once where the
+            directions are larger than `most_bytes`.
+        n: the number of rows.
+        d: the number of values in one.
+        projections: the number of directions.
+        seed: of the directions.
+        most_bytes: of directions held at once.
+
+    Returns:
+        float32 (n, projections).
+    """
+    found = np.zeros((n, projections), "float32")
+    squares = np.zeros(projections)
+    whole = d * projections * 4 <= most_bytes
+    for first, directions in _directions(d, projections, seed, most_bytes):
+        if whole:
+            directions /= np.linalg.norm(directions, axis=0)
+        else:
+            squares += np.einsum("ij,ij->j", directions, directions, dtype="float64")
+        start = 0
+        for block in blocks():
+            _check_finite(block)
+            found[start : start + len(block)] += block[:, first : first + len(directions)] @ directions
+            start += len(block)
+    if not whole:
+        found /= np.sqrt(squares).astype("float32")
+    found.sort(axis=0)
+    return found
+
+
+def _directions(d, projections, seed, most_bytes) -> Iterator[tuple[int, np.ndarray]]:
+    """The index of the first row, and rows, of a matrix of normal numbers (d, projections), the same in any parts."""
+    rng = np.random.default_rng(seed)
+    step = max(1, most_bytes // (4 * projections))
+    for start in range(0, d, step):
+        yield start, rng.standard_normal((min(step, d - start), projections), "float32")
+
+
+def distance_of_projections(a: np.ndarray, b: np.ndarray) -> float:
+    """The sliced Wasserstein distance of two sets that `projected` gave along the same directions."""
     if len(a) != len(b):
         raise InputError(f"sets of {len(a)} and {len(b)} samples; expected equal counts; cut the larger one")
-    directions = np.random.default_rng(seed).standard_normal((a.shape[1], projections), "float32")
-    directions /= np.linalg.norm(directions, axis=0)
-    difference = np.sort(a @ directions, axis=0) - np.sort(b @ directions, axis=0)  # (n, projections)
-    return float(np.sqrt(np.mean(difference**2)))
+    return float(np.sqrt(np.mean((a - b) ** 2)))
 
 
-def _checked(a, b, dtype="float64"):
-    a, b = (np.asarray(x, dtype).reshape(len(x), -1) for x in (a, b))
-    if a.shape[1] != b.shape[1] or min(len(a), len(b)) < 2:
-        raise InputError(f"arrays of shapes {a.shape} and {b.shape}; expected (n, d) with one d and n of 2 or more")
+def _checked(a, b) -> tuple[np.ndarray, np.ndarray]:
+    """Both sets as float arrays (n, d). Raises InputError where they have no distance."""
+    a, b = (np.asarray(x) for x in (a, b))
+    a, b = (x.reshape(len(x), -1) if x.dtype.kind == "f" else x.reshape(len(x), -1).astype("float64") for x in (a, b))
+    _check_shapes(a.shape, b.shape)
     for x in (a, b):
-        if not np.isfinite(x).all():
-            raise InputError("samples or features hold NaN or infinite values; expected finite ones")
+        _check_finite(x)
     return a, b
+
+
+def _check_shapes(a, b):
+    if a[1] != b[1] or min(a[0], b[0]) < 2:
+        raise InputError(f"arrays of shapes {a} and {b}; expected (n, d) with one d and n of 2 or more")
+
+
+def _check_finite(rows):
+    # Over the sum, which is not finite where one value is not: a mask would take a quarter of the rows' memory.
+    with np.errstate(over="ignore", invalid="ignore"):
+        total = rows.sum(dtype="float64")
+    if not (np.isfinite(total) or np.isfinite(rows).all()):
+        raise InputError("samples or features hold NaN or infinite values; expected finite ones")
 
 
 def _root(covariance):

@@ -17,6 +17,7 @@ from keras_gan.config import lookup
 from keras_gan.data.catalog import cache_folder
 from keras_gan.data.source import Source
 from keras_gan.errors import InputError
+from keras_gan.metrics.images import Stream
 
 WEIGHTS = Path(__file__).parent / "weights"
 SUMS = "SHA256SUMS"  # beside the weights, in the format of sha256sum
@@ -25,7 +26,6 @@ FEWEST_PER_CLASS, MOST_CLASSES = 10, 1000  # with other labels no classifier is 
 MOST_BYTES = 2**28  # of images that are trained on; of larger data it is a sample
 MOST_JUDGED = 10_000  # held-out images that tell the accuracy
 HASHED_IMAGES = 1000  # of data that are not held in memory
-CHUNK = 1000  # images read at a time
 SECONDS_PER_MEGAPIXEL = 0.5  # of training, on two cores that do nothing else
 
 
@@ -65,7 +65,7 @@ def _auto(source, held_out):
         return Extractor("identity", "", None, _identity)
     if SHAPES.get(source.name) == source.shape:
         return CHOICES[source.name](source, held_out)
-    return None if _unteachable(source) else _trained(source, held_out)
+    return None if unteachable(source) else _trained(source, held_out)
 
 
 def _identity(vectors):
@@ -118,12 +118,12 @@ def _checked(file):
 # trained once --------------------------------------------------------------------------------------------------
 
 
-def _unteachable(source) -> str | None:
+def unteachable(source: Source) -> str | None:
     """Why no classifier can be trained on data; None where one can."""
     if len(source.shape) != 3:
         return "are no images"
     if source.labels is None:
-        return "have no classes"
+        return "have no labels"
     classes, most = int(source.labels.max()) + 1, min(MOST_CLASSES, source.count // FEWEST_PER_CLASS)
     if not 2 <= classes <= most:
         return f"have class numbers up to {classes - 1} for {source.count} images"
@@ -133,7 +133,7 @@ def _unteachable(source) -> str | None:
 def _trained(source, held_out):
     from keras_gan.metrics import classifiers
 
-    reason = _unteachable(source)
+    reason = unteachable(source)
     if reason:
         raise InputError(
             f"no extractor can be trained: {source.name} {reason}; expected images in 2 to {MOST_CLASSES} classes, "
@@ -156,8 +156,9 @@ def content(version, *sources) -> str:
         digest.update(f"{source.shape} {source.count}".encode())
         if source.array is None:
             digest.update(source.name.encode())
-        images = source.fetch(source.sample(HASHED_IMAGES, 0)) if source.array is None else source.array
-        digest.update(np.ascontiguousarray(images))
+        held = source.array
+        for block in Stream.of(source, source.sample(HASHED_IMAGES, 0)).blocks() if held is None else [held]:
+            digest.update(np.ascontiguousarray(block))
         digest.update(np.ascontiguousarray(source.labels))
     return digest.hexdigest()[:32]
 
@@ -165,15 +166,15 @@ def content(version, *sources) -> str:
 def _train(source, held_out, file):
     from keras_gan.metrics import classifiers
 
-    images, labels = read(source, most_images(source))
+    chosen = source.sample(most_images(source), 0)
     if held_out is None:
-        rows, held = classifiers.split(labels, 10)
-        images, labels, judged, judged_labels = images[rows], labels[rows], images[held], labels[held]
+        rows, held = classifiers.split(source.labels[chosen], 10)
+        chosen, judged_by, judged = chosen[rows], source, chosen[held]
     else:
-        judged, judged_labels = read(held_out, MOST_JUDGED)
-    announce(f"judge {source.short_name} by", images.shape, file)
-    model = classifiers.train(images, labels, int(source.labels.max()) + 1)
-    return classifiers.Classifier(model, classifiers.accuracy(model, judged, judged_labels))
+        judged_by, judged = held_out, held_out.sample(MOST_JUDGED, 0)
+    announce(f"judge {source.short_name} by", (len(chosen), *_fitted_shape(source)), file)
+    model = classifiers.train(read(source, chosen), source.labels[chosen], int(source.labels.max()) + 1)
+    return classifiers.Classifier(model, classifiers.accuracy(model, read(judged_by, judged), judged_by.labels[judged]))
 
 
 def announce(purpose, shape, file):
@@ -198,13 +199,16 @@ def _fitted_shape(source):
     return tuple(min(side, LARGEST) for side in source.shape)
 
 
-def read(source, most):
-    """At most so many images, none larger than a network takes, and their labels."""
+def read(source: Source, indices: np.ndarray) -> np.ndarray:
+    """Images of a source by their indices, none larger than a network takes: uint8 (n, height, width, channels)."""
     from keras_gan.metrics.classifiers import fitted
 
-    chosen = source.sample(most, 0)
-    chunks = (chosen[start : start + CHUNK] for start in range(0, len(chosen), CHUNK))
-    return np.concatenate([fitted(source.fetch(chunk)) for chunk in chunks]), source.labels[chosen]
+    images = np.empty((len(indices), *_fitted_shape(source)), "uint8")
+    start = 0
+    for block in Stream.of(source, indices).blocks():
+        images[start : start + len(block)] = fitted(block)
+        start += len(block)
+    return images
 
 
 # ImageNet ------------------------------------------------------------------------------------------------------

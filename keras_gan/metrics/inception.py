@@ -11,7 +11,9 @@ import http.client
 import io
 import sys
 import tarfile
+import urllib.error
 import urllib.request
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,29 +23,48 @@ from keras_gan.data.catalog import answers
 from keras_gan.errors import InputError, first_line
 from keras_gan.files import replace
 
-URL = "http://download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
+# download.tensorflow.org is this host, but has no certificate of its own.
+URL = "https://storage.googleapis.com/download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 GRAPH = "classify_image_graph_def.pb"
+SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"  # of the graph: 95,673,916 bytes
+LARGEST_BYTES = 2**28  # of a download
 INPUT, OUTPUT = "ExpandDims:0", "pool_3:0"  # float [0, 255] (n, h, w, 3) -> (n, 1, 1, 2048)
 SILENCE_S = 60.0  # that a download may last without a byte
-BATCH_SIZE = 50  # images at 299×299, whose feature maps take about 1 GB
+BATCH_SIZE = 16  # images at 299×299, whose feature maps take about 0.3 GB
 
 
 def load(folder: Path) -> tuple[Callable, str]:
     """The network in a folder, downloaded into it once, and the SHA-256 of its graph.
+
+    A TensorFlow graph is code, so only the very graph that `SHA256` names is loaded, whether it was downloaded or put
+    there by hand.
 
     Returns:
         A function from uint8 images (n, height, width, 1 or 3) to features float32 (n, 2048) and None, as
         `Extractor.extract`; and the SHA-256.
 
     Raises:
-        InputError: where the graph is not there and cannot be downloaded, or is damaged.
+        InputError: where the graph is not there and cannot be downloaded, or is another one.
     """
     file = folder / GRAPH
     if not file.exists():
         _download(file)
     content = file.read_bytes()
+    if not _is_pinned(content):
+        raise InputError(
+            f"{file} is damaged or another graph (SHA-256 {_sha256(content)[:12]}…); expected the one in {URL} "
+            f"({SHA256[:12]}…). Delete it, and it is downloaded again."
+        )
     run = _runner(content, file)
-    return lambda images: (_features(run, images), None), hashlib.sha256(content).hexdigest()
+    return lambda images: (_features(run, images), None), SHA256
+
+
+def _sha256(content):
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is_pinned(content):
+    return _sha256(content) == SHA256
 
 
 def _features(run, images):
@@ -85,18 +106,36 @@ def _runner(content, file):
 def _download(file):
     """Fetches the archive and keeps its graph. The host is asked first: a download would hang for minutes."""
     remedy = f"put {GRAPH} from it into {file.parent}, or take auto"
+    if not URL.startswith("https://"):
+        raise InputError(f"{URL} is not encrypted; expected an address that starts with https://")
     if not answers(URL):
         raise InputError(f"{file} is not there and the host of {URL} does not answer; connect once, or {remedy}")
-    file.parent.mkdir(parents=True, exist_ok=True)
     print(f"downloading ImageNet's Inception (90 MB), once; kept as {file}", file=sys.stderr)
     try:
-        replace(file, lambda draft: draft.write_bytes(_fetch()))
-    except (OSError, tarfile.TarError, EOFError, KeyError, http.client.HTTPException) as error:
+        content = _fetch()
+        if not _is_pinned(content):
+            raise InputError(
+                f"{URL} gives a graph with the SHA-256 {_sha256(content)[:12]}…; expected {SHA256[:12]}…. It is not "
+                f"used, since a graph is code. Try again later, or {remedy}."
+            )
+        file.parent.mkdir(parents=True, exist_ok=True)
+        replace(file, lambda draft: draft.write_bytes(content))
+    except (OSError, tarfile.TarError, EOFError, KeyError, zlib.error, http.client.HTTPException) as error:
         raise InputError(f"{URL} cannot be downloaded ({first_line(error)}); try again, or {remedy}") from error
 
 
+class _HttpsOnly(urllib.request.HTTPRedirectHandler):
+    """Follows a redirection only to where the connection is encrypted too."""
+
+    def redirect_request(self, request, reply, code, message, headers, address):
+        if not address.startswith("https://"):
+            raise urllib.error.URLError(f"redirected to {address}, which is not encrypted")
+        return super().redirect_request(request, reply, code, message, headers, address)
+
+
 def _fetch() -> bytes:
-    with urllib.request.urlopen(URL, timeout=SILENCE_S) as reply:
-        archive = reply.read()
+    with urllib.request.build_opener(_HttpsOnly).open(URL, timeout=SILENCE_S) as reply:
+        archive = reply.read(LARGEST_BYTES)
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
-        return files.extractfile(GRAPH).read()
+        graph = files.extractfile(GRAPH)
+        return graph.read(LARGEST_BYTES) if graph else b""

@@ -1,0 +1,195 @@
+"""Sets of images that are read block by block: from memory where they are small, from a temporary file where large.
+
+Nothing here holds more than a block of a large set, so that the memory of an evaluation does not grow with the size of
+the images. The file is read with plain reads: the pages of a mapped file would count as memory of the process.
+"""
+
+import math
+import tempfile
+import weakref
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from keras_gan import pixels
+from keras_gan.data.source import Source
+from keras_gan.errors import InputError
+
+IN_MEMORY_BYTES = 2**26  # a larger set lies in a temporary file
+BLOCK_BYTES = 2**24  # of one block of pixels; as floats it takes four times that
+SIDE_PIXELS = 32  # of a thumbnail, at most
+
+
+@dataclass(frozen=True)
+class Stream:
+    """Images that are made, or read, when they are asked for; every pass gives the same ones.
+
+    Example:
+        >>> import numpy as np
+        >>> stream = Stream(lambda start, stop: np.zeros((stop - start, 8, 8, 1), "uint8"), 10, (8, 8, 1))
+        >>> collect(stream).shape
+        (10, 8, 8, 1)
+    """
+
+    read: Callable[[int, int], np.ndarray]  # (first, behind the last) -> images (n, *shape), or vectors (n, features)
+    count: int
+    shape: tuple[int, ...]  # of one of them
+    block: int | None = None  # read at once; None for what `BLOCK_BYTES` allow
+    labels: np.ndarray | None = None  # int32 (count,): the classes that a generator was asked for
+
+    @classmethod
+    def of(cls, source: Source, indices: np.ndarray) -> "Stream":
+        """Some of a source's data, by their indices."""
+        return cls(lambda start, stop: source.fetch(indices[start:stop]), len(indices), source.shape)
+
+    def blocks(self) -> Iterator[np.ndarray]:
+        """The images as they are read."""
+        step = self.block or block_rows(self.shape)
+        for start in range(0, self.count, step):
+            yield self.read(start, min(start + step, self.count))
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        """The same, images as uint8."""
+        for block in self.blocks():
+            yield pixels.to_uint8(block) if block.ndim == 4 and block.dtype != np.uint8 else block
+
+
+class ImageFile:
+    """Images or vectors in a temporary file, which goes when the object does.
+
+    It can be indexed like an array, by slices, which are read at once, and by arrays of indices.
+    """
+
+    def __init__(self, count: int, shape: tuple[int, ...], dtype: np.dtype):
+        self.shape = (count, *shape)
+        self.dtype = np.dtype(dtype)
+        self.ndim = len(self.shape)
+        self._file = _temporary(count * math.prod(shape) * self.dtype.itemsize)
+        self._owner = _Owner()  # shared with what `first` gives, so that the file is closed with the last of them
+        weakref.finalize(self._owner, self._file.close)
+
+    def __len__(self):
+        return self.shape[0]
+
+    def append(self, block: np.ndarray) -> None:
+        """Writes the next images. Raises InputError where the disk is full."""
+        try:
+            self._file.write(np.ascontiguousarray(block, self.dtype))
+            self._file.flush()
+        except OSError as error:
+            raise InputError(_no_room(math.prod(self.shape) * self.dtype.itemsize, error.strerror)) from error
+
+    def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
+        if isinstance(rows, slice):
+            start, stop, step = rows.indices(len(self))
+            return self._read(start, max(start, stop))[::step]
+        wanted = np.arange(len(self))[rows]
+        return np.concatenate([self._read(row, row + 1) for row in wanted] or [self._read(0, 0)])
+
+    def first(self, n: int) -> "ImageFile":
+        """The first n of them, in the same file."""
+        view = object.__new__(ImageFile)
+        view.__dict__.update(self.__dict__, shape=(min(n, len(self)), *self.shape[1:]))
+        return view
+
+    def _read(self, start, stop):
+        each = math.prod(self.shape[1:]) * self.dtype.itemsize
+        content = bytearray((stop - start) * each)
+        self._file.seek(start * each)
+        self._file.readinto(content)
+        return np.frombuffer(content, self.dtype).reshape(stop - start, *self.shape[1:])
+
+
+class _Owner:
+    pass
+
+
+Images = np.ndarray | ImageFile
+
+
+def _temporary(size_bytes):
+    try:
+        return tempfile.TemporaryFile(prefix="keras_gan-")  # noqa: SIM115 (open as long as the object lives)
+    except OSError as error:
+        raise InputError(_no_room(size_bytes, error.strerror)) from error
+
+
+def _no_room(size_bytes, reason):
+    return (
+        f"cannot write {size_bytes / 1e9:.1f} GB of images to {tempfile.gettempdir()} ({reason}); expected a folder "
+        "with enough space for them. Set the environment variable TMPDIR to one, or use fewer samples (--samples)."
+    )
+
+
+def block_rows(shape: tuple[int, ...], itemsize: int = 1) -> int:
+    """The number of images of a shape in one block: those that `BLOCK_BYTES` hold, and at least one."""
+    return max(1, BLOCK_BYTES // (itemsize * math.prod(shape)))
+
+
+def blocks(images: Images) -> Iterator[tuple[int, np.ndarray]]:
+    """The index of the first image of each block, and the block."""
+    step = block_rows(images.shape[1:], images.dtype.itemsize)
+    for start in range(0, len(images), step):
+        yield start, images[start : start + step]
+
+
+def collect(stream: Stream) -> Images:
+    """All images of a stream: an array where they are small, a temporary file where they are large.
+
+    Raises:
+        InputError: where the disk is full.
+    """
+    return _collected(iter(stream), stream.count)
+
+
+def _collected(parts, count) -> Images:
+    first = next(parts)
+    shape, dtype = first.shape[1:], first.dtype
+    if count * math.prod(shape) * dtype.itemsize > IN_MEMORY_BYTES:
+        images = ImageFile(count, shape, dtype)
+        images.append(first)
+        for part in parts:
+            images.append(part)
+        return images
+    images = np.empty((count, *shape), dtype)
+    images[: len(first)] = first
+    start = len(first)
+    for part in parts:
+        images[start : start + len(part)] = part
+        start += len(part)
+    return images
+
+
+def thumbnails(images: Images | Stream) -> Images:
+    """The images as samples and real images are compared: uint8, averaged down to at most 32 pixels on a side.
+
+    Copies stay copies, and a comparison takes as long for large images as for small ones.
+    """
+    if isinstance(images, Stream):
+        return _collected((_thumbnail(block) for block in images), images.count)
+    if max(images.shape[1:3]) <= SIDE_PIXELS:
+        return images
+    return _collected((_thumbnail(block) for _, block in blocks(images)), len(images))
+
+
+def _thumbnail(block):
+    return block if max(block.shape[1:3]) <= SIDE_PIXELS else np.rint(averaged(block)).astype("uint8")
+
+
+def averaged(images: np.ndarray) -> np.ndarray:
+    """Images (n, h, w, c) averaged over blocks of pixels, so that at most 32 remain on a side; float32.
+
+    Images that are no larger stay as they are.
+    """
+    return _averaged(_averaged(np.asarray(images, "float32"), 1), 2)
+
+
+def _averaged(images, axis):
+    size = images.shape[axis]
+    if size <= SIDE_PIXELS:
+        return images
+    starts = np.arange(0, size, -(-size // SIDE_PIXELS))
+    lengths = np.diff(np.append(starts, size)).astype("float32")
+    sums = np.add.reduceat(images, starts, axis)
+    return sums / np.expand_dims(lengths, [other for other in range(4) if other != axis])
