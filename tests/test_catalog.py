@@ -10,7 +10,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from keras_gan import data
-from keras_gan.data import catalog, source
+from keras_gan.data import catalog, fingerprint, source
 from keras_gan.errors import InputError
 
 SIZES = ((8, 8), (8, 16), (16, 8), (12, 10))
@@ -70,6 +70,41 @@ def test_the_cache_is_made_once_for_each_size(prepared, tmp_path, monkeypatch):
     assert {file: file.stat().st_mtime_ns for file in tmp_path.iterdir()} == made_ns
     catalog.open_dataset(prepared, (8, 8), crop=True)
     assert [file.suffix for file in tmp_path.iterdir()] == [".npy"] * 4
+
+
+class HalfLabelled(tfds.core.GeneratorBasedBuilder):
+    """Four images in the first two of three classes; in one configuration one of them has no label."""
+
+    VERSION = tfds.core.Version("1.0.0")
+    BUILDER_CONFIGS = [tfds.core.BuilderConfig(name="whole"), tfds.core.BuilderConfig(name="half")]
+    pkg_dir_path = tfds.core.Path(__file__).parent
+
+    def _info(self):
+        label = tfds.features.ClassLabel(names=["ant", "bee", "cat"])
+        features = tfds.features.FeaturesDict({"image": tfds.features.Image(shape=(8, 8, 1)), "label": label})
+        return tfds.core.DatasetInfo(builder=self, description="Labelled.", features=features)
+
+    def _split_generators(self, manager):
+        return {"train": self._generate_examples()}
+
+    def _generate_examples(self):
+        last = -1 if self.builder_config.name == "half" else 1
+        for index, label in enumerate((0, 1, 0, last)):
+            yield index, {"image": np.full((8, 8, 1), index, "uint8"), "label": label}
+
+
+def test_a_dataset_with_unlabelled_images_has_no_classes_and_says_why(tmp_path):
+    for name in ("whole", "half"):
+        HalfLabelled(data_dir=tmp_path, config=name).download_and_prepare()
+    tfds.core.add_data_dir(tmp_path)
+    whole, half = (data.open_source(f"half_labelled/{name}") for name in ("whole", "half"))
+    assert sorted(whole.labels) == [0, 0, 1, 1] and whole.class_names == ("ant", "bee", "cat")
+    assert data.class_counts(whole) == {"ant": 2, "bee": 2}
+    assert half.labels is None and half.count == 4
+    with pytest.raises(InputError, match="cannot be used with classes: 1 of its 4 images have no label.*--conditional"):
+        data.check_labels(half)
+    found = fingerprint.of_source(whole)
+    assert found["name"] == "half_labelled/whole/1.0.0/train" and found["count"] == 4
 
 
 def test_prepared_mnist_is_complete(prepared_mnist):
