@@ -16,6 +16,7 @@ IMAGE_KEYS, LABEL_KEYS = (
     ("label", "labels", "y"),
 )  # of dictionaries, as in tensorflow-datasets
 LARGEST_PIXEL = 2.0  # in size: interpolation overshoots [-1, 1], pixels in [0, 255] are far beyond
+ROUNDING = 1e-5  # relative, of squares in float32
 FEWEST_IMAGES = 4  # from which the range of pixels is told
 
 UNEVEN_BATCHES = (
@@ -159,7 +160,7 @@ def count(images, labels, num_classes: int | None, steps: int, automatic: bool):
         automatic: whether a penalty's weight follows from each batch, for which it needs two images.
 
     Returns:
-        float32 vector of `COUNTS`, to be summed over replicas before `finish` completes it.
+        float32 vector of `COUNTS`, to be summed over replicas and completed: see `Counts`.
     """
     rows, zero = tf.cast(tf.shape(images)[0], "float32"), tf.zeros(())
     wrong = zero if labels is None else _sum((labels < 0) | (labels >= num_classes))
@@ -177,16 +178,27 @@ def _sum(flags):
     return tf.reduce_sum(tf.cast(flags, "float32"))
 
 
-def is_sound(counts) -> tuple:
-    """Whether an update may be made with a batch, bool scalar, and its counts, complete.
+class Counts:
+    """What `count` found in a batch, until all replicas know it.
 
     Args:
-        counts: of `count`, summed over replicas.
+        own: of this replica, to be summed over all of them with the first gradients of the step.
+
+    Attributes:
+        sound: whether an update may be made with the batch, bool scalar; None until `complete`.
     """
-    # n images in all, as r equal shares: r Σ nᵢ² = (Σ nᵢ)², and larger for unequal ones.
-    uneven = replicas.count() * counts[UNEVEN] - tf.square(counts[IMAGES]) > 0.5
-    counts = tf.tensor_scatter_nd_update(counts, [[UNEVEN]], [tf.cast(uneven, "float32")])
-    return (counts[WRONG_LABELS] + counts[LARGE] < 0.5) & ~uneven, counts
+
+    def __init__(self, own):
+        self.own, self.sound = own, None
+
+    def complete(self, total):
+        """Takes the sum over all replicas, and returns the counts of the batch."""
+        # n images in all, as r equal shares: r Σ nᵢ² = (Σ nᵢ)², and larger for unequal ones. In float32 this shows an
+        # image more or less among some hundred, and any empty share.
+        square = tf.square(total[IMAGES])
+        uneven = replicas.count() * total[UNEVEN] > square * (1.0 + ROUNDING) + 0.5
+        self.sound = (total[WRONG_LABELS] + total[LARGE] < 0.5) & ~uneven
+        return tf.tensor_scatter_nd_update(total, [[UNEVEN]], [tf.cast(uneven, "float32")])
 
 
 def complain(counts: np.ndarray, num_classes: int | None, steps: int, first: bool = False) -> None:

@@ -6,6 +6,8 @@ Yazıcı et al. 2018 (arXiv:1806.04498); the half-life in images and its ramp as
 import keras
 from keras import ops
 
+from keras_gan import seeding
+
 # The half-life is at most this share of the images seen, so that the untrained start is forgotten early on.
 RAMP = 0.05
 NOT_CLONABLE = (NotImplementedError, TypeError, ValueError)  # what `clone_model` raises, by the kind of network
@@ -22,7 +24,8 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
         example: an input, needed for networks that only a call builds.
     """
     try:
-        copy = keras.models.clone_model(model)
+        with seeding.keras_seed():  # the copy's own initial weights are replaced
+            copy = keras.models.clone_model(model)
         for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
             if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
                 layer.dtype_policy = "float32"

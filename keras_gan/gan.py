@@ -192,7 +192,7 @@ class GAN(keras.Model):
 
     def train_step(self, data):
         """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
-        minibatches, sound = self._minibatches(data)
+        minibatches, counts = self._minibatches(data)
         for real, labels, weights in minibatches:
             fake = self.generator(self._noise(real, labels), training=True)
             with tf.GradientTape() as tape:
@@ -201,7 +201,7 @@ class GAN(keras.Model):
                 penalty = self._penalty(input_gradients, real)
                 objective = _shared(d_loss + penalty + layer_loss)
                 scaled = self.discriminator_optimizer.scale_loss(objective)
-            d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, scaled, sound)
+            d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, scaled, counts)
 
         z = self._noise(real, labels)
         # D(x) does not depend on G: it is computed outside the tape, and only where the loss compares pairs.
@@ -219,7 +219,7 @@ class GAN(keras.Model):
             tape,
             objective,
             scaled,
-            sound,
+            counts,
             values,
             lambda: self._average(ops.shape(real)[0]),
         )
@@ -228,7 +228,7 @@ class GAN(keras.Model):
 
     def test_step(self, data):
         """The losses on held-out images, without updating anything; penalty and gradients are training's only."""
-        (((real, labels, weights),), _) = self._minibatches(data, steps=1)
+        ((real, labels, weights),), counts = self._minibatches(data, steps=1)
         fake = self.generator(self._noise(real, labels, self.evaluation_seed_generator), training=False)
         real_logits = self.discriminator(_with(labels, real), training=False)
         fake_logits = self.discriminator(_with(labels, fake), training=False)
@@ -238,7 +238,9 @@ class GAN(keras.Model):
             g_loss=self.loss_pair.generator(*paired_logits, fake_logits, **paired_weights),
             **_separation(real_logits, fake_logits),
         )
-        return self._report(dict(zip(values, replicas.mean(list(values.values())), strict=True)))
+        total, *means = replicas.total([counts.own, *map(_shared, values.values())])
+        self._count(counts, total)
+        return self._report(dict(zip(values, means, strict=True)))
 
     def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *args, **options):
         """Trains as `keras.Model.fit` does, with the same arguments; images in [-1, 1], labels as `y`.
@@ -478,22 +480,18 @@ class GAN(keras.Model):
         return self.trackers
 
     def _minibatches(self, data, steps=None):
-        """The k batches of fresh images, their labels or None, and the losses' `sample_weight`, that one batch of `fit`
-        holds; and whether an update may be made with them."""
+        """The k batches of fresh images that one batch of `fit` holds, each with its labels or None and the arguments of
+        weighted losses; and what was counted in them."""
         steps = steps or self.discriminator_steps
         images, labels, weights = batches.unpack(data)
         images = batches.check_images(images, self.data_shape)
         labels = batches.check_labels(labels, self.num_classes)
         weights = self._check_weights(batches.check_weights(weights))
         counts = batches.count(images, labels, self.num_classes, steps, AUTO in self.penalties.values())
-        sound, counts = batches.is_sound(replicas.total([counts])[0])
-        self.counters.batches.assign_add(counts)
-        if tf.executing_eagerly():
-            self.check_counts()
         if labels is not None:  # wrong ones are counted, and no graph error is to come before that is told
             labels = tf.clip_by_value(labels, 0, self.num_classes - 1)
         parts = batches.minibatches([images, labels, weights], steps)
-        return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], sound
+        return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], batches.Counts(counts)
 
     def _check_weights(self, weights):
         """The weights themselves. Raises InputError where the losses, or a discriminator of packs, cannot take any."""
@@ -569,7 +567,7 @@ class GAN(keras.Model):
         self.counters.automatic_weight.assign(weight)
         return weight
 
-    def _descend(self, optimizer, network, tape, objective, scaled, sound, values=None, then=lambda: None):
+    def _descend(self, optimizer, network, tape, objective, scaled, counts, values=None, then=lambda: None):
         """Applies one update, and `then`.
 
         Where the data are not sound, nothing is applied. Where the loss or the gradient is not finite, nothing is
@@ -581,21 +579,30 @@ class GAN(keras.Model):
             tape: that recorded the objective.
             objective: what is minimised, this replica's share.
             scaled: the same times the optimizer's scale of losses.
-            sound: bool scalar, of `batches.is_sound`.
+            counts: `batches.Counts` of the data, which the first update of a step completes.
             values: scalars by name, whose means over all replicas travel with the gradient.
             then: called after the update.
         """
         weights, values = network.trainable_variables, values or {}
-        gradients, count = optimizers.dense(tape.gradient(scaled, weights)), len(weights)
-        summed = replicas.total([*gradients, objective, *map(_shared, values.values())])
-        gradients, objective, means = summed[:count], summed[count], summed[count + 1 :]
+        gradients = optimizers.dense(tape.gradient(scaled, weights))
+        own = [counts.own] if counts.sound is None else []
+        summed = replicas.total([*own, objective, *map(_shared, values.values()), *gradients])
+        if own:
+            self._count(counts, summed.pop(0))
+        objective, means, gradients = summed[0], summed[1 : len(values) + 1], summed[len(values) + 1 :]
         scale = optimizers.scale(optimizer)
         norm = tf.linalg.global_norm(gradients) / scale
         finite = ops.isfinite(norm + objective)
         overflow = ops.isfinite(objective) & ~finite & (scale > 1.0)
-        replicas.apply_if(finite & sound, optimizer, gradients, weights, then)
+        replicas.apply_if(finite & counts.sound, optimizer, gradients, weights, then)
         self.refused.assign_add(ops.cast(~finite & ~overflow, self.refused.dtype))
         return Update(norm, overflow, dict(zip(values, means, strict=True)))
+
+    def _count(self, counts, total):
+        """Adds the counts of a batch to those that `fit` checks after it; eager steps check them at once."""
+        self.counters.batches.assign_add(counts.complete(total))
+        if tf.executing_eagerly():
+            self.check_counts()
 
     def _average(self, batch_size):
         images = ops.cast(batch_size * replicas.count(), "float32")
