@@ -480,8 +480,8 @@ class GAN(keras.Model):
         return self.trackers
 
     def _minibatches(self, data, steps=None):
-        """The k batches of fresh images that one batch of `fit` holds, each with its labels or None and the arguments of
-        weighted losses; and what was counted in them."""
+        """The k batches of fresh images in one batch of `fit`, each with its labels or None and arguments of weighted
+        losses; and what was counted in them."""
         steps = steps or self.discriminator_steps
         images, labels, weights = batches.unpack(data)
         images = batches.check_images(images, self.data_shape)
