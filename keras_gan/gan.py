@@ -177,6 +177,8 @@ class GAN(keras.Model):
             name = _named(self.loss_pair, LOSSES)
             penalties = default_penalties(recipe, name if isinstance(name, str) else None)
         self.penalties = resolve_penalties(penalties)
+        if self.penalties:
+            pairing.check_penalized(self.discriminator)
         self.discriminator_steps = discriminator_steps
         if discriminator_optimizer is not None and discriminator_optimizer is generator_optimizer:
             if isinstance(generator_optimizer, keras.optimizers.Optimizer):

@@ -8,6 +8,8 @@ from keras import ops
 
 from keras_gan.errors import InputError
 
+RESIZING = ("UpSampling2D", "Resizing", "Resize")  # the last is the operation behind `keras.ops.image.resize`
+
 
 def example(shape, num_classes, batch_size=1):
     """Zeros of a network's input: (batch_size, *shape), or, with `num_classes`, [those, labels (batch_size,)]."""
@@ -93,6 +95,20 @@ def _matches(shape, pattern):
 def normalizes_batches(network):
     """Whether what a network makes of one image depends on the batch, by batch normalisation."""
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in network._flatten_layers())
+
+
+def check_penalized(discriminator):
+    """Raises InputError for a discriminator whose gradient penalties would be wrong, since TensorFlow has no second
+    derivative of smooth resizing: weights before it would get wrong gradients, and those after it none."""
+    operations = [op for layer in discriminator._flatten_layers() for op in getattr(layer, "operations", [layer])]
+    for operation in operations:
+        interpolation = getattr(operation, "interpolation", "nearest")
+        if type(operation).__name__ in RESIZING and interpolation != "nearest":
+            raise InputError(
+                f"the discriminator resizes by {interpolation} interpolation ({operation.name}), of which TensorFlow "
+                "has no second derivative; expected one that gradient penalties can be taken of. Use average pooling, "
+                "strided convolutions or interpolation='nearest', or compile with penalties={}."
+            )
 
 
 def stays_in_unit_interval(network, zeros) -> bool:

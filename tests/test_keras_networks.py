@@ -167,6 +167,26 @@ def test_a_generator_of_images_in_0_to_1_is_noticed_and_one_of_vectors_is_not():
     GAN(maker(layers.Dense(2, "sigmoid")), keras.Sequential([keras.Input((2,)), layers.Dense(1)]))
 
 
+@pytest.mark.parametrize(
+    "resize",
+    [
+        lambda: layers.UpSampling2D(interpolation="bilinear"),
+        lambda: layers.Resizing(4, 4),
+        lambda: keras.Sequential([keras.Input((8, 8, 1)), layers.Resizing(4, 4, interpolation="bicubic")]),
+        lambda: lambda x: ops.image.resize(x, (4, 4)),
+    ],
+)
+def test_penalties_are_refused_where_tensorflow_has_no_second_derivative(resize):
+    image = keras.Input((8, 8, 1))
+    network = keras.Model(image, layers.Dense(1)(layers.Flatten()(resize()(image))))
+    gan = GAN(maker(layers.Dense(64, "tanh"), layers.Reshape((8, 8, 1))), network)
+    with pytest.raises(InputError, match="no second derivative"):
+        gan.compile()
+    gan.compile(penalties={})
+    pooled = GAN(maker(layers.Dense(64, "tanh"), layers.Reshape((8, 8, 1))), head(layers.Dense(1)))
+    pooled.compile()
+
+
 # callbacks ------------------------------------------------------------------------------------------------------------
 
 
