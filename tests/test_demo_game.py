@@ -78,8 +78,11 @@ def press(page, name, key, expected):
 def test_the_page_is_whole_fits_the_screen_and_names_its_controls(opened, width, scheme):
     page = opened(width=width, color_scheme=scheme)
     assert max(page.evaluate(WIDTHS)) <= width
+    controls = ("slider", "radio", "spinbutton", "button")
+    for control in controls:  # Streamlit draws them one after the other
+        page.get_by_role(control).first.wait_for()
     tree = page.locator("body").aria_snapshot()
-    for control in ("slider", "radio", "spinbutton", "button"):
+    for control in controls:
         assert f'- {control} "' in tree
     assert not re.findall(NAMELESS, tree)
     charts = page.get_by_role("img")
