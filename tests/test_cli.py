@@ -228,11 +228,13 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     )
     assert result.exit_code == 0 and result.stdout == "" and listing(place) == before
     lines = result.stderr.splitlines()
-    assert [line.split()[0] for line in lines] == ["data", "recipe", "game", "arithmetic", "threads", "run"]
-    assert "digits: 1,797 of 9x12x1" in lines[0] and "resnet: G " in lines[1] and "7 steps of 48" in lines[1]
+    assert [line.split()[0] for line in lines] == [line.strip() for line in DESCRIPTION]
+    data, classes, recipe, played, *_, run = lines
+    assert "digits: 1,797 of 9x12x1" in data and "resnet: G " in recipe and "7 steps of 48" in recipe
+    assert "10: 0 (178), 1 (182)" in classes
     game = r"game +relativistic, r1 and r2 of weight (\S+) \(from the data\); learning rate 0.002"
-    assert 0.05 < float(re.fullmatch(game, lines[2])[1]) < 0.2
-    assert lines[5].endswith("runs/digits-resnet")
+    assert 0.05 < float(re.fullmatch(game, played)[1]) < 0.2
+    assert run.endswith("runs/digits-resnet")
 
 
 def test_train_and_export_in_one_command_and_again(place):
