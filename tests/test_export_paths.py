@@ -111,9 +111,9 @@ def test_photos_without_an_extractor_are_not_opened(photo_run, card, monkeypatch
 def test_photos_with_an_extractor_are_opened_once(photo_run, monkeypatch):
     opened, open_source = [], evaluation.data.open_source
 
-    def counted(*given):
+    def counted(*given, **options):
         opened.append(given[-1])
-        return open_source(*given)
+        return open_source(*given, **options)
 
     monkeypatch.setattr(evaluation.data, "open_source", counted)
     monkeypatch.setattr(evaluation.metrics, "extractor", lambda *given: None)  # training one takes a minute

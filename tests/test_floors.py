@@ -195,11 +195,11 @@ def seconds(*command):
     return min(times)
 
 
-def test_help_answers_in_0_3_s():
-    assert seconds("--help") < 0.3
+def test_help_answers_in_0_3_s(slowness):
+    assert seconds("--help") < 0.3 * slowness
 
 
-def test_sampling_a_tflite_takes_less_than_1_s(trained, tmp_path):
+def test_sampling_a_tflite_takes_less_than_1_s(trained, tmp_path, slowness):
     trained.gan.export(tmp_path / "g.tflite", "litert")
-    assert seconds("sample", tmp_path / "g.tflite", "--out", tmp_path / "grid.png") < 1.0
+    assert seconds("sample", tmp_path / "g.tflite", "--out", tmp_path / "grid.png") < 1.0 * slowness
     assert (tmp_path / "grid.png").exists()
