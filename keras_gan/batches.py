@@ -47,6 +47,8 @@ def unpack(data) -> tuple:
     if isinstance(images, Mapping):
         images, named = _from_mapping(images)
         labels = named if labels is None else labels
+    if isinstance(images, (tuple, list)) and len(images) == 1:  # as Keras takes a list of one input
+        images = images[0]
     if isinstance(images, (tuple, list)):
         raise InputError(f"fit received {len(images)} inputs; expected one tensor of images. Give labels as y.")
     return images, labels, weights

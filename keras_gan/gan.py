@@ -174,8 +174,7 @@ class GAN(keras.Model):
         self.jit_choice = jit_compile  # saved as given, so that "auto" is decided anew where the model is loaded
         self.loss_pair = losses.resolve(recipe.loss if loss is None else loss)
         if penalties is None:
-            name = _named(self.loss_pair, LOSSES)
-            penalties = default_penalties(recipe, name if isinstance(name, str) else None)
+            penalties = default_penalties(recipe, _name(self.loss_pair, LOSSES))
         self.penalties = resolve_penalties(penalties)
         if self.penalties:
             pairing.check_penalized(self.discriminator)
@@ -244,11 +243,25 @@ class GAN(keras.Model):
         self._count(counts, total)
         return self._report(dict(zip(values, means, strict=True)))
 
-    def fit(self, x=None, y=None, batch_size=None, epochs=1, verbose="auto", callbacks=None, *args, **options):
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=None,
+        class_weight=None,
+        sample_weight=None,
+        **options,
+    ):
         """Trains as `keras.Model.fit` does, with the same arguments; images in [-1, 1], labels as `y`.
 
-        `shuffle` is True for arrays and False for datasets, which bring their own order. `sample_weight` and
-        `class_weight` multiply the loss terms of real images.
+        `shuffle` None is True for arrays and False for datasets, which bring their own order. `sample_weight` and
+        `class_weight` (by the labels in `y`) multiply the loss terms of real images.
 
         Returns:
             Keras's `History`, whose `history` has `keras_gan.logs.LOGS`.
@@ -256,8 +269,8 @@ class GAN(keras.Model):
         Raises:
             InputError: for data that the networks or the losses cannot take, or a callback that cannot work with a GAN.
         """
-        if len(args) < 3:  # validation_split, validation_data, shuffle
-            options.setdefault("shuffle", _is_shuffled_by_keras(x))
+        if class_weight is not None and y is None and hasattr(x, "shape"):
+            raise InputError("class_weight without labels; expected labels as y, integers (batch,). Use sample_weight.")
         given = callbacks
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
@@ -265,9 +278,22 @@ class GAN(keras.Model):
                 fit_callbacks.check(given, self)
             given = [fit_callbacks.FitSupport(given), *given]
         with batches.shape_errors():
-            return super().fit(x, y, batch_size, epochs, verbose, given, *args, **options)
+            return super().fit(
+                x,
+                _beside_weights(y, sample_weight),
+                batch_size,
+                epochs,
+                verbose,
+                given,
+                validation_split,
+                validation_data,
+                _is_shuffled_by_keras(x) if shuffle is None else shuffle,
+                class_weight,
+                sample_weight,
+                **options,
+            )
 
-    def evaluate(self, *args, **options):
+    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **options):
         """The losses on held-out images, as `keras.Model.evaluate`, each time on the same noise.
 
         Training is left as it was, its noise included. Raises InputError as `fit`.
@@ -276,15 +302,16 @@ class GAN(keras.Model):
         # A fixed key and the count 0: the same noise each time.
         self.evaluation_seed_generator.state.assign([np.uint32((self.seed or 0) % 2**32), 0])
         with batches.shape_errors():
-            values = super().evaluate(*args, **options)
+            y = _beside_weights(y, sample_weight)
+            values = super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
         self._complain(self.counters.batches.numpy() - before)
         return values
 
-    def train_on_batch(self, *args, **options):
+    def train_on_batch(self, x, y=None, sample_weight=None, **options):
         """One training step, as `keras.Model.train_on_batch`. Raises InputError as `fit`."""
         self.reset_counts()
         with batches.shape_errors():
-            values = super().train_on_batch(*args, **options)
+            values = super().train_on_batch(x, _beside_weights(y, sample_weight), sample_weight, **options)
         self.check_counts(first=True)
         return values
 
@@ -652,6 +679,11 @@ def _with_layer_loss(network, inputs):
     return outputs, sum((ops.sum(ops.cast(loss, "float32")) for loss in network.losses), 0.0)
 
 
+def _beside_weights(y, sample_weight):
+    """The labels, or zeros in their place where there are weights, which Keras drops where there is no `y`."""
+    return np.zeros(len(sample_weight), "int32") if y is None and sample_weight is not None else y
+
+
 def _is_shuffled_by_keras(x):
     """Whether `fit` is to shuffle: arrays, and datasets of Keras with a known length; others bring their own order."""
     if isinstance(x, keras.utils.PyDataset):
@@ -661,5 +693,9 @@ def _is_shuffled_by_keras(x):
 
 def _named(entry, table):
     """The entry's name in its table, or its serialized form where the user brought it."""
-    names = [name for name, known in table.items() if known == entry]
-    return names[0] if names else keras.saving.serialize_keras_object(entry)
+    return _name(entry, table) or keras.saving.serialize_keras_object(entry)
+
+
+def _name(entry, table):
+    """The entry's name in its table; None where the user brought it."""
+    return next((name for name, known in table.items() if known == entry), None)
