@@ -571,7 +571,8 @@ def machine(monkeypatch):
     [
         ({"capability": (8, 0)}, "mixed_bfloat16", "GPU multiplies in bfloat16"),
         ({"capability": (9, 0)}, "mixed_bfloat16", "GPU multiplies in bfloat16"),
-        ({"capability": (7, 5), "flags": ["amx_bf16"]}, "float32", "GPU has no bfloat16"),
+        ({"capability": (7, 5), "flags": ["amx_bf16"]}, "mixed_float16", "GPU multiplies in float16"),
+        ({"capability": (6, 1), "flags": ["amx_bf16"]}, "float32", "GPU has no arithmetic in 16 bits"),
         ({"flags": ["amx_bf16", "avx512_bf16"]}, "mixed_bfloat16", "AMX_BF16"),
         ({"flags": ["avx512_bf16", "avx2"]}, "mixed_bfloat16", "AVX512_BF16"),
         ({"flags": ["avx2", "avx512f"]}, "float32", "no bfloat16"),

@@ -223,7 +223,7 @@ def test_without_onnx_runtime_the_remedy_is_told(exported, monkeypatch):
     for verb in ("sample", "info"):
         done = CliRunner().invoke(kgan, [verb, str(exported[0])])
         assert done.exit_code == 2, done.output
-        assert "onnxruntime not installed; expected for ONNX; use pip install '.[onnx]'" in done.output
+        assert "onnxruntime not installed; expected for ONNX. Use pip install '.[onnx]'" in done.output
 
 
 def test_files_that_are_no_generators_are_refused(exported, tmp_path):
