@@ -24,7 +24,7 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
         example: an input, needed for networks that only a call builds.
     """
     try:
-        with seeding.keras_seed():  # the copy's own initial weights are replaced
+        with seeding.keras_seed(0):  # the copy's own initial weights are replaced
             copy = keras.models.clone_model(model)
         for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
             if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
