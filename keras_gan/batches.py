@@ -11,13 +11,11 @@ import tensorflow as tf
 from keras_gan import replicas
 from keras_gan.errors import InputError
 
-IMAGE_KEYS, LABEL_KEYS = (
-    ("image", "images", "x"),
-    ("label", "labels", "y"),
-)  # of dictionaries, as in tensorflow-datasets
+IMAGE_KEYS = ("image", "images", "x")  # of dictionaries; the first is that of tensorflow-datasets
+LABEL_KEYS = ("label", "labels", "y")
 LARGEST_PIXEL = 2.0  # in size: interpolation overshoots [-1, 1], pixels in [0, 255] are far beyond
 ROUNDING = 1e-5  # relative, of squares in float32
-FEWEST_IMAGES = 4  # from which the range of pixels is told
+FEWEST_IMAGES = 4  # that show the range of pixels
 
 UNEVEN_BATCHES = (
     "fit received batches that the replicas cannot share evenly; expected a batch size that is a multiple of their "
@@ -98,9 +96,7 @@ def check_labels(labels, num_classes: int | None):
             f"fit received images alone for num_classes={num_classes}; expected (images, labels). Use "
             "keras_gan.data.load(…, labels=True), or leave num_classes out."
         )
-    labels = labels if tf.is_tensor(labels) else tf.convert_to_tensor(labels)
-    if labels.shape.rank == 2 and labels.shape[1] == 1:
-        labels = tf.squeeze(labels, axis=1)
+    labels = _one_a_row(labels)
     # Where fit was called with labels of one rank and then of another, TensorFlow gives an unknown one.
     if labels.shape.rank != 1 or not labels.dtype.is_integer:
         raise InputError(
@@ -114,14 +110,18 @@ def check_weights(weights):
     """Sample weights as float32 (batch,); None where there are none. Raises InputError for another shape."""
     if weights is None:
         return None
-    weights = weights if tf.is_tensor(weights) else tf.convert_to_tensor(weights)
-    if weights.shape.rank == 2 and weights.shape[1] == 1:
-        weights = tf.squeeze(weights, axis=1)
+    weights = _one_a_row(weights)
     if weights.shape.rank != 1:
         raise InputError(
             f"fit received sample weights of shape {weights.shape}; expected (batch,). Give one number for each image."
         )
     return tf.cast(weights, "float32")
+
+
+def _one_a_row(values):
+    """A tensor (batch,) of one that is (batch, 1); others stay as they are."""
+    values = values if tf.is_tensor(values) else tf.convert_to_tensor(values)
+    return tf.squeeze(values, axis=1) if values.shape.rank == 2 and values.shape[1] == 1 else values
 
 
 def minibatches(columns: list, steps: int) -> list[list]:
@@ -251,13 +251,11 @@ def shape_errors():
     try:
         yield
     except tf.errors.InvalidArgumentError as error:
+        if "operation AddN" in str(error):  # Keras averages the first batch over the replicas
+            raise InputError(UNEVEN_BATCHES) from error
         found = re.search(
             r"Shape of tensor .*?\[([\d,?]*)\] is not compatible with expected shape \[([\d,?]*)\]", str(error)
         )
-        if tf.distribute.has_strategy() and "AddN" in str(error):  # Keras averages the first batch of the replicas
-            raise InputError(UNEVEN_BATCHES) from error
-        if "operation AddN" in str(error):  # Keras averages the first batch over the replicas
-            raise InputError(UNEVEN_BATCHES) from error
         if not found:
             raise
         received, expected = (f"({', '.join(sizes.split(',')[1:])})" for sizes in found.groups())

@@ -179,9 +179,9 @@ class GAN(keras.Model):
         if self.penalties:
             pairing.check_penalized(self.discriminator)
         self.discriminator_steps = discriminator_steps
-        if discriminator_optimizer is not None and discriminator_optimizer is generator_optimizer:
-            if isinstance(generator_optimizer, keras.optimizers.Optimizer):
-                discriminator_optimizer = optimizers.copied(generator_optimizer, "discriminator")
+        shared = discriminator_optimizer is generator_optimizer
+        if shared and isinstance(generator_optimizer, keras.optimizers.Optimizer):
+            discriminator_optimizer = optimizers.copied(generator_optimizer, "discriminator")
         self.generator_optimizer = optimizers.resolve(generator_optimizer or recipe.generator_optimizer, self.generator)
         self.discriminator_optimizer = optimizers.resolve(
             discriminator_optimizer or recipe.discriminator_optimizer,
@@ -517,7 +517,7 @@ class GAN(keras.Model):
         labels = batches.check_labels(labels, self.num_classes)
         weights = self._check_weights(batches.check_weights(weights))
         counts = batches.count(images, labels, self.num_classes, steps, AUTO in self.penalties.values())
-        if labels is not None:  # wrong ones are counted, and no graph error is to come before that is told
+        if labels is not None:  # wrong ones are counted; a graph error would hide the error that reports them
             labels = tf.clip_by_value(labels, 0, self.num_classes - 1)
         parts = batches.minibatches([images, labels, weights], steps)
         return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], batches.Counts(counts)

@@ -127,7 +127,8 @@ def stays_in_unit_interval(network, zeros) -> bool:
     for trial, gain in enumerate((1.0, 3.0, 1.0, 3.0, 1.0, 3.0)):
         x = ops.convert_to_tensor(np.resize(np.roll(noise, trial * 977), images.shape))
         mapping = [
-            (weight, _random(weight, gain, np.roll(noise, trial * 1_009 + i))) for i, weight in _numbered(network)
+            (weight, _random(weight, gain, np.roll(noise, trial * 1_009 + i)))
+            for i, weight in enumerate(network.trainable_variables)
         ]
         with keras.StatelessScope(state_mapping=mapping):
             outputs = ops.convert_to_numpy(network([x, *labels] if labels else x, training=False))
@@ -135,10 +136,6 @@ def stays_in_unit_interval(network, zeros) -> bool:
             return False
         inside |= bool(np.any((outputs > 0) & (outputs < 1)))
     return inside
-
-
-def _numbered(network):
-    return enumerate(network.trainable_variables)
 
 
 def _random(weight, gain, noise):
