@@ -20,8 +20,8 @@ from pathlib import Path
 
 import click
 
-from keras_gan import files
-from keras_gan.errors import InputError
+from keras_gan._utils import files
+from keras_gan._utils.errors import InputError
 
 PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "onnxruntime", "keras-gan")
 ERROR_SEEDS, CHECK_SEEDS = 1_024, 64  # pictures compared with Keras: of a file, of a way that has none
@@ -109,7 +109,7 @@ def one_or_list(columns):
 
 def columns_of(gan, signature: str, count: int) -> list:
     """What a signature takes to make the pictures of the first seeds."""
-    from keras_gan import latents
+    from keras_gan.sampling import latents
 
     z, *labels = latents.columns(count, gan.latent_dim, gan.latent, 0, gan.num_classes)
     return [latents.seeds(count, 0) if signature == "sample" else z, *labels]
@@ -176,20 +176,20 @@ def race(gan, contestants, rounds: int, seconds: float) -> dict[tuple[str, str],
     return ms
 
 
-def distance(generate, truth) -> float:
+def distance(generate, reference) -> float:
     """The metric card's Fréchet distance of a generator's samples."""
     from keras_gan import metrics
 
-    return metrics.judge(generate(truth.count, 0), truth, ["frechet"])["frechet_distance"].value
+    return metrics.evaluate(generate(reference.count, 0), reference, ["frechet"])["frechet_distance"].value
 
 
-def measure(gan, folder: Path, truth, rounds: int, seconds: float) -> list[Row]:
+def measure(gan, folder: Path, reference, rounds: int, seconds: float) -> list[Row]:
     """A row for each contestant."""
     contestants = [*exported(gan, folder), *served(gan, folder), *in_keras(gan)]
     found = check(gan, contestants)
     click.echo("all contestants give Keras's pictures", err=True)
     ms = race(gan, contestants, rounds, seconds)
-    distances = {c.name: distance(c.generate, truth) for c in contestants if c.generate and truth}
+    distances = {c.name: distance(c.generate, reference) for c in contestants if c.generate and reference}
     return [
         Row(
             contestant.name,
@@ -336,17 +336,19 @@ def main(run, rounds, seconds, samples, out):
         from keras_gan import evaluation, metrics
         from keras_gan.runs import Run
 
-        truth = evaluation.truth_of(Run(run), count=samples)
+        reference = evaluation.reference_of(Run(run), count=samples)
         with tempfile.TemporaryDirectory() as folder:
-            rows = measure(gan, Path(folder), truth, rounds, seconds)
-        score = truth and metrics.judge(gan.generate(truth.count, 0), truth, ["frechet"])["frechet_distance"]
+            rows = measure(gan, Path(folder), reference, rounds, seconds)
+        score = (
+            reference and metrics.evaluate(gan.generate(reference.count, 0), reference, ["frechet"])["frechet_distance"]
+        )
     except InputError as error:
         raise click.UsageError(str(error)) from error
     import step
 
     about |= {"versions": step.versions(PACKAGES), "parameters": gan.ema_generator.count_params()}
-    about |= {"data_shape": list(gan.data_shape), "samples": truth and truth.count}
-    about |= {"keras_frechet_distance": score and score.value, "real_frechet_distance": score and score.floor}
+    about |= {"data_shape": list(gan.data_shape), "samples": reference and reference.count}
+    about |= {"keras_frechet_distance": score and score.value, "real_frechet_distance": score and score.baseline}
     click.echo(text(rows, about))
     if out:
         content = {**about, "rows": [asdict(row) for row in rows], "goals": goals(rows)}

@@ -124,15 +124,15 @@ def run_stage(stage, place, count):
         from keras_gan import callbacks, data, exports, metrics
 
         train, test = (data.open_source(str(place / "train"), split=split) for split in ("train", "test"))
-        truth = metrics.Truth.of(train, test, metrics.extractor(train, test), min(count, WATCHED))
-        samples = truth.count
+        reference = metrics.Reference.of(train, test, metrics.extractor(train, test), min(count, WATCHED))
+        samples = reference.count
         if stage == "callback":
-            watch = callbacks.Evaluation(truth)
+            watch = callbacks.Evaluation(reference)
             watch.set_model(gan)
             watch.act(0)
             distance = watch.history[0][1]
         else:
-            report = gan.export(place / "export", options=exports.Options(truth=truth))
+            report = gan.export(place / "export", options=exports.Options(reference=reference))
             distance = report.quality.frechet_distance
     peak_gb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e9
     print(json.dumps({"samples": samples, "frechet_distance": distance, "peak_gb": peak_gb}))

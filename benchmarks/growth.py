@@ -20,7 +20,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan.files import replace
+from keras_gan._utils.files import replace
 
 AXES = {
     "batch": (8, 16, 32, 64, 128),
@@ -44,8 +44,9 @@ def measure(batch: int, size: int, width: int, seconds: float, folder: str | Non
     """One point, in this process: seconds to open the data and for each image, and this process's peak of memory."""
     import keras
 
-    from keras_gan import data, precision, training
+    from keras_gan import data, training
     from keras_gan.config import TrainConfig
+    from keras_gan.distribute import precision
     from keras_gan.networks import resnet
 
     class Laps(keras.callbacks.Callback):
@@ -74,7 +75,7 @@ def measure(batch: int, size: int, width: int, seconds: float, folder: str | Non
 def fill(folder: Path, count: int) -> None:
     """Puts so many PNG files of digits, 28×28, below `folder`: the first of each digit written, the others linked."""
     from keras_gan import data
-    from keras_gan.sampling import to_picture
+    from keras_gan.sampling.pictures import to_picture
 
     digits = data.open_source("digits", 28).array
 

@@ -6,7 +6,7 @@ import time
 
 import tensorflow as tf
 
-from keras_gan import precision
+from keras_gan.distribute import precision
 
 MATMUL_SIDES, MATMUL_REPEATS = (1024, 2048, 4096), 5
 

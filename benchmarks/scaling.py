@@ -11,7 +11,7 @@ the workers cost beyond it is what distribution costs. A worker's exchanges are 
 The model on paper takes what is counted here (arithmetic, operations, exchanges and bytes of a step) and facts about
 GPUs and networks that others state, below as constants. No GPU was measured for it: it says what would limit, not how
 fast it would be. Reading data, waiting for the slowest GPU and what callbacks ask are not in it. Its one GPU works
-without XLA, as several do; by XLA (see keras_gan.precision) one GPU starts fewer operations, and small networks would
+without XLA, as several do; by XLA (`distribute.precision`) one GPU starts fewer operations, and small networks would
 gain less from a second GPU than it says.
 """
 
@@ -31,8 +31,8 @@ from pathlib import Path
 import click
 import step
 
-from keras_gan import files
-from keras_gan.config import DEFAULT_PRESET
+from keras_gan._utils import files
+from keras_gan.presets import DEFAULT_PRESET
 
 WARM_UP_STEPS, LEAST_STEPS = 3, 5
 CHAIN, REPEATS = 10, 20  # exchanges in one call, and calls
@@ -88,12 +88,13 @@ class Trainer:
     """One process of a way: a GAN, its strategy and its batches."""
 
     def __init__(self, strategy, batch_size, cluster):
-        from keras_gan import data, distribution, precision
+        from keras_gan import data, distribute
+        from keras_gan.distribute import precision
 
         if cluster:
             os.environ["TF_CONFIG"] = json.dumps(cluster)
         precision.use_threads()
-        self.strategy = distribution.strategy(strategy)
+        self.strategy = distribute.strategy(strategy)
         with self.strategy.scope():
             self.gan = step.default_gan(precision.policy()[0])
         source = data.open_source("digits", step.IMAGE_SHAPE[:2])
@@ -303,7 +304,8 @@ def game(name, preset, shape) -> Game:
     import tensorflow as tf
 
     from keras_gan import training
-    from keras_gan.config import AUTO, TrainConfig
+    from keras_gan._utils.choices import AUTO
+    from keras_gan.config import TrainConfig
 
     images = 32
     config = TrainConfig("digits", preset=preset, batch_size=images, augment=False)
@@ -312,8 +314,8 @@ def game(name, preset, shape) -> Game:
     graph = tf.function(gan.train_step).get_concrete_function(batch).graph
     inside = [node.op for function in graph.as_graph_def().library.function for node in function.node_def]
     operations = [operation.type for operation in machine._executed(graph)] + inside
-    # keras_gan.replicas: γ from the mean image and a number; each gradient with its loss, G's with the five values that
-    # are logged too. All are float32.
+    # `distribute.replicas`: γ from the mean image and a number; each gradient with its loss, G's with the five values
+    # that are logged too. All are float32.
     gamma = [4 * (math.prod(shape) + 1)] if AUTO in config.penalties.values() else []
     weights = (sum(math.prod(w.shape) for w in n.trainable_variables) for n in (gan.discriminator, gan.generator))
     d, g = (4 * (count + 1) for count in weights)

@@ -26,7 +26,7 @@ from pathlib import Path
 import click
 import numpy as np
 
-from keras_gan.files import replace
+from keras_gan._utils.files import replace
 
 SIZE = 64  # pixels on a side
 WARM_UP = 0.1  # of the time

@@ -34,9 +34,9 @@ from pathlib import Path
 
 import click
 
-from keras_gan import files, quiet
-from keras_gan.config import DEFAULT_PRESET, PRESETS
-from keras_gan.errors import InputError
+from keras_gan._utils import files, silence
+from keras_gan._utils.errors import InputError
+from keras_gan.presets import DEFAULT_PRESET, PRESETS
 
 IMAGE_SHAPE = (28, 28, 1)
 WARM_UP_STEPS = 3  # of each round, not timed
@@ -127,7 +127,8 @@ def pictures():
     """Digits at 28×28, float32 in [-1, 1]: real images, because a game on noise ends soon and computes with zeros."""
     import numpy as np
 
-    from keras_gan import data, pixels
+    from keras_gan import data
+    from keras_gan._utils import pixels
 
     source = data.open_source("digits", IMAGE_SHAPE[:2])
     return pixels.to_signed(source.fetch(np.arange(source.count)).astype("float32"))
@@ -158,7 +159,7 @@ def fitting(model, batch_size):
 
 
 def keras_gan_engine(workload):
-    from keras_gan import precision
+    from keras_gan.distribute import precision
 
     precision.use_threads()
     return fitting(workload.gan(precision.policy()[0]), workload.batch_size)
@@ -181,7 +182,7 @@ def torch_engine(workload):
     import torch
     import torch_game
 
-    from keras_gan import precision
+    from keras_gan.distribute import precision
 
     torch.set_num_threads(len(os.sched_getaffinity(0)))
     step = torch_game.Step(workload.gan("float32"), precision.policy()[0] == "mixed_bfloat16", workload.average)
@@ -255,7 +256,7 @@ def disagreement(networks) -> float:
 def bind(cores):
     """Binds this process to `cores`, then imports TensorFlow, whose thread pools follow, without its notes."""
     os.sched_setaffinity(0, cores)
-    with quiet.native_stderr():
+    with silence.silence_native_stderr():
         import tensorflow  # noqa: F401
 
 

@@ -18,10 +18,13 @@ from pathlib import Path
 import click
 import keras
 
-from keras_gan import data, metrics, pixels, precision, training
-from keras_gan.config import PRESETS, TrainConfig
-from keras_gan.files import replace
-from keras_gan.metrics import Truth
+from keras_gan import data, metrics, training
+from keras_gan._utils import pixels
+from keras_gan._utils.files import replace
+from keras_gan.config import TrainConfig
+from keras_gan.distribute import precision
+from keras_gan.metrics import Reference
+from keras_gan.presets import PRESETS
 
 TUTORIAL = "tutorial"
 FIRST_S, GROWTH = 15.0, 2**0.5  # of the times at which samples are judged
@@ -32,9 +35,9 @@ FOREVER = 10**9
 class Curve(keras.callbacks.Callback):
     """Judges the generator at growing intervals, until the time is over."""
 
-    def __init__(self, truth: Truth, sample, most_s: float, batch_size: int):
+    def __init__(self, reference: Reference, sample, most_s: float, batch_size: int):
         super().__init__()
-        self.truth, self.sample, self.most_s, self.batch_size = truth, sample, most_s, batch_size
+        self.reference, self.sample, self.most_s, self.batch_size = reference, sample, most_s, batch_size
         self.rows = []
 
     def on_train_begin(self, logs=None):
@@ -47,7 +50,7 @@ class Curve(keras.callbacks.Callback):
             return
         self.model.stop_training = seconds >= self.most_s
         measures = None if self.model.stop_training else ["frechet"]
-        card = metrics.judge(self.sample(self.truth.count), self.truth, measures)
+        card = metrics.evaluate(self.sample(self.reference.count), self.reference, measures)
         self.rows.append({"seconds": round(seconds, 1), "images": self.images})
         self.rows[-1] |= {score.name: score.value for score in card.scores}
         print(json.dumps(self.rows[-1]), flush=True)
@@ -73,21 +76,21 @@ def play(recipe: str, source: data.Source, seed: int):
 
 
 @functools.cache
-def judged(name: str, samples: int) -> tuple[data.Source, Truth]:
+def judged(name: str, samples: int) -> tuple[data.Source, Reference]:
     """The data, and what their samples are judged by."""
     source, held_out = data.open_source(name), data.open_source(name, split="test")
-    return source, Truth.of(source, held_out, metrics.extractor(source, held_out), samples)
+    return source, Reference.of(source, held_out, metrics.extractor(source, held_out), samples)
 
 
 def measure(recipe: str, name: str, minutes: float, seed: int, samples: int) -> dict:
     """One run's curve."""
-    source, truth = judged(name, samples)
-    floor = metrics.judge(truth.floor.images, truth, ["frechet"])["frechet_distance"].value
+    source, reference = judged(name, samples)
+    floor = metrics.evaluate(reference.baseline.images, reference, ["frechet"])["frechet_distance"].value
     model, sample, batch_size = play(recipe, source, seed)
-    curve = Curve(truth, sample, 60 * minutes, batch_size)
+    curve = Curve(reference, sample, 60 * minutes, batch_size)
     batches = data.batches(source, batch_size, seed)
     model.fit(batches, steps_per_epoch=FOREVER, shuffle=False, verbose=0, callbacks=[curve])
-    return {"recipe": recipe, "data": name, "seed": seed, "floor": floor, "rows": curve.rows}
+    return {"recipe": recipe, "data": name, "seed": seed, "baseline": floor, "rows": curve.rows}
 
 
 def draw(files, picture: Path) -> None:
@@ -101,7 +104,7 @@ def draw(files, picture: Path) -> None:
     for run in runs:
         seconds, distances = ([row[key] for row in run["rows"]] for key in ("seconds", "frechet_distance"))
         axes.loglog(seconds, distances, f"C{recipes.index(run['recipe'])}", label=run["recipe"], marker=".")
-    axes.axhline(runs[0]["floor"], color="grey", linestyle=":", label="real images")
+    axes.axhline(runs[0]["baseline"], color="grey", linestyle=":", label="real images")
     labels = dict(zip(*reversed(axes.get_legend_handles_labels()), strict=True))
     axes.legend(labels.values(), labels.keys())
     axes.set(xlabel="seconds of training", ylabel=f"Fréchet distance, {SAMPLES:,} samples", title=runs[0]["data"])

@@ -13,8 +13,8 @@ from torch.nn import functional
 from twins import Twin, input_gradients_only, look_up
 
 from keras_gan import ema
-from keras_gan.config import AUTO
-from keras_gan.errors import InputError
+from keras_gan._utils.choices import AUTO
+from keras_gan._utils.errors import InputError
 from keras_gan.penalties import AUTO_SHARE
 
 softplus = functional.softplus
@@ -116,8 +116,8 @@ class Step:
     def _penalty(self, images, logits):
         """γ/2 E ‖∇D‖² at real or generated images, summed: R1 and R2."""
         with input_gradients_only():
-            (slopes,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-        squares = [half.square().sum((1, 2, 3)).mean() for half in slopes.chunk(2)]
+            (input_gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+        squares = [half.square().sum((1, 2, 3)).mean() for half in input_gradients.chunk(2)]
         automatic = _automatic_weight(images.detach().chunk(2)[0])
         return sum(0.5 * (automatic if weight == AUTO else weight) * squares[half] for half, weight in self.weights)
 
@@ -125,10 +125,10 @@ class Step:
         z = self.noise(len(real))
         # A context of its own: autocast keeps the weights that it has cast, and these would have no gradient.
         with torch.no_grad(), self._arithmetic():
-            opponents = self.discriminator(real) if self.loss[2] else None
+            real_logits = self.discriminator(real) if self.loss[2] else None
         with _frozen(self.discriminator), self._arithmetic():
             logits = self.discriminator(self.generator(z))
-        loss = self.loss[1](opponents, logits)
+        loss = self.loss[1](real_logits, logits)
         self._descend(self.generator_optimizer, loss)
         return loss.detach()
 

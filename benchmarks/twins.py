@@ -13,7 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional
 
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 # layouts ------------------------------------------------------------------------------------------------------
 

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
+from keras_gan._utils.errors import InputError
 from keras_gan.cli.options import load_training
-from keras_gan.errors import InputError
 
 
 @click.command()
@@ -24,7 +24,7 @@ def directions(run, lock, factors, names, samples, least_r2):
     training = load_training()
     gan = training.load(run)
     from keras_gan import directions as room
-    from keras_gan import report
+    from keras_gan import reporting
     from keras_gan.runs import Run
 
     run = Run(run)
@@ -34,7 +34,7 @@ def directions(run, lock, factors, names, samples, least_r2):
         click.echo("drawing pictures and moving them: a minute or two for small ones", err=True)
         settings = dict(locks=_locks(lock), samples=samples, factors=factors, least_r2=least_r2)
         found = room.find(gan, run, *training.open_both(run.config), **settings)
-    report.write(run)
+    reporting.write(run)
     click.echo(f"{room.table(found)}\n\n{run.path}/directions.json and .png; the next export has the sliders")
 
 

@@ -2,8 +2,8 @@
 
 import click
 
-from keras_gan.cli.options import export_run, is_folder, load_training
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
+from keras_gan.cli.options import load_training
 
 
 @click.command()
@@ -21,7 +21,7 @@ from keras_gan.errors import InputError
     "table.  [default: float16]",
 )
 @click.option("--uint8", is_flag=True, help="Images as uint8 in [0, 255], not float32 in [-1, 1]; named …-uint8.")
-@click.option("--licence", metavar="TEXT", help="Of the generator, to be told by the file.")
+@click.option("--license", metavar="TEXT", help="License of the generator, written into the file.")
 @click.option("--force", is_flag=True, help="Write it even where the errors or the loss of quality are too large.")
 @click.option(
     "--out",
@@ -34,7 +34,10 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
     kinds = [kind for kind, given in flags.items() if given]
     _check(kinds, quantize, serve, out)
     reports = []
-    for report in export_run(load_training().load(run), run, kinds[0], quantize or ["float16"], out, **options):
+    load_training()
+    from keras_gan.exports import of_run
+
+    for report in of_run.export_run(run, kinds[0], quantize or ["float16"], out, **options):
         click.echo(report)
         reports.append(report)
     if len(reports) > 1:
@@ -49,11 +52,13 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
 
 def _check(kinds, quantize, serve, out):
     """Raises InputError where the options do not go together."""
+    from keras_gan.exports import of_run
+
     if len(kinds) != 1:
         raise InputError("which export? expected one of --tflite, --saved-model, --onnx and --web; give one")
     if quantize and kinds[0] not in ("tflite", "web"):
         raise InputError("--quantize is for --tflite and --web; others keep float32; leave --quantize out")
-    if len(set(quantize)) > 1 and (kinds == ["web"] or (out and not is_folder(kinds[0], out))):
+    if len(set(quantize)) > 1 and (kinds == ["web"] or (out and not of_run.is_folder(kinds[0], out))):
         what = "one page" if kinds == ["web"] else f"--out {out}"
         remedy = "" if kinds == ["web"] else f", or a folder (--out {out}/)"
         raise InputError(f"{what} for {len(set(quantize))} modes; expected one. Give one --quantize{remedy}.")

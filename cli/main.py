@@ -7,8 +7,8 @@ import warnings
 import click
 
 from keras_gan import __version__
+from keras_gan._utils.errors import Diverged, InputError, Notice, WorkerLost, one_line
 from keras_gan.cli import output
-from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, one_line
 
 VERBS = {
     "train": "Train a GAN, or go on training it.",
@@ -53,7 +53,7 @@ class Verbs(click.Group):
 
     def resolve_command(self, context, args):
         if not context.resilient_parsing and not args[0].startswith("-"):
-            from keras_gan.config import lookup
+            from keras_gan._utils.choices import lookup
 
             lookup(VERBS, args[0], "command", "kgan --help")
         return super().resolve_command(context, args)

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import click
 
-from keras_gan import quiet
-from keras_gan.errors import InputError, Notice
+from keras_gan._utils import silence
+from keras_gan._utils.errors import InputError, Notice
 
 
 class ImageSize(click.ParamType):
@@ -68,63 +68,10 @@ class Sectioned(click.Command):
             formatter.write_dl(rows)
 
 
-# What --export and the flags of kgan export mean: file name, format of `keras_gan.exports.export`.
-EXPORTS = {
-    "tflite": ("generator.tflite", "litert"),
-    "saved_model": ("saved_model", "tf_saved_model"),
-    "onnx": ("generator.onnx", "onnx"),
-    "web": ("web", "web"),
-}
-
-
-def export_run(gan, run, kind, modes=("float16",), out=None, **options):
-    """Exports a run's generator, as a kind in EXPORTS, in each mode; yields the reports of the checks.
-
-    In the run's own folder for exports it also writes README.md, sample.py and the run's page anew. `options` are those
-    of `exports.Options` that the run does not give itself.
-    """
-    from keras_gan import evaluation, exports, report
-    from keras_gan.exports import kit
-    from keras_gan.runs import Run
-
-    modes, uint8 = tuple(dict.fromkeys(modes)), options.get("uint8", False)
-    paths = [check_export(run, kind, mode, out, uint8) for mode in modes]  # before the data are read for nothing
-    run = Run(run)
-    about = exports.About.of(run, gan.step, options.pop("licence", None))
-    wanted = exports.Options(about=about, truth=evaluation.truth_of(run), **options)
-    for mode, path in zip(modes, paths, strict=True):
-        yield gan.export(path, EXPORTS[kind][1], mode, wanted)
-        if not out:
-            kit.write(path.parent)
-            report.write(run)
-
-
-def check_export(run, kind, quantize="float16", out=None, uint8=False):
-    """Where an export is to lie: in the run, or where `out` says. Raises InputError where it cannot."""
-    from keras_gan import exports
-
-    name = export_name(kind, quantize, uint8)
-    path = Path(run, "export", name) if not out else Path(out, name) if is_folder(kind, out) else Path(out)
-    exports.check(path, EXPORTS[kind][1], quantize)
-    return path
-
-
-def export_name(kind, quantize="float16", uint8=False):
-    """The standard file name of an export, such as generator-int8-uint8.tflite."""
-    standard = Path(EXPORTS[kind][0])
-    mode = f"-{quantize}" if kind == "tflite" and quantize != "float16" else ""
-    return f"{standard.stem}{mode}{'-uint8' if uint8 and kind != 'web' else ''}{standard.suffix}"
-
-
-def is_folder(kind, out):
-    """Whether `out` is a folder to put an export's file into. A SavedModel and a page are folders themselves."""
-    return kind in ("tflite", "onnx") and (str(out).endswith(("/", os.sep)) or Path(out).is_dir())
-
-
 def load_training():
     """The module `keras_gan.training`, imported without TensorFlow's start-up notes on the user's terminal."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with quiet.native_stderr():
+    with silence.silence_native_stderr():
         from keras_gan import training
     return training
 

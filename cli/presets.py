@@ -15,7 +15,7 @@ NOTE = (
 @click.command()
 def presets():
     """List recipes, with what differs from their references."""
-    from keras_gan.config import PRESETS
+    from keras_gan.presets import PRESETS
 
     for name, preset in PRESETS.items():
         click.echo(f"{name:16} {preset.summary}\n{INDENT}{preset.reference}")

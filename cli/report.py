@@ -8,7 +8,7 @@ import click
 @click.option("--out", type=click.Path(), help="The .html to write.  [default: RUN/report.html]")
 def report(run, out):
     """Write RUN as one page: samples over the steps, curves, scores, exports, settings; nothing is fetched."""
-    from keras_gan import report as pages
+    from keras_gan import reporting as pages
     from keras_gan.runs import Run
 
     path = pages.write(Run(run), out)

@@ -4,8 +4,8 @@ import re
 
 import click
 
+from keras_gan._utils.errors import InputError
 from keras_gan.cli.options import Setting, open_directions, open_generator, trust_option
-from keras_gan.errors import InputError
 
 
 @click.command()
@@ -37,7 +37,8 @@ def sample(source, n, seed, label, amounts, sweep, out, trust):
 
     A seed is a picture: the same wherever the generator runs.
     """
-    from keras_gan import drawing, generators, sampling
+    from keras_gan import sampling
+    from keras_gan.sampling import generators
 
     _check_amounts(amounts, sweep)
     out = out or (f"{_file_name(sweep)}.gif" if sweep else "samples.png")
@@ -52,12 +53,12 @@ def sample(source, n, seed, label, amounts, sweep, out, trust):
     found = open_directions(source, generator) if amounts or sweep else None
     move = found.mover(amounts) if amounts else None
     if sweep:
-        path = drawing.save_sweep(generator, n, seed, label, out, found.sweep(sweep, drawing.FRAMES, amounts))
+        path = sampling.save_sweep(generator, n, seed, label, out, found.sweep(sweep, sampling.FRAMES, amounts))
         click.echo(f"{n} seeds from {-found[sweep].reach:g} to {found[sweep].reach:g} of {sweep} in {path}")
     elif gif:
-        click.echo(f"{n} seeds in {drawing.save_walk(generator, n, seed, label, out, move)}")
+        click.echo(f"{n} seeds in {sampling.save_walk(generator, n, seed, label, out, move)}")
     else:
-        click.echo(f"{n} samples in {sampling.save(drawing.parts(generator, n, seed, label, move), out)}")
+        click.echo(f"{n} samples in {sampling.save(sampling.parts(generator, n, seed, label, move), out)}")
 
 
 def _check_amounts(amounts, sweep):

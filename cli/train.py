@@ -5,9 +5,10 @@ import sys
 
 import click
 
-from keras_gan import quiet
-from keras_gan.cli.options import EXPORTS, ImageSize, Sectioned, Weight, check_export, export_run, load_training
+from keras_gan._utils import silence
+from keras_gan.cli.options import ImageSize, Sectioned, Weight, load_training
 from keras_gan.config import CHECKPOINT_EVERY_S
+from keras_gan.exports import FORMATS
 
 SECTIONS = {
     "Data": ("image_size", "crop", "skip_damaged", "background"),
@@ -53,7 +54,7 @@ SECTIONS = {
 @click.option("--pack", type=int, help="Images that D judges together (PacGAN).  [default: 1]")
 @click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
-@click.option("--export", "exported", type=click.Choice(list(EXPORTS)), help="Export when trained.")
+@click.option("--export", "exported", type=click.Choice(list(FORMATS)), help="Export when trained.")
 @click.option(
     "--checkpoint-every",
     type=click.FloatRange(min=0),
@@ -84,23 +85,25 @@ def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, str
     config = training.configure(data, preset, **settings)
     if strategy == "multiworker":
         click.echo("waiting until all workers are there …", err=True)
-    with quiet.native_stderr():
+    with silence.silence_native_stderr():
         strategy = training.distribution.strategy(strategy, replicas)
     chief = training.distribution.is_chief(strategy)
     job = training.prepare(config, run_dir, evaluate_every, checkpoint_every, strategy)
     if chief:
-        click.echo(job.describe(), err=True)
+        click.echo(training.describe(job), err=True)
     else:
         click.echo(f"one of {strategy.num_replicas_in_sync} replicas; the chief writes {job.run_dir}", err=True)
     if exported:
-        check_export(job.run_dir, exported)  # not only when all is trained
+        from keras_gan.exports import of_run
+
+        of_run.export_path(job.run_dir, exported)  # not only when all is trained
     if dry_run:
         return
     gan = job.train()
     if chief:
-        click.echo(job.outcome(), err=True)
+        click.echo(training.outcome(job), err=True)
     if gan.step < job.config.steps:
         sys.exit(128 + (job.stopped_by or signal.SIGTERM))  # as a shell reports a program that a signal ended
     if exported and chief:
-        for report in export_run(gan, job.run_dir, exported):
+        for report in of_run.export_run(job.run_dir, exported, gan=gan):
             click.echo(report)

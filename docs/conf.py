@@ -7,15 +7,16 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")  # read once, when TensorFlow is imported
 sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
-from keras_gan import __version__, errors, quiet  # noqa: E402
+from keras_gan import __version__
+from keras_gan._utils import errors, silence  # noqa: E402
 from keras_gan.doctor import MEANINGS, measurements, symptoms  # noqa: E402
 
-with quiet.native_stderr():  # TensorFlow's start-up notes are no warnings of the site
+with silence.silence_native_stderr():  # TensorFlow's start-up notes are no warnings of the site
     import tensorflow  # noqa: F401
 
 project = "keras_gan"
 release = version = __version__
-copyright = "the authors of keras_gan, MIT licence"
+copyright = "the authors of keras_gan, MIT license"
 html_title = f"keras_gan {release}"
 
 extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "rooms", "verbs"]

@@ -13,7 +13,7 @@ many_devices.png. A rehearsal is no faster than one device: it is there to find 
 import argparse
 import time
 
-from keras_gan import GAN, data, distribution, networks, sampling
+from keras_gan import GAN, data, distribute, networks, sampling
 
 BATCH_SIZE = 64  # of all replicas together
 
@@ -22,7 +22,7 @@ parser.add_argument("--replicas", type=int, help="GPUs, or parts of the processo
 parser.add_argument("--epochs", type=int, default=20)
 given = parser.parse_args()
 
-strategy = distribution.strategy("mirrored", given.replicas)  # before anything else that TensorFlow does
+strategy = distribute.strategy("mirrored", given.replicas)  # before anything else that TensorFlow does
 count = strategy.num_replicas_in_sync
 print(f"{count} replicas: {', '.join(strategy.extended.worker_devices)}")
 print(f"each has {BATCH_SIZE // count} of the {BATCH_SIZE} images of a batch")

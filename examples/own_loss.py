@@ -49,13 +49,13 @@ parser.add_argument("--epochs", type=int, default=15)
 epochs = parser.parse_args().epochs
 
 digits = data.open_source("digits")
-truth = metrics.Truth.of(digits, None, metrics.extractor(digits))  # None: digits hold no test images out
+reference = metrics.Reference.of(digits, None, metrics.extractor(digits))  # None: digits hold no test images out
 print("Fréchet distance to digits")
 for name, recipe in RECIPES.items():
     keras.utils.set_random_seed(1)
     gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)), ema_half_life_images=10_000, seed=1)
     gan.compile(**recipe)
     gan.fit(data.load("digits", batch_size=32), epochs=epochs, shuffle=False, verbose=0)
-    score = metrics.judge(gan.generate(truth.count, seed=0), truth, ["frechet"])["frechet_distance"]
+    score = metrics.evaluate(gan.generate(reference.count, seed=0), reference, ["frechet"])["frechet_distance"]
     print(f"{name:40}{score.value:8.2f}")
-print(f"{'real digits':40}{score.floor:8.2f}")
+print(f"{'real digits':40}{score.baseline:8.2f}")

@@ -8,15 +8,16 @@ import os
 import warnings
 from pathlib import Path
 
-from keras_gan.errors import InputError, Notice
-from keras_gan.files import replace
+from keras_gan._utils.errors import InputError, Notice
+from keras_gan._utils.files import replace
 
 FORMATS = {
-    "tf_saved_model": "keras_gan.exports.saved_model",
-    "litert": "keras_gan.exports.tflite",
+    "saved_model": "keras_gan.exports.saved_model",
+    "tflite": "keras_gan.exports.tflite",
     "onnx": "keras_gan.exports.onnx",
     "web": "keras_gan.exports.web",
 }
+KERAS_NAMES = {"litert": "tflite", "tf_saved_model": "saved_model"}  # of `keras.Model.export`, taken too
 # Public names, and the modules that are imported for them.
 LATER = {"About": "about", "Generator": "generators", "Options": "options", "Report": "report"}
 __all__ = ["FORMATS", "export", "open_generator", *LATER]
@@ -28,7 +29,7 @@ def __getattr__(name):
     return getattr(importlib.import_module(f"{__name__}.{LATER[name]}"), name)
 
 
-def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="float16", options=None):
+def export(gan, filepath: str | os.PathLike, format="saved_model", quantize="float16", options=None):
     """Writes the averaged generator of `gan` for use without this package.
 
     The file is compared with the Keras generator on the same seeds before it takes its place at `filepath`; what is
@@ -36,8 +37,9 @@ def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="
 
     Args:
         gan: a `keras_gan.GAN`.
-        filepath: a folder for "tf_saved_model" and "web", a file ending in .tflite for "litert", in .onnx for "onnx".
-        format: "tf_saved_model", "litert" for a .tflite, "onnx", or "web" for a page that holds a .tflite.
+        filepath: a folder for "saved_model" and "web", a file ending in .tflite for "tflite", in .onnx for "onnx".
+        format: a name in `FORMATS`: "saved_model", "tflite", "onnx", or "web" for a page that holds a .tflite. Keras's
+            own names "tf_saved_model" and "litert" are taken too.
         quantize: how a .tflite stores its weights, a name in `quantize.MODES`: "float32", "float16", "int8" or
             "int8-static".
         options: further `Options`; None for their defaults.
@@ -56,7 +58,7 @@ def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="
     check(path, format, quantize)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        report = _room(format).write(gan, path, quantize, options or Options())
+        report = _module(format).write(gan, path, quantize, options or Options())
         replace(path.with_name(path.name + ".json"), lambda draft: draft.write_text(report.to_json(), "utf-8"))
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
@@ -65,13 +67,19 @@ def export(gan, filepath: str | os.PathLike, format="tf_saved_model", quantize="
 
 def check(filepath: str | os.PathLike, format: str, quantize: str = "float16") -> None:
     """Raises InputError where it can be told beforehand that `export` cannot write there, so or in that format."""
-    if format not in FORMATS:
-        raise InputError(f"format {format!r} is unknown; expected one of {', '.join(FORMATS)}")
-    _room(format).check(Path(filepath), quantize)
+    _module(format).check(Path(filepath), quantize)
 
 
-def _room(format):
-    return importlib.import_module(FORMATS[format])
+def canonical(format: str) -> str:
+    """The name in `FORMATS` of a format, from that or from Keras's name. Raises InputError where it is unknown."""
+    name = KERAS_NAMES.get(format, format)
+    if name not in FORMATS:
+        raise InputError(f"unknown format {format!r}; expected one of {', '.join(FORMATS)}")
+    return name
+
+
+def _module(format):
+    return importlib.import_module(FORMATS[canonical(format)])
 
 
 def open_generator(path: str | os.PathLike, trust: bool = False):
@@ -85,7 +93,7 @@ def open_generator(path: str | os.PathLike, trust: bool = False):
             .keras file that holds Python code, such as that of a Lambda layer.
 
     Returns:
-        A `keras_gan.generators.Generator`: a `GAN` for a run and for a .keras file. The same seed gives the same sample
+        A `keras_gan.sampling.Generator`: a `GAN` for a run and for a .keras file. The same seed gives the same sample
         whichever of a GAN's files it is.
 
     Raises:
@@ -125,9 +133,10 @@ def untrusted(path) -> str:
 
 def _of_run(path):
     """The GAN of a run at its newest checkpoint, with what the run knows of it."""
-    from keras_gan import directions, generators, training
+    from keras_gan import directions, training
     from keras_gan.exports.about import About
     from keras_gan.runs import Run
+    from keras_gan.sampling import generators
 
     gan, run = training.load(path), Run(path)
     about = About.of(run, gan.step, with_directions=False)

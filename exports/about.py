@@ -7,8 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_gan import directions
+from keras_gan._utils.errors import InputError, Notice, printable
 from keras_gan.directions import Directions
-from keras_gan.errors import InputError, Notice, printable
 from keras_gan.exports.metadata import OUTPUTS, check
 from keras_gan.runs import Run
 
@@ -22,12 +22,12 @@ class About:
     name: str | None = None
     data: str | None = None  # what it was trained on
     labels: tuple[str, ...] | None = None  # names of the classes, of a class-conditional generator
-    licence: str | None = None  # of the file; what the data's licence asks is the user's to know
+    license: str | None = None  # of the file; what the data's license asks is the user's to know
     training: dict | None = None  # recipe, steps, images, in JSON's types
     directions: Directions | None = None  # its sliders
 
     @classmethod
-    def of(cls, run: Run, step: int, licence: str | None = None, with_directions: bool = True) -> "About":
+    def of(cls, run: Run, step: int, license: str | None = None, with_directions: bool = True) -> "About":
         """What a run knows of its generator at a step, with or without its directions."""
         config = run.config
         summary = {"preset": config.preset, "loss": config.loss, "seed": config.seed, "batch_size": config.batch_size}
@@ -35,7 +35,7 @@ class About:
         labels = run.class_names if config.conditional else None
         name = printable(run.path.resolve().name)
         data = printable(config.data.rstrip("/").split("/")[-1])
-        return cls(name, data, labels, licence, summary, _directions(run, step) if with_directions else None)
+        return cls(name, data, labels, license, summary, _directions(run, step) if with_directions else None)
 
 
 def _directions(run, step):
@@ -85,7 +85,7 @@ def describe(gan, about: About | None = None, quantize: str = "float32", uint8: 
         "output": output,
         "quantize": quantize,
         "data": about.data,
-        "licence": about.licence,
+        "license": about.license,
         "training": about.training,
         "directions": about.directions and about.directions.to_json(),
         "weights_sha256": weights_sha256(gan),

@@ -2,14 +2,14 @@
 
 from ai_edge_litert.tools import flatbuffer_utils
 
-from keras_gan import quiet
+from keras_gan._utils import silence
 
 
 def left_out(content: bytes, signature: str) -> list[str]:
     """Names of the operations of a signature that XNNPACK does not compute, in order; none where it computes all."""
     from ai_edge_litert.interpreter import Interpreter
 
-    with quiet.native_stderr():
+    with silence.silence_native_stderr():
         interpreter = Interpreter(model_content=with_first(content, signature))
         interpreter.allocate_tensors()
         # Of the first graph only, hence the exchange. Nodes that were delegated stay in the list.

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 from ai_edge_litert.tools import flatbuffer_utils
 
-from keras_gan import quiet
+from keras_gan._utils import silence
 from keras_gan.exports import delegation, storage
 
 NORM = (
@@ -80,7 +80,7 @@ def _results(model, entry, inputs) -> dict[int, np.ndarray]:
     # As outputs, what is between them is computed as ever, by XNNPACK where it can, and can be read afterwards.
     graph.outputs = np.array(places, "int32")
     content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    with quiet.native_stderr():
+    with silence.silence_native_stderr():
         interpreter = Interpreter(model_content=delegation.with_first(content, entry.signatureKey.decode()))
         interpreter.allocate_tensors()
         for end in entry.inputs:

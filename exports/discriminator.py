@@ -11,10 +11,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import latents, pixels, quiet
-from keras_gan.errors import InputError, first_line
+from keras_gan._utils import pixels, silence
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace
 from keras_gan.exports import edge, trial
-from keras_gan.files import replace
+from keras_gan.sampling import latents
 
 JUDGE = "judge"
 IMAGES, LOGIT = "images", "logit"  # and edge.LABEL, of a class-conditional discriminator
@@ -38,7 +39,7 @@ class Judge:
         try:
             content = Path(path).read_bytes()
             edge.survive(content, __name__)
-            with quiet.native_stderr():
+            with silence.silence_native_stderr():
                 self._open(content)
                 self(np.zeros(data_shape, "uint8"), 0)
         except trial.Unable as error:
@@ -75,9 +76,10 @@ class Judge:
 
 def float32(gan):
     """D of a `keras_gan.GAN` as a Keras model that computes in float32: what is written, and what `logits` asks."""
-    from keras_gan import ema, pairing
+    from keras_gan import ema
+    from keras_gan.gan import network_checks
 
-    return ema.float32_copy(gan.discriminator, pairing.example(gan.data_shape, gan.num_classes))
+    return ema.float32_copy(gan.discriminator, network_checks.example(gan.data_shape, gan.num_classes))
 
 
 def write(gan, path: Path) -> None:
@@ -136,7 +138,11 @@ def _converted(gan, network) -> bytes:
 
     from keras_gan.exports import metadata
 
-    with tempfile.TemporaryDirectory() as folder, quiet.native_stderr(), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        silence.silence_native_stderr(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         _archive(gan, network, folder)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[JUDGE])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

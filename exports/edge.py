@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import latents, quiet
-from keras_gan.errors import InputError, first_line
+from keras_gan._utils import silence
+from keras_gan._utils.errors import InputError, first_line
 from keras_gan.exports.generators import BATCH, FileGenerator, finite, to_samples
 from keras_gan.exports.trial import Unable, missing, run, survive
+from keras_gan.sampling import latents
 
 __all__ = ["Generator", "finite", "survive", "to_samples"]
 
@@ -40,7 +41,7 @@ class Generator(FileGenerator):
         content = _read(Path(path))
         try:
             survive(content)
-            with quiet.native_stderr():
+            with silence.silence_native_stderr():
                 self._open(content)
                 self._try(GENERATE)  # brings the runtime's own note
         except Unable as error:

@@ -1,10 +1,11 @@
-"""What all generators in files have in common, whatever runs them; see `keras_gan.generators.Generator`."""
+"""What all generators in files have in common, whatever runs them; see `keras_gan.sampling.generators.Generator`."""
 
 import numpy as np
 
-from keras_gan import generators, latents, pixels, sliders
-from keras_gan.errors import InputError
-from keras_gan.generators import Generator
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling import generators, latents, sliders
+from keras_gan.sampling.generators import Generator
 
 __all__ = ["FileGenerator", "Generator", "finite", "to_samples"]
 

@@ -6,11 +6,11 @@ import textwrap
 import zipfile
 from pathlib import Path
 
-from keras_gan import archives
-from keras_gan.errors import InputError, first_line, one_line
+from keras_gan._utils import archives
+from keras_gan._utils.errors import InputError, first_line, one_line
+from keras_gan._utils.files import size_bytes
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.about import About
-from keras_gan.files import size_bytes
 from keras_gan.runs import Run, step_of
 
 WIDTH, INDENT = 80, 14  # columns
@@ -169,7 +169,7 @@ def _facts(said):
             f"{name.replace('_', ' ')} {_shown(v)}" for name, v in (said.get("training") or {}).items()
         ),
         "sliders": ", ".join(f"{slider['name']} ±{slider['reach']:g}" for slider in said.get("directions") or ()),
-        "licence": said.get("licence") or ("not stated" if "licence" in said else None),
+        "license": said.get("license") or ("not stated" if "license" in said else None),
         "sha256": said.get("weights_sha256"),
     }
     return [(name, text) for name, text in facts.items() if text]

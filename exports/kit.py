@@ -9,10 +9,10 @@ from pathlib import Path
 
 import jinja2
 
-from keras_gan import sliders
-from keras_gan.errors import Notice, one_line
+from keras_gan._utils.errors import Notice, one_line
+from keras_gan._utils.files import kilobytes, replace, size_bytes
 from keras_gan.exports import metadata, onnx_runtime
-from keras_gan.files import kilobytes, replace, size_bytes
+from keras_gan.sampling import sliders
 
 TEMPLATES = Path(__file__).with_name("templates")
 SAMPLE, README = "sample.py", "README.md"

@@ -5,13 +5,13 @@ from pathlib import Path
 
 from ai_edge_litert import schema_py_generated as schema
 
-from keras_gan import latents, sliders
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling import latents, sliders
 
 NAME = "keras_gan"  # of our entry in the file's metadata
 BESIDE = Path("assets.extra", "keras_gan.json")  # in a SavedModel: where TensorFlow keeps files of one's own
 # Of a description; see `keras_gan.exports.about.describe`.
-TEXTS = ("name", "keras_gan", "output", "quantize", "data", "licence", "weights_sha256")
+TEXTS = ("name", "keras_gan", "output", "quantize", "data", "license", "weights_sha256")
 FIELDS = (
     *("format", "latent", "latent_dim", "num_classes", "labels", "data_shape", "value_range", "training"),
     *("directions", *TEXTS),

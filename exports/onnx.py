@@ -13,15 +13,15 @@ from types import SimpleNamespace
 
 import tensorflow as tf
 
-from keras_gan import quiet
-from keras_gan.errors import InputError, first_line
+from keras_gan._utils import silence
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace
 from keras_gan.exports import metadata, onnx_runtime, saved_model
 from keras_gan.exports.about import describe
 from keras_gan.exports.edge import GENERATE, INPUT, LABEL, SAMPLE, SEED
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
-from keras_gan.exports.report import Report, judge
-from keras_gan.files import replace
+from keras_gan.exports.report import Report, verify
 
 OPSETS = {
     GENERATE: 15,  # of ONNX 1.10 (2021); the converter's own default
@@ -66,7 +66,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         files = {GENERATE: onnx_runtime.Generator(draft), SAMPLE: onnx_runtime.Generator(other)}
         # One graph runs both sizes: what it takes for one sample, and for sixteen.
         runs = {name + end: files[name].run for name in files for end in ("", "_16")}
-        return judge(gan, runs, files[GENERATE].generate, MODES["float32"], options)
+        return verify(gan, runs, files[GENERATE].generate, MODES["float32"], options)
 
     measured = replace(path, compared)
     return Report(str(path), len(contents[GENERATE]), "float32", tuple(OPSETS), **measured)
@@ -113,7 +113,7 @@ def _silence():
     before = logging.root.manager.disable
     logging.disable(logging.ERROR)
     try:
-        with contextlib.redirect_stdout(io.StringIO()), quiet.native_stderr():
+        with contextlib.redirect_stdout(io.StringIO()), silence.silence_native_stderr():
             yield
     finally:
         logging.disable(before)

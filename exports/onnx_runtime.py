@@ -11,13 +11,13 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import latents
-from keras_gan.errors import InputError, first_line, how_to_install, printable
+from keras_gan._utils.errors import InputError, first_line, how_to_install, printable
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.edge import GENERATE, LABEL, OUTPUT, SAMPLE, SEED, named
 from keras_gan.exports.generators import BATCH, FileGenerator, to_samples
 from keras_gan.exports.trial import Unable, run
-from keras_gan.sliders import Directions
+from keras_gan.sampling import latents
+from keras_gan.sampling.sliders import Directions
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")  # the extra "onnx"
 ERRORS_ONLY = 3  # ONNX Runtime's name for it

@@ -12,5 +12,5 @@ class Options:
 
     uint8: bool = False  # images as uint8 in [0, 255], not float32 in [-1, 1]
     about: About | None = None  # what the file says of itself
-    truth: metrics.Truth | None = None  # what the quality of the samples is measured against
+    reference: metrics.Reference | None = None  # what the quality of the samples is measured against
     force: bool = False  # write it even where the errors or the loss of quality are too large

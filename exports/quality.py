@@ -5,11 +5,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan import metrics, pixels
-from keras_gan.errors import InputError
+from keras_gan import metrics
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan.metrics.distances import distance_of_projections, projected
-from keras_gan.metrics.images import Images, blocks, collect
 from keras_gan.metrics.samples import generated
+from keras_gan.metrics.streams import Images, blocks, collect
 
 SAMPLES = 1_024  # for the sliced Wasserstein distance
 LARGEST_VALUES = 2**26  # of these samples together
@@ -24,7 +25,7 @@ class Quality:
     samples: int
     frechet_distance: float | None = None  # to real images, on the metric card's features; None without an extractor
     frechet_keras: float | None = None  # that of Keras's samples
-    frechet_floor: float | None = None  # that of real images
+    frechet_baseline: float | None = None  # that of real images
     frechet_samples: int | None = None
 
     @property
@@ -33,10 +34,10 @@ class Quality:
         if self.frechet_distance is None:
             return self.sliced_wasserstein
         # Where G is nearer to the reference than real images are, differences are noise.
-        return (self.frechet_distance - self.frechet_keras) / max(self.frechet_keras, self.frechet_floor)
+        return (self.frechet_distance - self.frechet_keras) / max(self.frechet_keras, self.frechet_baseline)
 
 
-def measure(gan, generate: Callable[..., np.ndarray], truth: metrics.Truth | None = None) -> Quality:
+def measure(gan, generate: Callable[..., np.ndarray], reference: metrics.Reference | None = None) -> Quality:
     """Compares the samples of an export.
 
     The classes of a conditional generator's samples are drawn by their shares in the training data, where these are
@@ -45,18 +46,20 @@ def measure(gan, generate: Callable[..., np.ndarray], truth: metrics.Truth | Non
     Args:
         gan: the `keras_gan.GAN` that was exported.
         generate: gives the export's samples as `GAN.generate` does, given n, seed and, of a conditional one, labels.
-        truth: what the Fréchet distance is measured to; None where there is no extractor.
+        reference: what the Fréchet distance is measured to; None where there is no extractor.
     """
     n = min(SAMPLES, max(2, LARGEST_VALUES // int(np.prod(gan.data_shape))))
     sliced = _sliced(*(collect(generated(draw, n, gan.data_shape)) for draw in (generate, gan.generate)))
-    if truth is None:
+    if reference is None:
         return Quality(sliced, n)
-    labels = truth.labels(gan.num_classes, 0)
+    labels = reference.labels(gan.num_classes, 0)
     ours, keras = (
-        metrics.judge(generated(draw, truth.count, gan.data_shape, 0, labels), truth, ["frechet"])["frechet_distance"]
+        metrics.evaluate(generated(draw, reference.count, gan.data_shape, 0, labels), reference, ["frechet"])[
+            "frechet_distance"
+        ]
         for draw in (generate, gan.generate)
     )
-    return Quality(sliced, n, ours.value, keras.value, keras.floor, truth.count)
+    return Quality(sliced, n, ours.value, keras.value, keras.baseline, reference.count)
 
 
 def check(quality: Quality, force: bool = False) -> None:

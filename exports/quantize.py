@@ -14,7 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan import quiet
+from keras_gan._utils import silence
 from keras_gan.exports import edge, storage
 
 # Those whose int8 kernels are XNNPACK's. Of depthwise convolutions only the static one is, and their weights are few.
@@ -105,7 +105,7 @@ def _silence():
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
     try:
-        with contextlib.redirect_stderr(io.StringIO()), quiet.native_stderr(), warnings.catch_warnings():
+        with contextlib.redirect_stderr(io.StringIO()), silence.silence_native_stderr(), warnings.catch_warnings():
             warnings.simplefilter("ignore", UserWarning)
             yield
     finally:

@@ -8,15 +8,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan import latents, pixels
-from keras_gan.errors import InputError
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
+from keras_gan._utils.files import kilobytes
 from keras_gan.exports import quality
 from keras_gan.exports.edge import SEED, SIGNATURES, first_input
 from keras_gan.exports.options import Options
 from keras_gan.exports.quality import Quality
 from keras_gan.exports.quantize import Mode
 from keras_gan.exports.storage import Kept
-from keras_gan.files import kilobytes
+from keras_gan.sampling import latents
 
 SEEDS = 64  # pictures in which an export is compared with Keras
 # Of rounding to whole grey levels, beside what was there before: a step where a value lies on the edge, which few do.
@@ -125,7 +126,7 @@ def _legend(reports, judged):
         yield f"Fréchet: distance to real images, of {cost.frechet_samples:,} samples (and against Keras's)"
 
 
-def judge(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, options: Options, blame=None) -> dict:
+def verify(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, options: Options, blame=None) -> dict:
     """Takes an export through the whole check: `compare`, and then its quality, with `generate` as `quality.measure`
     takes it, and `blame` as `compare` takes it.
 
@@ -137,7 +138,7 @@ def judge(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, opt
     """
     measured = compare(gan, runs, mode, options.uint8, blame, options.force)
     try:
-        cost = quality.measure(gan, generate, options.truth)
+        cost = quality.measure(gan, generate, options.reference)
     except InputError as error:
         if (seed := _first_not_finite(generate)) is not None:
             raise _not_finite(gan, seed, blame) from error

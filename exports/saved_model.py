@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import generators, latents, pixels, quiet
-from keras_gan.errors import InputError, first_line
+from keras_gan._utils import pixels, silence
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace_folder, size_bytes
 from keras_gan.exports import metadata, untrusted
 from keras_gan.exports.about import describe
 from keras_gan.exports.edge import (
@@ -27,8 +28,8 @@ from keras_gan.exports.edge import (
 from keras_gan.exports.generators import FileGenerator
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
-from keras_gan.exports.report import Report, judge
-from keras_gan.files import replace_folder, size_bytes
+from keras_gan.exports.report import Report, verify
+from keras_gan.sampling import generators, latents
 
 # What `latents.of_seeds` computes with in a graph.
 GRAPH = SimpleNamespace(
@@ -110,7 +111,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         generator = Generator(draft, trust=True)  # just written, from the user's own model
         (draft / metadata.BESIDE).write_text(json.dumps(description | {"signatures": generator.signatures()}), "utf-8")
         runs = {name: generator.runner(name) for name in SIGNATURES}
-        measured = judge(gan, runs, generator.generate, MODES["float32"], options)
+        measured = verify(gan, runs, generator.generate, MODES["float32"], options)
         return measured | {"size_bytes": size_bytes(draft)}
 
     measured = replace_folder(path, compared)
@@ -138,7 +139,7 @@ class Generator(FileGenerator):
             raise InputError(untrusted(path))
         said = _description(Path(path) / metadata.BESIDE)
         try:
-            with quiet.native_stderr():
+            with silence.silence_native_stderr():
                 self._loaded = tf.saved_model.load(str(path))
             signatures = dict(self._loaded.signatures)
         except Exception as error:  # a damaged SavedModel fails anywhere, with any error

@@ -12,16 +12,17 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gan import latents, quiet
-from keras_gan.config import lookup
-from keras_gan.errors import InputError, first_line
+from keras_gan._utils import silence
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace
 from keras_gan.exports import delegation, diagnosis, edge, metadata, packing, saved_model, storage
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES, SEEDED
-from keras_gan.exports.report import Report, judge
+from keras_gan.exports.report import Report, verify
 from keras_gan.exports.trial import Unsound
-from keras_gan.files import replace
+from keras_gan.sampling import latents
 
 CALIBRATION_BATCHES = 16
 CALIBRATION_SEED = 2**30  # far from those that people look at
@@ -50,7 +51,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         draft.write_bytes(content)
         generator = _opened(draft, quantize)
         runs = {name: generator.runner(name) for name in edge.SIGNATURES}
-        return judge(gan, runs, generator.generate, mode, options, lambda columns: _blame(gan, plain, stored, columns))
+        return verify(gan, runs, generator.generate, mode, options, lambda columns: _blame(gan, plain, stored, columns))
 
     measured = replace(path, compared)
     return Report(
@@ -103,7 +104,11 @@ def _blame(gan, plain, stored, columns) -> str | None:
 
 
 def _converted(gan, uint8) -> bytes:
-    with tempfile.TemporaryDirectory() as folder, quiet.native_stderr(), contextlib.redirect_stdout(io.StringIO()):
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        silence.silence_native_stderr(),
+        contextlib.redirect_stdout(io.StringIO()),
+    ):
         saved_model.archive(gan, Path(folder), edge.BATCHES, uint8)
         converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(edge.SIGNATURES))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]

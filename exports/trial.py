@@ -11,8 +11,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 
-from keras_gan import checkout
-from keras_gan.errors import InputError, first_line, printable
+from keras_gan._utils import checkout
+from keras_gan._utils.errors import InputError, first_line, printable
 
 SECONDS, GIGABYTES = "KERAS_GAN_TRIAL_SECONDS", "KERAS_GAN_TRIAL_GB"  # environment variables
 LONGEST_TRIAL_S = 60

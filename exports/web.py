@@ -20,13 +20,13 @@ from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from keras_gan.config import lookup
-from keras_gan.errors import InputError, first_line
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace_folder
 from keras_gan.exports import edge
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import Report
-from keras_gan.files import replace_folder
 
 PAGE = Path(__file__).with_name("page")
 SCRIPTS = ("app.js", "address.js", "generator.js", "latents.js", "pictures.js", "sliders.js")
@@ -43,7 +43,7 @@ LITERT = {
     "core/wasm/litert_wasm_compat_internal.js": "litert_wasm_compat_internal.js",
     "core/wasm/litert_wasm_compat_internal.wasm": "litert_wasm_compat_internal.wasm",
 }
-LICENCE = "litert-license.txt"  # LiteRT.js's, which its packages leave out
+LICENSE = "litert-license.txt"  # LiteRT.js's, which its packages leave out
 LONGEST_FETCH_S = 600
 ADDRESS = "127.0.0.1"
 
@@ -110,7 +110,7 @@ def _check_folder(folder):
 
 def _names() -> list[str]:
     """All files of a page, by their path in its folder."""
-    litert = [f"litert/{name}" for name in (*LITERT.values(), LICENCE)]
+    litert = [f"litert/{name}" for name in (*LITERT.values(), LICENSE)]
     return [INDEX, "style.css", *SCRIPTS, *litert, DESCRIPTION, MODEL]
 
 
@@ -125,7 +125,7 @@ def _fill(draft, tflite, description):
     shutil.copyfile(tflite, draft / MODEL)
     (draft / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (draft / "litert").mkdir()
-    shutil.copyfile(PAGE / LICENCE, draft / "litert" / LICENCE)
+    shutil.copyfile(PAGE / LICENSE, draft / "litert" / LICENSE)
     _fetch_litert(draft / "litert")
 
 

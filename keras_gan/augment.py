@@ -7,8 +7,8 @@ differentiate twice, pass through. Images are floats in [-1, 1], (batch, height,
 import keras
 from keras import ops
 
-from keras_gan import replicas
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
+from keras_gan.distribute import replicas
 
 # Settings of Zhao et al. 2020.
 LARGEST_SHIFT = 1 / 8  # of the side

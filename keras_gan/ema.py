@@ -6,7 +6,7 @@ Yazıcı et al. 2018 (arXiv:1806.04498); the half-life in images and its ramp as
 import keras
 from keras import ops
 
-from keras_gan import seeding
+from keras_gan._utils import seeding
 
 # The half-life is at most this share of the images seen, so that the untrained start is forgotten early on.
 RAMP = 0.05

@@ -1,7 +1,6 @@
 """From a run, or samples from elsewhere, to a metric card with its pictures."""
 
 import dataclasses
-import json
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,21 +8,21 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import data, exports, metrics, report, sampling
-from keras_gan.config import check_size, lookup
+from keras_gan import data, exports, metrics, reporting, sampling
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError
+from keras_gan._utils.files import replace
+from keras_gan.data import opening
 from keras_gan.data.source import fit_pixels
-from keras_gan.errors import InputError
-from keras_gan.files import replace
+from keras_gan.data.spec import check_size
 from keras_gan.metrics import extractors
-from keras_gan.metrics.card import batch_of, check_samples, judge_batch
-from keras_gan.metrics.images import Stream
+from keras_gan.metrics.card import batch_of, check_samples, evaluate_batch
+from keras_gan.metrics.reference import check_data
 from keras_gan.metrics.samples import check_classes
-from keras_gan.metrics.truth import check_data
+from keras_gan.metrics.streams import Stream
 from keras_gan.plots import card as plots
-from keras_gan.runs import CONFIG, Run
+from keras_gan.runs import CONFIG, METRICS_FILE, Run
 
-CARD = "metrics.json"
-EXPORT_SAMPLES = 2_000  # what an export's cost in quality is told from
 SHOWN, SHOWN_COLUMNS, SHOWN_PAIRS = 80, 8, 16
 SHOWN_PX = 128  # larger images are shown at this size
 
@@ -68,50 +67,20 @@ def evaluate(
     if not path.exists():
         raise InputError(f"{path} does not exist; expected a run folder, samples or a generator's file; check the path")
     run = Run(path) if (path / CONFIG).is_file() else None
-    out = _check_out(Path(out or (path / CARD if run else CARD)))
+    out = _check_out(Path(out or (path / METRICS_FILE if run else METRICS_FILE)))
     settings = _completed(settings or Settings(), run, path)
     lookup(extractors.CHOICES, settings.extractor, "extractor", ", ".join(extractors.CHOICES))
     origin = _open(path, settings)  # before the data, since a wrong path is told sooner
     train, held_out = (_opened(settings.data, settings, split) for split in ("train", "test"))
     count = _check_counts(path, origin, train, held_out, settings)
     seen = metrics.extractor(train, held_out, settings.extractor)
-    truth = metrics.Truth.of(train, held_out, seen, count, settings.seed)
-    batch = batch_of(origin.draw(truth, settings.seed), truth)
-    card = dataclasses.replace(judge_batch(batch, truth), source=str(source), step=origin.step)
+    reference = metrics.Reference.of(train, held_out, seen, count, settings.seed)
+    batch = batch_of(origin.draw(reference, settings.seed), reference)
+    card = dataclasses.replace(evaluate_batch(batch, reference), source=str(source), step=origin.step)
     _write(card, batch, out)
     if run:
-        report.write(run)
+        reporting.write(run)
     return card
-
-
-def truth_of(run: Run, count: int = EXPORT_SAMPLES) -> metrics.Truth | None:
-    """What a run's samples are measured against, where that takes no time worth speaking of.
-
-    None where the data are gone, too few, or have no extractor, or where its network is still to be trained, since no
-    card was made. The data are opened only where there is an extractor.
-    """
-    settings = _completed(Settings(), run, run.path)
-    if not _has_extractor(run, settings.data) or not data.is_here(settings.data):
-        return None
-    try:
-        train = _opened(settings.data, settings)
-        held_out = _opened(settings.data, settings, "test")
-        seen = metrics.extractor(train, held_out)
-        return seen and metrics.Truth.of(train, held_out, seen, count)
-    except InputError:
-        return None
-
-
-def _has_extractor(run: Run, name: str) -> bool:
-    """Whether a run's data have an extractor. Read from the run's files, since opening a folder decodes its images."""
-    shape = tuple(run.data_shape)
-    if len(shape) == 1 or extractors.SHAPES.get(name) == shape:
-        return True
-    try:
-        judged = json.loads((run.path / CARD).read_bytes())["extractor"]["name"]
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
-        return False  # no card, or one without an extractor
-    return isinstance(judged, str) and judged.startswith("trained on ")  # see `extractors.Extractor.name`
 
 
 def _opened(name, settings, split="train") -> data.Source | None:
@@ -124,7 +93,7 @@ def _opened(name, settings, split="train") -> data.Source | None:
 class _Origin:
     """Where samples come from."""
 
-    draw: Callable[[metrics.Truth, int], Stream]  # the real side and a seed, to samples
+    draw: Callable[[metrics.Reference, int], Stream]  # the real side and a seed, to samples
     count: int | None = None  # how many there are; None for any number
     shape: tuple[int, ...] | None = None  # of one of them; None where only a sample tells
     num_classes: int | None = None  # that the generator takes
@@ -171,7 +140,7 @@ def _completed(settings, run, path):
     config, made = run.config, run.data_shape[:2] if len(run.data_shape) == 3 else None
     _check_size(settings.image_size, made, path)
     if settings.data is not None:
-        resized = settings.data not in data.OF_ONE_SIZE
+        resized = settings.data not in opening.OF_ONE_SIZE
         size = settings.image_size or (made if resized else None)
     else:
         size = settings.image_size or config.image_size
@@ -202,16 +171,16 @@ def _check_size(size, made, path):
 
 def _open(path, settings) -> _Origin:
     plain_folder = path.is_dir() and not any((path / name).exists() for name in (CONFIG, "saved_model.pb"))
-    if plain_folder or path.suffix.lower() in data.ARRAY_FILES:
+    if plain_folder or path.suffix.lower() in opening.ARRAY_FILES:
         # Resolved, lest a folder called mnist be taken for the dataset.
         source = _opened(path.resolve(), settings)
         return _Origin(
-            lambda truth, seed: Stream.of(source, source.sample(truth.count, seed)), source.count, source.shape
+            lambda reference, seed: Stream.of(source, source.sample(reference.count, seed)), source.count, source.shape
         )
     generator = exports.open_generator(path, settings.trust)
     return _Origin(
         # Different seeds give disjoint sets of samples.
-        lambda truth, seed: metrics.draw(generator, truth, seed, seed * truth.count),
+        lambda reference, seed: metrics.draw(generator, reference, seed, seed * reference.count),
         None,
         getattr(generator, "data_shape", None),
         generator.num_classes,
@@ -248,7 +217,7 @@ def _small(images):
 
 def _beside(out, name) -> Path:
     """A picture's path: plain beside metrics.json, else with the stem, lest two cards in one folder share pictures."""
-    return out.with_name(name if out.name == CARD else f"{out.stem}-{name}")
+    return out.with_name(name if out.name == METRICS_FILE else f"{out.stem}-{name}")
 
 
 def _closest_pairs(batch):

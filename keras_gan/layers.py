@@ -3,7 +3,7 @@
 import keras
 from keras import ops
 
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 # Keeps the derivatives of the root finite where all images of a group are one; the value of Karras et al.'s code.
 VARIANCE_EPSILON = 1e-8

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from keras_gan.config import lookup
-from keras_gan.errors import InputError
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError
 
 softplus = ops.softplus
 registered = keras.saving.register_keras_serializable("keras_gan")

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from keras_gan import replicas
-from keras_gan.config import AUTO, lookup
-from keras_gan.errors import InputError
+from keras_gan._utils.choices import AUTO, lookup
+from keras_gan._utils.errors import InputError
+from keras_gan.distribute import replicas
 
 # γ over E ‖x - x'‖², the mean squared distance of two images: γ = 1 on MNIST. Why, and how it does elsewhere:
 # benchmarks/RESULTS.md.

@@ -12,9 +12,9 @@ from keras import layers
 from PIL import Image
 
 from keras_gan import data, metrics
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.data import attributes, catalog, source
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError, Notice
 from keras_gan.metrics import classifiers, extractors
 
 mutate = runpy.run_path(str(Path(__file__).with_name("test_fuzz.py")))["mutate"]
@@ -323,9 +323,9 @@ def test_balanced_accuracy_is_the_mean_of_two_shares_and_half_for_a_constant_ans
     model = keras.Model(image, [mean, last(mean)])
     last.set_weights([np.array([[4, 0]]), np.array([0, -1])])
     white = np.array([1, 0, 0, 1, 0, 0, 0, 0], "uint8")[:, None, None, None] * np.full((1, 8, 8, 1), 255, "uint8")
-    truth = np.array([1, 1, 0, 0, 0, 0, 0, 0], bool)[:, None].repeat(2, axis=1)
+    reference = np.array([1, 1, 0, 0, 0, 0, 0, 0], bool)[:, None].repeat(2, axis=1)
     # One of two with it is told right, and five of six without.
-    np.testing.assert_allclose(classifiers.balanced_accuracy(model, white, truth), [(1 / 2 + 5 / 6) / 2, 1 / 2])
+    np.testing.assert_allclose(classifiers.balanced_accuracy(model, white, reference), [(1 / 2 + 5 / 6) / 2, 1 / 2])
 
 
 def test_the_loss_leaves_it_to_the_data_how_rare_an_attribute_is():

@@ -12,7 +12,7 @@ import pytest
 from keras import layers
 
 from keras_gan import GAN, networks
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SCRIPT = BENCHMARKS / "step.py"
@@ -166,11 +166,11 @@ def test_derivatives_of_a_convolution_match_differences(twins):
 
     assert torch.autograd.gradcheck(output, (x, convolution.weight, convolution.bias))
 
-    def slopes(x, weight):
+    def input_gradients(x, weight):
         (slope,) = torch.autograd.grad(output(x, weight, None).square().sum(), x, create_graph=True)
         return slope
 
-    assert torch.autograd.gradcheck(slopes, (x, convolution.weight))
+    assert torch.autograd.gradcheck(input_gradients, (x, convolution.weight))
 
 
 @pytest.mark.parametrize("gamma", [0.5, "auto"])

@@ -63,7 +63,7 @@ def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(said, tmp_path)
     assert status == 0, err
     (run,) = json.loads(file.read_text())
     (row,) = run["rows"]
-    assert run["recipe"] == "lean" and 0 < run["floor"] < row["frechet_distance"]
+    assert run["recipe"] == "lean" and 0 < run["baseline"] < row["frechet_distance"]
     assert row["seconds"] >= 1.8 and row["images"] % 64 == 0 and row["images"] > 0
     assert said(script, "--draw", file, "--out", tmp_path / "curve.png")[0] == 0
     with Image.open(tmp_path / "curve.png") as picture:

@@ -7,12 +7,13 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from keras_gan import data, metrics, pixels
+from keras_gan import data, metrics
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError
-from keras_gan.metrics import Truth, card, distances, images, judge, neighbours
+from keras_gan.metrics import Reference, card, distances, evaluate, neighbours, streams
 from keras_gan.metrics.extractors import Extractor
-from keras_gan.metrics.truth import see
+from keras_gan.metrics.reference import see
 
 FRESH = 397  # digits that are neither training nor test images
 
@@ -29,15 +30,15 @@ def digits():
 
 
 @pytest.fixture(scope="module")
-def truth(digits):
+def reference(digits):
     train, test, *_ = digits
-    return Truth.of(train, test, metrics.extractor(train, test), FRESH)
+    return Reference.of(train, test, metrics.extractor(train, test), FRESH)
 
 
 @pytest.fixture(scope="module")
-def real(digits, truth):
+def real(digits, reference):
     """The card of fresh real images."""
-    return judge(digits[2], truth)
+    return evaluate(digits[2], reference)
 
 
 def numbers(count, start=0, name="numbers"):
@@ -57,22 +58,22 @@ PARITY = Extractor("parity", "0" * 64, None, see_parity)
 
 
 def test_fresh_real_images_reach_what_real_images_reach(real):
-    assert real["frechet_distance"].value < 1.5 * real["frechet_distance"].floor
+    assert real["frechet_distance"].value < 1.5 * real["frechet_distance"].baseline
     assert real["kernel_distance"].value < real["kernel_distance"].error
     for name in ("precision", "recall", "density", "coverage", "confidence", "train_distance"):
-        assert real[name].value == pytest.approx(real[name].floor, abs=0.06), name
+        assert real[name].value == pytest.approx(real[name].baseline, abs=0.06), name
     assert real["coverage"].value > neighbours.perfect_coverage(FRESH, FRESH) - 0.03
-    assert real["sliced_wasserstein"].value < 1.3 * real["sliced_wasserstein"].floor
+    assert real["sliced_wasserstein"].value < 1.3 * real["sliced_wasserstein"].baseline
     assert real["class_divergence"].value < 0.04  # 9 / 2n is .011
     assert real["memorised"].value < 0.04 and real["duplicates"].value < 0.04
     assert real["modes"].value == 10
-    assert real["parzen"].value == pytest.approx(real["parzen"].floor, abs=3 * real["parzen"].error)
+    assert real["parzen"].value == pytest.approx(real["parzen"].baseline, abs=3 * real["parzen"].error)
 
 
-def test_dropped_classes_cost_coverage_recall_and_log_2(digits, truth, real):
+def test_dropped_classes_cost_coverage_recall_and_log_2(digits, reference, real):
     *_, images, labels = digits
     kept = np.flatnonzero(labels < 5)
-    half = judge(images[np.random.default_rng(0).choice(kept, FRESH)], truth)
+    half = evaluate(images[np.random.default_rng(0).choice(kept, FRESH)], reference)
     assert half["modes"].value <= 6 and half["sure_modes"].value <= 6  # one misread digit is another mode
     assert half["class_divergence"].value == pytest.approx(np.log(2), abs=0.1)
     assert half["coverage"].value < 0.6 and half["recall"].value < 0.6
@@ -81,9 +82,9 @@ def test_dropped_classes_cost_coverage_recall_and_log_2(digits, truth, real):
     assert half["kernel_distance"].value > 3 * half["kernel_distance"].error
 
 
-def test_blur_costs_recall_confidence_and_distance(digits, truth, real):
+def test_blur_costs_recall_confidence_and_distance(digits, reference, real):
     blurred = np.rint(gaussian_filter(digits[2].astype("float32"), (0, 0.8, 0.8, 0))).astype("uint8")
-    found = judge(blurred, truth)
+    found = evaluate(blurred, reference)
     assert found["frechet_distance"].value > 10 * real["frechet_distance"].value
     assert found["kernel_distance"].value > 4 * found["kernel_distance"].error
     assert found["sliced_wasserstein"].value > 3 * real["sliced_wasserstein"].value
@@ -92,9 +93,9 @@ def test_blur_costs_recall_confidence_and_distance(digits, truth, real):
     assert found["train_distance"].value > 1.2
 
 
-def test_noise_costs_density_coverage_and_distance(digits, truth, real):
+def test_noise_costs_density_coverage_and_distance(digits, reference, real):
     noise = np.random.default_rng(0).normal(0, 40, digits[2].shape)
-    found = judge(np.clip(digits[2] + noise, 0, 255).astype("uint8"), truth)
+    found = evaluate(np.clip(digits[2] + noise, 0, 255).astype("uint8"), reference)
     assert found["frechet_distance"].value > 2.5 * real["frechet_distance"].value
     assert found["sliced_wasserstein"].value > 1.3 * real["sliced_wasserstein"].value
     assert found["density"].value < real["density"].value - 0.05
@@ -103,22 +104,22 @@ def test_noise_costs_density_coverage_and_distance(digits, truth, real):
     assert found["parzen"].value < real["parzen"].value - 8
 
 
-def test_duplicates_are_counted_and_cost_coverage(digits, truth, real):
-    twice = judge(np.repeat(digits[2], 2, axis=0)[:FRESH], truth)
+def test_duplicates_are_counted_and_cost_coverage(digits, reference, real):
+    twice = evaluate(np.repeat(digits[2], 2, axis=0)[:FRESH], reference)
     assert twice["duplicates"].value > 0.99  # of an odd number one has no partner
     assert twice["memorised"].value < 0.05  # they repeat each other, not the training images
-    four_times = judge(np.tile(digits[2][:100], (4, 1, 1, 1))[:FRESH], truth)
+    four_times = evaluate(np.tile(digits[2][:100], (4, 1, 1, 1))[:FRESH], reference)
     assert four_times["duplicates"].value > 0.99
     assert four_times["coverage"].value < twice["coverage"].value - 0.1 < real["coverage"].value - 0.1
     assert four_times["frechet_distance"].value > twice["frechet_distance"].value > real["frechet_distance"].value
 
 
-def test_training_images_passed_off_as_samples_are_flagged(digits, truth):
-    found = judge(digits[0].array[:FRESH], truth)
-    assert found["memorised"].value == 1 and found["memorised"].floor == 0
-    assert found["train_distance"].value < 1e-3 and found["train_distance"].floor == 1
+def test_training_images_passed_off_as_samples_are_flagged(digits, reference):
+    found = evaluate(digits[0].array[:FRESH], reference)
+    assert found["memorised"].value == 1 and found["memorised"].baseline == 0
+    assert found["train_distance"].value < 1e-3 and found["train_distance"].baseline == 1
     # Nothing else could tell: they are as good as real.
-    assert found["frechet_distance"].value < 1.5 * found["frechet_distance"].floor
+    assert found["frechet_distance"].value < 1.5 * found["frechet_distance"].baseline
     assert found["coverage"].value > 0.93 and found["duplicates"].value < 0.04
 
 
@@ -131,11 +132,11 @@ def test_memorisation_by_hand():
     # Training images at 0, 10, 30 and 70, whose nearest fellows are 10, 10, 20 and 40 away, and some far off.
     train = from_array("shades", shades(0, 10, 30, 70, *range(160, 256, 10)))
     held_out = from_array("shades", shades(*[18] * 10))  # 8 from 10, which is no copy
-    truth = Truth.of(train, held_out, None, 10)
-    found = judge(shades(0, 4, 6, 14, 17, 21, 41, 49, 51, 88), truth, ["memorisation"])
+    reference = Reference.of(train, held_out, None, 10)
+    found = evaluate(shades(0, 4, 6, 14, 17, 21, 41, 49, 51, 88), reference, ["memorisation"])
     # Their distances are 0, 4, 4, 4, 7, 9, 11, 19, 19 and 18. 17 is 7 from 10 (at most 5 is a copy), 41 and 49 are 11
     # and 19 from 30 (at most 10); the others are copies, 51 and 88 of 70 (at most 20).
-    assert found["memorised"].value == pytest.approx(0.7) and found["memorised"].floor == 0
+    assert found["memorised"].value == pytest.approx(0.7) and found["memorised"].baseline == 0
     assert found["train_distance"].value == pytest.approx(8 / 8)
 
 
@@ -153,21 +154,21 @@ def test_memorised_is_what_chance_does_not_explain():
 
 def test_reference_and_floor_are_disjoint_and_the_same_for_a_seed():
     train = numbers(200)
-    first, again, other = (Truth.of(train, None, None, 80, seed) for seed in (0, 0, 1))
-    sets = [set(images[:, 0]) for images in (first.reference.images, first.floor.images)]
+    first, again, other = (Reference.of(train, None, None, 80, seed) for seed in (0, 0, 1))
+    sets = [set(images[:, 0]) for images in (first.real.images, first.baseline.images)]
     assert [len(images) for images in sets] == [80, 80] and len(set.union(*sets)) == 160
-    np.testing.assert_array_equal(first.reference.images, again.reference.images)
-    assert (first.floor.images != other.floor.images).any()
+    np.testing.assert_array_equal(first.real.images, again.real.images)
+    assert (first.baseline.images != other.baseline.images).any()
     assert (first.split, first.count) == ("half", 80)
 
 
 def test_held_out_data_are_the_reference_and_the_smallest_set_decides_the_count():
-    truth = Truth.of(numbers(200), numbers(50, start=1000), None)
-    assert (truth.split, truth.count) == ("test", 50)
-    assert set(truth.reference.images[:, 0]) == set(range(1000, 1050))
-    assert len(truth.floor.images) == 50 and truth.floor.images.max() < 200
+    reference = Reference.of(numbers(200), numbers(50, start=1000), None)
+    assert (reference.split, reference.count) == ("test", 50)
+    assert set(reference.real.images[:, 0]) == set(range(1000, 1050))
+    assert len(reference.baseline.images) == 50 and reference.baseline.images.max() < 200
     # Two halves where nothing is held out.
-    assert Truth.of(numbers(200), None, None).count == 100
+    assert Reference.of(numbers(200), None, None).count == 100
 
 
 def test_images_as_floats_are_judged_as_the_same_images_in_whole_numbers():
@@ -181,14 +182,14 @@ def test_images_as_floats_are_judged_as_the_same_images_in_whole_numbers():
 
 def test_copies_are_memorised_even_where_training_images_have_doubles():
     doubled = from_array("doubled", np.repeat(shades(*range(0, 200, 10)), 2, axis=0))
-    truth = Truth.of(doubled, from_array("doubled", shades(*range(5, 205, 10))), None, 10)
-    assert judge(doubled.array[:10], truth, ["memorisation"])["memorised"].value == 1
-    assert judge(shades(*range(4, 104, 10)), truth, ["memorisation"])["memorised"].value == 0
+    reference = Reference.of(doubled, from_array("doubled", shades(*range(5, 205, 10))), None, 10)
+    assert evaluate(doubled.array[:10], reference, ["memorisation"])["memorised"].value == 1
+    assert evaluate(shades(*range(4, 104, 10)), reference, ["memorisation"])["memorised"].value == 0
 
 
 def test_what_is_far_from_the_training_data_is_measured_from_held_out_data_or_the_next_training_image():
-    assert set(Truth.of(numbers(50), numbers(20, start=60), None).real_nearest.distances) == set(range(11, 31))
-    found = Truth.of(numbers(50), None, None).real_nearest
+    assert set(Reference.of(numbers(50), numbers(20, start=60), None).real_nearest.distances) == set(range(11, 31))
+    found = Reference.of(numbers(50), None, None).real_nearest
     assert set(found.distances) == {1}
     # 25's nearest may be 24, whose nearest without 25 is 23. 1's may be 0, whose nearest without 1 is 2.
     assert {1} <= set(found.fellows) <= {1, 2} and (found.fellows == 2).sum() <= 2
@@ -201,35 +202,35 @@ def test_the_published_protocols_decide_the_count():
         26_000,
         10_000,
     ]
-    assert Truth.of(data.open_source("ring"), data.open_source("ring", split="test"), None).count == 2_500
+    assert Reference.of(data.open_source("ring"), data.open_source("ring", split="test"), None).count == 2_500
 
 
 def test_shares_of_classes_come_from_labels_or_the_extractor_or_the_protocol():
     vectors = np.repeat([0, 1], [150, 50]).astype("float32")[:, None]
     labelled = from_array("labelled", vectors, np.repeat([0, 1], [150, 50]))
-    assert list(Truth.of(labelled, None, PARITY).proportions) == [0.75, 0.25]
-    seen = Truth.of(from_array("unlabelled", vectors), None, PARITY)
+    assert list(Reference.of(labelled, None, PARITY).proportions) == [0.75, 0.25]
+    seen = Reference.of(from_array("unlabelled", vectors), None, PARITY)
     assert seen.proportions[1] == pytest.approx(0.25, abs=0.15) and seen.proportions.sum() == 1
-    stacked = Truth.of(from_array("stacked_mnist", vectors, np.repeat([0, 1], [150, 50])), None, PARITY)
+    stacked = Reference.of(from_array("stacked_mnist", vectors, np.repeat([0, 1], [150, 50])), None, PARITY)
     assert list(stacked.proportions) == [0.5, 0.5]  # as published, whatever the data's own are
-    assert Truth.of(labelled, None, None).proportions is None
+    assert Reference.of(labelled, None, None).proportions is None
 
 
 def test_data_that_cannot_be_compared_are_refused_in_one_line():
     with pytest.raises(InputError, match=r"held-out data of shape \(2,\) for training data of shape \(1,\).*--image-"):
-        Truth.of(numbers(50), from_array("pairs", np.zeros((50, 2), "float32")), None)
+        Reference.of(numbers(50), from_array("pairs", np.zeros((50, 2), "float32")), None)
     with pytest.raises(InputError, match="9 samples of numbers to compare; expected at least 10. .*--samples"):
-        Truth.of(numbers(50), None, None, count=9)
+        Reference.of(numbers(50), None, None, count=9)
 
 
-def test_streams_in_temporary_files_are_judged_as_arrays_in_memory(digits, truth, real, monkeypatch):
+def test_streams_in_temporary_files_are_judged_as_arrays_in_memory(digits, reference, real, monkeypatch):
     train, test, fresh, _ = digits
-    monkeypatch.setattr(images, "IN_MEMORY_BYTES", 0)
-    monkeypatch.setattr(images, "BLOCK_BYTES", 100 * 64)  # a hundred digits
+    monkeypatch.setattr(streams, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 100 * 64)  # a hundred digits
     monkeypatch.setattr(distances, "DIRECTIONS_BYTES", 30 * 512 * 4)  # of 64 pixels
-    streamed = Truth.of(train, test, truth.extractor, FRESH)
-    assert isinstance(streamed.reference.images, images.ImageFile) and isinstance(
-        streamed.floor.images, images.ImageFile
+    streamed = Reference.of(train, test, reference.extractor, FRESH)
+    assert isinstance(streamed.real.images, streams.ImageFile) and isinstance(
+        streamed.baseline.images, streams.ImageFile
     )
     read = []
 
@@ -237,109 +238,115 @@ def test_streams_in_temporary_files_are_judged_as_arrays_in_memory(digits, truth
         read.append(stop - start)
         return fresh[start:stop]
 
-    found = judge(images.Stream(block, FRESH, (8, 8, 1)), streamed)
+    found = evaluate(streams.Stream(block, FRESH, (8, 8, 1)), streamed)
     assert max(read) == 100
     for expected, score in zip(real.scores, found.scores, strict=True):
         assert dataclasses.astuple(score)[:2] == dataclasses.astuple(expected)[:2]
-        assert (score.value, score.floor) == pytest.approx((expected.value, expected.floor), rel=1e-4, abs=1e-6)
+        assert (score.value, score.baseline) == pytest.approx((expected.value, expected.baseline), rel=1e-4, abs=1e-6)
 
 
-def test_measures_of_features_alone_hold_no_images(digits, truth, real):
-    whole = judge(
-        images.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1), block=50), truth, ["frechet"]
+def test_measures_of_features_alone_hold_no_images(digits, reference, real):
+    whole = evaluate(
+        streams.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1), block=50), reference, ["frechet"]
     )
     assert whole["frechet_distance"].value == pytest.approx(real["frechet_distance"].value, rel=1e-4)
     batch = card.batch_of(
-        images.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1)), truth, ["frechet"]
+        streams.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1)), reference, ["frechet"]
     )
     assert batch.images is None and batch.features.shape == (FRESH, 64)
 
 
-def test_the_share_of_images_of_the_class_asked_for(digits, truth):
+def test_the_share_of_images_of_the_class_asked_for(digits, reference):
     *_, fresh, labels = digits
     read = lambda start, stop: fresh[start:stop]  # noqa: E731
-    found = judge(images.Stream(read, FRESH, (8, 8, 1), labels=labels), truth, ["classes"])
-    assert found["label_accuracy"].value > 0.95 and found["label_accuracy"].floor > 0.95
-    one_off = judge(images.Stream(read, FRESH, (8, 8, 1), labels=(labels + 1) % 10), truth, ["classes"])
+    found = evaluate(streams.Stream(read, FRESH, (8, 8, 1), labels=labels), reference, ["classes"])
+    assert found["label_accuracy"].value > 0.95 and found["label_accuracy"].baseline > 0.95
+    one_off = evaluate(streams.Stream(read, FRESH, (8, 8, 1), labels=(labels + 1) % 10), reference, ["classes"])
     assert one_off["label_accuracy"].value < 0.02
-    assert "label_accuracy" not in [score.name for score in judge(fresh, truth, ["classes"]).scores]
+    assert "label_accuracy" not in [score.name for score in evaluate(fresh, reference, ["classes"]).scores]
 
 
 def test_the_parzen_window_is_left_out_for_large_images_and_it_is_said():
     large = from_array("large", np.random.default_rng(0).integers(0, 256, (40, 65, 64, 1), dtype="uint8"))
-    found = judge(large.array[:20], Truth.of(large, None, None, 20))
+    found = evaluate(large.array[:20], Reference.of(large, None, None, 20))
     assert "parzen" not in [score.name for score in found.scores]
     assert found.header()[-1] == "no Parzen window: images of 4,160 values; computed up to 4,096"
     with pytest.raises(InputError, match="measure 'parzen' does not apply to large"):
-        judge(large.array[:20], Truth.of(large, None, None, 20), ["parzen"])
+        evaluate(large.array[:20], Reference.of(large, None, None, 20), ["parzen"])
 
 
 # which measures, and on how many
 
 
-def names(truth):
-    return [score.name for score in judge(truth.floor.images, truth).scores]
+def names(reference):
+    return [score.name for score in evaluate(reference.baseline.images, reference).scores]
 
 
-def test_each_kind_of_data_gets_the_measures_that_apply(truth):
+def test_each_kind_of_data_gets_the_measures_that_apply(reference):
     ring = data.open_source("ring")
-    of_ring = Truth.of(ring, data.open_source("ring", split="test"), metrics.extractor(ring), 100)
+    of_ring = Reference.of(ring, data.open_source("ring", split="test"), metrics.extractor(ring), 100)
     fidelity = ["precision", "recall", "density", "coverage"]
     assert names(of_ring) == ["frechet_distance", *fidelity, "modes", "high_quality", "sliced_wasserstein"]
-    assert names(Truth.of(numbers(50), None, None)) == ["sliced_wasserstein"]
-    bare = Truth.of(truth.train, None, None, 20)
+    assert names(Reference.of(numbers(50), None, None)) == ["sliced_wasserstein"]
+    bare = Reference.of(reference.train, None, None, 20)
     assert names(bare) == ["sliced_wasserstein", "train_distance", "memorised", "duplicates", "parzen"]
-    assert len(names(Truth.of(truth.train, None, truth.extractor, 20))) == 15  # everything but mixtures' modes
+    assert (
+        len(names(Reference.of(reference.train, None, reference.extractor, 20))) == 15
+    )  # everything but mixtures' modes
 
 
-def test_measures_can_be_chosen_by_any_iterable(truth):
-    found = judge(truth.floor.images, truth, (name for name in ("sliced", "duplicates")))
+def test_measures_can_be_chosen_by_any_iterable(reference):
+    found = evaluate(reference.baseline.images, reference, (name for name in ("sliced", "duplicates")))
     assert [score.name for score in found.scores] == ["sliced_wasserstein", "duplicates"]
 
 
 def test_the_floor_is_computed_once(monkeypatch):
     calls = []
-    sliced = metrics.MEASURES["sliced"]
+    sliced = metrics.METRICS["sliced"]
 
-    def counted(batch, truth):
+    def counted(batch, reference):
         calls.append(len(batch.images))
-        return sliced.compute(batch, truth)
+        return sliced.compute(batch, reference)
 
-    monkeypatch.setitem(metrics.MEASURES, "sliced", dataclasses.replace(sliced, compute=counted))
-    truth = Truth.of(numbers(60), None, None, 20)
-    first, second = (judge(truth.floor.images + shift, truth) for shift in (1, 2))
+    monkeypatch.setitem(metrics.METRICS, "sliced", dataclasses.replace(sliced, compute=counted))
+    reference = Reference.of(numbers(60), None, None, 20)
+    first, second = (evaluate(reference.baseline.images + shift, reference) for shift in (1, 2))
     assert calls == [20, 20, 20]  # samples, floor, samples
-    assert first["sliced_wasserstein"].floor == second["sliced_wasserstein"].floor
+    assert first["sliced_wasserstein"].baseline == second["sliced_wasserstein"].baseline
 
 
 def test_protocols_with_more_samples_are_cut_for_the_measures_whose_own_take_fewer(monkeypatch):
-    monkeypatch.setattr("keras_gan.metrics.truth.SAMPLES", 30)
-    truth = Truth.of(numbers(300), None, PARITY, 100)
+    monkeypatch.setattr("keras_gan.metrics.reference.SAMPLES", 30)
+    reference = Reference.of(numbers(300), None, PARITY, 100)
     samples = np.arange(100, dtype="float32")[:, None] * np.where(np.arange(100) < 30, 2, 1)[:, None]
-    found = judge(samples, truth)
+    found = evaluate(samples, reference)
     assert found.samples == 100
-    reference = truth.reference.images
+    reference = reference.real.images
     assert found["sliced_wasserstein"].value == metrics.sliced_wasserstein(samples[:30], reference[:30])
-    assert found["frechet_distance"].floor == metrics.frechet_distance(truth.floor.images[:30], reference[:30])
+    assert found["frechet_distance"].baseline == metrics.frechet_distance(
+        reference.baseline.images[:30], reference[:30]
+    )
     # Of all 100 samples 30 + 35 are even; of the first 30 all are.
-    by_hand = metrics.class_divergence(np.repeat([0, 1], [65, 35]), truth.proportions)
+    by_hand = metrics.class_divergence(np.repeat([0, 1], [65, 35]), reference.proportions)
     assert found["class_divergence"].value == pytest.approx(by_hand)
 
 
-def test_only_the_first_samples_are_judged_so_more_change_nothing(truth):
-    images = truth.floor.images
-    assert judge(np.concatenate([images, images[:5]]), truth, ["sliced"]) == judge(images, truth, ["sliced"])
+def test_only_the_first_samples_are_judged_so_more_change_nothing(reference):
+    images = reference.baseline.images
+    assert evaluate(np.concatenate([images, images[:5]]), reference, ["sliced"]) == evaluate(
+        images, reference, ["sliced"]
+    )
 
 
-def test_samples_that_do_not_fit_are_refused_in_one_line(truth):
+def test_samples_that_do_not_fit_are_refused_in_one_line(reference):
     with pytest.raises(InputError, match=r"shape \(397, 9, 9, 1\) for digits of shape \(8, 8, 1\); .*--samples"):
-        judge(np.zeros((397, 9, 9, 1), "uint8"), truth)
+        evaluate(np.zeros((397, 9, 9, 1), "uint8"), reference)
     with pytest.raises(InputError, match=r"shape \(396, 8, 8, 1\) .* expected at least 397 of that shape; give more"):
-        judge(truth.floor.images[:-1], truth)
+        evaluate(reference.baseline.images[:-1], reference)
     with pytest.raises(InputError, match="unknown measure 'frechett'; did you mean frechet"):
-        judge(truth.floor.images, truth, ["frechett"])
+        evaluate(reference.baseline.images, reference, ["frechett"])
     with pytest.raises(InputError, match="measure 'modes' does not apply to digits"):
-        judge(truth.floor.images, truth, ["modes"])
+        evaluate(reference.baseline.images, reference, ["modes"])
 
 
 # texts
@@ -356,7 +363,7 @@ def test_json_gives_back_every_number_and_null_where_there_is_none(real):
 
     # A class that the data do not have costs infinitely much.
     evens = from_array("evens", 2 * numbers(50).array, np.zeros(50, "int64"))
-    infinite = judge(numbers(20).array, Truth.of(evens, None, PARITY, 20))
+    infinite = evaluate(numbers(20).array, Reference.of(evens, None, PARITY, 20))
     assert infinite["class_divergence"].value == np.inf and "inf" in str(infinite)
     content = json.loads(infinite.to_json(), parse_constant=pytest.fail)
     assert {score["name"]: score["value"] for score in content["scores"]}["class_divergence"] is None
@@ -369,7 +376,7 @@ def test_rows_show_values_errors_and_how_to_read_them(real):
     assert rows["sliced Wasserstein distance"][2] == "lower is better; of the data themselves"
     score = real["parzen"]
     value, floor, reading = rows["Parzen log-likelihood (nats)"]
-    assert value == f"{score.value:.2f} ± {score.error:.2f}" and floor == f"{score.floor:.2f}"
+    assert value == f"{score.value:.2f} ± {score.error:.2f}" and floor == f"{score.baseline:.2f}"
     assert reading == "as real images; above real: smoother than real"
 
 
@@ -381,15 +388,15 @@ def test_numbers_have_four_digits_and_at_most_five_decimals(value, text):
     assert card._number(value) == text
 
 
-def test_the_header_says_against_what_and_through_what(truth, real):
+def test_the_header_says_against_what_and_through_what(reference, real):
     against, features = real.header()
     assert against == "397 samples against digits, its test split"
-    assert features.startswith(f"features: network “digits” (SHA-256 {truth.extractor.sha256[:12]}…, 98.")
+    assert features.startswith(f"features: network “digits” (SHA-256 {reference.extractor.sha256[:12]}…, 98.")
     of_run = dataclasses.replace(real, source="runs/digits", step=1500)
     assert of_run.header()[0] == "runs/digits at step 1,500" and str(of_run).startswith(
         "runs/digits at step 1,500\n397"
     )
-    bare = judge(numbers(20).array, Truth.of(numbers(60), None, None, 20))
+    bare = evaluate(numbers(20).array, Reference.of(numbers(60), None, None, 20))
     assert bare.header()[0] == "20 samples against numbers, a half of the data (nothing is held out)"
     assert bare.header()[1].startswith("features: none")
 
@@ -399,8 +406,8 @@ def test_a_score_that_is_not_on_the_card_is_refused(real):
         real["frechet"]
 
 
-def test_seeing_keeps_images_features_and_probabilities_in_step(truth):
-    batch = see(truth.reference.images[:7], truth.extractor)
+def test_seeing_keeps_images_features_and_probabilities_in_step(reference):
+    batch = see(reference.real.images[:7], reference.extractor)
     first = batch.first(3)
     assert [len(x) for x in (first.images, first.features, first.probabilities)] == [3, 3, 3]
-    assert see(truth.reference.images, None).first(3).features is None
+    assert see(reference.real.images, None).first(3).features is None

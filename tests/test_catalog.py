@@ -10,8 +10,8 @@ import pytest
 import tensorflow_datasets as tfds
 
 from keras_gan import data
+from keras_gan._utils.errors import InputError
 from keras_gan.data import catalog, fingerprint, source
-from keras_gan.errors import InputError
 
 SIZES = ((8, 8), (8, 16), (16, 8), (12, 10))
 

@@ -8,10 +8,10 @@ import pytest
 from PIL import Image
 
 from keras_gan import data
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.config import TrainConfig
 from keras_gan.data import fingerprint, source
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError, Notice
 from keras_gan.runs import Run
 
 RNG = np.random.default_rng(0)

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from keras_gan import callbacks, data
+from keras_gan._utils.errors import InputError
 from keras_gan.callbacks import Checks, Doctor
 from keras_gan.config import TrainConfig
 from keras_gan.doctor import samples
 from keras_gan.doctor.samples import RealData, features, measure, neighbours, spread
-from keras_gan.errors import InputError
 from keras_gan.runs import Run
 
 # statistics, on numbers that can be checked by hand
@@ -97,7 +97,7 @@ def test_what_is_near_by_chance_on_vectors_is_not_memorised(name):
 @pytest.mark.parametrize("real", [CORNERS[:2], np.ones((5, 2))])
 def test_real_data_that_are_too_few_or_alike_measure_nothing(real):
     row = measure(CORNERS, RealData.of(real), CORNERS)
-    assert list(row) == list(samples.MEASURES) and np.isnan(list(row.values())).all()
+    assert list(row) == list(samples.METRICS) and np.isnan(list(row.values())).all()
 
 
 def test_samples_that_are_no_numbers_measure_nothing():
@@ -124,7 +124,7 @@ def test_checks_are_rows_of_the_run_and_go_on_after_a_resume(tiny_gan, images, r
 
     fit()
     assert run.columns("checks")["step"].tolist() == [0, 4, 8]
-    assert set(run.columns("checks")) == {"step", *samples.MEASURES}
+    assert set(run.columns("checks")) == {"step", *samples.METRICS}
     run.rewind(4)
     assert run.columns("checks")["step"].tolist() == [0, 4]
     fit()

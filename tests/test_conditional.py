@@ -6,9 +6,10 @@ import pytest
 from click.testing import CliRunner
 from keras import layers
 
-from keras_gan import GAN, data, exports, latents, networks, training
+from keras_gan import GAN, data, exports, networks, training
+from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
-from keras_gan.errors import InputError
+from keras_gan.sampling import latents
 
 SHAPE = (8, 8, 1)
 

@@ -5,9 +5,11 @@ import keras
 import pytest
 
 from keras_gan import losses, networks, penalties
-from keras_gan.config import DEFAULT_STEPS, PRESETS, TrainConfig, nearest, preset
-from keras_gan.errors import InputError
-from keras_gan.latents import DISTRIBUTIONS
+from keras_gan._utils.choices import nearest
+from keras_gan._utils.errors import InputError
+from keras_gan.config import TrainConfig
+from keras_gan.presets import DEFAULT_STEPS, PRESETS, preset
+from keras_gan.sampling.latents import DISTRIBUTIONS
 
 
 def test_a_config_fills_batch_size_and_latent_dim_from_the_preset():
@@ -149,8 +151,8 @@ def test_every_preset_says_how_it_differs_from_its_reference(name):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds_networks_that_fit_together(name):
     shape = (9, 12, 3) if PRESETS[name].networks in networks.IMAGE_FAMILIES else (2,)
-    generator = networks.generator(shape, preset_name=name)
-    discriminator = networks.discriminator(shape, preset_name=name)
+    generator = networks.generator(shape, family=name)
+    discriminator = networks.discriminator(shape, family=name)
     assert generator.input_shape == (None, PRESETS[name].latent_dim)
     assert generator.output_shape == discriminator.input_shape == (None, *shape)
     assert discriminator.output_shape == (None, 1)

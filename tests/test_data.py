@@ -9,8 +9,8 @@ import pytest
 from sklearn.datasets import load_digits
 
 from keras_gan import data
-from keras_gan.data import arrays, source
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
+from keras_gan.data import arrays, opening, source
 
 
 def counted(n):
@@ -61,7 +61,7 @@ def test_a_name_is_a_dataset_unless_it_is_written_like_a_path_or_only_a_folder_h
     for folder in ("digits", "mnist", "pets"):
         (tmp_path / folder).mkdir()
     monkeypatch.chdir(tmp_path)
-    assert data.is_path(name) is expected
+    assert opening.is_path(name) is expected
 
 
 # the order
@@ -301,8 +301,8 @@ def test_channels_first_is_told_before_anything_is_resized(tmp_path):
 
 def test_a_folder_is_preferred_to_a_configuration_of_a_dataset(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert not data.is_path("emnist/letters")
+    assert not opening.is_path("emnist/letters")
     (tmp_path / "emnist" / "letters").mkdir(parents=True)
-    assert data.is_path("emnist/letters") and not data.is_path("emnist")
+    assert opening.is_path("emnist/letters") and not opening.is_path("emnist")
     with pytest.raises(InputError, match="is no dataset .*; expected NAME or NAME/CONFIGURATION"):
         data.open_source("mnist/nosuch")

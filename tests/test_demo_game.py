@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_gan import logs, theory
+from keras_gan import theory
+from keras_gan._utils import log_names
 from keras_gan.cli.main import kgan
-from keras_gan.demo.server import Guard, is_loopback
+from keras_gan.demo.server import DivergenceGuard, is_loopback
 from keras_gan.losses import LOSSES
 
 PHONE, DESK = 360, 1280  # px
@@ -184,7 +185,7 @@ def test_only_loopback_is_served_unless_asked(server):
         *(False, False, False, False),
     ]
     scope = {"type": "http", "path": "/", "headers": [(b"Host", b"gan.example:8501")]}
-    assert Guard(None, local=False).allows(scope) and not Guard(None, local=True).allows(scope)
+    assert DivergenceGuard(None, local=False).allows(scope) and not DivergenceGuard(None, local=True).allows(scope)
 
 
 @pytest.mark.parametrize("in_background", [False, True], ids=["", "in the background"])
@@ -291,9 +292,9 @@ def test_rows_are_those_of_the_theory(game, settings):
     game._measure()
     row = game.rows[-1]
     p, q = theory.gaussians([5.0], 1.0), theory.uniform(1.0, 5.0)
-    assert (row[logs.MEAN], row[logs.STD]) == pytest.approx((3.0, 2 / np.sqrt(3)), abs=1e-5)
-    assert row[logs.JSD] == pytest.approx(theory.jensen_shannon(p, q), abs=1e-6)
-    assert row[logs.VALUE] < row[logs.BEST_VALUE] and game.table()["step"].tolist() == [0, 0]
+    assert (row[log_names.MEAN], row[log_names.STD]) == pytest.approx((3.0, 2 / np.sqrt(3)), abs=1e-5)
+    assert row[log_names.JSD] == pytest.approx(theory.jensen_shannon(p, q), abs=1e-6)
+    assert row[log_names.VALUE] < row[log_names.BEST_VALUE] and game.table()["step"].tolist() == [0, 0]
     assert game.densities.generated[np.searchsorted(game.densities.x, 2.0)] == pytest.approx(0.25)
 
 
@@ -302,7 +303,7 @@ def test_the_same_seed_is_the_same_game_and_another_is_not(game, settings):
     for seed in (0, 5, 0):
         game.apply(settings(seed=seed))
         game.advance()
-        seen.append(game.rows[-1][logs.MEAN])
+        seen.append(game.rows[-1][log_names.MEAN])
     assert seen[0] == pytest.approx(seen[2], abs=1e-5) and abs(seen[0] - seen[1]) > 1e-3
 
 

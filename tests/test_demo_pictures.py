@@ -19,11 +19,13 @@ from click.testing import CliRunner
 from PIL import Image
 from playwright.sync_api import TimeoutError
 
-from keras_gan import GAN, data, directions, latents, networks, pixels, training
+from keras_gan import GAN, data, directions, networks, training
+from keras_gan._utils import pixels
 from keras_gan.cli.main import kgan
 from keras_gan.demo import preparing
 from keras_gan.exports import edge
 from keras_gan.runs import Run
+from keras_gan.sampling import latents
 
 PHONE, DESK = 360, 1280  # px
 WIDTHS = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth)"

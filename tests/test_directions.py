@@ -8,12 +8,13 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 
-from keras_gan import GAN, data, directions, latents, sliders
+from keras_gan import GAN, data, directions
+from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.directions import Directions, Slider, fitting, morphology, reading, record
-from keras_gan.errors import InputError
 from keras_gan.exports import About, Options, edge
 from keras_gan.runs import Run
+from keras_gan.sampling import latents, sliders
 
 
 def bar(height, width, rows, columns, value=255):
@@ -401,7 +402,7 @@ def test_an_export_carries_the_sliders_of_its_own_step(found_run, tmp_path):
     import shutil
 
     from keras_gan import training
-    from keras_gan.errors import Notice
+    from keras_gan._utils.errors import Notice
 
     folder = shutil.copytree(found_run[0], tmp_path / "run")
     gan, run = training.load(folder), Run(folder)

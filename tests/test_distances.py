@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.linalg import sqrtm
 
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 from keras_gan.metrics import RunningStatistics, distances, frechet_distance, kernel_distance, sliced_wasserstein
 
 

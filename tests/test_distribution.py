@@ -9,22 +9,22 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import data, distribution, training
-from keras_gan.errors import InputError
+from keras_gan import data, distribute, training
+from keras_gan._utils.errors import InputError
 from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
 
 
 def test_auto_is_no_strategy_where_there_is_one_device():
-    assert distribution.strategy() is tf.distribute.get_strategy()
-    assert distribution.is_chief(distribution.strategy())
+    assert distribute.strategy() is tf.distribute.get_strategy()
+    assert distribute.is_chief(distribute.strategy())
 
 
 def test_mirrored_takes_as_many_parts_of_the_processor_as_are_asked_for():
-    strategy = distribution.strategy("mirrored", 2)
-    assert strategy.num_replicas_in_sync == 2 and distribution.is_chief(strategy)
-    assert not distribution.several_processes(strategy)
+    strategy = distribute.strategy("mirrored", 2)
+    assert strategy.num_replicas_in_sync == 2 and distribute.is_chief(strategy)
+    assert not distribute.several_processes(strategy)
 
 
 @pytest.mark.parametrize(
@@ -39,11 +39,11 @@ def test_mirrored_takes_as_many_parts_of_the_processor_as_are_asked_for():
     ],
 )
 def test_what_cannot_be_is_told(monkeypatch, name, count, message):
-    for variable in (distribution.TF_CONFIG, *distribution.SLURM):
+    for variable in (distribute.TF_CONFIG, *distribute.SLURM):
         monkeypatch.delenv(variable, raising=False)
     tf.constant(0)  # TensorFlow has started
     with pytest.raises(InputError, match=message):
-        distribution.strategy(name, count)
+        distribute.strategy(name, count)
 
 
 @pytest.mark.parametrize(
@@ -60,17 +60,17 @@ def test_what_cannot_be_is_told(monkeypatch, name, count, message):
     ],
 )
 def test_a_cluster_that_cannot_be_read_is_told_with_an_example(monkeypatch, described):
-    monkeypatch.setenv(distribution.TF_CONFIG, described)
+    monkeypatch.setenv(distribute.TF_CONFIG, described)
     with pytest.raises(InputError, match='TF_CONFIG cannot be read .*; expected {"cluster": {"worker": '):
-        distribution.strategy("multiworker")
+        distribute.strategy("multiworker")
 
 
 def test_nothing_is_asked_of_others_where_there_are_none():
-    alone = distribution.strategy()
-    assert distribution.agree(alone, True, 3) and not distribution.agree(alone, False, 10)
+    alone = distribute.strategy()
+    assert distribute.agree(alone, True, 3) and not distribute.agree(alone, False, 10)
     arrays = {"a": np.ones(2)}
-    assert distribution.from_chief(alone, arrays, arrays) is arrays
-    assert distribution.from_chief(alone, None, arrays) is None
+    assert distribute.from_chief(alone, arrays, arrays) is arrays
+    assert distribute.from_chief(alone, None, arrays) is None
 
 
 # shares of the data

@@ -15,12 +15,12 @@ from keras import layers, ops
 from PIL import Image
 
 from keras_gan import GAN, callbacks, doctor, losses, networks, training
+from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.config import TrainConfig
 from keras_gan.doctor import ILL, NOTE, WELL, Settings, diagnose
 from keras_gan.doctor.measurements import MIN_STEPS, TELLING_STEPS, Measurements, smoothed
 from keras_gan.doctor.symptoms import SYMPTOMS
-from keras_gan.errors import InputError
 from keras_gan.runs import Run
 
 DCGAN = Settings("non_saturating", 5e-4, 5e-4, 1, 0.0, 1_797)

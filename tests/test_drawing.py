@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gan import GAN, InputError, drawing, networks, sampling
+from keras_gan import GAN, InputError, networks, sampling
 
 
 @pytest.fixture
@@ -26,7 +26,7 @@ def spy(tiny_gan):
 
 
 def test_parts_are_what_generate_gives_and_never_many_at_once(spy, tiny_gan):
-    parts = drawing.parts(spy, 150, seed=9)
+    parts = sampling.parts(spy, 150, seed=9)
     assert spy.asked == []  # nothing before it is asked for
     np.testing.assert_array_equal(np.concatenate(list(parts)), tiny_gan.generate(150, seed=9))
     assert spy.asked == [64, 64, 22]
@@ -50,17 +50,17 @@ def classes_of(images):
 
 def test_a_sample_is_the_same_in_parts_alone_and_moved(conditional):
     gan = conditional
-    drawn = np.concatenate(list(drawing.parts(gan, 70, seed=1)))
+    drawn = np.concatenate(list(sampling.parts(gan, 70, seed=1)))
     assert classes_of(drawn) == [(1 + i) % 3 for i in range(70)]
     np.testing.assert_array_equal(drawn, gan.generate(70, seed=1))
     for index in (0, 1, 63, 64, 69):  # on both sides of where the second part begins
         np.testing.assert_array_equal(drawn[index], gan.generate(1, seed=1 + index)[0])
-    moved = np.concatenate(list(drawing.parts(gan, 70, seed=1, move=lambda z: z)))
+    moved = np.concatenate(list(sampling.parts(gan, 70, seed=1, move=lambda z: z)))
     np.testing.assert_array_equal(moved, drawn)
-    same = np.concatenate(list(drawing.parts(gan, 3, seed=1, label=2)))
+    same = np.concatenate(list(sampling.parts(gan, 3, seed=1, label=2)))
     np.testing.assert_array_equal(same, gan.generate(3, seed=1, labels=2))
     with pytest.raises(InputError, match="label 3 is no class"):
-        drawing.parts(gan, 2, label=3)
+        sampling.parts(gan, 2, label=3)
 
 
 @pytest.mark.parametrize(
@@ -74,19 +74,19 @@ def test_a_sample_is_the_same_in_parts_alone_and_moved(conditional):
 )
 def test_what_is_out_of_range_is_told_before_the_first_part(spy, n, seed, message):
     with pytest.raises(InputError, match=message):
-        drawing.parts(spy, n, seed)
+        sampling.parts(spy, n, seed)
 
 
 def test_parts_are_saved_as_if_they_were_one(tiny_gan, tmp_path):
     whole = tiny_gan.generate(130, seed=2)
-    with np.load(sampling.save(drawing.parts(tiny_gan, 130, 2), tmp_path / "x.npz")) as archive:
+    with np.load(sampling.save(sampling.parts(tiny_gan, 130, 2), tmp_path / "x.npz")) as archive:
         np.testing.assert_array_equal(archive["images"], whole)
         assert archive["images"].flags.c_contiguous
-    folder = sampling.save(drawing.parts(tiny_gan, 130, 2), tmp_path / "many")
+    folder = sampling.save(sampling.parts(tiny_gan, 130, 2), tmp_path / "many")
     names = sorted(file.name for file in folder.iterdir())
     assert names == [f"{i:03d}.png" for i in range(130)]
     np.testing.assert_array_equal(np.asarray(Image.open(folder / "129.png")), whole[129, :, :, 0])
-    sampling.save(drawing.parts(tiny_gan, 130, 2), tmp_path / "a.png")
+    sampling.save(sampling.parts(tiny_gan, 130, 2), tmp_path / "a.png")
     sampling.save(whole, tmp_path / "b.png")
     assert (tmp_path / "a.png").read_bytes() == (tmp_path / "b.png").read_bytes()
 
@@ -113,16 +113,16 @@ def test_a_folder_keeps_what_lies_in_it(tiny_gan, tmp_path):
 
 
 def test_the_way_between_seeds_stops_at_their_samples(tiny_gan, tmp_path):
-    path = drawing.save_walk(tiny_gan, 3, 5, None, tmp_path / "new" / "walk.gif")
+    path = sampling.save_walk(tiny_gan, 3, 5, None, tmp_path / "new" / "walk.gif")
     samples = tiny_gan.generate(3, seed=5)
     with Image.open(path) as gif:
-        assert gif.n_frames == 3 * drawing.FRAMES and gif.size == (192, 192) and gif.info["loop"] == 0
+        assert gif.n_frames == 3 * sampling.FRAMES and gif.size == (192, 192) and gif.info["loop"] == 0
         frames = []
         for index in range(gif.n_frames):
             gif.seek(index)
             frames.append(np.asarray(gif.convert("L"), int))
     zoomed = samples.repeat(24, axis=1).repeat(24, axis=2)[..., 0].astype(int)
-    for seed, frame in enumerate(frames[:: drawing.FRAMES]):
+    for seed, frame in enumerate(frames[:: sampling.FRAMES]):
         assert np.abs(frame - zoomed[seed]).max() <= 4  # a GIF has 256 colours
     steps = [np.abs(a - b).mean() for a, b in zip(frames, frames[1:] + frames[:1], strict=True)]
     assert max(steps) < np.abs(zoomed[0] - zoomed[1]).mean()  # no jump, from the last to the first neither
@@ -135,29 +135,29 @@ def frames_of(path):
 
 
 def test_a_walk_has_the_class_of_the_nearest_seed(conditional, tmp_path):
-    frames = frames_of(drawing.save_walk(conditional, 3, 7, None, tmp_path / "w.gif"))
+    frames = frames_of(sampling.save_walk(conditional, 3, 7, None, tmp_path / "w.gif"))
     # Seeds 7, 8 and 9 have classes 1, 2 and 0: six frames of the first, twelve of each of the next two, six back.
     assert classes_of(frames) == [1] * 6 + [2] * 12 + [0] * 12 + [1] * 6
     stops = conditional.generate(3, seed=7).repeat(24, axis=1).repeat(24, axis=2)[..., 0]
-    assert np.abs(frames[:: drawing.FRAMES].astype(int) - stops).max() <= 4  # a GIF has 256 colours
-    frames = frames_of(drawing.save_walk(conditional, 3, 7, 0, tmp_path / "w.gif"))
+    assert np.abs(frames[:: sampling.FRAMES].astype(int) - stops).max() <= 4  # a GIF has 256 colours
+    frames = frames_of(sampling.save_walk(conditional, 3, 7, 0, tmp_path / "w.gif"))
     assert set(classes_of(frames)) == {0}
 
 
 def test_a_sweep_has_the_class_of_each_seed(conditional, tmp_path):
-    path = drawing.save_sweep(conditional, 4, 7, None, tmp_path / "s.gif", [lambda z: -z, lambda z: z, lambda z: z])
+    path = sampling.save_sweep(conditional, 4, 7, None, tmp_path / "s.gif", [lambda z: -z, lambda z: z, lambda z: z])
     expected = np.asarray(sampling.grid(conditional.generate(4, seed=7)), int)
     assert np.abs(frames_of(path)[1].astype(int) - expected).max() <= 4
 
 
 def test_a_walk_that_cannot_be_drawn_is_refused(tiny_gan, tmp_path):
     with pytest.raises(InputError, match="between 1 seeds; expected at least 2"):
-        drawing.save_walk(tiny_gan, 1, 0, None, tmp_path / "w.gif")
+        sampling.save_walk(tiny_gan, 1, 0, None, tmp_path / "w.gif")
     vectors = GAN(networks.generator((2,), 4), networks.discriminator((2,)))
     with pytest.raises(InputError, match="are no images"):
-        drawing.save_walk(vectors, 2, 0, None, tmp_path / "w.gif")
+        sampling.save_walk(vectors, 2, 0, None, tmp_path / "w.gif")
     with pytest.raises(InputError, match="101 samples in one .gif; expected at most 100"):
-        drawing.save_walk(tiny_gan, 101, 0, None, tmp_path / "w.gif")
+        sampling.save_walk(tiny_gan, 101, 0, None, tmp_path / "w.gif")
     assert not list(tmp_path.iterdir())
 
 

@@ -10,11 +10,13 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from keras import layers
 
-from keras_gan import GAN, InputError, evaluation, exports, latents, metrics, networks, pixels
+from keras_gan import GAN, InputError, evaluation, exports, metrics, networks
+from keras_gan._utils import pixels
 from keras_gan.exports import about, delegation, edge, metadata, packing, quality, tflite
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import table
 from keras_gan.runs import Run
+from keras_gan.sampling import latents
 
 SHAPE = (8, 8, 1)
 
@@ -135,7 +137,7 @@ def test_uint8_images_are_those_of_keras_in_whole_grey_levels(gan, mode, tmp_pat
 def test_a_saved_model_has_the_same_signatures(gan, tmp_path):
     import tensorflow as tf
 
-    gan.export(tmp_path / "g", options=exports.Options(uint8=True, about=about.About(name="mine", licence="CC0")))
+    gan.export(tmp_path / "g", options=exports.Options(uint8=True, about=about.About(name="mine", license="CC0")))
     signatures = tf.saved_model.load(str(tmp_path / "g")).signatures
     assert set(edge.SIGNATURES) <= set(signatures)
     images = signatures["sample"](seed=tf.constant([7, 2**31 - 1, 8], "int32"))["images"].numpy()
@@ -143,7 +145,7 @@ def test_a_saved_model_has_the_same_signatures(gan, tmp_path):
     assert images.dtype == np.uint8 and np.abs(images.astype(int) - keras).max() <= 1
     np.testing.assert_array_equal(exports.open_generator(tmp_path / "g", trust=True).generate(3, 7)[0], images[0])
     said = json.loads((tmp_path / "g" / "assets.extra" / "keras_gan.json").read_text())
-    assert (said["name"], said["licence"], said["output"]) == ("mine", "CC0", "uint8")
+    assert (said["name"], said["license"], said["output"]) == ("mine", "CC0", "uint8")
 
 
 # delegation ------------------------------------------------------------------------------------------------------
@@ -218,10 +220,10 @@ def test_the_hash_is_of_the_weights(gan):
 
 
 def test_a_file_tells_of_the_run_that_trained_it(run_dir, trained, tmp_path):
-    said = about.About.of(Run(run_dir), 30, licence="CC BY 4.0")
+    said = about.About.of(Run(run_dir), 30, license="CC BY 4.0")
     trained.gan.export(tmp_path / "g.tflite", "litert", "int8", exports.Options(about=said))
     told = metadata.check(metadata.read((tmp_path / "g.tflite").read_bytes()))
-    assert told["name"] == "run" and told["data"] == "digits" and told["licence"] == "CC BY 4.0"
+    assert told["name"] == "run" and told["data"] == "digits" and told["license"] == "CC BY 4.0"
     assert told["training"] == {
         "preset": "lean",
         "loss": "non_saturating",
@@ -261,13 +263,13 @@ def test_a_shift_of_all_samples_is_its_share_of_their_spread(gan):
 
 
 def test_the_frechet_distance_decides_where_there_is_one(trained):
-    truth = metrics.Truth.of(trained.source, None, metrics.extractor(trained.source), 200)
+    reference = metrics.Reference.of(trained.source, None, metrics.extractor(trained.source), 200)
     gan = trained.gan
-    inverted = quality.measure(gan, lambda n, seed: 255 - gan.generate(n, seed), truth)
+    inverted = quality.measure(gan, lambda n, seed: 255 - gan.generate(n, seed), reference)
     assert inverted.frechet_samples == 200 and inverted.frechet_distance != inverted.frechet_keras
     lost = (inverted.frechet_distance - inverted.frechet_keras) / inverted.frechet_keras
     assert inverted.lost == pytest.approx(lost)
-    moved = dataclasses.replace(inverted, frechet_distance=1.04, frechet_keras=1.0, frechet_floor=0.5)
+    moved = dataclasses.replace(inverted, frechet_distance=1.04, frechet_keras=1.0, frechet_baseline=0.5)
     quality.check(moved)
     with pytest.raises(InputError, match=r"Fréchet distance is 1.06, 6% above Keras's; expected at most 5%; .*--force"):
         quality.check(dataclasses.replace(moved, frechet_distance=1.06))
@@ -292,8 +294,8 @@ def test_the_table_shows_every_mode(files, trained, tmp_path):
     head, *rows = text.splitlines()
     assert [row.split()[0] for row in rows[:4]] == list(MODES)
     assert "Fréchet" not in text and max(map(len, text.splitlines())) <= 100
-    truth = metrics.Truth.of(trained.source, None, metrics.extractor(trained.source), 200)
-    judged = trained.gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(truth=truth))
+    reference = metrics.Reference.of(trained.source, None, metrics.extractor(trained.source), 200)
+    judged = trained.gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(reference=reference))
     assert "of 200 samples" in table([judged]) and "Fréchet" in table([judged])
 
 
@@ -305,7 +307,7 @@ def test_the_table_shows_every_mode(files, trained, tmp_path):
         {"labels": [1, 2, 3], "num_classes": 3},
         {"output": "float64"},
         {"training": "a lot"},
-        {"licence": "x" * 20_000},
+        {"license": "x" * 20_000},
         {"name": 5},
         {"data_shape": None},
         {"latent": "cauchy"},
@@ -332,8 +334,8 @@ def test_a_description_that_leaves_something_out_is_refused(gan, field):
 
 
 def test_what_a_file_cannot_say_is_told_before_it_is_made(gan, tmp_path):
-    with pytest.raises(InputError, match="the licence of an export is 'xxx.*at most 10,000 characters"):
-        gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(about=about.About(licence="x" * 11_000)))
+    with pytest.raises(InputError, match="the license of an export is 'xxx.*at most 10,000 characters"):
+        gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(about=about.About(license="x" * 11_000)))
     vectors = GAN(networks.generator((2,), 4), networks.discriminator((2,)))
     with pytest.raises(InputError, match="uint8 for data of shape .2,.; expected images"):
         vectors.export(tmp_path / "g.tflite", "litert", options=exports.Options(uint8=True))
@@ -370,10 +372,10 @@ def test_an_export_into_the_folder_where_one_is(gan, tmp_path, monkeypatch):
 
 
 def test_what_runs_are_measured_against(run_dir, trained):
-    truth = evaluation.truth_of(Run(run_dir))
-    assert truth.count == 898 and truth.extractor.name == "digits"  # a half of 1,797
+    reference = evaluation.reference_of(Run(run_dir))
+    assert reference.count == 898 and reference.extractor.name == "digits"  # a half of 1,797
     config = json.loads((run_dir / "config.json").read_text())
     for name in ("lsun/church", "./nowhere"):  # not prepared, and gone
         config["config"]["data"] = name
         (run_dir / "config.json").write_text(json.dumps(config))
-        assert evaluation.truth_of(Run(run_dir)) is None
+        assert evaluation.reference_of(Run(run_dir)) is None

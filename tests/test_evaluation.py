@@ -14,9 +14,9 @@ from click.testing import CliRunner
 from PIL import Image
 
 from keras_gan import GAN, callbacks, data, exports, metrics, sampling, training
+from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError
 from keras_gan.evaluation import Settings, evaluate
 from keras_gan.runs import Run
 
@@ -81,8 +81,8 @@ def test_a_run_needs_nothing_else_and_gets_its_card_and_pictures(run_dir, traine
     assert content["samples"] == COUNT and content["extractor"]["name"] == "digits"
     scores = {score["name"]: score["value"] for score in content["scores"]}
 
-    truth = metrics.Truth.of(trained.source, None, metrics.extractor(trained.source), COUNT)
-    expected = metrics.judge(trained.gan.generate(COUNT, seed=0), truth)
+    reference = metrics.Reference.of(trained.source, None, metrics.extractor(trained.source), COUNT)
+    expected = metrics.evaluate(trained.gan.generate(COUNT, seed=0), reference)
     assert scores == pytest.approx(values(expected), rel=1e-6)
     first, against, *_ = done.stdout.splitlines()
     assert first == f"{run_dir} at step 30" and against.startswith("60 samples against digits, a half of the data")
@@ -323,7 +323,7 @@ def perfect(tmp_path_factory):
 def unequal(perfect):
     """The real side of these data."""
     train, test = (data.open_source(perfect[1], split=split) for split in ("train", "test"))
-    return metrics.Truth.of(train, test, metrics.extractor(train), 4000)
+    return metrics.Reference.of(train, test, metrics.extractor(train), 4000)
 
 
 def test_classes_are_drawn_by_their_shares_in_the_training_data(unequal):
@@ -340,19 +340,19 @@ def test_classes_are_drawn_by_their_shares_in_the_training_data(unequal):
 
 
 def test_classes_of_data_without_labels_are_drawn_uniformly_and_it_is_said():
-    truth = metrics.Truth.of(on_a_line(*range(400)), None, None, 200)
+    reference = metrics.Reference.of(on_a_line(*range(400)), None, None, 200)
     with pytest.warns(UserWarning, match="line has no labels, so the share of each class .* drawn uniformly from 4"):
-        labels = truth.labels(4)
+        labels = reference.labels(4)
     assert np.bincount(labels).min() > 25
 
 
 def test_a_perfect_conditional_generator_is_as_good_as_real_images(perfect, unequal):
     gan, _ = perfect
-    score = metrics.judge(metrics.draw(gan, unequal), unequal, ["frechet"])["frechet_distance"]
+    score = metrics.evaluate(metrics.draw(gan, unequal), unequal, ["frechet"])["frechet_distance"]
     in_turn = gan.generate(4000, seed=0, labels=np.arange(4000) % 2)
-    wrong = metrics.judge(in_turn, unequal, ["frechet"])["frechet_distance"]
+    wrong = metrics.evaluate(in_turn, unequal, ["frechet"])["frechet_distance"]
     # In turn, the mean alone is off by 0.4 · 6; and both differ from real data by some chance of the shares.
-    assert wrong.value > 2.4**2 and score.value < 0.02 and score.floor < 0.02
+    assert wrong.value > 2.4**2 and score.value < 0.02 and score.baseline < 0.02
 
 
 def test_the_card_of_a_perfect_conditional_generator_is_that_of_real_images(perfect, tmp_path):
@@ -361,7 +361,7 @@ def test_the_card_of_a_perfect_conditional_generator_is_that_of_real_images(perf
     card = evaluate(tmp_path / "g.keras", Settings(str(file)), tmp_path / "m.json")
     assert card.samples == 4000 and card["frechet_distance"].value < 0.02
     for name in ("precision", "recall", "density", "coverage"):
-        assert card[name].value == pytest.approx(card[name].floor, abs=0.03), name
+        assert card[name].value == pytest.approx(card[name].baseline, abs=0.03), name
     assert card["sliced_wasserstein"].value < 0.3
 
 
@@ -461,9 +461,9 @@ def constant_gan(tiny_generator, tiny_discriminator):
 def test_the_best_is_kept_and_the_values_are_those_by_hand(constant_gan, tmp_path):
     gan, give = constant_gan
     held_out = on_a_line(*range(10))
-    truth = metrics.Truth.of(on_a_line(*range(100)), held_out, None, 10)
+    reference = metrics.Reference.of(on_a_line(*range(100)), held_out, None, 10)
     recorded, best = [], tmp_path / "best.keras"
-    judging = callbacks.Evaluation(truth, best=best, record=recorded.append)
+    judging = callbacks.Evaluation(reference, best=best, record=recorded.append)
     judging.set_model(gan)
     numbers = (9.0, 6.0, 5.0, 7.0)
     for step, number in enumerate(numbers):
@@ -480,9 +480,9 @@ def test_the_best_is_kept_and_the_values_are_those_by_hand(constant_gan, tmp_pat
 def test_a_measure_that_is_better_higher_keeps_its_highest_and_a_tie_the_earlier(constant_gan, tmp_path):
     gan, give = constant_gan
     line = on_a_line(*range(40))
-    truth = metrics.Truth.of(line, on_a_line(*range(20)), metrics.extractor(line), 20)
+    reference = metrics.Reference.of(line, on_a_line(*range(20)), metrics.extractor(line), 20)
     best = tmp_path / "best.keras"
-    judging = callbacks.Evaluation(truth, measure="neighbours", best=best)
+    judging = callbacks.Evaluation(reference, measure="neighbours", best=best)
     judging.set_model(gan)
     for step, number in enumerate((500.0, 10.0, 11.0, -400.0)):
         give(number)
@@ -493,25 +493,25 @@ def test_a_measure_that_is_better_higher_keeps_its_highest_and_a_tie_the_earlier
 
 def test_the_newest_value_is_in_fits_logs(tiny_gan):
     digits = data.open_source("digits")
-    truth = metrics.Truth.of(digits, None, None, 20)
+    reference = metrics.Reference.of(digits, None, None, 20)
     images = data.load("digits", batch_size=16).take(4)
-    judging = callbacks.Evaluation(truth, steps=2)
+    judging = callbacks.Evaluation(reference, steps=2)
     history = tiny_gan.fit(images, epochs=2, shuffle=False, verbose=0, callbacks=[judging]).history
     assert [step for step, _ in judging.history] == [2, 4, 6, 8]
     assert history["sliced_wasserstein"] == [judging.history[1][1], judging.history[3][1]]
     # What was measured last is what the generator gives now.
-    again = metrics.judge(tiny_gan.generate(20, seed=0, batch_size=256), truth, ["sliced"])
+    again = metrics.evaluate(tiny_gan.generate(20, seed=0, batch_size=256), reference, ["sliced"])
     assert again["sliced_wasserstein"].value == pytest.approx(judging.history[-1][1], rel=1e-6)
 
 
 def test_what_cannot_judge_is_refused():
-    truth = metrics.Truth.of(on_a_line(*range(40)), None, None, 10)
+    reference = metrics.Reference.of(on_a_line(*range(40)), None, None, 10)
     with pytest.raises(InputError, match="measure 'parzen' does not apply to line; expected one that does"):
-        callbacks.Evaluation(truth, measure="parzen")
+        callbacks.Evaluation(reference, measure="parzen")
     with pytest.raises(InputError, match="best.h5 does not end in .keras; .*give best.keras"):
-        callbacks.Evaluation(truth, best="best.h5")
+        callbacks.Evaluation(reference, best="best.h5")
     with pytest.raises(InputError, match="unknown measure 'slised'; did you mean sliced"):
-        callbacks.Evaluation(truth, measure="slised")
+        callbacks.Evaluation(reference, measure="slised")
 
 
 def test_a_run_goes_on_judging_where_it_stopped(run_dir, trained):
@@ -528,7 +528,7 @@ def test_a_run_goes_on_judging_where_it_stopped(run_dir, trained):
     training.prepare(dataclasses.replace(config, steps=45), run_dir, evaluate_every=5).train()
     value = run.columns("evaluations")["frechet_distance"][-1]
     digits = trained.source
-    truth = metrics.Truth.of(digits, None, metrics.extractor(digits), training.EVALUATION_SAMPLES, config.seed)
+    reference = metrics.Reference.of(digits, None, metrics.extractor(digits), training.EVALUATION_SAMPLES, config.seed)
     best = training.load_file(run_dir / "best.keras")
-    again = metrics.judge(best.generate(truth.count, seed=0, batch_size=256), truth, ["frechet"])
+    again = metrics.evaluate(best.generate(reference.count, seed=0, batch_size=256), reference, ["frechet"])
     assert again["frechet_distance"].value == pytest.approx(value, rel=1e-3)

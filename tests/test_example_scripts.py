@@ -29,7 +29,7 @@ import json
 print(json.dumps({
     "best": [best.slope / 8, best.intercept, best.jensen_shannon_nats],
     "values": [learnt_value, theory.best_value(theory.jensen_shannon(p, theory.uniform(-2, 6)))],
-    "slopes": list(slopes.values()),
+    "input_gradients": list(input_gradients.values()),
     "hidden_nats": gaps,
     "steps": [Run(RUNS / name).history()["step"][-1] for name in ("game", "saturating", "k5", "images")],
     "data": DATA,
@@ -208,8 +208,8 @@ def test_the_notebook_computes_what_theory_says(executed):
     # No D is above the best, up to the noise of 100,000 draws; and 20 steps have taught it more than chance, -log 4.
     learnt, exact = results["values"]
     assert -1.38 < learnt < exact + 0.01
-    assert all(saturating + other == pytest.approx(1) for saturating, other in results["slopes"])
-    assert results["slopes"][0][0] < 1e-4 < 0.45 < results["slopes"][2][0]
+    assert all(saturating + other == pytest.approx(1) for saturating, other in results["input_gradients"])
+    assert results["input_gradients"][0][0] < 1e-4 < 0.45 < results["input_gradients"][2][0]
     assert set(results["hidden_nats"]) == {"1", "5"} and results["steps"] == [20, 20, 20, 10]
 
 

@@ -105,7 +105,7 @@ def test_photos_without_an_extractor_are_not_opened(photo_run, card, monkeypatch
     monkeypatch.setattr(evaluation.data, "open_source", lambda *given: opened.append(given))
     if card is not None:
         (photo_run.path / evaluation.CARD).write_text(card)
-    assert evaluation.truth_of(photo_run) is None and opened == []
+    assert evaluation.reference_of(photo_run) is None and opened == []
 
 
 def test_photos_with_an_extractor_are_opened_once(photo_run, monkeypatch):
@@ -118,4 +118,4 @@ def test_photos_with_an_extractor_are_opened_once(photo_run, monkeypatch):
     monkeypatch.setattr(evaluation.data, "open_source", counted)
     monkeypatch.setattr(evaluation.metrics, "extractor", lambda *given: None)  # training one takes a minute
     (photo_run.path / evaluation.CARD).write_text(json.dumps({"extractor": {"name": "trained on photos"}}))
-    assert evaluation.truth_of(photo_run) is None and opened == ["train", "test"]
+    assert evaluation.reference_of(photo_run) is None and opened == ["train", "test"]

@@ -9,9 +9,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_gan import GAN, InputError, exports, latents, networks
+from keras_gan import GAN, InputError, exports, networks
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.quantize import MODES
+from keras_gan.sampling import latents
 
 SHAPE = (8, 8, 1)
 

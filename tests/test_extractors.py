@@ -10,9 +10,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gan import data, pixels
+from keras_gan import data
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan.data.source import Source, from_array
-from keras_gan.errors import InputError
 from keras_gan.metrics import classifiers, extractors
 from keras_gan.metrics.distances import frechet_distance
 
@@ -313,7 +314,7 @@ def test_large_images_are_read_by_the_block_and_known_by_the_same_sum(monkeypatc
 
     large = Source("large", held.shape, held.count, fetch, None, held.labels)
     whole, sum_of_whole = extractors.read(large, np.arange(40)), extractors.content(1, large)
-    monkeypatch.setattr("keras_gan.metrics.images.BLOCK_BYTES", 7 * 80 * 72)
+    monkeypatch.setattr("keras_gan.metrics.streams.BLOCK_BYTES", 7 * 80 * 72)
     most.clear()
     np.testing.assert_array_equal(extractors.read(large, np.arange(40)), whole)
     assert extractors.content(1, large) == sum_of_whole

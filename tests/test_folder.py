@@ -8,8 +8,8 @@ import pytest
 from PIL import Image
 
 from keras_gan import data
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.data import source
-from keras_gan.errors import InputError, Notice
 
 RNG = np.random.default_rng(0)
 

@@ -32,7 +32,8 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan.errors import InputError, Notice
+from keras_gan import reporting
+from keras_gan._utils.errors import InputError, Notice
 
 LONGEST_S = 10  # for one mutant
 SHAPE = (8, 8, 1)
@@ -303,12 +304,12 @@ def check_tables(path):
 
 def check_page(path):
     """What `kgan doctor` and `kgan report` make of a run."""
-    from keras_gan import doctor, report
+    from keras_gan import doctor, reporting
     from keras_gan.runs import Run
 
     run = Run(path.parent)
     assert all(isinstance(verdict.sentence, str) for verdict in doctor.examine(run))
-    assert report.write(run).stat().st_size > 1_000
+    assert reporting.write(run).stat().st_size > 1_000
 
 
 @functools.cache
@@ -341,13 +342,13 @@ def check_checkpoint(path):
 
 def check_forged(path):
     """What the networks and the callbacks take from a checkpoint are numbers that they can go on from."""
-    from keras_gan.callbacks import Checks, Guard, History
+    from keras_gan.callbacks import Checks, DivergenceGuard, History
     from keras_gan.runs import Run
 
     run = Run(path.parents[1])
     gan, guard, history, checks = (
         built(run.path),
-        Guard(),
+        DivergenceGuard(),
         History(run, 10, 16),
         Checks(np.zeros((4, *SHAPE)) - 1, run=run),
     )
@@ -468,7 +469,7 @@ IMAGES = {
 }
 
 
-@pytest.mark.filterwarnings("ignore::keras_gan.errors.Notice")  # one image is transparent
+@pytest.mark.filterwarnings("ignore::keras_gan._utils.errors.Notice")  # one image is transparent
 def test_images(failures, tmp_path):
     paths = [tmp_path / name.replace(".", "_") / name for name in IMAGES]
     for path, (image, options) in zip(paths, IMAGES.values(), strict=True):
@@ -593,7 +594,7 @@ def test_weights_that_are_not_finite_generate_nothing(value, tiny_gan):
 READERS = {
     "page": lambda run: check_page(run.config_file),
     "doctor": lambda run: doctor_picture(run),
-    "curves": lambda run: run.draw(),
+    "curves": lambda run: reporting.draw(run),
     "history": lambda run: run.history(),
 }
 
@@ -744,7 +745,7 @@ def test_zip_bombs_and_names_that_lead_out(name, member, tmp_path):
 def test_a_compressed_matlab_bomb(tmp_path, monkeypatch):
     from scipy.io import savemat
 
-    from keras_gan import archives
+    from keras_gan._utils import archives
 
     savemat(tmp_path / "a.mat", {"images": np.zeros((10, 64, 64), "uint8")}, do_compression=True)
     check_data(tmp_path / "a.mat")
@@ -755,7 +756,7 @@ def test_a_compressed_matlab_bomb(tmp_path, monkeypatch):
 def test_a_matlab_bomb_in_parts(tmp_path, monkeypatch):
     from scipy.io import savemat
 
-    from keras_gan import archives
+    from keras_gan._utils import archives
 
     parts = {"images": np.zeros((10, 64, 64), "uint8")} | {f"part{i}": np.zeros(40_000, "uint8") for i in range(3)}
     savemat(tmp_path / "a.mat", parts, do_compression=True)

@@ -10,16 +10,17 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan import logs, theory, training
+from keras_gan import theory, training
+from keras_gan._utils import log_names
 from keras_gan.callbacks.game import Game, account
 from keras_gan.cli.main import kgan as command
-from keras_gan.mixtures import MIXTURES
 from keras_gan.runs import Run
+from keras_gan.theory.mixtures import MIXTURES
 
 KGAN = Path(sys.executable).with_name("kgan")
 COLUMNS = [
-    *("step", logs.JSD, logs.JSD_ESTIMATE, logs.VALUE, logs.BEST_VALUE),
-    *(logs.MINIMAX_GRADIENT, logs.NON_SATURATING_GRADIENT, logs.MEAN, logs.STD),
+    *("step", log_names.JSD, log_names.JSD_ESTIMATE, log_names.VALUE, log_names.BEST_VALUE),
+    *(log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT, log_names.MEAN, log_names.STD),
 ]
 
 
@@ -72,11 +73,11 @@ def test_a_run_measures_and_draws_every_snapshot(short):
 
 def test_rows_obey_the_theory(short):
     rows = Run(short[0]).columns("theory")
-    np.testing.assert_allclose(rows[logs.BEST_VALUE], 2 * rows[logs.JSD] - math.log(4), atol=1e-5)
-    np.testing.assert_allclose(rows[logs.JSD_ESTIMATE], math.log(2) + rows[logs.VALUE] / 2, atol=1e-5)
-    assert (rows[logs.VALUE] <= rows[logs.BEST_VALUE] + 0.01).all()
+    np.testing.assert_allclose(rows[log_names.BEST_VALUE], 2 * rows[log_names.JSD] - math.log(4), atol=1e-5)
+    np.testing.assert_allclose(rows[log_names.JSD_ESTIMATE], math.log(2) + rows[log_names.VALUE] / 2, atol=1e-5)
+    assert (rows[log_names.VALUE] <= rows[log_names.BEST_VALUE] + 0.01).all()
     data = theory.gaussians([5.0], 1.0)
-    for mean, std, jsd in zip(rows[logs.MEAN], rows[logs.STD], rows[logs.JSD], strict=True):
+    for mean, std, jsd in zip(rows[log_names.MEAN], rows[log_names.STD], rows[log_names.JSD], strict=True):
         q = theory.linear_generator(std * math.sqrt(3), mean, "uniform")
         assert theory.jensen_shannon(data, q) == pytest.approx(jsd, abs=1e-5)
 
@@ -86,9 +87,9 @@ def test_the_run_ends_with_its_numbers_beside_the_optimum(short):
     said = told.split("more --steps go on from there\n\n")[1]
     rows = {line[:19].strip(): line[19:].split() for line in said.splitlines()[:7]}
     last = {name: column[-1] for name, column in Run(path).columns("theory").items()}
-    assert rows["JSD, exact (nats)"] == [f"{last[logs.JSD]:.6f}", "0.047807", "0"]
-    assert rows["V of the best D"] == [f"{last[logs.BEST_VALUE]:.6f}", "-1.290681", "-1.386294"]
-    assert rows["V(D, G)"] == [f"{last[logs.VALUE]:.6f}"]
+    assert rows["JSD, exact (nats)"] == [f"{last[log_names.JSD]:.6f}", "0.047807", "0"]
+    assert rows["V of the best D"] == [f"{last[log_names.BEST_VALUE]:.6f}", "-1.290681", "-1.386294"]
+    assert rows["V(D, G)"] == [f"{last[log_names.VALUE]:.6f}"]
     assert "2 log 2 = 1.386" in said and "a = 0.2343, b = 5.000" in said and "right 60.6% of the time" in said
     assert max(map(len, said.splitlines())) <= 120
 
@@ -133,12 +134,12 @@ def test_the_gradients_are_those_of_the_logits_chain_rule(tmp_path):
     _, row = callback.measure(5)
     z = 8.0 * callback.z[:4096, 0].astype("float64")
     d = 1 / (1 + np.exp(2.0 - weight * (0.25 * z + 3.0)))
-    for name, slope in ((logs.MINIMAX_GRADIENT, -d), (logs.NON_SATURATING_GRADIENT, d - 1)):
+    for name, slope in ((log_names.MINIMAX_GRADIENT, -d), (log_names.NON_SATURATING_GRADIENT, d - 1)):
         by_hand = np.hypot(np.mean(slope * weight * z), np.mean(slope * weight))
         assert row[name] == pytest.approx(by_hand, rel=1e-4)
-    assert (row[logs.MEAN], row[logs.STD]) == pytest.approx((3.0, 2.0 / math.sqrt(3)), abs=1e-4)
+    assert (row[log_names.MEAN], row[log_names.STD]) == pytest.approx((3.0, 2.0 / math.sqrt(3)), abs=1e-4)
     data, q = theory.gaussians([5.0], 1.0), theory.uniform(1.0, 5.0)
-    assert row[logs.JSD] == pytest.approx(theory.jensen_shannon(data, q), abs=1e-5)
+    assert row[log_names.JSD] == pytest.approx(theory.jensen_shannon(data, q), abs=1e-5)
 
 
 def test_it_speaks_of_the_present_generator_not_of_the_average(tmp_path):
@@ -146,7 +147,7 @@ def test_it_speaks_of_the_present_generator_not_of_the_average(tmp_path):
     callback = game(gan, run)
     gan.ema_generator.layers[-1].set_weights([np.array([[9.0]]), np.array([99.0])])
     _, row = callback.measure(5)
-    assert abs(row[logs.MEAN]) < 1
+    assert abs(row[log_names.MEAN]) < 1
 
 
 def test_a_run_that_was_ended_before_its_first_checkpoint_has_one_row_of_step_0(tmp_path):
@@ -176,4 +177,4 @@ def test_the_preset_comes_near_the_optimum(tmp_path):
     job = training.prepare(config, tmp_path / "run")
     job.train()
     last = {name: column[-1] for name, column in Run(job.run_dir).columns("theory").items()}
-    assert abs(last[logs.MEAN] - 5) < 0.1 and 0.0478 <= last[logs.JSD] < 0.07
+    assert abs(last[log_names.MEAN] - 5) < 0.1 and 0.0478 <= last[log_names.JSD] < 0.07

@@ -4,11 +4,13 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gan import GAN, latents, pixels, rates
-from keras_gan.config import PRESETS
-from keras_gan.logs import LOGS
+from keras_gan import GAN, schedules
+from keras_gan._utils import pixels
+from keras_gan._utils.log_names import LOGS
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import PENALTIES
+from keras_gan.presets import PRESETS
+from keras_gan.sampling import latents
 
 
 def images(count=6, shape=(8, 8, 1), seed=0):
@@ -106,7 +108,7 @@ def test_defaults_are_the_default_presets_recipe(tiny_gan):
         settings = recipe.generator_optimizer["config"]
         assert type(optimizer) is keras.optimizers.Adam
         assert settings["learning_rate"] == "auto"
-        assert float(optimizer.learning_rate) == pytest.approx(rates.LARGEST_RATE, rel=1e-6)  # of a narrow network
+        assert float(optimizer.learning_rate) == pytest.approx(schedules.LARGEST_RATE, rel=1e-6)  # of a narrow network
         assert (optimizer.beta_1, optimizer.beta_2) == (settings["beta_1"], settings["beta_2"])
     assert tiny_gan.generator_optimizer is not tiny_gan.discriminator_optimizer
 

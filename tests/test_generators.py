@@ -8,11 +8,13 @@ from click.testing import CliRunner
 from keras import layers
 from keras.src.saving.serialization_lib import SafeModeScope
 
-from keras_gan import GAN, data, directions, exports, generators, networks, pixels, sampling, training
+from keras_gan import GAN, data, directions, exports, networks, sampling, training
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.cli.main import kgan
 from keras_gan.directions import Directions, Slider
-from keras_gan.errors import InputError, Notice
-from keras_gan.generators import Generator
+from keras_gan.sampling import generators
+from keras_gan.sampling.generators import Generator
 
 SHAPE, DIM, NAMES = (8, 8, 3), 4, ("cat", "dog", "3")
 FILES = ("g.keras", "g.tflite", "g-uint8.tflite", "g.onnx", "saved")

@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import pytest
 
-from keras_gan import GAN, doctor, rates
-from keras_gan.callbacks import Guard
+from keras_gan import GAN, doctor, schedules
+from keras_gan.callbacks import DivergenceGuard
 from keras_gan.runs import Run
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
@@ -38,7 +38,7 @@ def gan(tiny_generator, tiny_discriminator):
 
 
 def fitted(gan, *poisoned, **options):
-    guard, poison = Guard(stream=io.StringIO(), **options), Poison(*poisoned)
+    guard, poison = DivergenceGuard(stream=io.StringIO(), **options), Poison(*poisoned)
     gan.fit(IMAGES, batch_size=4, shuffle=False, verbose=0, callbacks=[guard, poison])
     return guard, poison
 
@@ -83,7 +83,7 @@ def test_a_continued_run_keeps_its_retreats(gan, tiny_generator, tiny_discrimina
     guard, _ = fitted(gan, 2)
     other = GAN(tiny_generator(), tiny_discriminator(), seed=3)
     other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02))
-    again = Guard()
+    again = DivergenceGuard()
     again.restore(other, guard.state())
     assert again.made == 1
     assert float(other.generator_optimizer.learning_rate) == pytest.approx(0.01 / 2)
@@ -93,8 +93,8 @@ def test_a_continued_run_keeps_its_retreats(gan, tiny_generator, tiny_discrimina
 
 def test_a_lowered_schedule_is_saved_with_its_optimizer():
     optimizer = keras.optimizers.Adam(SCHEDULE)
-    rates.lower(optimizer, 0.5)
-    rates.lower(optimizer, 0.5)
+    schedules.lower(optimizer, 0.5)
+    schedules.lower(optimizer, 0.5)
     loaded = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     loaded.iterations.assign(10)
     assert float(loaded.learning_rate) == pytest.approx(0.01 / 2 / 4)

@@ -9,8 +9,8 @@ import pytest
 from PIL import Image
 
 from keras_gan import data
-from keras_gan.data import images, source
-from keras_gan.errors import InputError, Notice
+from keras_gan._utils.errors import InputError, Notice
+from keras_gan.data import decoding, source
 
 RNG = np.random.default_rng(0)
 ORIENTATION = 0x0112
@@ -45,7 +45,7 @@ STORED = {
     7: lambda upright: upright[::-1, ::-1].T,  # right, bottom
     8: lambda upright: upright[::-1].T,  # left, bottom
 }
-KINDS = [kind for kind in ("jpg", "png", "tif", "webp", "avif") if f".{kind}" in images.SUFFIXES]
+KINDS = [kind for kind in ("jpg", "png", "tif", "webp", "avif") if f".{kind}" in decoding.SUFFIXES]
 
 
 def write_turned(path, upright, tag, **options):
@@ -387,7 +387,7 @@ def test_of_several_frames_the_first_is_taken_and_that_is_shown(tmp_path, kind):
 def test_all_suffixes_of_the_formats_are_read(tmp_path):
     red = Image.new("RGB", (8, 8), (200, 30, 30))
     formats = {"JPEG": (".jpe", ".jfif", ".JPG"), "BMP": (".dib",), "AVIF": (".avif",), "JPEG2000": (".jp2",)}
-    names = [(kind, suffix) for kind, suffixes in formats.items() if kind in images.FORMATS for suffix in suffixes]
+    names = [(kind, suffix) for kind, suffixes in formats.items() if kind in decoding.FORMATS for suffix in suffixes]
     for kind, suffix in names:
         write(tmp_path / f"0{suffix}", red, format=kind)
     assert data.open_source(tmp_path).count == len(names) >= 4
@@ -460,7 +460,7 @@ def test_a_photo_of_108_megapixels_is_read(tmp_path):
 
 
 def test_a_photo_above_the_limit_is_named_with_its_size_and_the_limit(tmp_path, monkeypatch):
-    monkeypatch.setattr(images, "LIMIT_PIXELS", 1_000)
+    monkeypatch.setattr(decoding, "LIMIT_PIXELS", 1_000)
     write(tmp_path / "0.png", smooth(8, 8))
     write(tmp_path / "1.png", smooth(40, 30))
     with pytest.raises(InputError, match=r"1.png; it has 30x40 = 1,200 pixels, and the limit is 1,000; save it at a"):
@@ -470,7 +470,7 @@ def test_a_photo_above_the_limit_is_named_with_its_size_and_the_limit(tmp_path, 
 def test_large_jpegs_are_decoded_at_a_reduced_size_that_is_turned_and_cropped_alike(tmp_path, monkeypatch):
     write_turned(tmp_path / "0.jpg", smooth(512, 1024), 6, quality=95)
     whole = opened(tmp_path, image_size=16, crop=True)
-    monkeypatch.setattr(images, "LARGE_PIXELS", 1_000)
+    monkeypatch.setattr(decoding, "LARGE_PIXELS", 1_000)
     reduced = opened(tmp_path, image_size=16, crop=True)
     assert np.abs(whole.astype(int) - reduced).max() <= 3
 

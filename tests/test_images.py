@@ -5,11 +5,11 @@ import os
 import numpy as np
 import pytest
 
+from keras_gan._utils.errors import InputError
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError
-from keras_gan.metrics import images
-from keras_gan.metrics.images import ImageFile, Stream, averaged, blocks, collect, thumbnails
+from keras_gan.metrics import streams
 from keras_gan.metrics.samples import batch_rows, generated
+from keras_gan.metrics.streams import ImageFile, Stream, averaged, blocks, collect, thumbnails
 
 
 def noise(*shape, seed=0):
@@ -23,7 +23,7 @@ def stream_of(array, block=7):
 @pytest.fixture
 def in_files(monkeypatch):
     """Every set, however small, in a temporary file."""
-    monkeypatch.setattr(images, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(streams, "IN_MEMORY_BYTES", 0)
 
 
 @pytest.mark.parametrize("array", [noise(20, 5, 4, 3), np.random.default_rng(0).normal(size=(20, 3)).astype("float32")])
@@ -46,9 +46,9 @@ def test_a_set_in_a_file_is_the_same_as_in_memory(array, in_files):
 def test_small_sets_are_arrays_and_large_ones_files(monkeypatch):
     array = noise(20, 4, 4, 1)
     assert isinstance(collect(stream_of(array)), np.ndarray)
-    monkeypatch.setattr(images, "IN_MEMORY_BYTES", 20 * 16)
+    monkeypatch.setattr(streams, "IN_MEMORY_BYTES", 20 * 16)
     assert isinstance(collect(stream_of(array)), np.ndarray)
-    monkeypatch.setattr(images, "IN_MEMORY_BYTES", 20 * 16 - 1)
+    monkeypatch.setattr(streams, "IN_MEMORY_BYTES", 20 * 16 - 1)
     assert isinstance(collect(stream_of(array)), ImageFile)
 
 
@@ -79,7 +79,7 @@ def test_a_stream_of_a_source_gives_the_data_by_their_indices():
 
 
 def test_blocks_hold_no_more_bytes_than_they_may(monkeypatch):
-    monkeypatch.setattr(images, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(streams, "BLOCK_BYTES", 100)
     assert [len(block) for _, block in blocks(noise(20, 4, 4, 1))] == [6, 6, 6, 2]
     assert [len(block) for _, block in blocks(noise(3, 40, 40, 1))] == [1, 1, 1]
 

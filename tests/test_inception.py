@@ -18,8 +18,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+from keras_gan._utils.errors import InputError
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError
 from keras_gan.metrics import extractors, inception
 
 SIZE = 4  # that the small graph resizes to; the real one to 299

@@ -13,8 +13,8 @@ import tensorflow as tf
 from click.testing import CliRunner
 
 from keras_gan import GAN, exports, networks, training
+from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
-from keras_gan.errors import InputError
 from keras_gan.exports import About, edge, info
 
 LABELS = ("zero", "one", "two")
@@ -45,7 +45,7 @@ def files(tmp_path_factory):
 def test_a_tflite_says_all_that_its_description_does(files):
     said = info.describe(files["g.tflite"])
     assert said["kind"] == ".tflite" and said["size_bytes"] == files["g.tflite"].stat().st_size
-    assert said["name"] == "tiny" and said["labels"] == list(LABELS) and said["licence"] == "CC0"
+    assert said["name"] == "tiny" and said["labels"] == list(LABELS) and said["license"] == "CC0"
     assert said["data_shape"] == [8, 8, 3] and said["latent"] == "uniform" and said["output"] == "uint8"
     assert len(said["weights_sha256"]) == 64
 
@@ -124,7 +124,7 @@ def test_the_text_holds_the_facts_in_80_columns(files, name):
     words = " ".join(done.output.split())
     assert "latents 5 numbers, uniform" in words and "data 8 × 8 × 3 images" in words
     if name != "g.keras":
-        assert "classes 3: 0 zero, 1 one, 2 two" in words and "licence CC0" in words and "steps 1,234" in words
+        assert "classes 3: 0 zero, 1 one, 2 two" in words and "license CC0" in words and "steps 1,234" in words
         assert "uint8 in [0, 255]" in words
     if name in ("g.tflite", "saved"):
         takes = "seed int32[16], label int32[16]", "label int32[16], seed int32[16]"

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from keras_gan import GAN, InputError, callbacks, ema
-from keras_gan.pairing import stays_in_unit_interval
+from keras_gan.gan.network_checks import stays_in_unit_interval
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (24, 8, 8, 1)).astype("float32")
 
@@ -318,6 +318,6 @@ def test_swap_ema_weights_needs_an_optimizer_that_averages():
 
 
 def test_our_guard_and_keras_callbacks_go_together():
-    guard = callbacks.Guard(stream=io.StringIO())
+    guard = callbacks.DivergenceGuard(stream=io.StringIO())
     log = fit(game(loss="hinge"), guard, keras.callbacks.EarlyStopping("g_loss", mode="min", patience=9))
     assert len(log["d_loss"]) == 4 and guard.verdict is None

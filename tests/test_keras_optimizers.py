@@ -6,8 +6,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_gan import GAN, InputError, networks, optimizers, rates
-from keras_gan.rates import PerTrainingStep
+from keras_gan import GAN, InputError, networks, schedules
+from keras_gan.gan import optimizers
+from keras_gan.schedules import PerTrainingStep
 
 SGD, Adam, LossScale = keras.optimizers.SGD, keras.optimizers.Adam, keras.optimizers.LossScaleOptimizer
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (12, 8, 8, 1)).astype("float32")
@@ -254,25 +255,27 @@ def test_a_schedule_counts_training_steps_whatever_its_class(schedule, wrapped):
     optimizer = SGD(schedule())
     gan = compiled(SGD(schedule()), LossScale(optimizer, 4.0) if wrapped else optimizer, discriminator_steps=3)
     fit(gan)
-    assert int(rates.innermost(gan.discriminator_optimizer).iterations) == 9
-    assert rates.now(gan.discriminator_optimizer) == pytest.approx(rates.now(gan.generator_optimizer))
-    assert rates.now(gan.generator_optimizer) == pytest.approx(float(schedule()(3)), abs=1e-7)
+    assert int(schedules.innermost(gan.discriminator_optimizer).iterations) == 9
+    assert schedules.now(gan.discriminator_optimizer) == pytest.approx(schedules.now(gan.generator_optimizer))
+    assert schedules.now(gan.generator_optimizer) == pytest.approx(float(schedule()(3)), abs=1e-7)
 
 
 def test_compiling_again_does_not_slow_a_schedule_twice(tmp_path):
     optimizer = SGD(SCHEDULES["decay"]())
     gan = compiled(SGD(0.1), optimizer, discriminator_steps=3)
     gan.compile(SGD(0.1), optimizer, loss="hinge", discriminator_steps=3)
-    schedule = rates.schedule_of(optimizer)
+    schedule = schedules.schedule_of(optimizer)
     assert isinstance(schedule, PerTrainingStep) and schedule.updates == 3
     assert not isinstance(schedule.schedule, PerTrainingStep)
     gan.save(tmp_path / "gan.keras")
-    loaded = rates.schedule_of(keras.models.load_model(tmp_path / "gan.keras").discriminator_optimizer)
+    loaded = schedules.schedule_of(keras.models.load_model(tmp_path / "gan.keras").discriminator_optimizer)
     assert loaded.updates == 3 and not isinstance(loaded.schedule, PerTrainingStep)
-    rates.lower(optimizer, 0.5)
-    assert rates.now(optimizer) == pytest.approx(0.05)
+    schedules.lower(optimizer, 0.5)
+    assert schedules.now(optimizer) == pytest.approx(0.05)
     gan.compile(SGD(0.1), optimizer, loss="hinge", discriminator_steps=1)
-    assert rates.now(optimizer) == pytest.approx(0.05) and not isinstance(rates.schedule_of(optimizer), PerTrainingStep)
+    assert schedules.now(optimizer) == pytest.approx(0.05) and not isinstance(
+        schedules.schedule_of(optimizer), PerTrainingStep
+    )
 
 
 @pytest.mark.parametrize("make", [lambda: Adam(0.01), lambda: LossScale(Adam(SCHEDULES["decay"]()), 16.0)])
@@ -280,8 +283,8 @@ def test_one_optimizer_object_for_both_networks(make):
     optimizer = make()
     gan = compiled(optimizer, optimizer)
     assert gan.generator_optimizer is optimizer and gan.discriminator_optimizer is not optimizer
-    inner = [rates.innermost(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer)]
-    assert inner[0].name != inner[1].name and rates.now(inner[0]) == rates.now(inner[1])
+    inner = [schedules.innermost(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer)]
+    assert inner[0].name != inner[1].name and schedules.now(inner[0]) == schedules.now(inner[1])
     before = weights(gan)
     fit(gan)
     assert all(not np.array_equal(new, old) for new, old in zip(weights(gan), before, strict=True))

@@ -17,8 +17,8 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gan import GAN, networks, sampling
+from keras_gan._utils.errors import Notice
 from keras_gan.directions import Directions, Slider
-from keras_gan.errors import Notice
 from keras_gan.exports import About, Options, edge, kit
 
 ROOT = Path(__file__).parents[1]
@@ -330,7 +330,7 @@ def test_requests_of_tensorflow_serving_fit_the_signature(kind, request):
 def test_the_page_says_what_the_files_are(colour):
     text = page(colour)
     assert "colour pictures, 8 pixels high and 12 wide, of 3 classes" in text
-    assert r"# dots \| dashes" in text and "Licence: CC0" in text
+    assert r"# dots \| dashes" in text and "License: CC0" in text
     assert "Labels: 0 zero, 1 one, 2 two." in text and "dots: 1,234 steps of the preset lean" in text
     report = json.loads((colour[0] / "generator.tflite.json").read_text())
     size = (colour[0] / "generator.tflite").stat().st_size

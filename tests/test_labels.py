@@ -7,10 +7,10 @@ from scipy.io import savemat
 from sklearn.datasets import load_digits
 
 from keras_gan import data
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.data import arrays, source
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError, Notice
-from keras_gan.mixtures import MIXTURES
+from keras_gan.theory.mixtures import MIXTURES
 
 RNG = np.random.default_rng(0)
 

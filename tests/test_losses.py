@@ -111,15 +111,15 @@ def test_telling_better_apart_lowers_the_discriminator_loss(name):
 
 def test_minimax_saturates_at_a_confident_discriminator_and_non_saturating_does_not():
     fake = tensor([-10.0])
-    slopes = {}
+    input_gradients = {}
     for name in ("minimax", "non_saturating"):
         with tf.GradientTape() as tape:
             tape.watch(fake)
             loss = LOSSES[name].generator(fake)
-        slopes[name] = float(tape.gradient(loss, fake)[0, 0])
+        input_gradients[name] = float(tape.gradient(loss, fake)[0, 0])
     # d/dx -softplus(x) = -σ(x), d/dx softplus(-x) = -σ(-x)
-    assert slopes["minimax"] == pytest.approx(-1 / (1 + math.exp(10)), abs=1e-8)
-    assert slopes["non_saturating"] == pytest.approx(-1 / (1 + math.exp(-10)), abs=1e-6)
+    assert input_gradients["minimax"] == pytest.approx(-1 / (1 + math.exp(10)), abs=1e-8)
+    assert input_gradients["non_saturating"] == pytest.approx(-1 / (1 + math.exp(-10)), abs=1e-6)
 
 
 def test_only_the_relativistic_generator_needs_real_logits():

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from keras_gan.mixtures import MIXTURES
+from keras_gan.theory.mixtures import MIXTURES
 
 
 def test_the_centres_are_those_of_the_papers():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from keras_gan.metrics import class_coverage, class_divergence, mode_coverage
-from keras_gan.mixtures import MIXTURES, Mixture
+from keras_gan.theory.mixtures import MIXTURES, Mixture
 
 # Training images of each digit in MNIST; LeCun et al. 1998.
 MNIST_COUNTS = np.array([5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949])

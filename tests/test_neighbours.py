@@ -175,8 +175,8 @@ def test_the_card_and_the_checks_during_training_agree_on_duplicates_and_memoris
     held_out = data.source.from_array("digits", source.array[900:1100])
     mixed = np.concatenate([train.array[:50], source.array[1100:1150]])  # half of them are copies,
     mixed[90:] = mixed[80:90]  # and a fifth are twins
-    truth = metrics.Truth.of(train, held_out, None, 100)
-    found = metrics.judge(mixed, truth, ["duplicates", "memorisation"])
+    reference = metrics.Reference.of(train, held_out, None, 100)
+    found = metrics.evaluate(mixed, reference, ["duplicates", "memorisation"])
     rows = [checks.features(images.astype("float32") / 127.5 - 1) for images in (mixed, train.array)]
     during = checks.measure(rows[0], checks.RealData.of(rows[1]))
     assert found["duplicates"].value == during["duplicates"] == pytest.approx(0.2)

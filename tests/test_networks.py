@@ -3,11 +3,12 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from keras_gan import GAN, InputError, networks, precision
-from keras_gan.config import PRESETS
+from keras_gan import GAN, InputError, networks
+from keras_gan.distribute import precision
 from keras_gan.exports import edge
 from keras_gan.layers import Maxout
 from keras_gan.networks import r3gan
+from keras_gan.presets import PRESETS
 
 IMAGE_PRESETS = [name for name, recipe in PRESETS.items() if recipe.networks in networks.IMAGE_FAMILIES]
 PAPERS = ["dcgan", "wgan-gp", "sngan", "r3gan"]
@@ -95,12 +96,12 @@ def test_refused_shapes(build, shape):
 
 def test_unknown_preset_names_the_nearest():
     with pytest.raises(InputError, match="unknown preset 'resnt'; did you mean resnet"):
-        networks.generator((8, 8, 1), preset_name="resnt")
+        networks.generator((8, 8, 1), family="resnt")
 
 
 @pytest.mark.parametrize("preset", IMAGE_PRESETS)
 def test_latent_dim_is_the_presets_or_ones_own(narrow, preset):
-    assert networks.generator((8, 8, 1), preset_name=preset).input_shape == (None, PRESETS[preset].latent_dim)
+    assert networks.generator((8, 8, 1), family=preset).input_shape == (None, PRESETS[preset].latent_dim)
     assert networks.generator((8, 8, 1), 7, preset).input_shape == (None, 7)
 
 
@@ -145,7 +146,7 @@ def test_where_batch_normalization_is(narrow, preset, in_generator, in_discrimin
         return sum(isinstance(layer, keras.layers.BatchNormalization) for layer in model.layers)
 
     shape = (16, 16, 1)
-    assert normalizations(networks.generator(shape, preset_name=preset)) == in_generator
+    assert normalizations(networks.generator(shape, family=preset)) == in_generator
     assert normalizations(networks.discriminator(shape, preset)) == in_discriminator
 
 
@@ -178,7 +179,7 @@ NETWORKS = {
 @pytest.mark.parametrize("preset", NETWORKS)
 def test_convolutions_are_those_of_the_paper(preset):
     shape, up, down = NETWORKS[preset]
-    generator = networks.generator(shape, preset_name=preset)
+    generator = networks.generator(shape, family=preset)
     assert convolutions(generator) == up
     assert convolutions(networks.discriminator(shape, preset)) == down
     (dense,) = (layer for layer in generator.layers if isinstance(layer, keras.layers.Dense))
@@ -207,7 +208,7 @@ def test_discriminators_have_as_many_weights_as_in_the_paper(preset, shape):
 
 def test_the_generator_of_r3gan_has_as_many_weights_as_in_its_code():
     """NoiseDimension 64, 768 channels at every size, 2 blocks of each of 4; the basis, and 3 colours."""
-    generator = networks.generator((32, 32, 3), preset_name="r3gan")
+    generator = networks.generator((32, 32, 3), family="r3gan")
     assert generator.count_params() == 64 * 768 + 16 * 768 + 8 * R3GAN_BLOCK + 768 * 3
 
 
@@ -227,7 +228,7 @@ def test_slopes_of_the_discriminators(narrow, preset, slope):
 
 
 def test_dcgan_starts_with_weights_of_standard_deviation_0_02():
-    for model in (networks.generator((32, 32, 3), preset_name="dcgan"), networks.discriminator((32, 32, 3), "dcgan")):
+    for model in (networks.generator((32, 32, 3), family="dcgan"), networks.discriminator((32, 32, 3), "dcgan")):
         kernels = [weight.numpy() for weight in model.weights if weight.name == "kernel" and weight.shape[-1] > 1]
         np.testing.assert_allclose([np.std(kernel) for kernel in kernels], 0.02, rtol=0.05)
 
@@ -314,7 +315,7 @@ def standard_deviations(model, kind):
 
 def test_r3gan_starts_as_its_code_does(narrow):
     """MSRInitializer: gain / √fan-in, gain √(2 / 1.04) · 8^(-1/4) in blocks (8 of them), 1 elsewhere; the last 0."""
-    generator = networks.generator((32, 32, 3), preset_name="r3gan", dtype="float32")
+    generator = networks.generator((32, 32, 3), family="r3gan", dtype="float32")
     discriminator = networks.discriminator((32, 32, 3), "r3gan", "float32")
     gain = (2 / 1.04) ** 0.5 * 8**-0.25
     for model, linear in ((generator, [1 / 32**0.5]), (discriminator, [1 / 3**0.5])):
@@ -391,14 +392,14 @@ def test_sngan_judges_classes_by_summed_features_times_a_normalised_embedding():
 
 
 def test_sngan_normalises_batches_as_the_authors_framework_does():
-    generator = networks.generator((8, 8, 1), preset_name="sngan")
+    generator = networks.generator((8, 8, 1), family="sngan")
     found = [layer for layer in generator.layers if isinstance(layer, keras.layers.BatchNormalization)]
     assert {(layer.momentum, layer.epsilon) for layer in found} == {(0.9, 2e-5)}
 
 
 def test_wgan_gp_has_maps_of_the_sizes_of_its_code():
     """gan_mnist.py: 28 to 14 to 7 to 4 in D; 4 to 8, cut to 7, to 14 to 28 in G."""
-    generator = networks.generator((28, 28, 1), preset_name="wgan-gp")
+    generator = networks.generator((28, 28, 1), family="wgan-gp")
     discriminator = networks.discriminator((28, 28, 1), "wgan-gp")
     down = [layer.output.shape[1:3] for layer in discriminator.layers if isinstance(layer, keras.layers.Conv2D)]
     up = [layer.output.shape[1:3] for layer in generator.layers if isinstance(layer, keras.layers.Conv2D)]
@@ -413,7 +414,7 @@ def test_wgan_gp_starts_as_its_code_does():
     sums = [25 * 1 + 25 / 4 * 64, 25 * 64 + 25 / 4 * 128, 25 * 128 + 25 / 4 * 256]
     deviations = standard_deviations(discriminator, keras.layers.Conv2D)
     np.testing.assert_allclose(deviations, [(4 / total) ** 0.5 for total in sums], rtol=0.05)
-    generator = networks.generator((28, 28, 1), preset_name="wgan-gp")
+    generator = networks.generator((28, 28, 1), family="wgan-gp")
     sums = [25 / 4 * 256 + 25 * 128, 25 / 4 * 128 + 25 * 64, 25 / 4 * 64 + 25 * 1]
     # 36 weights of a 3×3 convolution with depth-to-space do what 25 do there.
     expected = [(4 / total * 25 / 36) ** 0.5 for total in sums]
@@ -424,7 +425,7 @@ def test_wgan_gp_starts_as_its_code_does():
 
 def test_the_2014_networks_are_those_of_the_code():
     """mnist.yaml: 1200, 1200 and 784 units from U(-0.05, 0.05); maxout of 240 units of 5 from U(-0.005, 0.005)."""
-    generator = networks.generator((28, 28, 1), preset_name="goodfellow2014")
+    generator = networks.generator((28, 28, 1), family="goodfellow2014")
     dense = [layer for layer in generator.layers if isinstance(layer, keras.layers.Dense)]
     activations = [(layer.units, layer.activation.__name__) for layer in dense]
     assert activations == [(1200, "relu"), (1200, "relu"), (784, "sigmoid")]
@@ -541,7 +542,7 @@ def test_conditional_generators_of_the_papers_run_on_the_edge(narrow, preset, tm
 @pytest.mark.parametrize("preset", PAPERS)
 def test_hidden_layers_compute_in_the_policy_and_the_last_in_float32(narrow, preset):
     for model in (
-        networks.generator((8, 8, 1), preset_name=preset, dtype="mixed_bfloat16"),
+        networks.generator((8, 8, 1), family=preset, dtype="mixed_bfloat16"),
         networks.discriminator((8, 8, 1), preset, "mixed_bfloat16", 3),
     ):
         inner = [getattr(layer, "layer", layer) for layer in model.layers]

@@ -14,10 +14,12 @@ import pytest
 from click.testing import CliRunner
 from keras import layers
 
-from keras_gan import GAN, InputError, exports, latents, networks, pixels
+from keras_gan import GAN, InputError, exports, networks
+from keras_gan._utils import pixels
 from keras_gan.cli.main import kgan
 from keras_gan.exports.onnx_runtime import Generator
 from keras_gan.exports.quantize import MODES
+from keras_gan.sampling import latents
 
 SHAPE = (8, 8, 1)
 
@@ -47,7 +49,7 @@ def gan():
 @pytest.fixture(scope="module")
 def exported(gan, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "g.onnx"
-    about = exports.About(name="eight", data="digits", licence="CC0-1.0")
+    about = exports.About(name="eight", data="digits", license="CC0-1.0")
     return path, gan.export(path, "onnx", options=exports.Options(about=about))
 
 
@@ -144,7 +146,7 @@ def test_uint8_graphs_give_whole_grey_levels(gan, tmp_path):
 def test_description_inside_the_file(exported):
     said = {entry.key: entry.value for entry in onnx.load(exported[0]).metadata_props}
     description = json.loads(said["keras_gan"])
-    assert (description["name"], description["data"], description["licence"]) == ("eight", "digits", "CC0-1.0")
+    assert (description["name"], description["data"], description["license"]) == ("eight", "digits", "CC0-1.0")
     assert (description["latent"], description["latent_dim"], description["data_shape"]) == ("normal", 4, [8, 8, 1])
     assert (description["quantize"], description["output"], description["value_range"]) == (
         "float32",
@@ -244,7 +246,7 @@ def test_files_that_are_no_generators_are_refused(exported, tmp_path):
 
 
 def test_the_command_prints_its_report_and_nothing_else(forked, run_dir):
-    command = [Path(sys.executable).with_name("kgan"), "export", run_dir, "--onnx", "--licence", "CC0-1.0"]
+    command = [Path(sys.executable).with_name("kgan"), "export", run_dir, "--onnx", "--license", "CC0-1.0"]
     done = forked(*command)
     out, err = done.communicate(timeout=120)
     file = run_dir / "export" / "generator.onnx"
@@ -252,4 +254,4 @@ def test_the_command_prints_its_report_and_nothing_else(forked, run_dir):
     (line,) = out.splitlines()
     assert line.startswith(f"{file}: ") and line.endswith("; signatures generate, sample")
     said = Generator(file).description
-    assert (said["data"], said["licence"], said["training"]["steps"]) == ("digits", "CC0-1.0", 30)
+    assert (said["data"], said["license"], said["training"]["steps"]) == ("digits", "CC0-1.0", 30)

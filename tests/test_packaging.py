@@ -45,7 +45,7 @@ def test_the_wheel_holds_one_package(wheel):
     files = zipfile.ZipFile(wheel).namelist()
     top = {name.split("/")[0] for name in files}
     assert {name for name in top if not name.endswith(".dist-info")} == {"keras_gan"}
-    expected = {"gan.py", "cli/main.py", "exports/edge.py", "data/folder.py", "templates/report.html"}
+    expected = {"gan/model.py", "cli/main.py", "exports/edge.py", "data/folder.py", "reporting/templates/report.html"}
     assert {f"keras_gan/{name}" for name in expected} <= set(files)
 
 

@@ -4,8 +4,9 @@ import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gan import GAN, data, networks, pixels
-from keras_gan.errors import InputError
+from keras_gan import GAN, data, networks
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan.layers import spectrally_normalized
 from keras_gan.networks import r3gan
 from keras_gan.penalties import PENALTIES, Penalty, automatic_weight, interpolate, one_centred, zero_centred
@@ -117,10 +118,10 @@ def test_between_lies_on_the_line_of_each_pair(game):
     discriminator = keras.Sequential([keras.Input((2,)), Quadratic()])
     gan = game(discriminator, {"wgan_gp": 1.0})
     real, fake = tf.constant([[1.0, 5.0]] * 64), tf.constant([[3.0, 9.0]] * 64)
-    slopes = gan._judge(real, fake)[2]["between"].numpy()
-    assert np.all((slopes[:, 0] >= 2) & (slopes[:, 0] <= 6))
-    assert np.ptp(slopes[:, 0]) > 2  # one share for each image, spread over the line from 2 to 6
-    np.testing.assert_allclose(slopes[:, 1], 3.0, atol=1e-6)
+    input_gradients = gan._judge(real, fake)[2]["between"].numpy()
+    assert np.all((input_gradients[:, 0] >= 2) & (input_gradients[:, 0] <= 6))
+    assert np.ptp(input_gradients[:, 0]) > 2  # one share for each image, spread over the line from 2 to 6
+    np.testing.assert_allclose(input_gradients[:, 1], 3.0, atol=1e-6)
 
 
 def norm_of_ones(gradients):
@@ -204,8 +205,8 @@ def test_every_weight_of_a_convolutional_discriminator_against_finite_difference
     size = max(float(tf.reduce_max(tf.abs(g))) for g in gradients)
     for weight, gradient in zip(discriminator.trainable_variables, gradients, strict=True):
         units = np.eye(int(np.prod(weight.shape))).reshape(-1, *weight.shape)
-        slopes = [probe.slope(weight, unit, step=1e-3) for unit in units]
-        np.testing.assert_allclose(slopes, np.ravel(gradient), atol=2e-3 * size)
+        input_gradients = [probe.slope(weight, unit, step=1e-3) for unit in units]
+        np.testing.assert_allclose(input_gradients, np.ravel(gradient), atol=2e-3 * size)
 
 
 def assert_matches_along_directions(probe, gradients, weights, step):

@@ -3,8 +3,9 @@ import math
 import numpy as np
 import pytest
 
-from keras_gan import latents, pixels
-from keras_gan.errors import InputError
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling import latents
 
 
 def test_all_256_values_survive_the_way_there_and_back():

@@ -3,7 +3,7 @@
 import pytest
 import tensorflow as tf
 
-from keras_gan import precision
+from keras_gan.distribute import precision
 
 
 @pytest.mark.parametrize(

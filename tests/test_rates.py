@@ -2,7 +2,7 @@ import keras
 import pytest
 from keras import layers
 
-from keras_gan import GAN, networks, rates
+from keras_gan import GAN, networks, schedules
 
 
 def convolutional(*channels):
@@ -23,11 +23,11 @@ def convolutional(*channels):
     ],
 )
 def test_width_is_that_of_features_that_meet_features(network, expected):
-    assert rates.width(network()) == expected
+    assert schedules.width(network()) == expected
 
 
 def rate(network, step):
-    schedule = keras.saving.deserialize_keras_object(rates.automatic(network))
+    schedule = keras.saving.deserialize_keras_object(schedules.automatic(network))
     return float(schedule(step))
 
 
@@ -70,5 +70,5 @@ def test_both_rates_fall_alike_whatever_k_is(tiny_generator, tiny_discriminator,
         gan.discriminator_optimizer.iterations.assign(updates)
     thrice.save(tmp_path / "gan.keras")
     for gan in (once, thrice, keras.models.load_model(tmp_path / "gan.keras")):
-        assert rates.now(gan.discriminator_optimizer) == pytest.approx(2e-3 / 1.1)
-        assert rates.now(gan.generator_optimizer) == pytest.approx(2e-3 / 1.1)
+        assert schedules.now(gan.discriminator_optimizer) == pytest.approx(2e-3 / 1.1)
+        assert schedules.now(gan.generator_optimizer) == pytest.approx(2e-3 / 1.1)

@@ -8,8 +8,9 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_gan import GAN, replicas
+from keras_gan import GAN
 from keras_gan.augment import DiffAugment
+from keras_gan.distribute import replicas
 from keras_gan.losses import LOSSES
 
 SHAPE = (8, 8, 1)

@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gan import report
-from keras_gan.errors import InputError
+from keras_gan import reporting
+from keras_gan._utils.errors import InputError
 from keras_gan.plots import inline
 from keras_gan.runs import Run
 
@@ -44,7 +44,7 @@ def metrics():
                 "name": "frechet",
                 "label": "Fréchet distance",
                 "value": 81.957,
-                "floor": 2.4258,
+                "baseline": 2.4258,
                 "better": "lower",
             },
             {
@@ -52,18 +52,18 @@ def metrics():
                 "name": "kid",
                 "label": "kernel distance",
                 "value": 0.5,
-                "floor": None,
+                "baseline": None,
                 "better": "lower",
                 "error": 0.25,
             },
-            {**row, "name": "recall", "label": "recall", "value": 0.7886, "floor": 0.9604, "better": "higher"},
+            {**row, "name": "recall", "label": "recall", "value": 0.7886, "baseline": 0.9604, "better": "higher"},
             {
                 **row,
                 "name": "density",
                 "label": HOSTILE,
                 "value": 12345.6,
-                "floor": 1,
-                "better": "floor",
+                "baseline": 1,
+                "better": "baseline",
                 "note": HOSTILE,
             },
         ],
@@ -89,7 +89,7 @@ def full_run(run_dir, exported):
 
 def words(run):
     """The page of a run without its tags."""
-    return html.unescape(re.sub(r"<[^>]+>", "", report.page(run)))
+    return html.unescape(re.sub(r"<[^>]+>", "", reporting.page(run)))
 
 
 class Reader:
@@ -115,7 +115,7 @@ class Reader:
 @pytest.mark.parametrize("width", [PHONE, DESK])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_the_page_is_whole_and_fits_the_screen(full_run, browser, width, scheme):
-    file = report.write(full_run)
+    file = reporting.write(full_run)
     with Reader(browser, file, width, color_scheme=scheme) as reader:
         assert reader.complaints == []
         assert [url for url in reader.requests if not url.startswith("data:")] == [file.resolve().as_uri()]
@@ -131,7 +131,7 @@ def test_the_page_is_whole_and_fits_the_screen(full_run, browser, width, scheme)
 
 
 def test_the_last_samples_are_shown_first_and_without_scripts(full_run, browser):
-    file = report.write(full_run)
+    file = reporting.write(full_run)
     with Reader(browser, file, java_script_enabled=False) as reader:
         frames = reader.page.locator("#frames img")
         assert [frames.nth(i).is_visible() for i in range(frames.count())] == [False] * (frames.count() - 1) + [True]
@@ -141,7 +141,7 @@ def test_the_last_samples_are_shown_first_and_without_scripts(full_run, browser)
 def test_the_slider_shows_the_picture_of_its_step(full_run, browser):
     names = [f"step {int(file.stem[5:]):,}" for file in full_run.samples()]
     assert len(names) > 3
-    with Reader(browser, report.write(full_run), PHONE) as reader:
+    with Reader(browser, reporting.write(full_run), PHONE) as reader:
         slider = reader.page.get_by_role("slider", name="Step of the snapshot")
 
         def shown():
@@ -163,7 +163,7 @@ def test_the_slider_shows_the_picture_of_its_step(full_run, browser):
 
 def test_play_runs_from_the_first_step_to_the_last(full_run, browser):
     names = [f"step {int(file.stem[5:]):,}" for file in full_run.samples()]
-    with Reader(browser, report.write(full_run)) as reader:
+    with Reader(browser, reporting.write(full_run)) as reader:
         reader.page.clock.install(time=0)  # so that the test need not wait for the pictures,
         reader.page.clock.pause_at(1_000)  # and a busy machine's own time does not add to what the test lets pass
         button, output = reader.page.locator("#play"), reader.page.locator("output")
@@ -187,7 +187,7 @@ def test_play_runs_from_the_first_step_to_the_last(full_run, browser):
 
 
 def test_the_metric_card_shows_the_numbers(full_run, browser):
-    with Reader(browser, report.write(full_run)) as reader:
+    with Reader(browser, reporting.write(full_run)) as reader:
         table = reader.page.get_by_role("region", name="Metric card").locator("tbody tr")
         rows = [[cell.split() for cell in row.locator("th, td").all_inner_texts()] for row in table.all()]
         assert [[" ".join(words) for words in row] for row in rows] == [
@@ -236,7 +236,7 @@ def test_names_from_outside_are_inert(full_run, browser, tmp_path):
     settings["config"]["data"] = f"/{HOSTILE}/<img src=x onerror=alert(2)>.npz"
     (folder / "config.json").write_text(json.dumps(settings))
     (folder / "metrics.json").unlink()  # so that the commands with the folder's name are shown
-    with Reader(browser, report.write(Run(folder))) as reader:
+    with Reader(browser, reporting.write(Run(folder))) as reader:
         assert reader.dialogs == [] and reader.complaints == []
         assert reader.page.locator("h1").inner_text() == "<img src=x onerror=alert(2)>.npz"
         assert reader.page.locator("footer code").inner_text() == str(folder)
@@ -244,7 +244,7 @@ def test_names_from_outside_are_inert(full_run, browser, tmp_path):
 
 
 def test_the_policy_stops_scripts_and_hosts_even_if_something_slipped_in(full_run, browser):
-    file = report.write(full_run)
+    file = reporting.write(full_run)
     intruders = '<script>document.title = "in"</script><img src="http://127.0.0.1:9/x.png"></main>'
     file.write_text(file.read_text("utf-8").replace("</main>", intruders), "utf-8")
     with Reader(browser, file) as reader:
@@ -257,7 +257,7 @@ def test_a_long_run_is_shown_in_25_steps_and_a_page_that_mail_carries(run_dir):
     noise = np.random.default_rng(0).integers(0, 256, (40, 240, 240, 3), dtype="uint8") // 8 + 60
     for step, pixels in enumerate(noise, start=100):
         Image.fromarray(pixels).save(run.sample_file(step))
-    text = report.page(run)
+    text = reporting.page(run)
     steps = [int(step) for step in re.findall(r'alt="Samples at step (\d+)"', text)]
     assert len(steps) == 25 and steps[0] == 0 and steps[-1] == 139
     assert max(np.diff(np.searchsorted(_steps(run), steps))) <= 3
@@ -270,14 +270,14 @@ def _steps(run):
 
 def test_a_damaged_snapshot_is_left_out(run_dir):
     run = Run(run_dir)
-    whole = report.page(run).count("<img ")
+    whole = reporting.page(run).count("<img ")
     run.samples()[1].write_bytes(b"\x89PNG, once")
-    assert report.page(run).count("<img ") == whole - 1
+    assert reporting.page(run).count("<img ") == whole - 1
 
 
 def test_a_run_without_a_step_has_a_page(trained, tmp_path, browser):
     run = Run.create(tmp_path / "fresh", trained.config, trained.source)
-    with Reader(browser, report.write(run), PHONE) as reader:
+    with Reader(browser, reporting.write(run), PHONE) as reader:
         assert reader.complaints == []
         assert "0 of 30 steps" in reader.page.locator("header").inner_text()
         assert "The remaining 30 steps" in reader.page.locator("main").inner_text()
@@ -396,4 +396,4 @@ def test_ticks_enclose_the_values_and_are_few(low, high):
 
 def test_a_page_that_cannot_be_written_is_refused(run_dir):
     with pytest.raises(InputError, match="expected the name of an .html file"):
-        report.write(Run(run_dir), run_dir / "samples")
+        reporting.write(Run(run_dir), run_dir / "samples")

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
-from keras_gan import files
+from keras_gan._utils import files
 from keras_gan.runs import Run, checkpoints
 from keras_gan.runs.tables import TABLES
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from keras_gan import GAN
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.config import TrainConfig
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError, Notice
 from keras_gan.runs import Run
 
 CONFIG = TrainConfig("digits", "lean", steps=30, batch_size=4, latent_dim=4)

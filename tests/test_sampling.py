@@ -5,8 +5,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gan import files, sampling
-from keras_gan.errors import InputError
+from keras_gan import sampling
+from keras_gan._utils import files
+from keras_gan._utils.errors import InputError
 
 
 def test_grid_lays_images_out_by_rows_with_gaps():

@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import networks, training
+from keras_gan._utils.seeding import keras_seed
 from keras_gan.config import TrainConfig
-from keras_gan.seeding import keras_seed
 
 
 def draws():

@@ -9,9 +9,10 @@ from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 from keras import layers
 
-from keras_gan import GAN, InputError, exports, latents
+from keras_gan import GAN, InputError, exports
 from keras_gan.exports import edge, kit, storage, tflite
 from keras_gan.exports.quantize import MODES, SEEDED
+from keras_gan.sampling import latents
 
 FLOAT16, FLOAT32 = schema.TensorType.FLOAT16, schema.TensorType.FLOAT32
 

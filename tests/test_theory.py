@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from keras_gan import logs, theory
+from keras_gan import theory
+from keras_gan._utils import log_names
 from keras_gan.plots.theory import Densities, gradients, snapshot
 
 DATA = theory.gaussians([5.0], 1.0)
@@ -162,7 +163,7 @@ def test_the_best_line_on_normal_z_is_the_data():
 
 def table(rows):
     steps = np.arange(rows) * 10.0
-    names = (logs.JSD, logs.JSD_ESTIMATE, logs.MINIMAX_GRADIENT, logs.NON_SATURATING_GRADIENT)
+    names = (log_names.JSD, log_names.JSD_ESTIMATE, log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT)
     return {"step": steps, **{name: 0.6 / (1 + i + steps) for i, name in enumerate(names)}}
 
 

@@ -15,10 +15,10 @@ from click.testing import CliRunner
 from PIL import Image
 
 from keras_gan import training
+from keras_gan._utils.errors import InputError, Notice
+from keras_gan._utils.log_names import LOGS
 from keras_gan.cli.main import kgan
 from keras_gan.data import source
-from keras_gan.errors import InputError, Notice
-from keras_gan.logs import LOGS
 from keras_gan.runs import Run
 
 COLUMNS = ["step", "seconds", "images_per_s", *LOGS]

@@ -21,10 +21,11 @@ import pytest
 from keras import layers
 from PIL import Image
 
-from keras_gan import GAN, exports, latents, networks, sampling
+from keras_gan import GAN, exports, networks, sampling
+from keras_gan._utils.errors import InputError
 from keras_gan.directions import Directions, Slider
-from keras_gan.errors import InputError
 from keras_gan.exports import edge, web
+from keras_gan.sampling import latents
 
 NAMES = ("grey", "colour", "few", "many")  # of the files
 PHONE, DESK = 360, 1200  # px
@@ -77,7 +78,7 @@ def made_up(reaches, latent, latent_dim):
 def files(trained, tmp_path_factory):
     """Of .tflite: grey, float32, normal z; colour, uint8, uniform z, with labels; many and few, these with sliders."""
     folder = tmp_path_factory.mktemp("files")
-    about = exports.About(name="grey <i>ones</i>", data="digits", licence="CC BY 4.0")
+    about = exports.About(name="grey <i>ones</i>", data="digits", license="CC BY 4.0")
     trained.gan.export(folder / "grey.tflite", "litert", "float32", exports.Options(about=about))
     about = exports.About(name="colour", labels=LABELS)
     options = exports.Options(uint8=True, about=about)
@@ -495,7 +496,7 @@ def test_the_page_says_what_it_is(addresses, files, reader):
         assert page.title() == page.locator("h1").inner_text() == "grey <i>ones</i>"
         facts = page.locator("#facts span").all_inner_texts()
     size = f"{(files / 'grey.tflite').stat().st_size / 1000:,.0f} kB"
-    assert sorted(facts[:-1]) == sorted(["8 × 8 pixels", f"{size}, float32", "trained on digits", "licence: CC BY 4.0"])
+    assert sorted(facts[:-1]) == sorted(["8 × 8 pixels", f"{size}, float32", "trained on digits", "license: CC BY 4.0"])
     assert re.fullmatch(r"[\d.]+ ms a picture", facts[-1])
 
 

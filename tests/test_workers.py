@@ -20,9 +20,9 @@ def play(name, out):
     """What a user writes for several machines: a few steps by SGD, the weights to `out`."""
     import keras
 
-    from keras_gan import GAN, data, distribution
+    from keras_gan import GAN, data, distribute
 
-    strategy = distribution.strategy(name)
+    strategy = distribute.strategy(name)
     keras.utils.set_random_seed(1)
     with strategy.scope():
         z, image = keras.Input((4,)), keras.Input((8, 8, 1))

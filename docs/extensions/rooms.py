@@ -4,11 +4,11 @@ import importlib
 from pathlib import Path
 
 import keras_gan
-from keras_gan.files import replace
+from keras_gan._utils.files import replace
 
 FOLDER = "api"
 TOP = "keras_gan"  # the page of the names that need no room
-TABLES = ("FORMATS", "LOSSES", "MEASURES", "PENALTIES", "PRESETS")  # whose keys are what users choose from
+TABLES = ("FORMATS", "LOSSES", "METRICS", "PENALTIES", "PRESETS")  # whose keys are what users choose from
 
 ROOM = """\
 # keras_gan.{room}

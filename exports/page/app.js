@@ -199,7 +199,7 @@ function tellFacts() {
     `${width} × ${height} pixels`,
     `${Math.round(generator.bytes / 1000).toLocaleString("en")} kB, ${said.quantize}`,
     said.data && `trained on ${said.data}`,
-    said.licence && `licence: ${said.licence}`,
+    said.license && `license: ${said.license}`,
   ];
   for (const textContent of facts.filter(Boolean)) {
     $("speed").before(Object.assign(document.createElement("span"), { textContent }));

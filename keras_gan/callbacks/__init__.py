@@ -4,7 +4,7 @@ from keras_gan.callbacks.checks import Checks, Doctor
 from keras_gan.callbacks.evaluation import Evaluation
 from keras_gan.callbacks.every import Every
 from keras_gan.callbacks.game import Game
-from keras_gan.callbacks.guard import Guard
+from keras_gan.callbacks.guard import DivergenceGuard
 from keras_gan.callbacks.recording import Checkpoints, History, Means, Progress, Snapshots
 from keras_gan.callbacks.stop import Stop
 
@@ -15,7 +15,7 @@ __all__ = [
     "Evaluation",
     "Every",
     "Game",
-    "Guard",
+    "DivergenceGuard",
     "History",
     "Means",
     "Progress",

@@ -7,17 +7,18 @@ import textwrap
 import keras
 import numpy as np
 
-from keras_gan import doctor, pixels, rates
+from keras_gan import doctor, schedules
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan.callbacks.every import Every
 from keras_gan.data import Source
 from keras_gan.data.source import from_array
 from keras_gan.doctor import ILL, Settings, Verdict
 from keras_gan.doctor.samples import RealData, features, measure
 from keras_gan.doctor.verdicts import largest_weight
-from keras_gan.errors import InputError
 from keras_gan.losses import LOSSES
-from keras_gan.metrics.images import block_rows
 from keras_gan.metrics.samples import batch_rows, class_labels
+from keras_gan.metrics.streams import block_rows
 from keras_gan.runs import Run, checkpoints
 
 SAMPLES = 48  # with MNIST and the default preset 41 checks take about 1 % of the time of 2,000 steps
@@ -66,7 +67,7 @@ class Checks(Every):
         return small[0] * small[1] * shape[2] if len(shape) == 3 else shape[0]
 
     def columns(self) -> dict[str, np.ndarray]:
-        """What was measured, by the names in `doctor.samples.MEASURES`, with the step."""
+        """What was measured, by the names in `doctor.samples.METRICS`, with the step."""
         return self.run.columns("checks") if self.run else _columns(self.table)
 
     def on_train_begin(self, logs=None):
@@ -200,8 +201,8 @@ def _settings(gan):
     names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
     return Settings(
         loss=names[0] if names else None,
-        discriminator_lr=rates.now(gan.discriminator_optimizer),
-        generator_lr=rates.now(gan.generator_optimizer),
+        discriminator_lr=schedules.now(gan.discriminator_optimizer),
+        generator_lr=schedules.now(gan.generator_optimizer),
         discriminator_steps=gan.discriminator_steps,
         gamma=largest_weight(gan.penalties.values()),
     )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError
+from keras_gan._utils.files import replace
 from keras_gan.callbacks.every import Every
-from keras_gan.config import lookup
-from keras_gan.errors import InputError
-from keras_gan.files import replace
-from keras_gan.metrics import MEASURES, Truth, draw, judge
-from keras_gan.metrics.card import HIGHER, LOWER
+from keras_gan.metrics import METRICS, Reference, draw
+from keras_gan.metrics.card import HIGHER, LOWER, evaluate
 
 
 class Evaluation(Every):
@@ -22,10 +22,10 @@ class Evaluation(Every):
     The newest value is in the epoch's logs, and so in `fit(…).history`, under the score's name.
 
     Args:
-        truth: the real side, a `metrics.Truth`; its count is how many samples are judged. 2,000 cost a second or two
-            with the shipped extractors.
+        reference: the real side, a `metrics.Reference`; its count is the number of samples that are evaluated. 2,000
+            take a second or two with the shipped extractors.
         steps: how often.
-        measure: a name in `metrics.MEASURES`, whose first score decides; None for the Fréchet distance where the data
+        measure: a name in `metrics.METRICS`, whose first score decides; None for the Fréchet distance where the data
             have an extractor, and the sliced Wasserstein distance otherwise.
         best: a .keras file for the whole GAN at its best so far; None keeps none.
         seed: of the latents and of the classes, the same every time.
@@ -41,11 +41,11 @@ class Evaluation(Every):
     Example:
         >>> from keras_gan import GAN, callbacks, data, metrics, networks
         >>> digits = data.open_source("digits")
-        >>> truth = metrics.Truth.of(digits, None, metrics.extractor(digits), count=100)
+        >>> reference = metrics.Reference.of(digits, None, metrics.extractor(digits), count=100)
         >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
         >>> gan.compile()
         >>> images = data.load("digits", batch_size=16).take(4)
-        >>> judging = callbacks.Evaluation(truth, steps=2)
+        >>> judging = callbacks.Evaluation(reference, steps=2)
         >>> history = gan.fit(images, shuffle=False, verbose=0, callbacks=[judging]).history
         >>> [step for step, value in judging.history], "frechet_distance" in history
         ([2, 4], True)
@@ -53,7 +53,7 @@ class Evaluation(Every):
 
     def __init__(
         self,
-        truth: Truth,
+        reference: Reference,
         steps: int = 500,
         measure: str | None = None,
         best: str | os.PathLike | None = None,
@@ -61,11 +61,13 @@ class Evaluation(Every):
         record: Callable[[dict], None] | None = None,
     ):
         super().__init__(steps)
-        self.truth = truth
-        self.measure = measure or ("frechet" if truth.extractor else "sliced")
-        chosen = lookup(MEASURES, self.measure, "measure", ", ".join(MEASURES))
-        if not chosen.applies(truth):
-            raise InputError(f"measure {self.measure!r} does not apply to {truth.name}; expected one that does: sliced")
+        self.reference = reference
+        self.measure = measure or ("frechet" if reference.extractor else "sliced")
+        chosen = lookup(METRICS, self.measure, "measure", ", ".join(METRICS))
+        if not chosen.applies(reference):
+            raise InputError(
+                f"measure {self.measure!r} does not apply to {reference.name}; expected one that does: sliced"
+            )
         self.name, (_, self.better) = next(iter(chosen.labels.items()))
         if self.better not in (LOWER, HIGHER):
             raise InputError(f"measure {self.measure!r} has no best direction; expected one that has, such as frechet")
@@ -88,8 +90,8 @@ class Evaluation(Every):
         # A G that has diverged is recorded as such; to say so, and to stop, is the doctor's part.
         if not all(np.isfinite(weights).all() for weights in self.model.ema_generator.get_weights()):
             return float("nan")
-        samples = draw(self.model, self.truth, self.seed)
-        return judge(samples, self.truth, [self.measure])[self.name].value
+        samples = draw(self.model, self.reference, self.seed)
+        return evaluate(samples, self.reference, [self.measure])[self.name].value
 
     def on_epoch_end(self, epoch, logs=None):
         if self.history and logs is not None:

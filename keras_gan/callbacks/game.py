@@ -4,11 +4,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import latents, logs, losses, theory
+from keras_gan import losses, theory
+from keras_gan._utils import log_names
 from keras_gan.callbacks.recording import Snapshots
-from keras_gan.mixtures import MIXTURES, Mixture
 from keras_gan.plots.theory import Densities, snapshot
 from keras_gan.runs import Run
+from keras_gan.sampling import latents
+from keras_gan.theory.mixtures import MIXTURES, Mixture
 
 HELD_OUT = 100_000  # draws of each side: V is then known to about .002
 HELD_OUT_SEED = 1_000  # the data's train and test splits are drawn with others
@@ -40,7 +42,7 @@ class Game(Snapshots):
         self.z = latents.draw(HELD_OUT, self.model.latent_dim, self.model.latent, self.seed)
         self.optimum_nats = theory.best_line(self.data, self.model.latent).jensen_shannon_nats
         self.all_steps = self.run.config.steps
-        super().on_train_begin(logs)
+        super().on_train_begin(log_names)
 
     def act(self, step, logs=None):
         if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
@@ -63,14 +65,14 @@ class Game(Snapshots):
         minimax, non_saturating = self._gradient_norms()
         return generated, {
             "step": step,
-            logs.JSD: exact,
-            logs.JSD_ESTIMATE: theory.jensen_shannon_estimate(value),
-            logs.VALUE: value,
-            logs.BEST_VALUE: theory.best_value(exact),
-            logs.MINIMAX_GRADIENT: minimax,
-            logs.NON_SATURATING_GRADIENT: non_saturating,
-            logs.MEAN: float(values.mean(dtype="float64")),
-            logs.STD: float(values.std(dtype="float64")),
+            log_names.JSD: exact,
+            log_names.JSD_ESTIMATE: theory.jensen_shannon_estimate(value),
+            log_names.VALUE: value,
+            log_names.BEST_VALUE: theory.best_value(exact),
+            log_names.MINIMAX_GRADIENT: minimax,
+            log_names.NON_SATURATING_GRADIENT: non_saturating,
+            log_names.MEAN: float(values.mean(dtype="float64")),
+            log_names.STD: float(values.std(dtype="float64")),
         }
 
     def _generated(self, drawn):
@@ -127,19 +129,24 @@ def _table(row, line, latent, mixture):
     exact = theory.best_value(line.jensen_shannon_nats)
     cells = [
         ("", "this run", "best linear G", "G = data"),
-        ("mean of G(z)", f"{row[logs.MEAN]:.3f}", f"{line.intercept:.3f}", f"{mixture.centres.mean():.3f}"),
-        ("std of G(z)", f"{row[logs.STD]:.3f}", f"{line.slope * theory.LATENT_STD[latent]:.3f}", f"{mixture.std:.3f}"),
-        ("JSD, exact (nats)", f"{row[logs.JSD]:.6f}", f"{line.jensen_shannon_nats:.6f}", "0"),
-        ("JSD that D shows", f"{row[logs.JSD_ESTIMATE]:.6f}", "", ""),
-        ("V of the best D", f"{row[logs.BEST_VALUE]:.6f}", f"{exact:.6f}", f"{-np.log(4):.6f}"),
-        ("V(D, G)", f"{row[logs.VALUE]:.6f}", "", ""),
+        ("mean of G(z)", f"{row[log_names.MEAN]:.3f}", f"{line.intercept:.3f}", f"{mixture.centres.mean():.3f}"),
+        (
+            "std of G(z)",
+            f"{row[log_names.STD]:.3f}",
+            f"{line.slope * theory.LATENT_STD[latent]:.3f}",
+            f"{mixture.std:.3f}",
+        ),
+        ("JSD, exact (nats)", f"{row[log_names.JSD]:.6f}", f"{line.jensen_shannon_nats:.6f}", "0"),
+        ("JSD that D shows", f"{row[log_names.JSD_ESTIMATE]:.6f}", "", ""),
+        ("V of the best D", f"{row[log_names.BEST_VALUE]:.6f}", f"{exact:.6f}", f"{-np.log(4):.6f}"),
+        ("V(D, G)", f"{row[log_names.VALUE]:.6f}", "", ""),
     ]
     return "\n".join(f"{name:<19}{run:>12}{best:>16}{data:>12}".rstrip() for name, run, best, data in cells)
 
 
 def _reading(row, line, data, config):
     """Sentences that read the table."""
-    exact, shown = row[logs.JSD], row[logs.JSD_ESTIMATE]
+    exact, shown = row[log_names.JSD], row[log_names.JSD_ESTIMATE]
     yield "D's loss is -V(D, G). At 2 log 2 = 1.386 D could not tell generated from real: there G would equal the data."
     if config.preset == "gaussian" and config.latent_dim == 1:
         yield from _reading_of_a_line(row, line, data, config)
@@ -155,8 +162,8 @@ def _reading(row, line, data, config):
 
 
 def _reading_of_a_line(row, line, data, config):
-    slope = row[logs.STD] / theory.LATENT_STD[config.latent]
-    yield f"This G draws from {_drawn_from(slope, row[logs.MEAN], config.latent)}."
+    slope = row[log_names.STD] / theory.LATENT_STD[config.latent]
+    yield f"This G draws from {_drawn_from(slope, row[log_names.MEAN], config.latent)}."
     yield f"The best line draws from {_drawn_from(line.slope, line.intercept, config.latent)}."
     if config.latent == "normal":
         yield "A line on normal z can equal the data; on uniform z it cannot (--latent uniform)."

@@ -5,14 +5,14 @@ import sys
 import keras
 import numpy as np
 
-from keras_gan import rates
+from keras_gan import schedules
 from keras_gan.runs import checkpoints
 
 RETREATS, FACTOR = 3, 0.5
 GOOD_STEPS = 100  # between copies of a state to go back to: 5 ms for the default networks
 
 
-class Guard(keras.callbacks.Callback):
+class DivergenceGuard(keras.callbacks.Callback):
     """Steps back where a loss or a gradient is NaN or infinite, and goes on with lower learning rates.
 
     `GAN.train_step` does not apply such a step. This callback then takes weights, average and slots back to where they
@@ -35,7 +35,7 @@ class Guard(keras.callbacks.Callback):
         >>> from keras_gan import GAN, callbacks, networks
         >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
         >>> gan.compile()
-        >>> guard = callbacks.Guard()
+        >>> guard = callbacks.DivergenceGuard()
         >>> _ = gan.fit(np.zeros((8, 8, 8, 1), "float32"), batch_size=4, verbose=0, callbacks=[guard])
         >>> guard.verdict is None
         True
@@ -58,8 +58,8 @@ class Guard(keras.callbacks.Callback):
         """Goes on from a `state`: lowers again the rates that no variable of the optimizer holds."""
         self.made = int(checkpoints.kept(beside, "retreats", largest=self.retreats) or 0)
         for optimizer in _optimizers(model):
-            if self.made and rates.follows_schedule(optimizer):
-                rates.lower(optimizer, self.factor**self.made)
+            if self.made and schedules.follows_schedule(optimizer):
+                schedules.lower(optimizer, self.factor**self.made)
 
     def on_train_begin(self, logs=None):
         self.verdict = None
@@ -99,7 +99,7 @@ class Guard(keras.callbacks.Callback):
             return
         self.made += 1
         for optimizer in _optimizers(self.model):
-            rates.lower(optimizer, self.factor)
+            schedules.lower(optimizer, self.factor)
         self.model.make_train_function(force=True)  # which holds the old schedules
         self.model.reset_metrics()  # else the row would be NaN as a whole
         print(
@@ -118,7 +118,7 @@ def _state(model):
     """What goes back: all that a step changes but the noise, the counts of steps and the rates."""
     slots = [
         variable
-        for optimizer in map(rates.innermost, _optimizers(model))
+        for optimizer in map(schedules.innermost, _optimizers(model))
         for variable in optimizer.variables
         if variable is not optimizer._iterations and variable is not optimizer.learning_rate
     ]

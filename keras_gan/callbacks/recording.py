@@ -7,11 +7,12 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_gan import distribution, pixels, plots, sampling
+from keras_gan import distribute, plots, reporting, sampling
+from keras_gan._utils import pixels
+from keras_gan._utils.files import replace
+from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.callbacks.every import Every
 from keras_gan.config import CHECKPOINT_EVERY_S
-from keras_gan.files import replace
-from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.runs import Run, checkpoints
 
 SNAPSHOT_SAMPLES = 64
@@ -164,7 +165,7 @@ class Checkpoints(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         due = self.run is not None and time.monotonic() - self.saved_at >= self.every_s
-        if distribution.agree(self.model.distribute_strategy, due, self.model.step):
+        if distribute.agree(self.model.distribute_strategy, due, self.model.step):
             self.save()
             self.saved_at = time.monotonic()
 
@@ -174,4 +175,4 @@ class Checkpoints(keras.callbacks.Callback):
         if self.run is not None:
             beside = {name: array for keeper in self.keepers for name, array in keeper.state().items()}
             self.run.store(self.model.step, arrays, beside)
-            self.run.draw_curves()
+            reporting.draw_curves(self.run)

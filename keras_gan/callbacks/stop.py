@@ -7,7 +7,7 @@ import threading
 
 import keras
 
-from keras_gan import distribution
+from keras_gan import distribute
 
 SIGNALS = {
     signal.SIGINT: "\nstopping after this step, then saving; Ctrl-C again stops at once",
@@ -48,5 +48,5 @@ class Stop(keras.callbacks.Callback):
                 signal.signal(number, handler)
 
     def on_train_batch_end(self, batch, logs=None):
-        if distribution.agree(self.model.distribute_strategy, self.signal is not None, self.model.step):
+        if distribute.agree(self.model.distribute_strategy, self.signal is not None, self.model.step):
             self.model.stop_training = True

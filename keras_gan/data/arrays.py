@@ -10,11 +10,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import archives
+from keras_gan._utils import archives
+from keras_gan._utils.errors import InputError, first_line, printable
 from keras_gan.data import labels, matlab, source
 from keras_gan.data.fingerprint import of_array
 from keras_gan.data.source import Source, fit_pixels, from_array
-from keras_gan.errors import InputError, first_line, printable
 
 # Names under which an .npz may hold its images, and their classes.
 KEYS = {

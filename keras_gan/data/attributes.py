@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan._utils.errors import InputError, first_line, printable
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError, first_line, printable
 
 # The first that is there is read; the other two are CelebA's own, as they are handed out.
 TABLES = ("attributes.csv", "list_attr_celeba.csv", "list_attr_celeba.txt")

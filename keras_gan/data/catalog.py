@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace
 from keras_gan.data import fingerprint, source
 from keras_gan.data.source import Source, fit_pixels, from_array
-from keras_gan.errors import InputError, first_line
-from keras_gan.files import replace
 
 ANSWER_S = 4.0  # seconds a dataset's host has to answer
 

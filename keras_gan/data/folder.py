@@ -11,26 +11,17 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.data import attributes, fingerprint, images, labels, listing, source
-from keras_gan.data.images import Header, Unreadable
+from keras_gan._utils.errors import InputError, Notice
+from keras_gan.data import attributes, decoding, fingerprint, labels, listing, source
+from keras_gan.data.decoding import Header, Unreadable
 from keras_gan.data.listing import named
 from keras_gan.data.source import Source, from_array
-from keras_gan.errors import InputError, Notice
+from keras_gan.data.spec import BACKGROUND, DataSpec
 
 BLOCK = 2**12  # files handled at once
 
 
-@dataclass(frozen=True)
-class Reading:
-    """How the images of a folder become arrays."""
-
-    size: tuple[int, int] | None = None  # height, width to resize to; None for their own
-    crop: bool = False  # cut the centre to the proportions of `size` before resizing
-    skip_damaged: bool = False  # leave unreadable images out instead of raising
-    background: str = images.BACKGROUND  # the colour behind transparent pixels
-
-
-def open_folder(path: Path, reading: Reading, like: Path | None = None) -> Source:
+def open_folder(path: Path, spec: DataSpec, like: Path | None = None) -> Source:
     """Opens every image below `path`, in the order of their names.
 
     Grey images give one channel, any colour among them gives three. Without a size all images must have one size.
@@ -40,7 +31,7 @@ def open_folder(path: Path, reading: Reading, like: Path | None = None) -> Sourc
 
     Args:
         path: the folder.
-        reading: how its images are read.
+        spec: how its images are read.
         like: the folder of the training images, where `path` holds others of the same kind: its class numbers and its
             scale of numbers without a range hold, and no table of attributes is read.
 
@@ -48,10 +39,10 @@ def open_folder(path: Path, reading: Reading, like: Path | None = None) -> Sourc
         InputError: for a folder without images, mixed sizes without a size, links that lead out of the folder, or
             damaged images without `skip_damaged`, or a table of attributes that does not fit.
     """
-    images.prepare()
+    decoding.prepare()
     found = listing.images(path)
     _tell(listing.notice(found, path))
-    names = _class_names(like, reading.skip_damaged) if like else None
+    names = _class_names(like, spec.skip_damaged) if like else None
     kept, stray, unlabelled = labels.group(found.files, names or None)
     if like and not names:
         kept, stray, unlabelled = found.files, [], "the training images have no classes"
@@ -59,9 +50,9 @@ def open_folder(path: Path, reading: Reading, like: Path | None = None) -> Sourc
     _tell(stray and f"{path}: left out {beside} in no class folder: {named(stray)}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         survey = _survey(pool, path, kept)
-        opened = _Opened(path, reading, kept, survey, _spans(pool, path, survey, like))
+        opened = _Opened(path, spec, kept, survey, _spans(pool, path, survey, like))
         opened.read(pool)
-    _check_damaged(survey.damaged, kept, path, reading.skip_damaged)
+    _check_damaged(survey.damaged, kept, path, spec.skip_damaged)
     opened.tell(found.folders, unlabelled)
     return opened.source(unlabelled, names, described=like is None, listed=found.files)
 
@@ -85,26 +76,26 @@ class Survey:
 class _Opened:
     """The images of a folder on their way to a `Source`."""
 
-    def __init__(self, path, reading, files, survey, spans):
-        self.path, self.reading, self.files, self.survey = path, reading, files, survey
+    def __init__(self, path, spec, files, survey, spans):
+        self.path, self.spec, self.files, self.survey = path, spec, files, survey
         self.array, self.transparent = None, None
         if not survey.headers:
-            _check_damaged(survey.damaged, files, path, reading.skip_damaged)
-        size = reading.size or _common_size(survey.sizes(), path)
+            _check_damaged(survey.damaged, files, path, spec.skip_damaged)
+        size = spec.image_size or _common_size(survey.sizes(), path)
         grey = not survey.those(lambda header: not header.grey)
-        if survey.those(lambda header: header.alpha) and not images.is_grey(reading.background):
+        if survey.those(lambda header: header.alpha) and not decoding.is_grey(spec.background):
             grey = False
         self.shape = (*size, 1 if grey else 3)
-        how = dict(grey=grey, size=size, crop=reading.crop, background=reading.background, spans=spans)
-        self.decode = lambda file: images.decode(path / file, **how)
+        how = dict(grey=grey, size=size, crop=spec.crop, background=spec.background, spans=spans)
+        self.decode = lambda file: decoding.decode(path / file, **how)
 
     def read(self, pool) -> None:
         """Decodes the images that fit in memory. Of others, finds the damaged ones where they are to be left out."""
         good = list(self.survey.headers)
         held = len(good) * np.prod(self.shape) <= source.MEMORY_LIMIT_BYTES
         if not held:
-            _check_damaged(self.survey.damaged, self.files, self.path, self.reading.skip_damaged)
-            if not self.reading.skip_damaged:
+            _check_damaged(self.survey.damaged, self.files, self.path, self.spec.skip_damaged)
+            if not self.spec.skip_damaged:
                 return  # an error will name the file when its turn comes
         array, rows, transparent = np.empty((len(good) if held else 0, *self.shape), "uint8"), [], 0
         for row, (file, result) in enumerate(_each(pool, self.decode, good)):
@@ -139,7 +130,7 @@ class _Opened:
         self._tell_of_transparency(total)
 
     def _tell_of_transparency(self, total):
-        ground = f"transparent pixels are put on {self.reading.background}; choose another background (--background)"
+        ground = f"transparent pixels are put on {self.spec.background}; choose another background (--background)"
         if self.transparent is None:
             alpha = len(self.survey.those(lambda header: header.alpha))
             _tell(alpha and f"{self.path}: {alpha:,} of {total:,} images can be transparent; {ground}")
@@ -189,7 +180,7 @@ def _class_names(path, skip_damaged) -> list[str] | None:
 
 def _is_readable(file) -> bool:
     try:
-        images.decode(file, False, None, False, images.BACKGROUND, {kind: (0, 1) for kind in ("integers", "floats")})
+        decoding.decode(file, False, None, False, BACKGROUND, {kind: (0, 1) for kind in ("integers", "floats")})
     except Unreadable:
         return False
     return True
@@ -197,7 +188,7 @@ def _is_readable(file) -> bool:
 
 def _survey(pool, path, files) -> Survey:
     survey, known = Survey(), {}
-    for file, found in _each(pool, lambda file: images.header(path / file), files):
+    for file, found in _each(pool, lambda file: decoding.header(path / file), files):
         if isinstance(found, Unreadable):
             survey.damaged[file] = str(found)
         else:
@@ -211,7 +202,7 @@ def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
     for kind in ("integers", "floats"):
         files = survey.those(lambda header, kind=kind: header.numbers == kind)
         extents = []
-        for file, found in _each(pool, lambda file: images.extent(path / file), files):
+        for file, found in _each(pool, lambda file: decoding.extent(path / file), files):
             if isinstance(found, Unreadable):
                 survey.damaged[file] = str(found)
                 del survey.headers[file]
@@ -219,7 +210,7 @@ def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
                 extents.append(found)
         if extents:
             low, high = min(low for low, _ in extents), max(high for _, high in extents)
-            spans[kind] = images.span(kind, low, high)
+            spans[kind] = decoding.span(kind, low, high)
             first, last = spans[kind]
             holds = _number(len(extents), "image holds", "images hold")
             _tell(

@@ -4,7 +4,7 @@ import numpy as np
 
 from keras_gan.data import catalog
 from keras_gan.data.source import Source, from_array
-from keras_gan.mixtures import MIXTURES
+from keras_gan.theory.mixtures import MIXTURES
 
 DRAWS = {"train": 100_000, "test": 10_000}
 STACKS = {"train": 60_000, "test": 26_000}

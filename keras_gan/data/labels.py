@@ -16,7 +16,7 @@ from collections import Counter
 
 import numpy as np
 
-from keras_gan.errors import printable
+from keras_gan._utils.errors import printable
 
 MOST_CLASSES = 2**16
 FEW_CLASSES = 10  # up to here any data may have so many; with more, each must have two images on average

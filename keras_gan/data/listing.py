@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from keras_gan._utils.errors import InputError, printable
 from keras_gan.data.attributes import TABLES
-from keras_gan.data.images import NOT_READ, SUFFIXES
-from keras_gan.errors import InputError, printable
+from keras_gan.data.decoding import NOT_READ, SUFFIXES
 
 # Folders and files that systems and programs leave; names that begin with a dot are hidden too.
 OF_SYSTEMS = frozenset(

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import archives
+from keras_gan._utils import archives
 
 # Table 1-1, data types: number -> numpy's name, without the byte order.
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}

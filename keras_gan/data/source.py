@@ -9,9 +9,9 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_gan import pixels
-from keras_gan.errors import InputError
-from keras_gan.sampling import to_picture
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling.pictures import to_picture
 
 # Data up to this size are held in memory; larger data are read from disk, batch by batch.
 MEMORY_LIMIT_BYTES = 2**28

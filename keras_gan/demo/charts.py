@@ -9,7 +9,8 @@ import math
 
 import numpy as np
 
-from keras_gan import logs, theory
+from keras_gan import theory
+from keras_gan._utils import log_names
 from keras_gan.plots import inline
 from keras_gan.plots.theory import HIGHEST, JSD_LIMITS, LOG_4, Densities
 
@@ -76,9 +77,10 @@ def _densities(shown, last):
     ]
     ticks = [("x", 100 * (tick - low) / (high - low), _text(tick)) for tick in np.arange(low, high + 1, 4)]
     ticks += [("left", 100 * (1 - tick / HIGHEST), _text(tick)) for tick in (0, 0.25, 0.5, 0.75, 1)]
+    distance = np.abs(shown.discriminator - shown.best_discriminator).mean()
     alt = (
-        f"The data lie around 5. What G generates has the mean {last[logs.MEAN]:.2f} and the standard deviation "
-        f"{last[logs.STD]:.2f}. D(x) lies {np.abs(shown.discriminator - shown.best_discriminator).mean():.2f} from "
+        f"The data lie around 5. What G generates has the mean {last[log_names.MEAN]:.2f} and the standard "
+        f"deviation {last[log_names.STD]:.2f}. D(x) lies {distance:.2f} from "
         "the best D on average."
     )
     return _figure("Densities, and what D thinks", alt, drawn, ticks, [(50, "x")])
@@ -99,8 +101,8 @@ def _values(table, line):
 
     optimum = theory.best_value(line.jensen_shannon_nats)
     drawn = [
-        _stroke(curve(table[logs.BEST_VALUE]), INK, "best D, exact"),
-        _stroke(curve(table[logs.VALUE]), DISCRIMINATOR, "D, held-out draws"),
+        _stroke(curve(table[log_names.BEST_VALUE]), INK, "best D, exact"),
+        _stroke(curve(table[log_names.VALUE]), DISCRIMINATOR, "D, held-out draws"),
         _stroke(level(optimum), GENERATED, f"best linear G: −{-optimum:.4f}", dashed=True),
         _stroke(level(-LOG_4), REAL, f"G = data: −log 4 = −{LOG_4:.4f}", dashed=True),
     ]
@@ -108,8 +110,8 @@ def _values(table, line):
     ticks += [("left", 100 * height(tick), _text(tick)) for tick in (-1.5, -1, -0.5, 0)]
     ticks += [("right", 100 * height(theory.best_value(jsd)), _text(jsd)) for jsd in (0, 0.2, 0.4, 0.6)]
     alt = (
-        f"At step {table['step'][-1]:,} the value V(D, G) is {table[logs.VALUE][-1]:.3f}, that of the best D "
-        f"{table[logs.BEST_VALUE][-1]:.3f}; the best linear G gives {optimum:.4f}, and G = data {-LOG_4:.4f}."
+        f"At step {table['step'][-1]:,} the value V(D, G) is {table[log_names.VALUE][-1]:.3f}, that of the best D "
+        f"{table[log_names.BEST_VALUE][-1]:.3f}; the best linear G gives {optimum:.4f}, and G = data {-LOG_4:.4f}."
     )
     names = [(0, "V"), (50, "step"), (100, "JSD")]
     return _figure("Value V(D, G), and JSD(p, q) = (V + log 4) / 2", alt, drawn, ticks, names)
@@ -160,12 +162,12 @@ def _numbers(last, line):
     scale = theory.LATENT_STD["uniform"]
     optimum = theory.best_value(line.jensen_shannon_nats)
     rows = [
-        ("mean of G(z)", f"{last[logs.MEAN]:.3f}", f"{line.intercept:.3f}", "5.000"),
-        ("std of G(z)", f"{last[logs.STD]:.3f}", f"{line.slope * scale:.3f}", "1.000"),
-        ("JSD, exact (nats)", f"{last[logs.JSD]:.4f}", f"{line.jensen_shannon_nats:.4f}", "0"),
-        ("JSD that D shows", f"{last[logs.JSD_ESTIMATE]:.4f}", "", ""),
-        ("V of the best D", f"{last[logs.BEST_VALUE]:.4f}", f"{optimum:.4f}", f"{-LOG_4:.4f}"),
-        ("V(D, G)", f"{last[logs.VALUE]:.4f}", "", ""),
+        ("mean of G(z)", f"{last[log_names.MEAN]:.3f}", f"{line.intercept:.3f}", "5.000"),
+        ("std of G(z)", f"{last[log_names.STD]:.3f}", f"{line.slope * scale:.3f}", "1.000"),
+        ("JSD, exact (nats)", f"{last[log_names.JSD]:.4f}", f"{line.jensen_shannon_nats:.4f}", "0"),
+        ("JSD that D shows", f"{last[log_names.JSD_ESTIMATE]:.4f}", "", ""),
+        ("V of the best D", f"{last[log_names.BEST_VALUE]:.4f}", f"{optimum:.4f}", f"{-LOG_4:.4f}"),
+        ("V(D, G)", f"{last[log_names.VALUE]:.4f}", "", ""),
     ]
     head = "<tr><td></td><th scope=col>now</th><th scope=col>best linear G</th><th scope=col>G = data</th></tr>"
     body = "".join(

@@ -9,14 +9,15 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import __version__, directions, drawing, latents, sampling
+from keras_gan import __version__, directions, sampling
+from keras_gan._utils.errors import InputError
 from keras_gan.demo import preparing
 from keras_gan.demo.preparing import AVERAGED
 from keras_gan.directions import Directions
-from keras_gan.errors import InputError
 from keras_gan.exports import discriminator, edge
 from keras_gan.runs import CONFIG, Run
-from keras_gan.sliders import CLASS
+from keras_gan.sampling import latents
+from keras_gan.sampling.sliders import CLASS
 
 NEIGHBOURS = 16
 
@@ -123,7 +124,7 @@ class Gallery:
         stops, labels = self.latents(settings, seeds), self.labels(settings, seeds)
         chosen = self.generators[settings.weights]
         with tempfile.TemporaryDirectory() as folder, self._lock:
-            return drawing.save_way(chosen, stops, labels, Path(folder, "way.gif")).read_bytes()
+            return sampling.save_way(chosen, stops, labels, Path(folder, "way.gif")).read_bytes()
 
     def opinion(self, image: np.ndarray, label: int | None) -> Opinion | None:
         """What D makes of a picture, uint8 (height, width, channels); None where D cannot be asked."""

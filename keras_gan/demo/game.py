@@ -3,7 +3,7 @@
 import streamlit as st
 
 from keras_gan.demo import charts, live, shell
-from keras_gan.latents import LARGEST_SEED
+from keras_gan.sampling.latents import LARGEST_SEED
 
 TICK_S = 0.5  # from picture to picture
 RATES = (0.0, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1)

@@ -7,9 +7,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan import doctor, latents, logs, quiet, theory
-from keras_gan.mixtures import MIXTURES
+from keras_gan import doctor, theory
+from keras_gan._utils import log_names, silence
 from keras_gan.plots.theory import Densities
+from keras_gan.sampling import latents
+from keras_gan.theory.mixtures import MIXTURES
 
 NAME = "gaussian"  # of the data, and of the preset
 MIXTURE = MIXTURES[NAME]
@@ -48,7 +50,7 @@ def optimum() -> theory.Line:
 def _training():
     """The module `keras_gan.training`, imported without TensorFlow's start-up notes on the terminal."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with LOCK, quiet.native_stderr():
+    with LOCK, silence.silence_native_stderr():
         from keras_gan import training
     return training
 
@@ -139,12 +141,12 @@ class LiveGame:
         self.rows.append(
             {
                 "step": self.step,
-                logs.MEAN: float(middle),
-                logs.STD: float(abs(slope) * theory.LATENT_STD[self.config.latent]),
-                logs.JSD: exact,
-                logs.JSD_ESTIMATE: theory.jensen_shannon_estimate(value),
-                logs.BEST_VALUE: theory.best_value(exact),
-                logs.VALUE: value,
+                log_names.MEAN: float(middle),
+                log_names.STD: float(abs(slope) * theory.LATENT_STD[self.config.latent]),
+                log_names.JSD: exact,
+                log_names.JSD_ESTIMATE: theory.jensen_shannon_estimate(value),
+                log_names.BEST_VALUE: theory.best_value(exact),
+                log_names.VALUE: value,
             }
         )
         d = 1 / (1 + np.exp(-np.clip(drawn_logits, -50, 50)))

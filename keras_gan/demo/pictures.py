@@ -7,10 +7,10 @@ from urllib.parse import quote, unquote
 
 import streamlit as st
 
-from keras_gan import latents
 from keras_gan.demo import frames, shell
 from keras_gan.demo.gallery import Settings, around, opened, png
 from keras_gan.demo.preparing import GENERATORS
+from keras_gan.sampling import latents
 
 FIRST_SHOWN = 3  # sliders
 LEAST_TRUNCATION = 0.1

@@ -13,9 +13,10 @@ import sys
 import warnings
 from pathlib import Path
 
-from keras_gan import checkout
-from keras_gan.errors import InputError, Notice, first_line, one_line
-from keras_gan.files import replace_folder
+from keras_gan._utils import checkout
+from keras_gan._utils.errors import InputError, Notice, first_line, one_line
+from keras_gan._utils.files import replace_folder
+from keras_gan.data import opening
 from keras_gan.runs import CONFIG, Run
 
 FOLDER, PREPARED, JUDGE = "demo", "prepared.json", "discriminator.tflite"
@@ -176,8 +177,8 @@ def make(run: Run) -> None:
 
 def _opinions(run, gan, folder):
     """D's file, and its logits of real images and of samples; why, where there are none."""
-    from keras_gan import latents
     from keras_gan.exports import discriminator
+    from keras_gan.sampling import latents
 
     nothing = {"real": None, "samples": None, "no_opinion": None, "no_real": None, "paired": gan.loss_pair.paired}
     try:
@@ -200,7 +201,7 @@ def _real(run, gan):
     from keras_gan import data, training
 
     config = run.config
-    if not data.is_here(config.data):
+    if not opening.is_here(config.data):
         raise InputError(f"{config.data} is not on this machine")
     source = training.open_data(config)
     if source.shape != gan.data_shape:

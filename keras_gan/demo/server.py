@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from keras_gan import quiet
-from keras_gan.errors import InputError, first_line, how_to_install
+from keras_gan._utils import silence
+from keras_gan._utils.errors import InputError, first_line, how_to_install
 
 LOOPBACK, USUAL_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
@@ -132,13 +132,13 @@ def _server(host, address):
         print(f"demo on {address} until Ctrl-C", flush=True)  # not sooner: now it answers, and ends on a signal
         yield
 
-    with quiet.native_stderr():
+    with silence.silence_native_stderr():
         import uvicorn
         from starlette.middleware import Middleware
         from streamlit.starlette import App
         from streamlit.web import bootstrap
     bootstrap.load_config_options(SETTINGS)
-    app = App(APP, lifespan=told, middleware=[Middleware(Guard, local=is_loopback(host))])
+    app = App(APP, lifespan=told, middleware=[Middleware(DivergenceGuard, local=is_loopback(host))])
     settings = uvicorn.Config(
         app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=WAIT_FOR_READERS_S
     )
@@ -153,7 +153,7 @@ def is_loopback(host: str | None) -> bool:
         return host == "localhost"
 
 
-class Guard:
+class DivergenceGuard:
     """Refuses what no page of ours asks for, before Streamlit sees it (an ASGI middleware).
 
     Those are uploads; WebSockets opened by the pages of other sites, about which Streamlit would ask a host outside;

@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import streamlit as st
 
-from keras_gan.errors import InputError, one_line
+from keras_gan._utils.errors import InputError, one_line
 
 STYLE = """<style>
 .block-container { max-width: 76rem; padding: 3.5rem clamp(1rem, 4vw, 3rem) 2rem; }

@@ -3,8 +3,8 @@
 Importing this and moving latents needs numpy alone; finding directions needs a generator and scikit-learn.
 """
 
-from keras_gan.errors import InputError
-from keras_gan.sliders import Directions, Slider
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling.sliders import Directions, Slider
 
 __all__ = ["Directions", "Slider", "find", "fit", "load", "rename", "table"]
 
@@ -20,7 +20,7 @@ def fit(gan, source=None, held_out=None, locks=None, samples=SAMPLES, factors=0,
     yes/no attributes. Each is regressed on z; see `keras_gan.directions.fitting`.
 
     Args:
-        gan: a `keras_gan.generators.Generator` of images: a `GAN`, or what `keras_gan.exports.open_generator` gives.
+        gan: a `keras_gan.sampling.Generator` of images: a `GAN`, or what `keras_gan.exports.open_generator` gives.
         source: the data, as `data.open_source` gives them, for classes and attributes; None for pixels only.
         held_out: data that were held out, for how well the classifiers do.
         locks: names of attributes that stay as they are while others move, with "class" for the class; None for each

@@ -3,7 +3,7 @@
 import keras
 import numpy as np
 
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 
 def factorize(gan, count: int) -> dict[str, np.ndarray]:

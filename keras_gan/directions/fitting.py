@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from keras_gan import latents
-from keras_gan.errors import InputError
-from keras_gan.sliders import CLASS, Directions, Slider
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling import latents
+from keras_gan.sampling.sliders import CLASS, Directions, Slider
 
 FEWEST_SAMPLES, FEWEST_OF_A_CLASS = 100, 10
 PART = 500  # pictures held at once
@@ -112,7 +112,7 @@ def fit(gan, readers, locks, samples: int, factor_count: int, least_r2: float) -
     """Finds directions and measures what they do.
 
     Args:
-        gan: a `keras_gan.generators.Generator`.
+        gan: a `keras_gan.sampling.generators.Generator`.
         readers: of its pictures, `keras_gan.directions.reading.Readers`.
         locks: names that stay as they are while others move, with "class" for the class; None for each measure's own
             and the class.
@@ -220,11 +220,11 @@ class _Fit:
         differences: float64 (latent_dim, latent_dim). Amari 1985, Differential-geometrical methods in statistics."""
         dim = self.gan.latent_dim
         z = self.z[: max(1, PROBED_IMAGES // (2 * dim))]
-        slopes = []
+        input_gradients = []
         for axis in np.eye(dim, dtype="float32") * PROBE / 2:
             ahead, behind = (np.sqrt(self._classes(z + side)) for side in (axis, -axis))
-            slopes.append((ahead - behind) / PROBE)
-        jacobian = np.stack(slopes, axis=-1).astype("float64")  # (n, classes, dim)
+            input_gradients.append((ahead - behind) / PROBE)
+        jacobian = np.stack(input_gradients, axis=-1).astype("float64")  # (n, classes, dim)
         return 4 * np.einsum("nkd,nke->de", jacobian, jacobian) / len(z)
 
     def _measured(self, fitted, locks, refused):

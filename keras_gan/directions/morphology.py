@@ -16,7 +16,7 @@ STRIPS = np.geomspace(0.05, 50, 400)  # widths of strips, in standard deviations
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """One number of a picture."""
 
     unit: str
@@ -41,7 +41,7 @@ def measure(images: np.ndarray, names: tuple[str, ...] | None = None) -> dict[st
     return {name: table[name].of(seen) for name in names or table}
 
 
-def measures(channels: int) -> dict[str, Measure]:
+def measures(channels: int) -> dict[str, Metric]:
     """The measures of pictures of one channel, or of three."""
     return STROKES if channels == 1 else COLOURS
 
@@ -117,12 +117,12 @@ def _shear(moments):
 
 _SHAPE = ("thickness", "slant", "width", "height")
 STROKES = {
-    "thickness": Measure("log pixels", thickness, ("slant", "width", "height")),
-    "slant": Measure("degrees", slant, ("thickness", "width", "height")),
-    "width": Measure("pixels", width, ("thickness", "slant", "height")),
-    "height": Measure("pixels", height, ("thickness", "slant", "width")),
-    "area": Measure("pixels", area, ("slant",)),  # the others make it up
-    "brightness": Measure("grey values, 1 is white", brightness, _SHAPE),
+    "thickness": Metric("log pixels", thickness, ("slant", "width", "height")),
+    "slant": Metric("degrees", slant, ("thickness", "width", "height")),
+    "width": Metric("pixels", width, ("thickness", "slant", "height")),
+    "height": Metric("pixels", height, ("thickness", "slant", "width")),
+    "area": Metric("pixels", area, ("slant",)),  # the others make it up
+    "brightness": Metric("grey values, 1 is white", brightness, _SHAPE),
 }
 
 
@@ -145,7 +145,7 @@ def warmth(colours):
 
 
 COLOURS = {
-    "brightness": Measure("luma, 1 is white", luminance, ("contrast", "warmth")),
-    "contrast": Measure("luma, 1 is white", contrast, ("brightness", "warmth")),
-    "warmth": Measure("red minus blue, 1 is all of both", warmth, ("brightness", "contrast")),
+    "brightness": Metric("luma, 1 is white", luminance, ("contrast", "warmth")),
+    "contrast": Metric("luma, 1 is white", contrast, ("brightness", "warmth")),
+    "warmth": Metric("red minus blue, 1 is all of both", warmth, ("brightness", "contrast")),
 }

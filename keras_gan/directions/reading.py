@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keras_gan import metrics
+from keras_gan._utils.errors import InputError, printable
 from keras_gan.data.source import Source
 from keras_gan.directions import morphology
-from keras_gan.errors import InputError, printable
-from keras_gan.sliders import CLASS, LONGEST_NAME
+from keras_gan.sampling.sliders import CLASS, LONGEST_NAME
 
 SMALLEST_PROBABILITY = 1e-4  # its logarithm bounds the log-odds: a classifier's tails say little
 

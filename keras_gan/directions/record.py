@@ -6,10 +6,10 @@ import textwrap
 
 import numpy as np
 
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace
 from keras_gan.directions.fitting import CLEAR, KEPT, STEP, Figures, Fitted
-from keras_gan.errors import InputError, first_line
-from keras_gan.files import replace
-from keras_gan.sliders import CLASS, DIGITS, check_name, from_json
+from keras_gan.sampling.sliders import CLASS, DIGITS, check_name, from_json
 
 NAME = "directions.json"
 FORMAT = 1

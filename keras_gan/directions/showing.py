@@ -2,9 +2,9 @@
 
 import numpy as np
 
-from keras_gan import latents
 from keras_gan.directions.fitting import Fitted
 from keras_gan.plots import directions as plots
+from keras_gan.sampling import latents
 
 SEEDS, FRAMES = (3, 7, 11), 7  # pictures that are moved, and how many times each is shown
 MOST_STRIPS = 16

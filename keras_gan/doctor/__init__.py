@@ -14,7 +14,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import logs
+from keras_gan._utils import log_names
 from keras_gan.doctor.measurements import TELLING_STEPS, Measurements
 from keras_gan.doctor.symptoms import DIVERGENCE, SYMPTOMS
 from keras_gan.doctor.verdicts import ILL, NOTE, SEVERITIES, WELL, Settings, Verdict
@@ -24,12 +24,12 @@ from keras_gan.runs import Run
 __all__ = ["ILL", "MEANINGS", "NOTE", "WELL", "Settings", "Verdict", "diagnose", "draw", "examine"]
 
 MEANINGS = {
-    logs.ACCURACY: "share of real and generated pairs that D orders right; healthy: 0.45 to 0.98",
-    logs.LOGIT_GAP: "D's logits, real minus generated; healthy: under 1",
-    logs.DISCRIMINATOR_LOSS: "D's loss",
-    logs.GENERATOR_LOSS: "G's loss",
-    logs.DISCRIMINATOR_GRADIENT: "norm of D's gradient",
-    logs.GENERATOR_GRADIENT: "norm of G's gradient",
+    log_names.ACCURACY: "share of real and generated pairs that D orders right; healthy: 0.45 to 0.98",
+    log_names.LOGIT_GAP: "D's logits, real minus generated; healthy: under 1",
+    log_names.DISCRIMINATOR_LOSS: "D's loss",
+    log_names.GENERATOR_LOSS: "G's loss",
+    log_names.DISCRIMINATOR_GRADIENT: "norm of D's gradient",
+    log_names.GENERATOR_GRADIENT: "norm of G's gradient",
     "diversity": "samples' mean distance over that of real data; healthy: near 1",
     "duplicates": "share of samples that have a twin; healthy: near 0",
     "memorised": "share of samples that copy a training datum; healthy: near 0",
@@ -65,7 +65,7 @@ def examine(run: Run) -> list[Verdict]:
 def draw(run: Run, verdicts: list[Verdict]) -> Path | None:
     """Draws what verdicts were read from as doctor.png in a run; returns its path, or None where nothing was logged."""
     history = run.history()
-    if logs.ACCURACY not in history:
+    if log_names.ACCURACY not in history:
         return None
     path = run.path / "doctor.png"
     spans = [(verdict.name, *verdict.steps) for verdict in verdicts if verdict.severity != WELL and verdict.steps]
@@ -88,6 +88,6 @@ def _well(m):
         "healthy",
         WELL,
         "Neither network has won, samples differ from one another, and nothing is growing without bound.",
-        m.evidence(span, logs.ACCURACY, logs.LOGIT_GAP, "diversity", "duplicates", "memorised"),
+        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, "diversity", "duplicates", "memorised"),
         steps=span,
     )

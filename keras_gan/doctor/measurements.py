@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan.doctor.samples import MEASURES
+from keras_gan._utils.log_names import ACCURACY
+from keras_gan.doctor.samples import METRICS
 from keras_gan.doctor.verdicts import Settings
-from keras_gan.logs import ACCURACY
 
 # Up to this step samples take shape, and every column moves: with lean on MNIST d_accuracy went from 1 to 0.06 and
 # back to 1, and diversity from 0.05 to 0.5. What a symptom shows only until then does not count.
@@ -76,7 +76,7 @@ class Measurements:
         return values[np.isfinite(values)]
 
     def _table(self, name):
-        return self.checks if name in MEASURES else self.history
+        return self.checks if name in METRICS else self.history
 
 
 def smoothed(column: np.ndarray) -> np.ndarray:

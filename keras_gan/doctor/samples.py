@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan.metrics.images import averaged
 from keras_gan.metrics.neighbours import memorised, share_of_copies, share_of_duplicates
+from keras_gan.metrics.streams import averaged
 
-MEASURES = ("diversity", "duplicates", "memorised", "movement")  # columns of checks.csv
+METRICS = ("diversity", "duplicates", "memorised", "movement")  # columns of checks.csv
 
 SPREAD_DATA = 512  # enough for a mean of 130,816 distances
 CALIBRATION_DATA = 256
@@ -108,10 +108,10 @@ def measure(samples: np.ndarray, real: RealData, before: np.ndarray | None = Non
         fewer than three.
     """
     if not np.isfinite(samples).all() or not real.spread > 0.0:
-        return dict.fromkeys(MEASURES, float("nan"))
+        return dict.fromkeys(METRICS, float("nan"))
     moved = float("nan") if before is None else np.linalg.norm(samples - before, axis=1).mean() / real.spread
     values = (spread(samples) / real.spread, _duplicates(samples, real), _memorised(samples, real), float(moved))
-    return dict(zip(MEASURES, values, strict=True))
+    return dict(zip(METRICS, values, strict=True))
 
 
 def _duplicates(samples, real):

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from keras_gan import logs
+from keras_gan._utils import log_names
 from keras_gan.doctor.measurements import Measurements
 from keras_gan.doctor.verdicts import (
     ILL,
@@ -53,16 +53,16 @@ FEW_IMAGES = 1_000
 
 def diverged(m: Measurements) -> Verdict | None:
     """Losses or gradients that are no numbers any more, or beyond all measure."""
-    columns = (*logs.LOSSES, logs.DISCRIMINATOR_GRADIENT, logs.GENERATOR_GRADIENT)
+    columns = (*log_names.LOSSES, log_names.DISCRIMINATOR_GRADIENT, log_names.GENERATOR_GRADIENT)
     table = {name: m.history[name] for name in columns if name in m.history}
     broken = np.zeros(len(m.history.get("step", ())), bool)
     large = broken.copy()
     for name, column in table.items():
         broken |= ~np.isfinite(column)
         # Other losses have other scales: a Wasserstein critic's may be anything.
-        large |= (np.abs(column) > EXPLODED_LOSS) & (name in logs.LOSSES) & (m.settings.loss in CHANCE_LOSS)
+        large |= (np.abs(column) > EXPLODED_LOSS) & (name in log_names.LOSSES) & (m.settings.loss in CHANCE_LOSS)
     lasting = m.last(large)  # a single peak may pass
-    # So may a step that is not finite, since it is not applied, and training steps back (`callbacks.Guard`).
+    # So may a step that is not finite, since it is not applied, and training steps back (`callbacks.DivergenceGuard`).
     bad = (broken & broken[-1:]) | (large & (lasting is not None))
     if not bad.any():
         return None
@@ -97,7 +97,7 @@ def collapsed(m: Measurements) -> Verdict | None:
         ILL,
         "Different latents z give nearly the same samples: G found a few that please D and makes only those. Such "
         "samples may look good one by one; look at the whole grid.",
-        m.evidence(span, "diversity", "duplicates", logs.ACCURACY),
+        m.evidence(span, "diversity", "duplicates", log_names.ACCURACY),
         (
             penalty(m.settings),
             generator_rate(m.settings, 0.5),
@@ -115,7 +115,7 @@ def _rising(column):
 
 def stands_still(m: Measurements) -> Verdict | None:
     """D knows every sample, and G does not answer."""
-    lost = (m.at_check_steps(logs.ACCURACY) > LOST_ACCURACY) & (m.at_check_steps(logs.LOGIT_GAP) > ABRUPT_GAP)
+    lost = (m.at_check_steps(log_names.ACCURACY) > LOST_ACCURACY) & (m.at_check_steps(log_names.LOGIT_GAP) > ABRUPT_GAP)
     span = m.last((m.column("movement") < STILL) & lost, "movement")
     if span is None:
         return None
@@ -124,7 +124,7 @@ def stands_still(m: Measurements) -> Verdict | None:
         ILL,
         "D tells nearly every sample from real data, and yet the samples hardly change: either G's learning rate is "
         "too small, or what D tells G has vanished.",
-        m.evidence(span, "movement", logs.ACCURACY, logs.GENERATOR_LOSS, logs.GENERATOR_GRADIENT),
+        m.evidence(span, "movement", log_names.ACCURACY, log_names.GENERATOR_LOSS, log_names.GENERATOR_GRADIENT),
         (
             generator_rate(m.settings, 4.0),
             discriminator_rate(m.settings, 0.25),
@@ -138,8 +138,8 @@ def discriminator_too_strong(m: Measurements) -> Verdict | None:
     """The case that every course note warns of: D's loss goes to 0 and G's sky-rockets."""
     if m.settings.loss == "wasserstein":
         return None  # its critic is meant to be as good as it can
-    d_loss = m.column(logs.DISCRIMINATOR_LOSS)
-    span = m.last((m.column(logs.ACCURACY) > SURE_ACCURACY) & (_far_apart(m) | (d_loss < NO_LOSS)))
+    d_loss = m.column(log_names.DISCRIMINATOR_LOSS)
+    span = m.last((m.column(log_names.ACCURACY) > SURE_ACCURACY) & (_far_apart(m) | (d_loss < NO_LOSS)))
     if span is None or _rising(d_loss):
         return None
     return Verdict(
@@ -147,7 +147,7 @@ def discriminator_too_strong(m: Measurements) -> Verdict | None:
         ILL,
         "D tells real from generated with certainty: G's loss sky-rockets, and D's goes to 0 unless its steps are too "
         "large. G then learns only that all it does is wrong, not what would be better.",
-        m.evidence(span, logs.ACCURACY, logs.LOGIT_GAP, *logs.LOSSES, logs.GENERATOR_GRADIENT),
+        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES, log_names.GENERATOR_GRADIENT),
         (
             *_calming(m.settings),
             "take --loss relativistic, which rewards D for leads, not for certainty (in code: loss of compile)",
@@ -167,14 +167,14 @@ def _calming(settings):
 def _far_apart(m):
     """Where the logits lie far apart; other losses than the logistic ones have logits of another scale."""
     logistic = m.settings.loss in CHANCE_LOSS
-    return (m.column(logs.LOGIT_GAP) > WIDE_GAP) & logistic
+    return (m.column(log_names.LOGIT_GAP) > WIDE_GAP) & logistic
 
 
 def discriminator_too_abrupt(m: Measurements) -> Verdict | None:
     """D is sure and often wrong: it overshoots from step to step."""
     chance = CHANCE_LOSS.get(m.settings.loss, math.inf)
-    costly = m.column(logs.DISCRIMINATOR_LOSS) > ABRUPT_SHARE * chance
-    span = m.last(costly & (m.column(logs.LOGIT_GAP) > ABRUPT_GAP))
+    costly = m.column(log_names.DISCRIMINATOR_LOSS) > ABRUPT_SHARE * chance
+    span = m.last(costly & (m.column(log_names.LOGIT_GAP) > ABRUPT_GAP))
     if span is None:
         return None
     return Verdict(
@@ -182,7 +182,7 @@ def discriminator_too_abrupt(m: Measurements) -> Verdict | None:
         ILL,
         "D orders most pairs right, and yet loses about as much as by throwing a coin: it is so sure that its few "
         "errors cost as much as all the rest earns. Its steps are too large.",
-        m.evidence(span, logs.ACCURACY, logs.LOGIT_GAP, *logs.LOSSES, logs.GENERATOR_GRADIENT),
+        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES, log_names.GENERATOR_GRADIENT),
         (discriminator_rate(m.settings, 0.1), penalty(m.settings)),
         span,
     )
@@ -190,7 +190,7 @@ def discriminator_too_abrupt(m: Measurements) -> Verdict | None:
 
 def generator_too_strong(m: Measurements) -> Verdict | None:
     """D takes generated data for real."""
-    span = m.last(m.column(logs.ACCURACY) < FOOLED_ACCURACY)
+    span = m.last(m.column(log_names.ACCURACY) < FOOLED_ACCURACY)
     if span is None:
         return None
     return Verdict(
@@ -198,7 +198,7 @@ def generator_too_strong(m: Measurements) -> Verdict | None:
         ILL,
         "D takes generated data for more real than the real ones, in most pairs: it has fallen behind, or learns "
         "from wrong answers, and what it tells G leads nowhere.",
-        m.evidence(span, logs.ACCURACY, logs.LOGIT_GAP, *logs.LOSSES),
+        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES),
         (
             discriminator_rate(m.settings, 2.0),
             more_discriminator_steps(m.settings),
@@ -211,7 +211,7 @@ def generator_too_strong(m: Measurements) -> Verdict | None:
 
 def oscillating(m: Measurements) -> Verdict | None:
     """D and G chase each other: now one wins, now the other."""
-    accuracy = m.binned(logs.ACCURACY, SWING_STEPS)
+    accuracy = m.binned(log_names.ACCURACY, SWING_STEPS)
     turns = _turns(accuracy)
     if len(turns) < SWINGS or turns[-1] < len(accuracy) * 2 // 3:
         return None
@@ -223,7 +223,7 @@ def oscillating(m: Measurements) -> Verdict | None:
         ILL,
         f"D and G chase each other: D's share of right answers swung {len(turns)} times between below "
         f"{SWING_LOW} and above {SWING_HIGH}. Each answers the other's last move, and neither comes nearer.",
-        m.evidence(span, logs.ACCURACY, logs.DISCRIMINATOR_LOSS, logs.GENERATOR_LOSS, "movement"),
+        m.evidence(span, log_names.ACCURACY, log_names.DISCRIMINATOR_LOSS, log_names.GENERATOR_LOSS, "movement"),
         (
             penalty(m.settings),
             generator_rate(m.settings, 0.5),
@@ -267,8 +267,8 @@ def at_chance(m: Measurements) -> Verdict | None:
     """D's loss stays at the number that course notes call 2 log 2."""
     loss = m.settings.loss
     chance = CHANCE_LOSS.get(loss, math.nan)
-    near = np.abs(m.column(logs.DISCRIMINATOR_LOSS) / chance - 1.0) < LOSS_AT_CHANCE
-    span = m.last(near & (np.abs(m.column(logs.ACCURACY) - 0.5) < AT_CHANCE))
+    near = np.abs(m.column(log_names.DISCRIMINATOR_LOSS) / chance - 1.0) < LOSS_AT_CHANCE
+    span = m.last(near & (np.abs(m.column(log_names.ACCURACY) - 0.5) < AT_CHANCE))
     if span is None:
         return None
     return Verdict(
@@ -277,7 +277,7 @@ def at_chance(m: Measurements) -> Verdict | None:
         f"{CHANCE_TEXT[loss]} = {chance:.3f} is D's loss where it cannot tell real from generated: D(x) = 1/2 for all "
         "x. Normal at the end, when samples look real; a warning at the start, when they do not: then D learns "
         "nothing. Look at the samples.",
-        m.evidence(span, logs.DISCRIMINATOR_LOSS, logs.ACCURACY, "diversity"),
+        m.evidence(span, log_names.DISCRIMINATOR_LOSS, log_names.ACCURACY, "diversity"),
         (discriminator_rate(m.settings, 2.0) + ", if the samples do not look real yet",),
         span,
     )

@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_gan.config import AUTO, TrainConfig
+from keras_gan._utils.choices import AUTO
+from keras_gan.config import TrainConfig
 
 ILL, NOTE, WELL = "ill", "note", "well"  # worst first
 SEVERITIES = (ILL, NOTE, WELL)

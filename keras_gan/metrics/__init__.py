@@ -5,28 +5,28 @@ For example::
     from keras_gan import data, metrics
 
     mnist, test = (data.open_source("mnist", split=split) for split in ("train", "test"))
-    truth = metrics.Truth.of(mnist, test, metrics.extractor(mnist, test))
-    print(metrics.judge(metrics.draw(gan, truth, seed=1), truth))
+    reference = metrics.Reference.of(mnist, test, metrics.extractor(mnist, test))
+    print(metrics.evaluate(metrics.draw(gan, reference, seed=1), reference))
 """
 
 from keras_gan.metrics.attributes import AttributeClassifier, attribute_classifier
-from keras_gan.metrics.card import MEASURES, Card, Score, compare, draw, judge
+from keras_gan.metrics.card import METRICS, Card, Score, compare, draw, evaluate
 from keras_gan.metrics.distances import RunningStatistics, frechet_distance, kernel_distance, sliced_wasserstein
 from keras_gan.metrics.extractors import Extractor
 from keras_gan.metrics.extractors import choose as extractor
 from keras_gan.metrics.likelihood import parzen
 from keras_gan.metrics.modes import class_coverage, class_divergence, mode_coverage
 from keras_gan.metrics.neighbours import duplicates, fidelity_and_diversity
-from keras_gan.metrics.truth import Truth, default_count
+from keras_gan.metrics.reference import Reference, default_count
 
 __all__ = [
-    "MEASURES",
+    "METRICS",
     "AttributeClassifier",
     "Card",
     "Extractor",
     "RunningStatistics",
     "Score",
-    "Truth",
+    "Reference",
     "attribute_classifier",
     "class_coverage",
     "class_divergence",
@@ -37,7 +37,7 @@ __all__ = [
     "extractor",
     "fidelity_and_diversity",
     "frechet_distance",
-    "judge",
+    "evaluate",
     "kernel_distance",
     "mode_coverage",
     "parzen",

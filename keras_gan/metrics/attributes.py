@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from keras_gan._utils.errors import InputError, Notice, printable
 from keras_gan.data.catalog import cache_folder
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError, Notice, printable
 from keras_gan.metrics.extractors import announce, content, most_images, read
 
 FEWEST = 10  # images with an attribute, and without it, to learn it from

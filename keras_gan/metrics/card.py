@@ -7,19 +7,19 @@ from dataclasses import asdict, dataclass, field, replace
 
 import numpy as np
 
-from keras_gan import pixels
-from keras_gan.config import lookup
+from keras_gan._utils import pixels
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError
 from keras_gan.data.arrays import check_array
 from keras_gan.data.source import from_array
-from keras_gan.errors import InputError
 from keras_gan.metrics import distances, likelihood, modes, neighbours
 from keras_gan.metrics.extractors import choose, unteachable
-from keras_gan.metrics.images import Stream, collect
+from keras_gan.metrics.reference import Batch, Reference, see, see_only
 from keras_gan.metrics.samples import generated
-from keras_gan.metrics.truth import Batch, Truth, see, see_only
+from keras_gan.metrics.streams import Stream, collect
 
-LOWER, HIGHER, FLOOR = "lower", "higher", "floor"
-READING = {LOWER: "lower is better", HIGHER: "higher is better", FLOOR: "as real images"}
+LOWER, HIGHER, BASELINE = "lower", "higher", "baseline"
+READING = {LOWER: "lower is better", HIGHER: "higher is better", BASELINE: "as real images"}
 
 
 @dataclass(frozen=True)
@@ -29,64 +29,64 @@ class Score:
     name: str
     label: str  # for people
     value: float
-    floor: float
-    better: str  # "lower", "higher", or "floor": best where it equals the real images'
+    baseline: float
+    better: str  # "lower", "higher", or "baseline": best where it equals the real images'
     error: float | None = None  # standard error, or standard deviation over subsets, of the value
     note: str = ""
 
 
 @dataclass(frozen=True)
-class Measure:
+class Metric:
     """An entry of the card: which numbers it gives, and what it needs."""
 
     labels: dict[str, tuple[str, str]]  # name -> label for people, which direction is better
-    compute: Callable[[Batch, Truth], dict[str, float | tuple[float, float]]]  # a pair is a value and its error
-    applies: Callable[[Truth], bool]
+    compute: Callable[[Batch, Reference], dict[str, float | tuple[float, float]]]  # a pair is a value and its error
+    applies: Callable[[Reference], bool]
     note: str = ""
     images: bool = True  # whether it looks at pixels, not at features and probabilities alone
     # What real images reach; None for `compute` of the images that take the samples' place.
-    floor: Callable[[Truth], dict[str, float]] | None = None
+    baseline: Callable[[Reference], dict[str, float]] | None = None
 
 
-def _frechet(batch, truth):
-    return {"frechet_distance": distances.frechet_distance(batch.statistics, truth.reference.statistics)}
+def _frechet(batch, reference):
+    return {"frechet_distance": distances.frechet_distance(batch.statistics, reference.real.statistics)}
 
 
-def _kernel(batch, truth):
-    return {"kernel_distance": distances.kernel_distance(batch.features, truth.reference.features, truth.seed)}
+def _kernel(batch, reference):
+    return {"kernel_distance": distances.kernel_distance(batch.features, reference.real.features, reference.seed)}
 
 
-def _neighbourhood(batch, truth):
-    return neighbours.fidelity_and_diversity(truth.reference.features, batch.features)
+def _neighbourhood(batch, reference):
+    return neighbours.fidelity_and_diversity(reference.real.features, batch.features)
 
 
-def _sliced(batch, truth):
-    projected = (each.projected(truth.seed) for each in (batch, truth.reference))
+def _sliced(batch, reference):
+    projected = (each.projected(reference.seed) for each in (batch, reference.real))
     return {"sliced_wasserstein": distances.distance_of_projections(*projected)}
 
 
-def _classes(batch, truth):
+def _classes(batch, reference):
     seen = batch.probabilities.argmax(axis=1)
     found = {
-        "class_divergence": modes.class_divergence(seen, truth.proportions),
+        "class_divergence": modes.class_divergence(seen, reference.proportions),
         "confidence": float(batch.probabilities.max(axis=1).mean()),
     }
     # Of a generator that is asked for classes; the classifier must have learned the same ones.
-    if batch.labels is not None and truth.train.num_classes == batch.probabilities.shape[1]:
+    if batch.labels is not None and reference.train.num_classes == batch.probabilities.shape[1]:
         found["label_accuracy"] = float(np.mean(seen == batch.labels))
     return found
 
 
-def _class_coverage(batch, truth):
+def _class_coverage(batch, reference):
     return modes.class_coverage(batch.probabilities)
 
 
-def _mode_coverage(batch, truth):
-    return modes.mode_coverage(batch.images, truth.mixture)
+def _mode_coverage(batch, reference):
+    return modes.mode_coverage(batch.images, reference.mixture)
 
 
-def _memorisation(batch, truth):
-    return _memorised(batch.nearest_train, truth.real_nearest)
+def _memorisation(batch, reference):
+    return _memorised(batch.nearest_train, reference.real_nearest)
 
 
 def _memorised(samples, real):
@@ -100,98 +100,98 @@ def _memorised(samples, real):
     }
 
 
-def _duplicates(batch, truth):
-    return {"duplicates": neighbours.share_of_duplicates(batch.apart, truth.reference.apart)}
+def _duplicates(batch, reference):
+    return {"duplicates": neighbours.share_of_duplicates(batch.apart, reference.real.apart)}
 
 
-def _parzen(batch, truth):
+def _parzen(batch, reference):
     # The bandwidth is chosen on images that G did not see, where the data hold any out, and that are not judged by.
-    real = truth.reference.images
+    real = reference.real.images
     cut = min(likelihood.VALIDATION, len(real) // 10)
     mean, error, _ = likelihood.parzen(batch.images[:], real[:cut], real[cut:])
     return {"parzen": (mean, error)}
 
 
-def _has_features(truth):
-    return truth.extractor is not None
+def _has_features(reference):
+    return reference.extractor is not None
 
 
-def _has_image_features(truth):
-    return _has_features(truth) and _has_images(truth)  # the kernel's scale suits networks' features only
+def _has_image_features(reference):
+    return _has_features(reference) and _has_images(reference)  # the kernel's scale suits networks' features only
 
 
-def _has_classes(truth):
-    return truth.reference.probabilities is not None
+def _has_classes(reference):
+    return reference.real.probabilities is not None
 
 
-def _has_images(truth):
-    return truth.reference.images.ndim == 4
+def _has_images(reference):
+    return reference.real.images.ndim == 4
 
 
-def _has_small_images(truth):
-    return _has_images(truth) and int(np.prod(truth.train.shape)) <= likelihood.LARGEST_VALUES
+def _has_small_images(reference):
+    return _has_images(reference) and int(np.prod(reference.train.shape)) <= likelihood.LARGEST_VALUES
 
 
-MEASURES: dict[str, Measure] = {
-    "frechet": Measure({"frechet_distance": ("Fréchet distance", LOWER)}, _frechet, _has_features, images=False),
-    "kernel": Measure(
+METRICS: dict[str, Metric] = {
+    "frechet": Metric({"frechet_distance": ("Fréchet distance", LOWER)}, _frechet, _has_features, images=False),
+    "kernel": Metric(
         {"kernel_distance": ("kernel distance (KID)", LOWER)},
         _kernel,
         _has_image_features,
         "± over 100 subsets",
         images=False,
     ),
-    "neighbours": Measure(
+    "neighbours": Metric(
         {
             "precision": ("precision", HIGHER),
             "recall": ("recall", HIGHER),
-            "density": ("density", FLOOR),
+            "density": ("density", BASELINE),
             "coverage": ("coverage", HIGHER),
         },
         _neighbourhood,
         _has_features,
         images=False,
     ),
-    "classes": Measure(
+    "classes": Metric(
         {
             "class_divergence": ("class divergence (KL, nats)", LOWER),
-            "confidence": ("classifier's confidence", FLOOR),
+            "confidence": ("classifier's confidence", BASELINE),
             "label_accuracy": ("images of the class asked for", HIGHER),
         },
         _classes,
         _has_classes,
         images=False,
     ),
-    "modes": Measure(
+    "modes": Metric(
         {"modes": ("modes", HIGHER), "high_quality": ("near a mode (3 std)", HIGHER)},
         _mode_coverage,
-        lambda truth: truth.mixture is not None,
+        lambda reference: reference.mixture is not None,
     ),
-    "class_modes": Measure(
+    "class_modes": Metric(
         {"modes": ("modes", HIGHER), "sure_modes": ("modes (confidence > 0.9)", HIGHER)},
         _class_coverage,
         _has_classes,
         images=False,
     ),
-    "sliced": Measure(
+    "sliced": Metric(
         {"sliced_wasserstein": ("sliced Wasserstein distance", LOWER)},
         _sliced,
-        lambda truth: True,
+        lambda reference: True,
         "of the data themselves",
     ),
-    "memorisation": Measure(
+    "memorisation": Metric(
         {
-            "train_distance": ("nearest training image (ratio)", FLOOR),
+            "train_distance": ("nearest training image (ratio)", BASELINE),
             "memorised": ("memorised", LOWER),
         },
         _memorisation,
         _has_images,
-        # Not those of truth.floor, which are training images themselves.
-        floor=lambda truth: _memorised(truth.real_nearest, truth.real_nearest),
+        # Not those of reference.baseline, which are training images themselves.
+        baseline=lambda reference: _memorised(reference.real_nearest, reference.real_nearest),
     ),
-    "duplicates": Measure({"duplicates": ("duplicates", LOWER)}, _duplicates, _has_images),
-    "parzen": Measure(
-        {"parzen": ("Parzen log-likelihood (nats)", FLOOR)},
+    "duplicates": Metric({"duplicates": ("duplicates", LOWER)}, _duplicates, _has_images),
+    "parzen": Metric(
+        {"parzen": ("Parzen log-likelihood (nats)", BASELINE)},
         _parzen,
         _has_small_images,
         "above real: smoother than real",
@@ -230,7 +230,7 @@ class Card:
 
     def rows(self) -> list[tuple[str, str, str, str]]:
         """The scores as texts: label, value with its error, what real images reach, how to read it."""
-        return [(s.label, _number(s.value, s.error), _number(s.floor), _reading(s)) for s in self.scores]
+        return [(s.label, _number(s.value, s.error), _number(s.baseline), _reading(s)) for s in self.scores]
 
     def __str__(self):
         rows = [("", "samples", "real images", ""), *self.rows()]
@@ -257,41 +257,41 @@ class Card:
         return f"network “{self.extractor['name']}” (SHA-256 {self.extractor['sha256'][:12]}…{right})"
 
 
-def judge(samples: np.ndarray | Stream, truth: Truth, measures: Iterable[str] | None = None) -> Card:
+def evaluate(samples: np.ndarray | Stream, reference: Reference, measures: Iterable[str] | None = None) -> Card:
     """Measures samples against real images.
 
     Args:
         samples: images (n, height, width, channels), uint8 or floats in [-1, 1], or vectors (n, features); n at least
-            `truth.count`, of which the first so many are judged. Or a `Stream` of them, such as `metrics.draw` gives,
-            which is never held in memory as a whole where the images are large.
-        truth: the real side.
-        measures: names in MEASURES; None for all that apply.
+            `reference.count`, of which the first `reference.count` are evaluated. Or a `Stream` of them, such as
+            `metrics.draw` gives, which is never held in memory as a whole where the images are large.
+        reference: the real side.
+        measures: names in METRICS; None for all that apply.
 
     Raises:
         InputError: where the samples have another shape than the data, or are too few, or a measure does not apply.
     """
     measures = measures if measures is None else list(measures)
-    return judge_batch(batch_of(samples, truth, measures), truth, measures)
+    return evaluate_batch(batch_of(samples, reference, measures), reference, measures)
 
 
-def batch_of(samples: np.ndarray | Stream, truth: Truth, measures: Iterable[str] | None = None) -> Batch:
-    """The samples that are judged, `truth.count` of them, as the measures take them. Errors as in `judge`."""
-    chosen = _applicable(measures, truth)  # before an extractor looks at the samples for nothing
+def batch_of(samples: np.ndarray | Stream, reference: Reference, measures: Iterable[str] | None = None) -> Batch:
+    """The samples that are judged, `reference.count` of them, as the measures take them. Errors as in `evaluate`."""
+    chosen = _applicable(measures, reference)  # before an extractor looks at the samples for nothing
     if isinstance(samples, Stream):
-        return _batch_of_stream(samples, truth, chosen)
-    check_samples(samples.shape[1:], len(samples), truth.train.shape, truth.count, truth.name)
-    samples = samples[: truth.count]
+        return _batch_of_stream(samples, reference, chosen)
+    check_samples(samples.shape[1:], len(samples), reference.train.shape, reference.count, reference.name)
+    samples = samples[: reference.count]
     samples = pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
-    return see(samples, truth.extractor, truth.training)
+    return see(samples, reference.extractor, reference.training)
 
 
-def _batch_of_stream(stream, truth, measures):
-    check_samples(stream.shape, stream.count, truth.train.shape, truth.count, truth.name)
-    stream = replace(stream, count=truth.count)
-    labels = None if stream.labels is None else stream.labels[: truth.count]
-    if truth.extractor is not None and not any(MEASURES[name].images for name in measures):
-        return see_only(stream, truth.extractor, labels)
-    return see(collect(stream), truth.extractor, truth.training, labels)
+def _batch_of_stream(stream, reference, measures):
+    check_samples(stream.shape, stream.count, reference.train.shape, reference.count, reference.name)
+    stream = replace(stream, count=reference.count)
+    labels = None if stream.labels is None else stream.labels[: reference.count]
+    if reference.extractor is not None and not any(METRICS[name].images for name in measures):
+        return see_only(stream, reference.extractor, labels)
+    return see(collect(stream), reference.extractor, reference.training, labels)
 
 
 def check_samples(
@@ -305,17 +305,17 @@ def check_samples(
         )
 
 
-def draw(generator, truth: Truth, seed: int = 0, first_seed: int | None = None) -> Stream:
-    """Samples of a generator for `judge`, with classes drawn by their shares in the training data.
+def draw(generator, reference: Reference, seed: int = 0, first_seed: int | None = None) -> Stream:
+    """Samples of a generator for `evaluate`, with classes drawn by their shares in the training data.
 
     Args:
         generator: whatever has `generate`, `num_classes` as `GAN` has them.
-        truth: the real side.
+        reference: the real side.
         seed: of the classes, and of the first sample where `first_seed` is None.
         first_seed: sample i is that of first_seed + i.
 
     Returns:
-        A `Stream` of `truth.count` samples.
+        A `Stream` of `reference.count` samples.
 
     Raises:
         InputError: where the data have a class that the generator does not have.
@@ -323,48 +323,48 @@ def draw(generator, truth: Truth, seed: int = 0, first_seed: int | None = None) 
     Example:
         >>> from keras_gan import GAN, data, metrics, networks
         >>> digits = data.open_source("digits")
-        >>> truth = metrics.Truth.of(digits, None, metrics.extractor(digits), count=100)
+        >>> reference = metrics.Reference.of(digits, None, metrics.extractor(digits), count=100)
         >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
-        >>> metrics.judge(metrics.draw(gan, truth), truth, ["frechet"]).samples
+        >>> metrics.evaluate(metrics.draw(gan, reference), reference, ["frechet"]).samples
         100
     """
-    labels = truth.labels(getattr(generator, "num_classes", None), seed)
+    labels = reference.labels(getattr(generator, "num_classes", None), seed)
     first_seed = seed if first_seed is None else first_seed
-    return generated(generator.generate, truth.count, truth.train.shape, first_seed, labels)
+    return generated(generator.generate, reference.count, reference.train.shape, first_seed, labels)
 
 
-def judge_batch(batch: Batch, truth: Truth, measures: Iterable[str] | None = None) -> Card:
-    """`judge` of samples that were made a batch before."""
-    chosen = _applicable(measures, truth)
-    scores = [score for name in chosen for score in _scores(name, batch, truth)]
+def evaluate_batch(batch: Batch, reference: Reference, measures: Iterable[str] | None = None) -> Card:
+    """`evaluate` of samples that were made a batch before."""
+    chosen = _applicable(measures, reference)
+    scores = [score for name in chosen for score in _scores(name, batch, reference)]
     return Card(
-        truth.train.short_name,
-        truth.count,
-        {"split": truth.split, "count": truth.count},
-        truth.seed,
-        truth.extractor and {key: getattr(truth.extractor, key) for key in ("name", "sha256", "accuracy")},
+        reference.train.short_name,
+        reference.count,
+        {"split": reference.split, "count": reference.count},
+        reference.seed,
+        reference.extractor and {key: getattr(reference.extractor, key) for key in ("name", "sha256", "accuracy")},
         tuple(scores),
-        _shares(batch, truth),
-        without=None if truth.extractor else _without(truth),
-        notes=tuple(_notes(truth)) if measures is None else (),
+        _shares(batch, reference),
+        without=None if reference.extractor else _without(reference),
+        notes=tuple(_notes(reference)) if measures is None else (),
     )
 
 
-def _without(truth):
-    reason = unteachable(truth.train)
+def _without(reference):
+    reason = unteachable(reference.train)
     return (
         f"since the data {reason}, and no network can be trained on them" if reason else "as asked (--extractor none)"
     )
 
 
-def _notes(truth):
+def _notes(reference):
     """What the card does not show, or shows with a reservation."""
-    values = int(np.prod(truth.train.shape))
-    if _has_images(truth) and not _has_small_images(truth):
+    values = int(np.prod(reference.train.shape))
+    if _has_images(reference) and not _has_small_images(reference):
         yield f"no Parzen window: images of {values:,} values; computed up to {likelihood.LARGEST_VALUES:,}"
-    if truth.extractor and truth.extractor.sha256 and truth.count <= truth.reference.features.shape[1]:
+    if reference.extractor and reference.extractor.sha256 and reference.count <= reference.real.features.shape[1]:
         yield (
-            f"only {truth.count} samples for {truth.reference.features.shape[1]} features: the Fréchet distance is "
+            f"only {reference.count} samples for {reference.real.features.shape[1]} features: the Fréchet distance is "
             "much too large for both"
         )
 
@@ -392,40 +392,44 @@ def compare(samples: np.ndarray, real: np.ndarray, extractor: str = "none", seed
         True
     """
     source = from_array("the real images", check_array(real, "real"))
-    truth = Truth.of(source, None, choose(source, None, extractor), len(samples), seed)
-    return judge(check_array(samples, "samples"), truth)
+    reference = Reference.of(source, None, choose(source, None, extractor), len(samples), seed)
+    return evaluate(check_array(samples, "samples"), reference)
 
 
-def _shares(batch, truth):
-    if truth.proportions is None:
+def _shares(batch, reference):
+    if reference.proportions is None:
         return None
-    drawn = np.bincount(batch.probabilities.argmax(axis=1), minlength=len(truth.proportions)) / truth.count
-    return np.stack([drawn, truth.proportions])
+    drawn = np.bincount(batch.probabilities.argmax(axis=1), minlength=len(reference.proportions)) / reference.count
+    return np.stack([drawn, reference.proportions])
 
 
-def _applicable(measures, truth) -> list[str]:
+def _applicable(measures, reference) -> list[str]:
     """The names of the measures to take. Raises InputError for one that is unknown, or asks for what is not there."""
     if measures is None:
-        return [name for name, measure in MEASURES.items() if measure.applies(truth)]
+        return [name for name, measure in METRICS.items() if measure.applies(reference)]
     measures = list(measures)
     for name in measures:
-        if not lookup(MEASURES, name, "measure", ", ".join(MEASURES)).applies(truth):
-            raise InputError(f"measure {name!r} does not apply to {truth.name} here; expected one that does; leave it")
+        if not lookup(METRICS, name, "measure", ", ".join(METRICS)).applies(reference):
+            raise InputError(
+                f"measure {name!r} does not apply to {reference.name} here; expected one that does; leave it"
+            )
     return measures
 
 
-def _scores(name, batch, truth):
+def _scores(name, batch, reference):
     """The scores of one measure, for the samples and for the real images in their place."""
-    measure = MEASURES[name]
+    measure = METRICS[name]
     if name not in FULL_COUNT:
-        truth = truth.classic
-        batch = batch.first(truth.count)
-    if name not in truth.floors:
-        truth.floors[name] = measure.floor(truth) if measure.floor else measure.compute(truth.floor, truth)
-    for key, value in measure.compute(batch, truth).items():
+        reference = reference.classic
+        batch = batch.first(reference.count)
+    if name not in reference.baselines:
+        reference.baselines[name] = (
+            measure.baseline(reference) if measure.baseline else measure.compute(reference.baseline, reference)
+        )
+    for key, value in measure.compute(batch, reference).items():
         label, better = measure.labels[key]
         value, error = value if isinstance(value, tuple) else (value, None)
-        floor = truth.floors[name].get(key, math.nan)
+        floor = reference.baselines[name].get(key, math.nan)
         floor = floor[0] if isinstance(floor, tuple) else floor
         yield Score(key, label, value, floor, better, error, measure.note)
 

@@ -17,10 +17,10 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gan import pixels
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace
 from keras_gan.data.source import fit_pixels
-from keras_gan.errors import InputError, first_line
-from keras_gan.files import replace
 
 VERSION = 1  # of network and training; another number makes other cached files
 FEATURES = 64
@@ -118,18 +118,18 @@ def adjusted_crossentropy(attributes: np.ndarray) -> Callable:
         attributes: bool (n, k), of the training data, each of them true for some and false for others.
 
     Returns:
-        A loss of truth (batch, k) and probabilities (batch, k), to a mean in nats for each image (batch,).
+        A loss of reference (batch, k) and probabilities (batch, k), to a mean in nats for each image (batch,).
 
     Reference:
         Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, equation 10.
     """
     share = attributes.mean(axis=0).astype("float32")
 
-    def loss(truth, probabilities):
+    def loss(reference, probabilities):
         # odds = p / (1 - p) * share / (1 - share), which in logits is a sum
         yes, no = probabilities * share, (1 - probabilities) * (1 - share)
-        truth = keras.ops.cast(truth, "float32")
-        return keras.ops.mean(keras.ops.binary_crossentropy(truth, yes / (yes + no)), axis=-1)
+        reference = keras.ops.cast(reference, "float32")
+        return keras.ops.mean(keras.ops.binary_crossentropy(reference, yes / (yes + no)), axis=-1)
 
     return loss
 

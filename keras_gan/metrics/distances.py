@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 100, 1_000
 PROJECTIONS = 512

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.config import lookup
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError
 from keras_gan.data.catalog import cache_folder
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError
-from keras_gan.metrics.images import Stream
+from keras_gan.metrics.streams import Stream
 
 WEIGHTS = Path(__file__).parent / "weights"
 SUMS = "SHA256SUMS"  # beside the weights, in the format of sha256sum

@@ -19,9 +19,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.files import replace
 from keras_gan.data.catalog import answers
-from keras_gan.errors import InputError, first_line
-from keras_gan.files import replace
 
 # download.tensorflow.org is this host, but has no certificate of its own.
 URL = "https://storage.googleapis.com/download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"

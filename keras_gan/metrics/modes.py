@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from keras_gan.mixtures import Mixture
+from keras_gan.theory.mixtures import Mixture
 
 HIGH_QUALITY_STDS = 3.0  # a sample this near to a mode's centre is of high quality; 98.89 % of real 2-D draws are
 SURE = 0.9  # confidence from which a class counts as drawn

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan.metrics.images import Images, thumbnails
+from keras_gan.metrics.streams import Images, thumbnails
 
 K = 5  # neighbours; Naeem et al. 2020 choose it so that a perfect generator's coverage is near 1
 BLOCK_MB = 128  # of a distance matrix

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError, Notice
-from keras_gan.metrics.images import Stream
+from keras_gan.metrics.streams import Stream
 
 LABELS = 0x1AB  # beside the seed, so that labels and the choice of real images are independent
 # Samples generated at once: as many as these bytes hold as float32, since the feature maps of a generator take some

@@ -14,12 +14,13 @@ import functools
 import keras
 from keras import layers
 
-from keras_gan import precision, seeding
+from keras_gan._utils import seeding
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import InputError
 from keras_gan.augment import DiffAugment
-from keras_gan.config import DEFAULT_PRESET, lookup, preset
-from keras_gan.errors import InputError
+from keras_gan.distribute import precision
 from keras_gan.layers import Pack, spectrally_normalized
-from keras_gan.networks import family
+from keras_gan.networks import family as _shared
 from keras_gan.networks.dcgan import DCGAN, LEAN, WGAN_GP
 from keras_gan.networks.perceptrons import GAUSSIAN, GAUSSIAN_DEEP, GOODFELLOW2014, MIXTURE
 from keras_gan.networks.r3gan import R3GAN
@@ -27,6 +28,8 @@ from keras_gan.networks.resnet import RESNET
 from keras_gan.networks.sngan import SNGAN
 
 SMALLEST, LARGEST = 8, 256  # pixels on a side
+DEFAULT_FAMILY = "resnet"
+LATENT_DIM = 64
 
 IMAGE_FAMILIES = {
     "resnet": RESNET,
@@ -42,32 +45,31 @@ FAMILIES = {**IMAGE_FAMILIES, **VECTOR_FAMILIES}
 
 
 def generator(
-    data_shape, latent_dim=None, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None, seed=None
+    data_shape, latent_dim=LATENT_DIM, family=DEFAULT_FAMILY, dtype="auto", num_classes=None, seed=None
 ) -> keras.Model:
     """Builds a generator: latents (batch, latent_dim) to data (batch, *data_shape), float32.
 
     Args:
         data_shape: (height, width, channels) of images, 8 to 256 pixels on a side and 1 or 3 channels; or
             (features,), which gives a multilayer perceptron with a linear output.
-        latent_dim: dimension of z; None for the preset's.
-        preset_name: a name in `config.PRESETS`.
+        latent_dim: dimension of z.
+        family: the architecture, a name in `FAMILIES`. Families of images build perceptrons for vectors.
         dtype: Keras dtype policy of the hidden layers; "auto" for the fastest here (see `precision`).
         num_classes: for a network that takes [latents, labels], labels int32 (batch,) in [0, num_classes).
         seed: of the weights, which leaves the program's random state as it is; None to draw them from that state, as
             every Keras layer does after `keras.utils.set_random_seed`.
 
     Returns:
-        A built `keras.Model`; its images are meant for [-1, 1], which the presets "resnet" and "r3gan" do not
+        A built `keras.Model`; its images are meant for [-1, 1], which the families "resnet" and "r3gan" do not
         enforce by a tanh: `pixels.to_uint8` clips.
 
     Raises:
         InputError: where no network can be built for the shape.
     """
-    recipe = preset(preset_name)
     shape = check_shape(data_shape)
-    chosen = _family(recipe, shape)
+    chosen = _family(family, shape)
     with _seeded(seed):
-        z = keras.Input((recipe.latent_dim if latent_dim is None else latent_dim,), name="z")
+        z = keras.Input((latent_dim,), name="z")
         inputs = seen = z
         if num_classes is not None:
             inputs = [z, _label_input()]
@@ -77,7 +79,7 @@ def generator(
 
 
 def discriminator(
-    data_shape, preset_name=DEFAULT_PRESET, dtype="auto", num_classes=None, augment=(), pack=1, seed=None
+    data_shape, family=DEFAULT_FAMILY, dtype="auto", num_classes=None, augment=(), pack=1, seed=None
 ) -> keras.Model:
     """Builds a discriminator: data (batch, *data_shape) to logits (batch, 1), float32.
 
@@ -90,12 +92,12 @@ def discriminator(
     shape = check_shape(data_shape)
     if pack > 1 and num_classes is not None:
         raise InputError(f"pack={pack} with num_classes={num_classes}; expected one of them: a pack has no one class")
-    chosen = _family(preset(preset_name), shape)
+    chosen = _family(family, shape)
     with _seeded(seed):
         image = keras.Input(shape, name="image")
         x = DiffAugment(augment, dtype="float32")(image) if augment else image
         x = Pack(pack, dtype="float32")(x) if pack > 1 else x
-        inputs, head = image, family.logit
+        inputs, head = image, _shared.logit
         if num_classes is not None:
             inputs = [image, _label_input()]
             head = functools.partial(chosen.projected, label=inputs[1], num_classes=num_classes)
@@ -135,13 +137,14 @@ def _policy(dtype, shape):
     return arithmetic(shape)[0] if dtype == "auto" else dtype
 
 
-def _family(recipe, shape):
-    """The recipe's own family where it suits the shape; image recipes train vectors with perceptrons."""
+def _family(name, shape):
+    """The family itself where it suits the shape; families of images have perceptrons for vectors."""
+    chosen = lookup(FAMILIES, name, "network family", ", ".join(FAMILIES))
     if len(shape) == 1:
-        return VECTOR_FAMILIES.get(recipe.networks, VECTOR_FAMILIES["mixture"])
-    if recipe.networks in VECTOR_FAMILIES:
+        return VECTOR_FAMILIES.get(name, VECTOR_FAMILIES["mixture"])
+    if name in VECTOR_FAMILIES:
         raise InputError(
-            f"the preset's networks ({recipe.networks}) are for vectors, the data are images of shape {shape}; "
-            "expected a preset for images; see kgan presets"
+            f"the networks {name} are for vectors, the data are images of shape {shape}; expected networks for images. "
+            f"Use one of {', '.join(IMAGE_FAMILIES)} (kgan presets shows which preset has which)."
         )
-    return lookup(IMAGE_FAMILIES, recipe.networks, "network family", ", ".join(IMAGE_FAMILIES))
+    return chosen

@@ -7,7 +7,7 @@ from keras import layers, ops
 
 from keras_gan.layers import Maxout
 from keras_gan.networks.family import Family
-from keras_gan.theory import Z_SCALE
+from keras_gan.theory.game import Z_SCALE
 
 
 def _uniform(limit):

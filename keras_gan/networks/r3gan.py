@@ -11,7 +11,7 @@ import math
 import keras
 from keras import layers, ops
 
-from keras_gan import precision
+from keras_gan.distribute import precision
 from keras_gan.networks.family import Family, count_levels, crop, dot, embedding, pad, padded
 
 WIDTH, WIDEST_SIDE = 768, 32  # channels of feature maps up to 32 pixels; half as many with each doubling above

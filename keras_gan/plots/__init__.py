@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS
+from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS
 from keras_gan.plots import canvas
 
 

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from keras_gan.files import replace
+from keras_gan._utils.files import replace
 
 REAL, GENERATED, DISCRIMINATOR, GENERATOR = "tab:green", "tab:orange", "tab:blue", "tab:orange"
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan.logs import ACCURACY, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT
+from keras_gan._utils.log_names import ACCURACY, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT
 from keras_gan.plots import canvas
 
 SHADES = ("tab:red", "tab:purple", "tab:brown", "tab:gray", "tab:olive")

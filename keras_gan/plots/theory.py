@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import logs
+from keras_gan._utils import log_names
 from keras_gan.plots import canvas
 
 LOG_4 = math.log(4)
@@ -68,8 +68,8 @@ def _densities(axes, shown):
 def _divergences(axes, table, optimum_nats, steps):
     """JSD on the left scale, V on the right: V = 2 JSD - log 4 makes one curve of both."""
     few = {"marker": "."} if len(table["step"]) < 3 else {}
-    axes.plot(table["step"], table[logs.JSD], color="black", label="exact, for the best D", **few)
-    estimates = np.clip(table[logs.JSD_ESTIMATE], *JSD_LIMITS)
+    axes.plot(table["step"], table[log_names.JSD], color="black", label="exact, for the best D", **few)
+    estimates = np.clip(table[log_names.JSD_ESTIMATE], *JSD_LIMITS)
     axes.plot(table["step"], estimates, color=canvas.DISCRIMINATOR, label="shown by D, held-out draws", **few)
     axes.axhline(optimum_nats, color="0.45", linestyle="--", linewidth=1, label=f"best linear G: {optimum_nats:.4f}")
     axes.set_xlim(0, steps)
@@ -93,8 +93,8 @@ def gradients(table: dict[str, np.ndarray], path: Path) -> None:
     drawn.suptitle(REASON, fontsize=9.5, x=0.01, ha="left")
     left, right = drawn.subplots(1, 2)
     _formulas(left)
-    right.plot(table["step"], table[logs.NON_SATURATING_GRADIENT], color=NON_SATURATING, label="of −log D")
-    right.plot(table["step"], table[logs.MINIMAX_GRADIENT], color=SATURATING, label="of log(1 − D)")
+    right.plot(table["step"], table[log_names.NON_SATURATING_GRADIENT], color=NON_SATURATING, label="of −log D")
+    right.plot(table["step"], table[log_names.MINIMAX_GRADIENT], color=SATURATING, label="of log(1 − D)")
     right.set_yscale("log")
     right.set_title("measured in this run", fontsize=10)
     right.set_xlabel("step (generator updates)")

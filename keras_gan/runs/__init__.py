@@ -1,6 +1,6 @@
 """The run folder: settings, tables, pictures and checkpoints; written so that a kill at any moment leaves it whole."""
 
-from keras_gan.runs.folder import CONFIG, Run, step_of
+from keras_gan.runs.folder import CONFIG, METRICS_FILE, Run, step_of
 from keras_gan.runs.tables import TABLES
 
-__all__ = ["CONFIG", "TABLES", "Run", "step_of"]
+__all__ = ["CONFIG", "METRICS_FILE", "TABLES", "Run", "step_of"]

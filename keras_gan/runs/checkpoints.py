@@ -11,9 +11,9 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan._utils.errors import InputError, first_line, printable
+from keras_gan._utils.files import replace
 from keras_gan.data.arrays import check_sizes
-from keras_gan.errors import InputError, first_line, printable
-from keras_gan.files import replace
 
 KEPT = 3  # the newest
 DIGEST = "sha256"

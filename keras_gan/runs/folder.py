@@ -10,7 +10,7 @@ samples/step_0000000.png    the same latents at every snapshot
 curves.png                  both errors over the steps
 progress.gif                the samples in a row
 directions.json             the sliders of the generator (keras_gan.directions); directions.png shows them
-report.html                 all of it as one page (keras_gan.report)
+report.html                 all of it as one page (keras_gan.reporting.page)
 events/                     TensorBoard
 checkpoints/step_0000000.npz   (keras_gan.runs.checkpoints)
 export/
@@ -27,16 +27,14 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import plots, sampling
+from keras_gan._utils.errors import InputError, Notice, first_line, printable
+from keras_gan._utils.files import drafts, replace
 from keras_gan.config import TrainConfig
 from keras_gan.data import Source, fingerprint
-from keras_gan.errors import InputError, Notice, first_line, printable
-from keras_gan.files import drafts, replace
-from keras_gan.plots.theory import gradients
 from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
-CONFIG, DATA = "config.json", "data.json"
+CONFIG, DATA, METRICS_FILE = "config.json", "data.json", "metrics.json"
 FACTS = ("data_shape", "data_count", "num_classes", "class_names")  # what config.json says of the data
 LARGEST_SIDE, LARGEST_COUNT, MOST_CLASSES = 2**20, 2**63 - 1, 2**16  # no run has more; networks of more fill the memory
 
@@ -323,26 +321,6 @@ class Run:
     def samples(self) -> list[Path]:
         """Sample files, earliest first."""
         return _by_step(self.path / "samples", ".png")
-
-    def draw_curves(self) -> None:
-        """Draws curves.png anew from history.csv."""
-        if history := self.history():
-            plots.curves(history, self.path / "curves.png")
-
-    def is_drawn(self) -> bool:
-        """Whether curves.png and report.html, which are made last, are newer than the newest checkpoint."""
-        pages = [self.path / "curves.png", self.path / "report.html"]
-        saved = max((file.stat().st_mtime_ns for file in self.checkpoints()), default=0)
-        return all(page.exists() and page.stat().st_mtime_ns >= saved for page in pages)
-
-    def draw(self) -> None:
-        """Draws curves.png and progress.gif anew from what lies in the folder."""
-        self.draw_curves()
-        if theory := self.columns("theory"):
-            gradients(theory, self.path / "gradients.png")
-        frames = [frame for file in self.samples() if (frame := sampling.read(file))]
-        if frames:
-            sampling.save_gif(frames, self.path / "progress.gif")
 
 
 def _step_file(folder, step, suffix):

@@ -5,8 +5,8 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from keras_gan.errors import InputError
-from keras_gan.files import replace
+from keras_gan._utils.errors import InputError
+from keras_gan._utils.files import replace
 
 TABLES = ("history", "evaluations", "checks", "theory")
 CLOCKS = {"step": 2**31 - 1, "seconds": 1e12}  # columns of numbers from 0 to this; in others anything may stand

@@ -20,18 +20,19 @@ import jinja2
 import numpy as np
 
 from keras_gan import doctor, sampling
-from keras_gan.config import TrainConfig, preset
-from keras_gan.errors import InputError
-from keras_gan.files import kilobytes, replace
-from keras_gan.logs import ACCURACY, DISCRIMINATOR_LOSS, GENERATOR_LOSS
+from keras_gan._utils.errors import InputError
+from keras_gan._utils.files import kilobytes, replace
+from keras_gan._utils.log_names import ACCURACY, DISCRIMINATOR_LOSS, GENERATOR_LOSS
+from keras_gan.config import TrainConfig
 from keras_gan.plots import inline
-from keras_gan.runs import Run, step_of
+from keras_gan.presets import preset
+from keras_gan.reporting.drawing import PAGE
+from keras_gan.runs import METRICS_FILE, Run, step_of
 
-PAGE = "report.html"
 MOST_FRAMES = 25  # snapshots on the slider
 AS_IT_IS_BYTES = 50_000  # larger pictures are packed anew, so that the page can go by mail
 WIDEST_PX = 1_100  # as sharp as a phone or a column of text can show
-READINGS = {"lower": "lower is better", "higher": "higher is better", "floor": "as real data"}
+READINGS = {"lower": "lower is better", "higher": "higher is better", "baseline": "as real data"}
 REFERENCES = {"test": "of the test split", "half": "of a half of the data, since nothing is held out"}
 MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "worth knowing", doctor.WELL: "nothing to do"}
 NUMBER, NONE = (int, float), type(None)
@@ -41,7 +42,7 @@ CARD = {
     "samples": NUMBER,
     "reference": {"count": NUMBER, "split": str},
     "extractor": ({"name": str, "accuracy": (*NUMBER, NONE), "sha256": (str, NONE)}, NONE),
-    "scores": [{"label": str, "better": str, "value": (*NUMBER, NONE), "floor": (*NUMBER, NONE)}],
+    "scores": [{"label": str, "better": str, "value": (*NUMBER, NONE), "baseline": (*NUMBER, NONE)}],
 }
 EXPORT = {
     "file": str,
@@ -218,7 +219,7 @@ def _charts(run):
 
 def _card(run):
     """What kgan evaluate measured; None before it did."""
-    file = run.path / "metrics.json"
+    file = run.path / METRICS_FILE
     card = _read_json(file) if file.exists() else {}
     return card if _is_of(card, CARD) else None
 
@@ -349,7 +350,7 @@ def _check_out(path):
 
 
 def _asset(name):
-    return resources.files("keras_gan").joinpath("templates", name).read_text("utf-8")
+    return resources.files("keras_gan.reporting").joinpath("templates", name).read_text("utf-8")
 
 
 def _policy(*inline_texts):

@@ -6,15 +6,15 @@ from functools import cached_property
 
 import numpy as np
 
-from keras_gan import pixels
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError
 from keras_gan.metrics import distances, neighbours
 from keras_gan.metrics.extractors import Extractor
-from keras_gan.metrics.images import Images, Stream, blocks, collect, thumbnails
 from keras_gan.metrics.neighbours import Nearest
 from keras_gan.metrics.samples import class_labels
-from keras_gan.mixtures import MIXTURES, Mixture
+from keras_gan.metrics.streams import Images, Stream, blocks, collect, thumbnails
+from keras_gan.theory.mixtures import MIXTURES, Mixture
 
 SAMPLES = 10_000  # of each kind, where the data suffice
 PROTOCOL = {"ring": 2_500, "grid": 2_500, "stacked_mnist": 26_000}  # the counts of published mode coverage
@@ -100,8 +100,8 @@ def _first(images, n):
 
 
 @dataclass(frozen=True, eq=False)
-class Truth:
-    """Real images in two disjoint sets, and the training data. `Truth.of` draws them."""
+class Reference:
+    """Real images in two disjoint sets, and the training data. `Reference.of` draws them."""
 
     name: str  # of the data
     split: str  # where the reference comes from: "test", or "half" of data that hold out nothing
@@ -109,9 +109,11 @@ class Truth:
     extractor: Extractor | None
     train: Source
     training: TrainingImages  # the same, for comparisons one by one
-    reference: Batch  # what samples are compared with
-    floor: Batch  # real images that take the samples' place: the best that a generator can do at this count
-    floors: dict = field(default_factory=dict, repr=False)  # measure -> its numbers for `floor`, once they were needed
+    real: Batch  # what samples are compared with
+    baseline: Batch  # real images that take the samples' place: the best that a generator can do at this count
+    baselines: dict = field(
+        default_factory=dict, repr=False
+    )  # measure -> its numbers for `floor`, once they were needed
 
     @classmethod
     def of(cls, train: Source, held_out: Source | None, extractor: Extractor | None, count: int | None = None, seed=0):
@@ -153,16 +155,16 @@ class Truth:
         return class_labels(self.count, num_classes, self.train, seed, self.proportions)
 
     @cached_property
-    def classic(self) -> "Truth":
+    def classic(self) -> "Reference":
         """The same with at most 10,000 images in each set, for measures whose protocols take no more."""
         if self.count <= SAMPLES:
             return self
-        return replace(self, reference=self.reference.first(SAMPLES), floor=self.floor.first(SAMPLES), floors={})
+        return replace(self, real=self.real.first(SAMPLES), baseline=self.baseline.first(SAMPLES), baselines={})
 
     @property
     def count(self) -> int:
         """Samples to judge: as many as there are reference images."""
-        return len(self.reference)
+        return len(self.real)
 
     @property
     def mixture(self) -> Mixture | None:
@@ -173,13 +175,13 @@ class Truth:
     @cached_property
     def proportions(self) -> np.ndarray | None:
         """Shares of the classes among the training data, or those of the protocol, (classes,); None without classes."""
-        classes = self.floor.probabilities
+        classes = self.baseline.probabilities
         if classes is None:
             return None
         if self.name in UNIFORM:
             return np.full(classes.shape[1], 1 / classes.shape[1])
         if self.train.labels is None:  # as the extractor sees them
-            return np.bincount(self.reference.probabilities.argmax(axis=1), minlength=classes.shape[1]) / self.count
+            return np.bincount(self.real.probabilities.argmax(axis=1), minlength=classes.shape[1]) / self.count
         return np.bincount(self.train.labels, minlength=classes.shape[1]) / self.train.count
 
     @cached_property
@@ -189,7 +191,7 @@ class Truth:
         Without held-out data each of some training images is left out in turn, which says the same.
         """
         if self.split == "test":
-            return self.reference.nearest_train
+            return self.real.nearest_train
         rows = self.train.sample(neighbours.QUERIES, self.seed)
         return Nearest.leaving_one_out(rows, self.training.thumbnails)
 

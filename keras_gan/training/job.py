@@ -1,4 +1,4 @@
-"""From a config to a trained run: the one place where data, networks, game and run folder meet."""
+"""A training run: the data, the GAN, the callbacks and the run folder together."""
 
 import contextlib
 import dataclasses
@@ -6,135 +6,42 @@ import functools
 import math
 import os
 import re
-import warnings
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 
-import keras
 import tensorflow as tf
 
-from keras_gan import (
-    archives,
-    augment,
-    data,
-    distribution,
-    latents,
-    losses,
-    metrics,
-    networks,
-    penalties,
-    pixels,
-    precision,
-    rates,
-    report,
-    seeding,
-)
+from keras_gan import data, distribute, losses, metrics, reporting
+from keras_gan._utils.choices import lookup
+from keras_gan._utils.errors import Diverged, InputError, WorkerLost, first_line
 from keras_gan.callbacks import (
     Checkpoints,
     Checks,
+    DivergenceGuard,
     Doctor,
     Evaluation,
     Game,
-    Guard,
     History,
     Means,
     Progress,
     Snapshots,
     Stop,
 )
-from keras_gan.callbacks.game import account
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
-from keras_gan.config import AUTO, CHECKPOINT_EVERY_S, TrainConfig, lookup, preset
-from keras_gan.errors import Diverged, InputError, Notice, WorkerLost, first_line, printable
+from keras_gan.config import CHECKPOINT_EVERY_S, TrainConfig
+from keras_gan.data import opening
 from keras_gan.gan import GAN
-from keras_gan.mixtures import MIXTURES
 from keras_gan.runs import CONFIG, Run, checkpoints
+from keras_gan.sampling import latents
+from keras_gan.theory.mixtures import MIXTURES
+from keras_gan.training.building import SMALL_PIXELS, augments, build, images_per_step
+from keras_gan.training.opening import open_data, open_held_out
 
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # of history.csv, samples/ and checks.csv, over a whole run
 CLOSEST_CHECKS_STEPS = 10
 EVALUATION_SAMPLES = 2_000
-FEW_IMAGES, OFTEN = 10_000, 100  # fewer images than this, seen more often, D learns by heart (Zhao et al. 2020)
-SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
 SMALL_ROW_STEPS = 10
-MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # of the data; of more, the first are shown
-SHOWN_IMAGES = 256  # from which γ is shown before training
 MOST_STEPS_PER_EXECUTION = 32  # more gain nothing: see benchmarks/RESULTS.md
-
-
-def open_data(config: TrainConfig) -> data.Source:
-    """The images that a config names. Raises InputError as `data.open_source` does, or for too large a batch."""
-    if config.image_size:
-        networks.check_shape((*config.image_size, 3))  # before a million images are resized for nothing
-    source = _open(config, "train")
-    data.check_batch(source, images_per_step(config))
-    return source
-
-
-def open_held_out(config: TrainConfig) -> data.Source | None:
-    """The images that the data of a config hold out for judging; None where they hold out none."""
-    return _open(config, "test")
-
-
-def _open(config, split):
-    return data.open_source(
-        config.data, config.image_size, config.crop, config.skip_damaged, split, background=config.background
-    )
-
-
-def open_both(config: TrainConfig) -> tuple[data.Source | None, data.Source | None]:
-    """The images and those held out; None for both, with a `Notice`, where they can no longer be opened."""
-    try:
-        return open_data(config), open_held_out(config)
-    except InputError as error:
-        warnings.warn(Notice(f"{error}; what only the data can tell is left out"), stacklevel=2)
-        return None, None
-
-
-def images_per_step(config: TrainConfig) -> int:
-    """Fresh images that one training step takes: the batch size times k."""
-    return config.batch_size * config.discriminator_steps
-
-
-def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num_classes: int | None = None) -> GAN:
-    """A compiled GAN with fresh weights, the same for the same config and data.
-
-    The random states of Python, numpy, TensorFlow and Keras stay as they are.
-    """
-    recipe = preset(config.preset)
-    num_classes = num_classes if config.conditional else None
-    policy = augment.POLICY if augments(config, data_shape, data_count) else ()
-    with seeding.keras_seed(config.seed):
-        gan = GAN(
-            networks.generator(data_shape, config.latent_dim, config.preset, num_classes=num_classes),
-            networks.discriminator(data_shape, config.preset, "auto", num_classes, policy, config.pack),
-            latent=config.latent,
-            ema_half_life_images=recipe.ema_half_life_images,
-            seed=config.seed,
-            num_classes=num_classes,
-        )
-    gan.compile(
-        config.optimizer("generator"),
-        config.optimizer("discriminator"),
-        config.loss,
-        config.penalties,
-        config.discriminator_steps,
-    )
-    return gan
-
-
-def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:
-    """Whether D sees the images through DiffAugment: as the config says, else where they are few, seen often, not tiny.
-
-    D learns less from an augmented image, so that short training is better without. On 1,797 digits of 8×8 pixels, of
-    which a cut leaves little, it cost quality: see benchmarks/RESULTS.md.
-    """
-    if config.augment is None:
-        few = data_count < FEW_IMAGES and config.steps * images_per_step(config) > OFTEN * data_count
-        return few and len(data_shape) == 3 and math.prod(data_shape[:2]) > SMALL_PIXELS
-    if config.augment and len(data_shape) != 3:
-        raise InputError(f"data of shape {data_shape} are no images; expected images to augment; leave augment out")
-    return config.augment
 
 
 @dataclass
@@ -163,7 +70,7 @@ class Job:
             Diverged: where losses or gradients were not finite again and again; what was saved before is whole.
             WorkerLost: where another worker has gone.
         """
-        guard = Guard()
+        guard = DivergenceGuard()
         with self._telling_of_lost_workers(), self._run() as run:
             beside = self._restore(run, guard)
             behind = self.gan.step < self.config.steps
@@ -173,9 +80,9 @@ class Job:
                     run.rewind(self.gan.step)
                 self._fit(run, beside, guard)
             # A kill may have come between the last checkpoint and these.
-            if run and (behind or not run.is_drawn()):
-                run.draw()
-                report.write(run)
+            if run and (behind or not reporting.is_drawn(run)):
+                reporting.draw(run)
+                reporting.write(run)
         if guard.verdict is not None:
             raise Diverged(guard.verdict)
         return self.gan
@@ -183,7 +90,7 @@ class Job:
     @contextlib.contextmanager
     def _run(self):
         """The run folder, held for this process; None for a worker that is not the chief."""
-        if not distribution.is_chief(self.strategy):
+        if not distribute.is_chief(self.strategy):
             yield None
             return
         with Run.create(self.run_dir, self.config, self.source).lock():
@@ -195,7 +102,7 @@ class Job:
         arrays, beside = run.newest(self.gan) if run and run.checkpoints() else (None, {})
         fresh = guard.state()
         found = arrays and {**arrays, **{name: beside.get(name, array) for name, array in fresh.items()}}
-        found = distribution.from_chief(self.strategy, found, {**checkpoints.values(self.gan), **fresh})
+        found = distribute.from_chief(self.strategy, found, {**checkpoints.values(self.gan), **fresh})
         if found:
             checkpoints.assign(self.gan, found)
             guard.restore(self.gan, found)
@@ -262,7 +169,7 @@ class Job:
     def _snapshots(self, run):
         """What draws the run: the game where theory knows it in numbers, samples elsewhere."""
         steps, seed = self._interval(SNAPSHOTS), self.config.seed
-        if self._is_the_example():
+        if self.is_the_example():
             return Game(run, steps, seed, MIXTURES[self.config.data])
         shown = self.source.sample(SNAPSHOT_VECTORS, seed) if len(self.source.shape) == 1 else None
         return Snapshots(run, steps, seed, None if shown is None else self.source.fetch(shown))
@@ -280,15 +187,16 @@ class Job:
         held_out = open_held_out(self.config)
         extractor = metrics.extractor(self.source, held_out)
         count = min(EVALUATION_SAMPLES, metrics.default_count(self.source.name))
-        truth = metrics.Truth.of(self.source, held_out, extractor, count, self.config.seed)
+        reference = metrics.Reference.of(self.source, held_out, extractor, count, self.config.seed)
         record = functools.partial(run.append, "evaluations")
-        judging = Evaluation(truth, self.evaluate_every, best=run.path / "best.keras", record=record)
+        judging = Evaluation(reference, self.evaluate_every, best=run.path / "best.keras", record=record)
         before = run.columns("evaluations")
         if judging.name in before:
             judging.history = list(zip(before["step"].astype(int), before[judging.name], strict=True))
         return [judging]
 
-    def _is_the_example(self):
+    def is_the_example(self) -> bool:
+        """Whether this is the 1-D example of the theory."""
         return self.config.data in MIXTURES and self.source.shape == (1,)
 
     @contextlib.contextmanager
@@ -300,7 +208,7 @@ class Job:
             found = re.search(r"InputError: (.*)", error.message)
             if not found:
                 raise
-            if not distribution.several_processes(self.strategy):  # the others know nothing of it
+            if not distribute.several_processes(self.strategy):  # the others know nothing of it
                 saving.save()
             raise InputError(found[1]) from error
 
@@ -310,7 +218,7 @@ class Job:
         try:
             yield
         except tf.errors.OpError as error:
-            if not distribution.is_loss_of_worker(self.strategy, error):
+            if not distribute.is_loss_of_worker(self.strategy, error):
                 raise
             reason = first_line(ValueError(error.message.rsplit("aborted by: ", 1)[-1]))
             raise WorkerLost(
@@ -318,81 +226,10 @@ class Job:
                 "from there"
             ) from error
 
-    def describe(self) -> str:
-        """What will be trained, and in which arithmetic, in a few lines."""
-        config, gan = self.config, self.gan
-        policy, why = networks.arithmetic(self.source.shape)
-        with self.strategy.scope():
-            xla, why_xla = precision.jit_compile()
-        threads, why_threads = precision.threads()
-        size = "x".join(map(str, self.source.shape))
-        return (
-            f"data        {self.source.name}: {self.source.count:,} of {size}"
-            f"{', augmented for D' if config.augment else ''}\n"
-            f"{self._classes()}"
-            f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
-            f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
-            f"game        {self._game()}\n"
-            f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
-            f"threads     {threads or 'automatic'} for one operation ({why_threads})\n"
-            f"{self._replicas()}"
-            f"run         {self.run_dir}"
-        )
-
-    def _classes(self):
-        """A line on the classes of the data and the number of images of each; none where they have none."""
-        if self.source.labels is None:
-            return ""
-        counts = data.class_counts(self.source)
-        shown = list(counts.items())
-        shown = shown if len(shown) <= MOST_SHOWN_CLASSES else shown[:FIRST_CLASSES]
-        listed = ", ".join(f"{printable(name)} ({count:,})" for name, count in shown)
-        more = f", … and {len(counts) - len(shown):,} more" if len(shown) < len(counts) else ""
-        unused = "" if self.config.conditional else "; learned only with --conditional"
-        return f"classes     {len(counts):,}: {listed}{more}{unused}\n"
-
-    def _replicas(self):
-        """A line on what trains together; none where it is one device."""
-        count = self.strategy.num_replicas_in_sync
-        if count == 1:
-            return ""
-        kind = "workers" if distribution.several_processes(self.strategy) else "replicas"
-        return f"replicas    {count} {kind}, each with {images_per_step(self.config) // count} images of a step\n"
-
-    def _game(self):
-        """Loss, penalties and learning rates at the start, in words."""
-        config, gan = self.config, self.gan
-        automatic = self._automatic_weight() if AUTO in config.penalties.values() else None
-        names = defaultdict(list)  # by weight
-        for name, weight in config.penalties.items():
-            names[automatic if weight == AUTO else f"{weight:g}"].append(name)
-        penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
-        g_rate, d_rate = (rates.now(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
-        rate = f"rate {g_rate:g}" if g_rate == d_rate else f"rates {g_rate:g} of G, {d_rate:g} of D"
-        return f"{config.loss}{penalised}; learning {rate}"
-
-    def _automatic_weight(self):
-        """γ as training will choose it, give or take a batch."""
-        images = self.source.fetch(self.source.sample(SHOWN_IMAGES, self.config.seed))
-        return f"{float(penalties.automatic_weight(pixels.floats(images))):.2g} (from the data)"
-
-    def outcome(self) -> str:
-        """How far training came, where the pictures lie, and how to go on."""
-        if self.gan.step < self.config.steps:
-            return (
-                f"stopped at step {self.gan.step:,} of {self.config.steps:,}; saved in {self.run_dir}; "
-                "the same command goes on from there"
-            )
-        trained = (
-            f"trained {self.gan.step:,} steps; all of it on one page in {self.run_dir}/report.html; "
-            "more --steps go on from there"
-        )
-        return f"{trained}\n\n{account(Run(self.run_dir))}" if self._is_the_example() else trained
-
 
 def configure(name_or_path: str, preset_name: str | None = None, **given) -> TrainConfig:
     """A config from what was given; None means the preset's value, and paths become absolute."""
-    if data.is_path(name_or_path):
+    if opening.is_path(name_or_path):
         name_or_path = str(Path(os.path.expanduser(name_or_path)).resolve())
     return TrainConfig(name_or_path, preset_name, **{name: v for name, v in given.items() if v is not None})
 
@@ -430,8 +267,8 @@ def prepare(
     source = open_data(config)
     if config.conditional:
         data.check_labels(source)
-    if distribution.is_chief(strategy):
-        (data.tell_of_unequal_classes if config.conditional else data.tell_of_unusable_labels)(source)
+    if distribute.is_chief(strategy):
+        (opening.tell_of_unequal_classes if config.conditional else opening.tell_of_unusable_labels)(source)
     if config.augment is None:  # decided once, at the start: more steps do not make D another network
         chosen = Run(folder).config.augment if (folder / CONFIG).is_file() else None
         config = dataclasses.replace(config, augment=chosen)
@@ -454,39 +291,3 @@ def _check_replicas(config, count):
 def train(config: TrainConfig, run_dir: str | os.PathLike | None = None) -> GAN:
     """Prepares a job and trains it; see `prepare` and `Job.train`."""
     return prepare(config, run_dir).train()
-
-
-def load(run_dir: str | os.PathLike) -> GAN:
-    """The GAN of a run at its newest checkpoint, ready to generate, export or train on."""
-    run = Run(run_dir)
-    gan = build(run.config, run.data_shape, run.data_count, run.num_classes)
-    Guard().restore(gan, run.restore(gan))
-    return gan
-
-
-def load_file(path: str | os.PathLike, trust: bool = False) -> GAN:
-    """The GAN in a .keras file, as `GAN.save` writes it.
-
-    Args:
-        path: the file.
-        trust: whether to run Python code that the file holds, such as that of a Lambda layer.
-
-    Raises:
-        InputError: where it holds something else, or code without `trust`.
-    """
-    try:
-        archives.check(Path(path))
-        with seeding.keras_seed():
-            gan = keras.saving.load_model(path, safe_mode=not trust)
-    except Exception as error:  # a damaged file fails anywhere, with any error
-        if "safe_mode=False" in str(error):  # Keras's own remedy
-            raise InputError(
-                f"{path} holds Python code, such as that of a Lambda layer; expected a file whose maker you trust. If "
-                "you do, use --trust (trust=True in Python)"
-            ) from error
-        # Keras wraps an error once for each level of the network.
-        reason = first_line(ValueError(str(error).rsplit("Exception encountered: ", 1)[-1]))
-        raise InputError(f"{path} cannot be loaded ({reason}); expected a .keras file") from error
-    if not isinstance(gan, GAN):
-        raise InputError(f"{path} holds a {type(gan).__name__}; expected a keras_gan.GAN; save one by gan.save")
-    return gan

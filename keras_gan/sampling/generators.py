@@ -10,9 +10,9 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from keras_gan import latents
-from keras_gan.errors import InputError, Notice
-from keras_gan.sliders import Directions
+from keras_gan._utils.errors import InputError, Notice
+from keras_gan.sampling import latents
+from keras_gan.sampling.sliders import Directions
 
 MOST_LISTED = 20  # class names in a message
 NEAREST = 3

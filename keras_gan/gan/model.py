@@ -10,27 +10,18 @@ import tensorflow as tf
 from keras import ops
 
 from keras_gan import augment as _augment  # noqa: F401  registers a layer that saved discriminators hold
-from keras_gan import (
-    batches,
-    ema,
-    fit_callbacks,
-    generators,
-    latents,
-    logs,
-    losses,
-    optimizers,
-    pairing,
-    pixels,
-    precision,
-    replicas,
-    sliders,
-)
+from keras_gan import ema, losses
 from keras_gan import layers as _layers  # noqa: F401  the same
-from keras_gan.config import AUTO, DEFAULT_PRESET, PRESETS, default_penalties
-from keras_gan.errors import InputError
+from keras_gan._utils import log_names, pixels
+from keras_gan._utils.choices import AUTO
+from keras_gan._utils.errors import InputError
+from keras_gan.distribute import precision, replicas
+from keras_gan.gan import batches, fit_callbacks, network_checks, optimizers
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import PENALTIES, automatic_weight, interpolate
 from keras_gan.penalties import resolve as resolve_penalties
+from keras_gan.presets import DEFAULT_PRESET, PRESETS, default_penalties
+from keras_gan.sampling import generators, latents, sliders
 
 
 @dataclass(frozen=True)
@@ -110,13 +101,13 @@ class GAN(keras.Model):
     ):
         super().__init__(name=name)
         self.latent = latents.check_distribution(latent)
-        self.latent_dim = pairing.check_latent_dim(generator, latent_dim, num_classes)
-        self.data_shape = pairing.check_pair(generator, discriminator, self.latent_dim, num_classes)
+        self.latent_dim = network_checks.check_latent_dim(generator, latent_dim, num_classes)
+        self.data_shape = network_checks.check_pair(generator, discriminator, self.latent_dim, num_classes)
         self.num_classes = num_classes
         self.generator = generator
         self.discriminator = discriminator
-        self.judges_apart = pairing.normalizes_batches(discriminator)
-        self.ema_generator = ema.float32_copy(generator, pairing.example((self.latent_dim,), num_classes))
+        self.separate_batches = network_checks.normalizes_batches(discriminator)
+        self.ema_generator = ema.float32_copy(generator, network_checks.example((self.latent_dim,), num_classes))
         self.ema_generator.trainable = False
         self.ema_half_life_images = ema_half_life_images
         self.seed = seed
@@ -124,7 +115,7 @@ class GAN(keras.Model):
         self.seed_generator = keras.random.SeedGenerator(fresh)
         self.evaluation_seed_generator = keras.random.SeedGenerator(fresh)  # so that evaluate leaves the other alone
         self.counters = Counters.of_new_gan()
-        self.trackers = [keras.metrics.Mean(name) for name in logs.LOGS]
+        self.trackers = [keras.metrics.Mean(name) for name in log_names.LOGS]
         self.built = True
 
     def compile(
@@ -142,9 +133,9 @@ class GAN(keras.Model):
 
         Args:
             generator_optimizer: Keras optimizer, its name or its serialized form, in which the learning rate may be
-                "auto": see `keras_gan.rates`. Loss scaling, clipping, weight decay, `use_ema` and gradient accumulation
-                work as in `keras.Model`; a schedule counts training steps. Where the network computes in float16 the
-                optimizer is wrapped in a `keras.optimizers.LossScaleOptimizer`.
+                "auto": see `keras_gan.schedules`. Loss scaling, clipping, weight decay, `use_ema` and gradient
+                accumulation work as in `keras.Model`; a schedule counts training steps. Where the network computes in
+                float16 the optimizer is wrapped in a `keras.optimizers.LossScaleOptimizer`.
             discriminator_optimizer: the same, for D. Where it is the generator's own optimizer object, D gets a copy.
             loss: name in `losses.LOSSES`, a `losses.Loss`, or a binary Keras loss: see `losses.resolve`.
             penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ: numbers, or
@@ -177,7 +168,7 @@ class GAN(keras.Model):
             penalties = default_penalties(recipe, _name(self.loss_pair, LOSSES))
         self.penalties = resolve_penalties(penalties)
         if self.penalties:
-            pairing.check_penalized(self.discriminator)
+            network_checks.check_penalized(self.discriminator)
         self.discriminator_steps = discriminator_steps
         shared = discriminator_optimizer is generator_optimizer
         if shared and isinstance(generator_optimizer, keras.optimizers.Optimizer):
@@ -264,7 +255,7 @@ class GAN(keras.Model):
         `class_weight` (by the labels in `y`) multiply the loss terms of real images.
 
         Returns:
-            Keras's `History`, whose `history` has `keras_gan.logs.LOGS`.
+            Keras's `History`, whose `history` has `keras_gan._utils.log_names.LOGS`.
 
         Raises:
             InputError: for data that the networks or the losses cannot take, or a callback that cannot work with a GAN.
@@ -524,7 +515,9 @@ class GAN(keras.Model):
 
     def _check_weights(self, weights):
         """The weights themselves. Raises InputError where the losses, or a discriminator of packs, cannot take any."""
-        if weights is not None and (not self.loss_pair.weighted or pairing.images_at_once(self.discriminator) > 1):
+        if weights is not None and (
+            not self.loss_pair.weighted or network_checks.images_at_once(self.discriminator) > 1
+        ):
             what = (
                 "losses take no parameter sample_weight"
                 if not self.loss_pair.weighted
@@ -577,7 +570,7 @@ class GAN(keras.Model):
         alone, and statistics of a batch that holds both kinds would make D another one there.
         """
         ordered = sorted(points, key=self._penalized, reverse=True)
-        if self.judges_apart:
+        if self.separate_batches:
             return [[name] for name in ordered]
         return [list(names) for _, names in itertools.groupby(ordered, self._penalized)]
 
@@ -670,7 +663,7 @@ def _separation(real_logits, fake_logits):
     """How well D tells real from generated, whatever its loss: the share of pairs ordered right, and the gap."""
     right = 0.5 * (1.0 + ops.sign(real_logits - fake_logits))  # a tie is half right
     gap = ops.mean(real_logits) - ops.mean(fake_logits)
-    return {logs.ACCURACY: ops.mean(right), logs.LOGIT_GAP: gap}
+    return {log_names.ACCURACY: ops.mean(right), log_names.LOGIT_GAP: gap}
 
 
 def _with_layer_loss(network, inputs):

@@ -12,8 +12,8 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_gan.errors import InputError
-from keras_gan.files import replace
+from keras_gan._utils.errors import InputError
+from keras_gan._utils.files import replace
 
 SMALLEST_CELL_PX = 48  # small images are enlarged in whole steps until a person can see them
 GAP_PX = 2

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan import latents
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling import latents
 
 KINDS = {
     "measured": "measured from pixels",

@@ -10,8 +10,8 @@ import numpy as np
 import tensorflow as tf
 from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
 
-from keras_gan.errors import InputError
-from keras_gan.replicas import several_processes
+from keras_gan._utils.errors import InputError
+from keras_gan.distribute.replicas import several_processes
 
 STRATEGIES = ("auto", "mirrored", "multiworker")
 AGREE_STEPS = 10  # steps between the moments at which workers ask one another

@@ -18,12 +18,11 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError, features
 
+from keras_gan._utils.errors import InputError, first_line
 from keras_gan.data.source import fit_image
-from keras_gan.errors import InputError, first_line
 
 LIMIT_PIXELS = 2**28  # of one image; more is refused, for a small file may declare any size
 LARGE_PIXELS = 2**26  # images of more are decoded one at a time, JPEGs of more at a reduced size where that will do
-BACKGROUND = "white"
 ORIENTATION = 0x0112  # EXIF's tag
 # What to do with the stored rows so that they appear as they were taken: CIPA DC-008 (Exif 3.0), 4.6.5.1, Orientation.
 TURNS = {

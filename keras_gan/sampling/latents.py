@@ -10,7 +10,7 @@ from types import ModuleType
 
 import numpy as np
 
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 LARGEST_SEED = 2**31 - 1  # int32, which every runtime takes
 LARGEST_VALUES = 2**30  # numbers drawn at once: 4 GB

@@ -1,61 +1,19 @@
-"""Drawing from any `keras_gan.generators.Generator`: samples in parts, the way between seeds, a slider's range.
-
-numpy and Pillow only.
-"""
+"""Animations of any `Generator`: from seed to seed, and along a slider. numpy and Pillow only."""
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
-from keras_gan import latents, sampling
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
+from keras_gan.sampling import latents, pictures
+from keras_gan.sampling.samples import Move, of_seeds
 
-PART = 64  # samples held at once
 FRAMES = 12  # from one seed to the next
 FRAME_MS = 80
 FRAME_PX = 192  # height, at least
-Move = Callable[[np.ndarray], np.ndarray]  # latents (n, latent_dim) to latents
-
-
-def parts(
-    generator, n: int, seed: int | None = 0, label: int | None = None, move: Move | None = None
-) -> Iterator[np.ndarray]:
-    """The samples that `generator.generate` gives, at most 64 at a time, so that a million take no more memory.
-
-    Args:
-        generator: what draws.
-        n: the number of samples, at least 1.
-        seed: of the first sample; None for any.
-        label: class of all samples; None for the class that belongs to each seed, see `latents.class_of`.
-        move: where latents go first, such as `Directions.move`.
-
-    Raises:
-        InputError: at once, where n, the seed or the label are out of range.
-    """
-    if n < 1:
-        raise InputError(f"asked for {n} samples; expected at least 1; give n (--n) in that range")
-    first, classes = latents.first_seed(n, seed), generator.num_classes
-    latents.choose_labels(1, classes, label)
-
-    def drawn():
-        for start in range(0, n, PART):
-            size = min(PART, n - start)
-            if move is None:
-                yield generator.generate(size, first + start, labels=label)
-            else:
-                z, labels = _of_seeds(generator, latents.seeds(size, first + start), label)
-                yield generator.generate(z=move(z), labels=labels)
-
-    return drawn()
-
-
-def _of_seeds(generator, seeds, label=None):
-    """Latents and classes of seeds; no classes where the generator takes none."""
-    z = latents.of_seeds(seeds, generator.latent_dim, generator.latent)
-    return z, latents.choose_labels(len(seeds), generator.num_classes, label, seeds)
 
 
 def save_walk(
@@ -77,8 +35,8 @@ def save_walk(
     """
     if n < 2:
         raise InputError(f"a .gif between {n} seeds; expected at least 2; give n (--n) in that range")
-    path = sampling.check_out(out, n)
-    stops, labels = _of_seeds(generator, latents.seeds(n, seed), label)
+    path = pictures.check_out(out, n)
+    stops, labels = of_seeds(generator, latents.seeds(n, seed), label)
     return save_way(generator, move(stops) if move else stops, labels, path)
 
 
@@ -94,10 +52,10 @@ def save_way(generator, stops: np.ndarray, labels: np.ndarray | None, out: str |
     """
     z = latents.walk(stops, FRAMES, generator.latent)
     nearest = (np.arange(len(z)) + FRAMES // 2) // FRAMES % len(stops)  # after the last stop comes the first
-    images = sampling.check_images(generator.generate(z=z, labels=None if labels is None else labels[nearest]))
+    images = pictures.check_images(generator.generate(z=z, labels=None if labels is None else labels[nearest]))
     zoom = math.ceil(FRAME_PX / images.shape[1])
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
-    return _save_gif(map(sampling.to_picture, images), Path(out))
+    return _save_gif(map(pictures.to_picture, images), Path(out))
 
 
 def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.PathLike, moves: Sequence[Move]) -> Path:
@@ -114,16 +72,16 @@ def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.Pa
     Raises:
         InputError: as `save_walk`.
     """
-    path = sampling.check_out(out, n)
-    z, labels = _of_seeds(generator, latents.seeds(n, seed), label)
-    frames = [sampling.grid(sampling.check_images(generator.generate(z=move(z), labels=labels))) for move in moves]
+    path = pictures.check_out(out, n)
+    z, labels = of_seeds(generator, latents.seeds(n, seed), label)
+    frames = [pictures.grid(pictures.check_images(generator.generate(z=move(z), labels=labels))) for move in moves]
     return _save_gif([*frames, *frames[-2:0:-1]], path)
 
 
 def _save_gif(frames, path):
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        sampling.save_gif(frames, path, FRAME_MS, FRAME_MS)
+        pictures.save_gif(frames, path, FRAME_MS, FRAME_MS)
     except OSError as error:
         raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
     return path

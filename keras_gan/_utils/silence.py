@@ -6,7 +6,7 @@ import sys
 
 
 @contextlib.contextmanager
-def native_stderr():
+def silence_native_stderr():
     """Drops what C++ code writes to standard error inside the block; Python's exceptions pass as ever.
 
     TensorFlow and LiteRT print notes about processors and delegates that no setting of theirs holds back.

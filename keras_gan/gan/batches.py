@@ -8,8 +8,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from keras_gan import replicas
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
+from keras_gan.distribute import replicas
 
 IMAGE_KEYS = ("image", "images", "x")  # of dictionaries; the first is that of tensorflow-datasets
 LABEL_KEYS = ("label", "labels", "y")
@@ -82,7 +82,7 @@ def check_images(images, data_shape: tuple[int, ...]):
     if not images.dtype.is_floating:
         raise InputError(
             f"fit received {images.dtype.name} data; expected floats in [-1, 1]. Use keras_gan.data.load, or "
-            "keras_gan.pixels.to_signed on float pixels in [0, 255]."
+            "keras_gan._utils.pixels.to_signed on float pixels in [0, 255]."
         )
     return tf.ensure_shape(tf.cast(images, "float32"), (None, *data_shape))
 
@@ -220,7 +220,7 @@ def complain(counts: np.ndarray, num_classes: int | None, steps: int, first: boo
     if counts[LARGE]:
         raise InputError(
             f"fit received {int(counts[LARGE]):,} pixels beyond [-{LARGEST_PIXEL:g}, {LARGEST_PIXEL:g}]; expected "
-            "floats in [-1, 1]. Use keras_gan.pixels.to_signed on pixels in [0, 255]."
+            "floats in [-1, 1]. Use keras_gan._utils.pixels.to_signed on pixels in [0, 255]."
         )
     if counts[IMAGES] >= FEWEST_IMAGES and counts[POSITIVE] and not counts[NEGATIVE]:
         raise InputError(

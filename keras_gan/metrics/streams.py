@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan import pixels
+from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan.data.source import Source
-from keras_gan.errors import InputError
 
 IN_MEMORY_BYTES = 2**26  # a larger set lies in a temporary file
 BLOCK_BYTES = 2**24  # of one block of pixels; as floats it takes four times that

@@ -5,9 +5,9 @@ from collections.abc import Mapping
 import keras
 import tensorflow as tf
 
-from keras_gan import rates
-from keras_gan.config import AUTO
-from keras_gan.errors import InputError
+from keras_gan import schedules
+from keras_gan._utils.choices import AUTO
+from keras_gan._utils.errors import InputError
 
 LossScaleOptimizer = keras.optimizers.LossScaleOptimizer
 
@@ -28,14 +28,14 @@ def resolve(choice, network: keras.Model, updates: int = 1, role: str = "generat
     """
     optimizer = _get(choice, network, role)
     _check_replicas(optimizer, role)
-    rates.count_training_steps(optimizer, updates)
+    schedules.count_training_steps(optimizer, updates)
     if computes_in_float16(network) and not isinstance(optimizer, LossScaleOptimizer):
         optimizer = LossScaleOptimizer(optimizer)
     weights = network.trainable_variables
     if not optimizer.built:
         optimizer.build(weights)
     elif {id(weight) for weight in weights} - {
-        id(weight) for weight in rates.innermost(optimizer)._trainable_variables
+        id(weight) for weight in schedules.innermost(optimizer)._trainable_variables
     }:
         raise InputError(
             f"the {role}_optimizer was built for other weights than the {role}'s; expected a fresh optimizer, since it "
@@ -48,7 +48,7 @@ def _get(choice, network, role):
     if isinstance(choice, Mapping):
         settings = dict(choice["config"])
         if settings.get("learning_rate") == AUTO:
-            settings["learning_rate"] = rates.automatic(network)
+            settings["learning_rate"] = schedules.automatic(network)
         choice = {**choice, "config": settings}
     try:
         optimizer = keras.optimizers.get(choice)
@@ -66,7 +66,7 @@ def _get(choice, network, role):
 
 def _check_replicas(optimizer, role):
     """Raises InputError for options that Keras's optimizers do not support on several replicas."""
-    inner = rates.innermost(optimizer)
+    inner = schedules.innermost(optimizer)
     for option in ("gradient_accumulation_steps", "ema_overwrite_frequency"):
         value = getattr(inner, option, None)
         if value and tf.distribute.has_strategy():
@@ -81,7 +81,7 @@ def copied(optimizer: keras.optimizers.Optimizer, suffix: str) -> keras.optimize
     if isinstance(optimizer, LossScaleOptimizer):
         inner = copied(optimizer.inner_optimizer, suffix)
         return LossScaleOptimizer(inner, optimizer.initial_scale, optimizer.dynamic_growth_steps)
-    schedule = rates.schedule_of(optimizer)
+    schedule = schedules.schedule_of(optimizer)
     settings = {**optimizer.get_config(), "name": f"{optimizer.name}_{suffix}"}
     if schedule is not None:
         settings["learning_rate"] = schedule  # the object itself: its class may not be registered
@@ -124,7 +124,7 @@ class Optimizers:
     built = True
 
     def __init__(self, generator: keras.optimizers.Optimizer, discriminator: keras.optimizers.Optimizer):
-        self.optimizers = [rates.innermost(optimizer) for optimizer in (generator, discriminator)]
+        self.optimizers = [schedules.innermost(optimizer) for optimizer in (generator, discriminator)]
 
     @property
     def iterations(self):

@@ -3,9 +3,9 @@
 import keras
 import numpy as np
 
-from keras_gan import rates
-from keras_gan.errors import InputError
-from keras_gan.logs import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS, LOSSES
+from keras_gan import schedules
+from keras_gan._utils.errors import InputError
+from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS, LOSSES
 
 OF_COMPILE = ("loss", "accuracy")  # what models with one loss log, and a GAN does not
 CHECK_EVERY = 50  # batches: reading the counts waits for the device
@@ -42,7 +42,7 @@ def _check_monitor(callback):
 
 def _check_rates(callback, gan):
     for role in ("generator", "discriminator"):
-        schedule = rates.schedule_of(getattr(gan, f"{role}_optimizer"))
+        schedule = schedules.schedule_of(getattr(gan, f"{role}_optimizer"))
         if schedule is not None:
             name = type(getattr(schedule, "schedule", schedule)).__name__
             raise InputError(

@@ -1,4 +1,4 @@
-"""The structure of the package: which room imports which, what is light, what is listed."""
+"""The structure of the package: what is light, what is listed. `make lint` checks which module imports which."""
 
 import ast
 import subprocess
@@ -11,109 +11,11 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 FOLDERS = {"keras_gan": "keras_gan", "keras_gan.cli": "cli", "keras_gan.exports": "exports"}
-FLOORS = [
-    {"archives", "checkout", "errors", "files", "logs", "pixels", "quiet", "replicas", "seeding"},
-    {"config"},
-    {
-        "augment",
-        "batches",
-        "distribution",
-        "ema",
-        "latents",
-        "layers",
-        "losses",
-        "mixtures",
-        "pairing",
-        "penalties",
-        "plots",
-        "precision",
-        "rates",
-        "sampling",
-        "theory",
-    },
-    {"fit_callbacks", "optimizers", "sliders"},
-    {"generators"},
-    {"data", "drawing", "gan", "networks"},
-    {"metrics", "runs"},
-    {"directions", "doctor"},
-    {"callbacks", "report"},
-    {"training"},
-    {"exports"},
-    {"demo", "evaluation"},
-    {"cli"},
-    {"__main__"},
-]
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
-STANDARD_LIBRARY_ONLY = {"archives", "checkout", "config", "errors", "files", "logs", "quiet", "seeding"}
-TENSORFLOW_DOORS = {
-    "batches",
-    "callbacks",
-    "data",
-    "distribution",
-    "exports",
-    "gan",
-    "metrics",
-    "optimizers",
-    "precision",
-    "replicas",
-    "training",
-}
 
 
 def modules():
-    for package, folder in FOLDERS.items():
-        for file in sorted((ROOT / folder).rglob("*.py")):
-            parts = file.relative_to(ROOT / folder).with_suffix("").parts
-            room = [*package.split(".")[1:], *parts][0]
-            yield room, file
-
-
-def imported(file):
-    """(full name, name of the enclosing function) of every import in a file."""
-    tree = ast.parse(file.read_text())
-    functions = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]
-    for node in ast.walk(tree):
-        if not isinstance(node, ast.Import | ast.ImportFrom):
-            continue
-        inside = [f.name for f in functions if f.lineno <= node.lineno <= f.end_lineno]
-        if isinstance(node, ast.Import):
-            yield from ((alias.name, inside) for alias in node.names)
-        else:
-            yield from ((f"{node.module}.{alias.name}", inside) for alias in node.names)
-
-
-MODULES = [(room, file) for room, file in modules() if room != "__init__"]
-
-
-@pytest.mark.parametrize("room, file", MODULES, ids=lambda value: value.name if isinstance(value, Path) else value)
-def test_a_room_imports_only_from_floors_below(room, file):
-    upstairs = []
-    for name, inside in imported(file):
-        if not name.startswith("keras_gan."):
-            continue
-        target = name.split(".")[1]
-        if target == "__version__" or target == room:
-            continue
-        if FLOOR[target] >= FLOOR[room]:
-            upstairs.append((room, target, *inside))
-    # The one call upstairs: Keras's own method for exporting, which users will call.
-    assert upstairs == ([("gan", "exports", "export")] if file.name == "gan.py" else [])
-
-
-def test_every_room_has_a_floor():
-    assert {room for room, _ in MODULES} == set(FLOOR)
-
-
-def test_tensorflow_stays_behind_its_doors():
-    users = {room for room, file in MODULES for name, _ in imported(file) if name.split(".")[0] == "tensorflow"}
-    assert users <= TENSORFLOW_DOORS
-
-
-def test_the_lowest_rooms_use_the_standard_library_only():
-    for room, file in MODULES:
-        if room in STANDARD_LIBRARY_ONLY:
-            outside = {name.split(".")[0] for name, _ in imported(file)} - set(sys.stdlib_module_names) - {"keras_gan"}
-            assert not outside, file
+    for folder in FOLDERS.values():
+        yield from sorted((ROOT / folder).rglob("*.py"))
 
 
 def opens_text_in_an_unknown_encoding(call):
@@ -147,7 +49,7 @@ def test_calls_that_open_text_in_an_unknown_encoding_are_found(code, unknown):
 def test_text_is_read_and_written_as_utf_8_whatever_the_locale():
     calls = (
         (file.name, node.lineno)
-        for _, file in modules()
+        for file in modules()
         for node in ast.walk(ast.parse(file.read_text("utf-8")))
         if isinstance(node, ast.Call) and opens_text_in_an_unknown_encoding(node)
     )

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import ops
 
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 RESIZING = ("UpSampling2D", "Resizing", "Resize")  # the last is the operation behind `keras.ops.image.resize`
 

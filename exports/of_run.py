@@ -1,0 +1,82 @@
+"""Exporting a run: the standard file names, the description and the quality check that a run allows, and the README."""
+
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from keras_gan import exports, reporting, training
+from keras_gan.exports import kit
+from keras_gan.exports.report import Report
+from keras_gan.runs import Run
+
+STANDARD_NAMES = {
+    "tflite": "generator.tflite",
+    "saved_model": "saved_model",
+    "onnx": "generator.onnx",
+    "web": "web",
+}
+
+
+def export_run(
+    run_dir: str | os.PathLike,
+    format: str,
+    modes: Sequence[str] = ("float16",),
+    out: str | os.PathLike | None = None,
+    gan=None,
+    license: str | None = None,
+    uint8: bool = False,
+    force: bool = False,
+) -> Iterator[Report]:
+    """Exports the generator of a run in each mode, and yields the reports of the checks.
+
+    The files carry what the run knows of its generator: names of classes, sliders, training. Where an extractor knows
+    the data, the Fréchet distance of the samples is checked too. In the run's own folder for exports README.md,
+    sample.py and the page of the run are written anew.
+
+    Args:
+        run_dir: the run folder.
+        format: a name in `exports.FORMATS`.
+        modes: how a .tflite stores its weights, names in `exports.quantize.MODES`.
+        out: the file or folder to write; None for the standard name in RUN/export.
+        gan: the run's GAN where it is loaded already; None loads it.
+        license: license of the generator, written into the file.
+        uint8: images as uint8 in [0, 255] instead of float32 in [-1, 1].
+        force: write the file even where its errors or its loss of quality are too large.
+
+    Raises:
+        InputError: as `exports.export`; for paths and modes before anything is loaded.
+    """
+    modes = tuple(dict.fromkeys(modes))
+    paths = [export_path(run_dir, format, mode, out, uint8) for mode in modes]
+    gan, run = gan or training.load(run_dir), Run(run_dir)
+    about = exports.About.of(run, gan.step, license)
+    options = exports.Options(uint8=uint8, about=about, reference=training.reference_of(run), force=force)
+    for mode, path in zip(modes, paths, strict=True):
+        yield gan.export(path, format, quantize=mode, options=options)
+        if not out:
+            kit.write(path.parent)
+            reporting.write(run)
+
+
+def export_path(run_dir, format, quantize="float16", out=None, uint8=False) -> Path:
+    """Where an export will be written: in the run, or where `out` says. Raises InputError where it cannot be."""
+    name = standard_name(format, quantize, uint8)
+    if not out:
+        path = Path(run_dir, "export", name)
+    else:
+        path = Path(out, name) if is_folder(format, out) else Path(out)
+    exports.check(path, format, quantize)
+    return path
+
+
+def standard_name(format, quantize="float16", uint8=False) -> str:
+    """The standard file name of an export, such as generator-int8-uint8.tflite."""
+    format = exports.canonical(format)
+    standard = Path(STANDARD_NAMES[format])
+    mode = f"-{quantize}" if format == "tflite" and quantize != "float16" else ""
+    return f"{standard.stem}{mode}{'-uint8' if uint8 and format != 'web' else ''}{standard.suffix}"
+
+
+def is_folder(format, out) -> bool:
+    """Whether `out` is a folder to put an export's file into. A SavedModel and a page are folders themselves."""
+    return exports.canonical(format) in ("tflite", "onnx") and (str(out).endswith(("/", os.sep)) or Path(out).is_dir())

@@ -1,0 +1,171 @@
+"""Opening images by name or by path."""
+
+import os
+import warnings
+from pathlib import Path
+
+from keras_gan._utils.choices import nearest
+from keras_gan._utils.errors import InputError, Notice, printable
+from keras_gan.data import arrays, catalog, decoding, folder, known, listing
+from keras_gan.data.labels import counts as label_counts
+from keras_gan.data.source import Source, batches, check_labels
+from keras_gan.data.spec import BACKGROUND, DataSpec
+from keras_gan.theory.mixtures import MIXTURES
+
+ARRAY_FILES = (".npy", ".npz", ".mat")
+OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # that are never resized
+UNEQUAL = 10  # times the images of the smallest class, from which on the largest is worth a warning
+OWN = ("digits", *OF_ONE_SIZE)  # names that mean data of ours, whatever folders are called
+
+
+def load(
+    name_or_path,
+    batch_size=64,
+    image_size=None,
+    crop=False,
+    seed=0,
+    skip_damaged=False,
+    labels=False,
+    background=None,
+):
+    """Opens images and gives them as a `tf.data.Dataset` for `fit`.
+
+    Args:
+        name_or_path: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets
+            ("mnist", "cifar10", …), a folder of images with or without subfolders, or a .npy, .npz or .mat file.
+        batch_size: images in a batch, all batches alike.
+        image_size: (height, width) or one side to resize to; None keeps the images' own size.
+        crop: cut the centre to the target's proportions before resizing, instead of stretching.
+        seed: of the order.
+        skip_damaged: leave unreadable images out instead of raising.
+        labels: give pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
+        background: the colour behind the transparent pixels of a folder's images: white, black, grey, another name of
+            CSS, or #rrggbb; None for white.
+
+    Returns:
+        A dataset of one epoch, of float32 batches in [-1, 1], shape (batch_size, height, width, channels); iterated
+        again, it has another order, the same in every process.
+
+    Raises:
+        InputError: where the name is unknown, the path holds no usable images, the batch is larger than the data,
+            or they have no labels to give.
+    """
+    import tensorflow as tf
+
+    source = open_source(name_or_path, image_size, crop, skip_damaged, background=background)
+    if labels:
+        check_labels(source)  # here, since an error inside `flat_map` comes wrapped in TensorFlow's
+    else:
+        tell_of_unusable_labels(source)
+    steps = source.count // check_batch(source, batch_size)
+
+    iterations = tf.Variable(-1, trainable=False, dtype="int64")
+    counter = tf.data.Dataset.range(1).map(lambda _: iterations.assign_add(1))
+    epochs = counter.flat_map(
+        lambda iteration: batches(source, batch_size, seed, order=iteration, labels=labels).take(steps)
+    )
+    return epochs.apply(tf.data.experimental.assert_cardinality(steps))
+
+
+def open_source(
+    name_or_path, image_size=None, crop=False, skip_damaged=False, split="train", background=None
+) -> Source | None:
+    """Opens images by name or path, or as a `DataSpec` says. Arguments and errors as in `load`.
+
+    Of a folder that holds folders train and test (or val, validation), the images are those in train, and those in
+    test are held out.
+
+    With `split="test"` it opens what the data hold out for evaluation: the test split of a dataset, x_test of an .npz,
+    or the folder test next to a folder train; None where they hold out nothing.
+
+    The training images of a folder with a table of attributes (`attributes.attach` says what is read), and of a dataset
+    with yes/no features `attributes`, have `attributes` and `attribute_names`.
+    """
+    if isinstance(name_or_path, DataSpec):
+        return _open(name_or_path)
+    return _open(DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background or BACKGROUND, split))
+
+
+def _open(spec: DataSpec) -> Source | None:
+    name, split = spec.name, spec.split
+    decoding.colour(spec.background)
+    if name in OF_ONE_SIZE:
+        if spec.image_size:
+            raise InputError(f"{name} has one size; expected no image size; leave image_size (--image-size) out")
+        return known.mixture(name, split) if name in MIXTURES else known.stacked_mnist(split)
+    if name == "digits":
+        return arrays.digits(spec.image_size, spec.crop) if split == "train" else None
+    path = Path(os.path.expanduser(name))
+    if path.suffix.lower() in ARRAY_FILES:
+        return arrays.from_file(path, spec.image_size, spec.crop, split)
+    if is_path(name):
+        return _open_folder(path, spec)
+    if name.split("/")[0] not in catalog.names():
+        choices = nearest(name, [*OWN, *catalog.names()])
+        raise InputError(
+            f"unknown data {name!r}: neither a dataset nor a folder here; {choices} "
+            "(all: kgan datasets; a folder: ./NAME)"
+        )
+    return catalog.open_dataset(name, spec.image_size, spec.crop, split)
+
+
+def _open_folder(path, spec):
+    train = listing.training_folder(path)
+    if spec.split == "train":
+        return folder.open_folder(train, spec)
+    held_out = listing.held_out_folder(path)
+    return None if held_out is None else folder.open_folder(held_out, spec, like=train)
+
+
+def tell_of_unusable_labels(source: Source) -> None:
+    """Warns, as a `Notice`, where the labels of data cannot be used and training goes on without them."""
+    if source.unlabelled and source.labels is None and not Path(source.name).is_dir():  # a folder's was shown
+        warnings.warn(Notice(f"{source.name} is used without classes: {source.unlabelled}"), stacklevel=2)
+
+
+def tell_of_unequal_classes(source: Source) -> None:
+    """Warns, as a `Notice`, where one class has many times the images of another."""
+    counts = {name: count for name, count in class_counts(source).items() if count}
+    few, many = min(counts, key=counts.get), max(counts, key=counts.get)
+    if counts[many] >= UNEQUAL * counts[few]:
+        warnings.warn(
+            Notice(
+                f"{source.name} has {counts[many]:,} images of {printable(many)} and {counts[few]:,} of "
+                f"{printable(few)}; batches have the classes in these shares, so that samples of rare classes are "
+                f"worse, or copies of their few images; add images until the largest class has less than {UNEQUAL} "
+                "times those of the smallest, or leave the rare classes out"
+            ),
+            stacklevel=2,
+        )
+
+
+def class_counts(source: Source) -> dict[str, int]:
+    """The number of images of each class, by its name, or its number where classes have no names."""
+    return label_counts(check_labels(source), source.class_names)
+
+
+def is_path(name: str) -> bool:
+    """Whether `name` means a path rather than a dataset: it is written like one, or only exists as one."""
+    if name in OWN:
+        return False
+    if name.startswith((".", "~", os.sep)) or Path(name).suffix.lower() in ARRAY_FILES:
+        return True
+    exists = Path(name).is_dir()
+    # "emnist/letters" is a dataset with its configuration, unless there is such a folder.
+    return ("/" in name and exists) or ((exists or "/" in name) and name.split("/")[0] not in catalog.names())
+
+
+def is_here(name: str) -> bool:
+    """Whether data can be opened without downloading them."""
+    name = "mnist" if name == "stacked_mnist" else name
+    return name in OWN or is_path(name) or catalog.is_prepared(name)
+
+
+def check_batch(source: Source, batch_size: int) -> int:
+    """`batch_size` itself. Raises InputError where it is larger than the data, or no batch at all."""
+    if not 1 <= batch_size <= source.count:
+        raise InputError(
+            f"batch size {batch_size} for the {source.count} images of {source.name}; expected 1 to {source.count}; "
+            f"give batch_size (--batch-size) in that range"
+        )
+    return batch_size

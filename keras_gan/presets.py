@@ -1,0 +1,215 @@
+"""Recipes by name: networks, loss, penalties, optimizers and batch size, each with the paper it follows."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from keras_gan._utils.choices import AUTO, lookup
+
+DEFAULT_PRESET = "resnet"
+DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # where another one is the default
+DEFAULT_STEPS = 2_000
+R3GAN_DECAY_IMAGES = 20_000_000  # over which its published code lowers the learning rate
+LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}  # of losses that need one, whatever the preset: a bounded critic
+
+
+def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
+    """A learning rate that falls, so that G, whose steps would keep it moving about the optimum, settles there."""
+    return {
+        "module": "keras.optimizers.schedules",
+        "class_name": "ExponentialDecay",
+        "config": {"initial_learning_rate": learning_rate, "decay_steps": half_life_steps, "decay_rate": 0.5},
+    }
+
+
+def _cosine(start: float, end: float, steps: int) -> dict[str, Any]:
+    """A learning rate that goes from `start` to `end` along half a cosine, and stays there."""
+    return {
+        "module": "keras.optimizers.schedules",
+        "class_name": "CosineDecay",
+        "config": {"initial_learning_rate": start, "decay_steps": steps, "alpha": end / start},
+    }
+
+
+def _adam(
+    learning_rate: float | str | Mapping[str, Any], beta_1: float, beta_2: float, epsilon: float | None = None
+) -> dict[str, Any]:
+    """Adam with Keras's ε, 1e-7, unless the reference has another."""
+    config = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2}
+    return {"class_name": "Adam", "config": config if epsilon is None else config | {"epsilon": epsilon}}
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One recipe: the networks' family, the losses, and how both networks are updated."""
+
+    summary: str  # one line for `kgan presets`
+    reference: str  # the paper whose settings these are
+    differences: str  # from the reference, in sentences; what the tests do not hold against it
+    networks: str  # family in networks.FAMILIES
+    loss: str  # name in losses.LOSSES
+    generator_optimizer: Mapping[str, Any]  # Keras's serialized form
+    discriminator_optimizer: Mapping[str, Any]
+    penalties: Mapping[str, float | str] = field(default_factory=dict)  # name in penalties.PENALTIES -> weight γ
+    discriminator_steps: int = 1  # k of Algorithm 1
+    latent: str = "normal"  # name in latents.DISTRIBUTIONS
+    latent_dim: int = 64
+    batch_size: int = 64  # images in one discriminator step
+    steps: int = DEFAULT_STEPS  # generator updates that show what the recipe can do
+    ema_half_life_images: int = 20_000
+
+
+PRESETS: dict[str, Preset] = {
+    "resnet": Preset(
+        summary="residual networks without normalisation, relativistic pairing with R1 and R2 (default)",
+        reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
+        differences="Only the loss and the kind of penalties are the paper's. The networks, the optimizers, γ, the "
+        "batch size and the average were chosen on MNIST (benchmarks/RESULTS.md).",
+        networks="resnet",
+        loss="relativistic",
+        penalties={"r1": AUTO, "r2": AUTO},
+        # β2 .9: after a quiet spell a large gradient moves a weight by at most 3 times the rate; with .99 it is 10
+        # times, and D's logits ran off to thousands on photos.
+        generator_optimizer=_adam(AUTO, 0.0, 0.9),
+        discriminator_optimizer=_adam(AUTO, 0.0, 0.9),
+        batch_size=32,  # with the rest, chosen on MNIST at equal time: benchmarks/RESULTS.md
+        ema_half_life_images=100_000,
+        steps=4_000,
+    ),
+    "lean": Preset(
+        summary="lean convolutional networks, batch normalisation in G, non-saturating loss",
+        reference="after Radford et al. 2015 (arXiv:1511.06434), with half the channels and no normalisation in D",
+        differences="Kernels of D are 4×4 instead of 5×5, weights start as Glorot's, z is normal, the learning rate is "
+        "5e-4 and batches have 64 images.",
+        networks="lean",
+        loss="non_saturating",
+        generator_optimizer=_adam(5e-4, 0.5, 0.999),
+        discriminator_optimizer=_adam(5e-4, 0.5, 0.999),
+    ),
+    "goodfellow2014": Preset(
+        summary="the 2014 paper's multilayer perceptrons: maxout and dropout in D, momentum SGD",
+        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661)",
+        differences="Compared with the published code for MNIST (github.com/goodfeli/adversarial, mnist.yaml): z is "
+        "normal, not uniform of the same variance; the output's biases start at 0, not at the mean image; the "
+        "learning rate stays at 0.1 and the momentum at 0.5, which the code lowers by 0.0004% a step and raises to "
+        "0.7; the norm of each unit's weights in D is at most 1.9365, as in its code for faces.",
+        networks="goodfellow2014",
+        loss="non_saturating",
+        generator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
+        discriminator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
+        latent_dim=100,
+        batch_size=100,
+    ),
+    "dcgan": Preset(
+        summary="the 2015 paper's convolutional networks: batch normalisation in both, non-saturating loss",
+        reference="Radford et al. 2015, Unsupervised representation learning with DCGANs (arXiv:1511.06434), sec. 4",
+        differences="G has convolutions with depth-to-space, which can compute every transposed convolution of the "
+        "paper. The published code (github.com/Newmu/dcgan_code) also starts the scales of batch normalisation from "
+        "N(1, 0.02²), decays weights by 1e-5, and normalises samples by the statistics of their batch; here the scales "
+        "start at 1, nothing decays, and samples are normalised by running statistics.",
+        networks="dcgan",
+        loss="non_saturating",
+        generator_optimizer=_adam(2e-4, 0.5, 0.999, 1e-8),
+        discriminator_optimizer=_adam(2e-4, 0.5, 0.999, 1e-8),
+        latent="uniform",
+        latent_dim=100,
+        batch_size=128,
+    ),
+    "wgan-gp": Preset(
+        summary="Wasserstein loss with gradient penalty, five steps of D, no batch normalisation",
+        reference="Gulrajani et al. 2017, Improved training of Wasserstein GANs (arXiv:1704.00028), algorithm 1",
+        differences="The networks are those of the published code for MNIST "
+        "(github.com/igul222/improved_wgan_training, gan_mnist.py), with a tanh in place of its sigmoid and "
+        "convolutions with depth-to-space in place of transposed ones. That code has β1 0.5 and batches of 50 images; "
+        "algorithm 1 gives no batch size.",
+        networks="wgan-gp",
+        loss="wasserstein",
+        penalties={"wgan_gp": 10.0},
+        generator_optimizer=_adam(1e-4, 0.0, 0.9, 1e-8),
+        discriminator_optimizer=_adam(1e-4, 0.0, 0.9, 1e-8),
+        discriminator_steps=5,
+        latent_dim=128,
+    ),
+    "sngan": Preset(
+        summary="spectral normalisation in D, hinge loss, five steps of D",
+        reference="Miyato et al. 2018, Spectral normalization for generative adversarial networks (arXiv:1802.05957)",
+        differences="The networks are those of table 3, with the optimizer of the paper's residual networks; table 1 "
+        "tries six others on these. The learning rate stays, which the published code for CIFAR-10 "
+        "(github.com/pfnet-research/sngan_projection) lowers to 0 over 50,000 steps, and a step of G takes 64 images, "
+        "not 128. The gradient does not pass through the spectral norm. Classes enter D as in that code, but G as an "
+        "embedding next to z, where the code has class-conditional batch normalisation.",
+        networks="sngan",
+        loss="hinge",
+        generator_optimizer=_adam(2e-4, 0.0, 0.9, 1e-8),
+        discriminator_optimizer=_adam(2e-4, 0.0, 0.9, 1e-8),
+        discriminator_steps=5,
+        latent_dim=128,
+    ),
+    "r3gan": Preset(
+        summary="the 2024 paper's networks of 20 million weights, for a GPU, with its settings for CIFAR-10",
+        reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441), configuration E",
+        differences="Compared with the published code (github.com/brownvc/R3GAN, train.py): γ stays at 0.05 and β2 at "
+        "0.9, which the code takes to 0.005 and 0.99 over 20 million images, as it takes the learning rate; the "
+        "half-life of the average is 5% of the images seen, up to 5 million, where the code takes it from 0 to 5 "
+        "million along half a cosine over 20 million images; images are neither augmented nor mirrored; and a step of "
+        "G is paired with the real images of D's step.",
+        networks="r3gan",
+        loss="relativistic",
+        penalties={"r1": 0.05, "r2": 0.05},
+        generator_optimizer=_adam(_cosine(2e-4, 5e-5, R3GAN_DECAY_IMAGES // 512), 0.0, 0.9, 1e-8),
+        discriminator_optimizer=_adam(_cosine(2e-4, 5e-5, R3GAN_DECAY_IMAGES // 512), 0.0, 0.9, 1e-8),
+        batch_size=512,
+        ema_half_life_images=5_000_000,
+    ),
+    "gaussian": Preset(
+        summary="the 1-D example: G one linear layer on U[-8, 8], D of four layers",
+        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
+        differences="The paper gives no networks and no settings for its figure; these are this project's.",
+        networks="gaussian",
+        loss="non_saturating",
+        generator_optimizer=_adam(_halving(2e-2, 300), 0.5, 0.99),  # b has 5 to go, at most the rate in a step
+        discriminator_optimizer=_adam(_halving(1e-2, 500), 0.5, 0.99),
+        latent="uniform",
+        latent_dim=1,
+        batch_size=512,
+        steps=1_500,
+    ),
+    "gaussian_deep": Preset(
+        summary="the 1-D example with a G of three layers, which can reach the density that a linear one cannot",
+        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
+        differences="The paper gives no networks and no settings for its figure; these are this project's.",
+        networks="gaussian_deep",
+        loss="non_saturating",
+        penalties={"r1": 0.3},  # without it D and a G that can go anywhere turn about each other
+        generator_optimizer=_adam(_halving(2e-3, 600), 0.0, 0.99),
+        discriminator_optimizer=_adam(_halving(5e-3, 600), 0.0, 0.99),
+        latent="uniform",
+        latent_dim=1,
+        batch_size=512,
+        steps=2_500,
+    ),
+    "mixture": Preset(
+        summary="multilayer perceptrons for the ring and the grid of Gaussians, relativistic pairing with R1 and R2",
+        reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
+        differences="Only the loss and the kind of penalties are the paper's.",
+        networks="mixture",
+        loss="relativistic",
+        penalties={"r1": 3e-3, "r2": 3e-3},  # at 1e-3 two or three of the grid's modes stay empty
+        generator_optimizer=_adam(_halving(3e-3, 10_000), 0.0, 0.99),
+        discriminator_optimizer=_adam(_halving(3e-3, 10_000), 0.0, 0.99),
+        latent_dim=2,
+        batch_size=256,
+        steps=50_000,
+    ),
+}
+
+
+def preset(name: str) -> Preset:
+    """The preset called `name`. Raises InputError, with the nearest names, where there is none."""
+    return lookup(PRESETS, name, "preset", "kgan presets")
+
+
+def default_penalties(recipe: Preset, loss: str | None) -> dict[str, float | str]:
+    """The penalties that go with a loss where none are chosen: the preset's with the preset's own loss, those of
+    `LOSS_PENALTIES` with others; None is a loss of the user's own, which has none."""
+    return dict(recipe.penalties if loss == recipe.loss else LOSS_PENALTIES.get(loss, {}))

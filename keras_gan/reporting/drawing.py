@@ -1,0 +1,32 @@
+"""The pictures in a run folder, drawn from what the run has stored."""
+
+from keras_gan import plots
+from keras_gan.plots.theory import gradients
+from keras_gan.runs import Run
+from keras_gan.sampling import pictures
+
+CURVES, ANIMATION, GRADIENTS = "curves.png", "progress.gif", "gradients.png"
+PAGE = "report.html"  # drawn by `keras_gan.reporting.page`
+
+
+def draw(run: Run) -> None:
+    """Draws curves.png, progress.gif and, for data on a line, gradients.png."""
+    draw_curves(run)
+    if theory := run.columns("theory"):
+        gradients(theory, run.path / GRADIENTS)
+    frames = [frame for file in run.samples() if (frame := pictures.read(file))]
+    if frames:
+        pictures.save_gif(frames, run.path / ANIMATION)
+
+
+def draw_curves(run: Run) -> None:
+    """Draws curves.png from history.csv."""
+    if history := run.history():
+        plots.curves(history, run.path / CURVES)
+
+
+def is_drawn(run: Run) -> bool:
+    """Whether curves.png and report.html, which are written last, are newer than the newest checkpoint."""
+    files = [run.path / CURVES, run.path / PAGE]
+    saved = max((file.stat().st_mtime_ns for file in run.checkpoints()), default=0)
+    return all(file.exists() and file.stat().st_mtime_ns >= saved for file in files)

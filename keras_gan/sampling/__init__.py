@@ -1,0 +1,23 @@
+"""Sampling from any generator: latents and seeds, sliders, samples, animations, and the files they are written to.
+
+numpy and Pillow only, so that it runs wherever an exported generator does.
+"""
+
+from keras_gan.sampling.animations import FRAMES, save_sweep, save_walk, save_way
+from keras_gan.sampling.generators import Generator
+from keras_gan.sampling.pictures import check_images, check_out, grid, save, save_gif
+from keras_gan.sampling.samples import parts
+
+__all__ = [
+    "FRAMES",
+    "Generator",
+    "check_images",
+    "check_out",
+    "grid",
+    "parts",
+    "save",
+    "save_gif",
+    "save_sweep",
+    "save_walk",
+    "save_way",
+]

@@ -1,0 +1,43 @@
+"""The theory in numbers: the 1-D example, and mixtures of Gaussians whose modes can be counted."""
+
+from keras_gan.theory.game import (
+    HISTOGRAM_BINS,
+    LATENT_STD,
+    Z_SCALE,
+    Density,
+    Line,
+    best_accuracy,
+    best_discriminator,
+    best_line,
+    best_value,
+    gaussians,
+    histogram,
+    jensen_shannon,
+    jensen_shannon_estimate,
+    latent_quantiles,
+    line_through,
+    linear_generator,
+    uniform,
+    value,
+)
+
+__all__ = [
+    "HISTOGRAM_BINS",
+    "LATENT_STD",
+    "Z_SCALE",
+    "Density",
+    "Line",
+    "best_accuracy",
+    "best_discriminator",
+    "best_line",
+    "best_value",
+    "gaussians",
+    "histogram",
+    "jensen_shannon",
+    "jensen_shannon_estimate",
+    "latent_quantiles",
+    "line_through",
+    "linear_generator",
+    "uniform",
+    "value",
+]

@@ -1,0 +1,22 @@
+"""From a config to a trained run: where data, networks, GAN, callbacks and run folder meet."""
+
+from keras_gan.training.building import build
+from keras_gan.training.description import describe, outcome
+from keras_gan.training.job import Job, configure, prepare, train
+from keras_gan.training.loading import load, load_file
+from keras_gan.training.opening import open_both, open_data, open_held_out
+
+__all__ = [
+    "Job",
+    "build",
+    "configure",
+    "describe",
+    "load",
+    "load_file",
+    "open_both",
+    "open_data",
+    "open_held_out",
+    "outcome",
+    "prepare",
+    "train",
+]

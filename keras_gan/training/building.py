@@ -1,0 +1,59 @@
+"""From a config to a compiled GAN with fresh weights."""
+
+import math
+
+from keras_gan import augment, networks
+from keras_gan._utils import seeding
+from keras_gan._utils.errors import InputError
+from keras_gan.config import TrainConfig
+from keras_gan.gan import GAN
+from keras_gan.presets import preset
+
+FEW_IMAGES, OFTEN = 10_000, 100  # fewer images than this, seen more often, D learns by heart (Zhao et al. 2020)
+SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
+
+
+def images_per_step(config: TrainConfig) -> int:
+    """Fresh images that one training step takes: the batch size times k."""
+    return config.batch_size * config.discriminator_steps
+
+
+def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num_classes: int | None = None) -> GAN:
+    """A compiled GAN with fresh weights, the same for the same config and data.
+
+    The random states of Python, numpy, TensorFlow and Keras stay as they are.
+    """
+    recipe = preset(config.preset)
+    num_classes = num_classes if config.conditional else None
+    policy = augment.POLICY if augments(config, data_shape, data_count) else ()
+    with seeding.keras_seed(config.seed):
+        gan = GAN(
+            networks.generator(data_shape, config.latent_dim, recipe.networks, num_classes=num_classes),
+            networks.discriminator(data_shape, recipe.networks, "auto", num_classes, policy, config.pack),
+            latent=config.latent,
+            ema_half_life_images=recipe.ema_half_life_images,
+            seed=config.seed,
+            num_classes=num_classes,
+        )
+    gan.compile(
+        config.optimizer("generator"),
+        config.optimizer("discriminator"),
+        config.loss,
+        config.penalties,
+        config.discriminator_steps,
+    )
+    return gan
+
+
+def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:
+    """Whether D sees the images through DiffAugment: as the config says, else where they are few, seen often, not tiny.
+
+    D learns less from an augmented image, so that short training is better without. On 1,797 digits of 8×8 pixels, of
+    which a cut leaves little, it cost quality: see benchmarks/RESULTS.md.
+    """
+    if config.augment is None:
+        few = data_count < FEW_IMAGES and config.steps * images_per_step(config) > OFTEN * data_count
+        return few and len(data_shape) == 3 and math.prod(data_shape[:2]) > SMALL_PIXELS
+    if config.augment and len(data_shape) != 3:
+        raise InputError(f"data of shape {data_shape} are no images; expected images to augment; leave augment out")
+    return config.augment

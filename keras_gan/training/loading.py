@@ -1,0 +1,49 @@
+"""GANs from the files that hold them: runs and .keras files."""
+
+import os
+from pathlib import Path
+
+import keras
+
+from keras_gan._utils import archives, seeding
+from keras_gan._utils.errors import InputError, first_line
+from keras_gan.callbacks import DivergenceGuard
+from keras_gan.gan import GAN
+from keras_gan.runs import Run
+from keras_gan.training.building import build
+
+
+def load(run_dir: str | os.PathLike) -> GAN:
+    """The GAN of a run at its newest checkpoint, ready to generate, export or train on."""
+    run = Run(run_dir)
+    gan = build(run.config, run.data_shape, run.data_count, run.num_classes)
+    DivergenceGuard().restore(gan, run.restore(gan))
+    return gan
+
+
+def load_file(path: str | os.PathLike, trust: bool = False) -> GAN:
+    """The GAN in a .keras file, as `GAN.save` writes it.
+
+    Args:
+        path: the file.
+        trust: whether to run Python code that the file holds, such as that of a Lambda layer.
+
+    Raises:
+        InputError: where it holds something else, or code without `trust`.
+    """
+    try:
+        archives.check(Path(path))
+        with seeding.keras_seed():
+            gan = keras.saving.load_model(path, safe_mode=not trust)
+    except Exception as error:  # a damaged file fails anywhere, with any error
+        if "safe_mode=False" in str(error):  # Keras's own remedy
+            raise InputError(
+                f"{path} holds Python code, such as that of a Lambda layer; expected a file whose maker you trust. If "
+                "you do, use --trust (trust=True in Python)"
+            ) from error
+        # Keras wraps an error once for each level of the network.
+        reason = first_line(ValueError(str(error).rsplit("Exception encountered: ", 1)[-1]))
+        raise InputError(f"{path} cannot be loaded ({reason}); expected a .keras file") from error
+    if not isinstance(gan, GAN):
+        raise InputError(f"{path} holds a {type(gan).__name__}; expected a keras_gan.GAN; save one by gan.save")
+    return gan
