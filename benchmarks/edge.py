@@ -20,6 +20,7 @@ from pathlib import Path
 
 import click
 
+from keras_gan import training
 from keras_gan._utils import files
 from keras_gan._utils.errors import InputError
 
@@ -333,10 +334,10 @@ def main(run, rounds, seconds, samples, out):
     about = {"run": run, "rounds": rounds, "seconds": seconds, "bound": bind()}
     try:
         gan = load(run)
-        from keras_gan import evaluation, metrics
+        from keras_gan import metrics
         from keras_gan.runs import Run
 
-        reference = evaluation.reference_of(Run(run), count=samples)
+        reference = training.reference_of(Run(run), count=samples)
         with tempfile.TemporaryDirectory() as folder:
             rows = measure(gan, Path(folder), reference, rounds, seconds)
         score = (

@@ -14,8 +14,8 @@ from PIL import Image
 
 from keras_gan import __version__
 from keras_gan.cli.main import VERBS, kgan
-from keras_gan.data import OWN
 from keras_gan.data.catalog import POPULAR
+from keras_gan.data.opening import OWN
 from keras_gan.presets import PRESETS
 from keras_gan.runs import Run
 

@@ -10,7 +10,7 @@ import pytest
 from ai_edge_litert.tools import flatbuffer_utils
 from keras import layers
 
-from keras_gan import GAN, InputError, evaluation, exports, metrics, networks
+from keras_gan import GAN, InputError, exports, metrics, networks, training
 from keras_gan._utils import pixels
 from keras_gan.exports import about, delegation, edge, metadata, packing, quality, tflite
 from keras_gan.exports.quantize import MODES
@@ -372,10 +372,10 @@ def test_an_export_into_the_folder_where_one_is(gan, tmp_path, monkeypatch):
 
 
 def test_what_runs_are_measured_against(run_dir, trained):
-    reference = evaluation.reference_of(Run(run_dir))
+    reference = training.reference_of(Run(run_dir))
     assert reference.count == 898 and reference.extractor.name == "digits"  # a half of 1,797
     config = json.loads((run_dir / "config.json").read_text())
     for name in ("lsun/church", "./nowhere"):  # not prepared, and gone
         config["config"]["data"] = name
         (run_dir / "config.json").write_text(json.dumps(config))
-        assert evaluation.reference_of(Run(run_dir)) is None
+        assert training.reference_of(Run(run_dir)) is None

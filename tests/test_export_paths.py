@@ -8,9 +8,9 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan import InputError, data, evaluation, exports
+from keras_gan import InputError, data, evaluation, exports, training
 from keras_gan.cli.main import kgan
-from keras_gan.cli.options import check_export
+from keras_gan.exports.of_run import export_path
 from keras_gan.runs import Run
 
 
@@ -30,24 +30,24 @@ def command(*words):
     ],
 )
 def test_each_file_of_a_run_has_a_name_of_its_own(kind, quantize, uint8, expected, tmp_path):
-    assert check_export(tmp_path / "run", kind, quantize, uint8=uint8) == tmp_path / "run" / "export" / expected
+    assert export_path(tmp_path / "run", kind, quantize, uint8=uint8) == tmp_path / "run" / "export" / expected
 
 
 def test_a_folder_takes_the_standard_names(tmp_path):
     (tmp_path / "there").mkdir()
     for out in (f"{tmp_path}/there", f"{tmp_path}/there/", f"{tmp_path}/new/", f"{tmp_path}/new.tflite/"):
-        path = check_export(tmp_path / "run", "tflite", "int8", out, uint8=True)
+        path = export_path(tmp_path / "run", "tflite", "int8", out, uint8=True)
         assert str(path) == f"{out.rstrip('/')}/generator-int8-uint8.tflite"
     pytest.importorskip("onnxruntime")
-    assert check_export(tmp_path, "onnx", out=f"{tmp_path}/there").name == "generator.onnx"
-    assert check_export(tmp_path, "onnx", out=f"{tmp_path}/new/", uint8=True).name == "generator-uint8.onnx"
+    assert export_path(tmp_path, "onnx", out=f"{tmp_path}/there").name == "generator.onnx"
+    assert export_path(tmp_path, "onnx", out=f"{tmp_path}/new/", uint8=True).name == "generator-uint8.onnx"
 
 
 def test_a_file_name_stays_a_file_name(tmp_path):
-    assert check_export(tmp_path, "tflite", "int8", f"{tmp_path}/mine.tflite").name == "mine.tflite"
-    assert check_export(tmp_path, "saved_model", out=f"{tmp_path}/mine/").name == "mine"
+    assert export_path(tmp_path, "tflite", "int8", f"{tmp_path}/mine.tflite").name == "mine.tflite"
+    assert export_path(tmp_path, "saved_model", out=f"{tmp_path}/mine/").name == "mine"
     with pytest.raises(InputError, match="does not end in .tflite; .* a folder, .*/mine/"):
-        check_export(tmp_path, "tflite", out=f"{tmp_path}/mine")
+        export_path(tmp_path, "tflite", out=f"{tmp_path}/mine")
 
 
 def test_several_modes_lie_side_by_side(run_dir, tmp_path):
@@ -105,7 +105,7 @@ def test_photos_without_an_extractor_are_not_opened(photo_run, card, monkeypatch
     monkeypatch.setattr(evaluation.data, "open_source", lambda *given: opened.append(given))
     if card is not None:
         (photo_run.path / evaluation.CARD).write_text(card)
-    assert evaluation.reference_of(photo_run) is None and opened == []
+    assert training.reference_of(photo_run) is None and opened == []
 
 
 def test_photos_with_an_extractor_are_opened_once(photo_run, monkeypatch):
@@ -118,4 +118,4 @@ def test_photos_with_an_extractor_are_opened_once(photo_run, monkeypatch):
     monkeypatch.setattr(evaluation.data, "open_source", counted)
     monkeypatch.setattr(evaluation.metrics, "extractor", lambda *given: None)  # training one takes a minute
     (photo_run.path / evaluation.CARD).write_text(json.dumps({"extractor": {"name": "trained on photos"}}))
-    assert evaluation.reference_of(photo_run) is None and opened == ["train", "test"]
+    assert training.reference_of(photo_run) is None and opened == ["train", "test"]

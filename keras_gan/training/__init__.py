@@ -4,7 +4,7 @@ from keras_gan.training.building import build
 from keras_gan.training.description import describe, outcome
 from keras_gan.training.job import Job, configure, prepare, train
 from keras_gan.training.loading import load, load_file
-from keras_gan.training.opening import open_both, open_data, open_held_out
+from keras_gan.training.opening import open_both, open_data, open_held_out, reference_of
 
 __all__ = [
     "Job",
@@ -18,5 +18,6 @@ __all__ = [
     "open_held_out",
     "outcome",
     "prepare",
+    "reference_of",
     "train",
 ]
