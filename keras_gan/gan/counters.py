@@ -13,7 +13,7 @@ class Counters:
     """What a GAN counts while it trains: variables that are no weights, so that restoring weights leaves them."""
 
     steps: keras.Variable  # training steps
-    refused: keras.Variable  # updates that were not applied, since a loss or a gradient was not finite
+    skipped_steps: keras.Variable  # updates that were not applied, since a loss or a gradient was not finite
     automatic_weight: keras.Variable  # the newest `penalties.automatic_weight`
     batches: keras.Variable  # see `batches.count`
 
@@ -25,7 +25,7 @@ class Counters:
 
         return cls(
             variable("steps", "int64"),
-            variable("refused", "int32"),
+            variable("skipped_steps", "int32"),
             variable("automatic_weight", "float32"),
             variable("batches", "float32", len(batches.COUNTS)),
         )

@@ -220,9 +220,9 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return int(self.counters.steps.numpy())
 
     @property
-    def refused(self):
+    def skipped_steps(self):
         """How many updates were not applied, since a loss or a gradient was not finite: int32 variable."""
-        return self.counters.refused
+        return self.counters.skipped_steps
 
     @property
     def metrics(self):
@@ -322,7 +322,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         """Applies one update, and `then`.
 
         Where the data are not sound, nothing is applied. Where the loss or the gradient is not finite, nothing is
-        applied either, and `refused` counts it; but not where loss scaling was too strong, which the optimizer mends.
+        applied either, and `skipped_steps` counts it; but not where loss scaling was too strong, which the optimizer mends.
 
         Args:
             optimizer: the network's.
@@ -346,7 +346,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         finite = ops.isfinite(norm + objective)
         overflow = ops.isfinite(objective) & ~finite & (scale > 1.0)
         replicas.apply_if(finite & counts.sound, optimizer, gradients, weights, then)
-        self.refused.assign_add(ops.cast(~finite & ~overflow, self.refused.dtype))
+        self.skipped_steps.assign_add(ops.cast(~finite & ~overflow, self.skipped_steps.dtype))
         return Update(norm, overflow, dict(zip(values, means, strict=True)))
 
     def _count(self, counts, total):

@@ -16,7 +16,7 @@ class Saving:
         random = [v for network in networks for v in network.variables if id(v) not in weights]
         return {
             "steps": self.counters.steps,
-            "refused": self.counters.refused,
+            "skipped_steps": self.counters.skipped_steps,
             "automatic_weight": self.counters.automatic_weight,
             "noise": self.seed_generator.state,
             **{f"layer_{index:04d}": variable for index, variable in enumerate(random)},  # of Dropout and its kin
@@ -28,7 +28,7 @@ class Saving:
 
     def load_own_variables(self, store):
         if "steps" not in store.keys():  # a file of version 0.1 or earlier, which held the count of refused steps
-            self.counters.refused.assign(store["0"])
+            self.counters.skipped_steps.assign(store["0"])
             return
         for name, variable in self.training_state().items():
             variable.assign(store[name])
