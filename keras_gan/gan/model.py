@@ -322,7 +322,8 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         """Applies one update, and `then`.
 
         Where the data are not sound, nothing is applied. Where the loss or the gradient is not finite, nothing is
-        applied either, and `skipped_steps` counts it; but not where loss scaling was too strong, which the optimizer mends.
+        applied either, and `skipped_steps` counts it; but not where loss scaling was too strong, which the optimizer
+        mends.
 
         Args:
             optimizer: the network's.
