@@ -17,7 +17,7 @@ KINDS = {
 }
 CLASS = "class"  # the lock that keeps the class, whatever the classes are called
 LONGEST_NAME, MOST_SLIDERS = 60, 1000
-LARGEST_REACH = 100.0
+LARGEST_LIMIT = 100.0
 LARGEST_NUMBER = 1000.0  # of a vector: beyond it z would be no latent of any picture
 ROUNDING = 1e-6  # share of a range that an amount may lie outside it
 DIGITS = 5  # of a vector's numbers in a file: more than a picture of 256 grey levels can show
@@ -30,21 +30,21 @@ class Slider:
     name: str
     kind: str  # in KINDS
     vector: np.ndarray  # float32 (latent_dim,): added to z for each standard deviation of the attribute
-    reach: float  # a slider goes from -reach to reach
+    limit: float  # a slider goes from -limit to limit
 
     def check(self, amount: float) -> float:
-        """`amount` itself. Raises InputError where it is no number from -reach to reach."""
-        if not (isinstance(amount, int | float | np.floating) and abs(amount) <= self.reach * (1 + ROUNDING)):
+        """`amount` itself. Raises InputError where it is no number from -limit to limit."""
+        if not (isinstance(amount, int | float | np.floating) and abs(amount) <= self.limit * (1 + ROUNDING)):
             raise InputError(
-                f"{self.name} by {amount!r:.40}; expected a number of standard deviations from {-self.reach:g} to "
-                f"{self.reach:g}, the range of this slider; give an amount in that range"
+                f"{self.name} by {amount!r:.40}; expected a number of standard deviations from {-self.limit:g} to "
+                f"{self.limit:g}, the range of this slider; give an amount in that range"
             )
         return amount
 
     def to_json(self) -> dict:
         """The slider in JSON's types."""
         vector = [float(f"{value:.{DIGITS}g}") for value in self.vector]
-        return {"name": self.name, "kind": self.kind, "vector": vector, "reach": self.reach}
+        return {"name": self.name, "kind": self.kind, "vector": vector, "limit": self.limit}
 
 
 @dataclass(frozen=True)
@@ -105,8 +105,8 @@ class Directions:
 
         Raises InputError, at once, as `move` does.
         """
-        reach = self[name].reach
-        return [self.mover({**amounts, name: float(amount)}) for amount in np.linspace(-reach, reach, frames)]
+        limit = self[name].limit
+        return [self.mover({**amounts, name: float(amount)}) for amount in np.linspace(-limit, limit, frames)]
 
     def to_json(self) -> list[dict]:
         """The sliders in JSON's types."""
@@ -131,13 +131,13 @@ def from_json(said: object, latent: str, latent_dim: int) -> Directions:
 
 def _slider(entry, latent_dim):
     known = entry if isinstance(entry, dict) else {}
-    name, kind, vector, reach = (known.get(key) for key in ("name", "kind", "vector", "reach"))
-    if not (check_name(name) and kind in KINDS and _is_vector(vector, latent_dim) and _is_reach(reach)):
+    name, kind, vector, limit = (known.get(key) for key in ("name", "kind", "vector", "limit"))
+    if not (check_name(name) and kind in KINDS and _is_vector(vector, latent_dim) and _is_limit(limit)):
         raise InputError(
-            f"an export has a direction {name!r:.40} that cannot be used; expected a name, a kind, a reach and "
+            f"an export has a direction {name!r:.40} that cannot be used; expected a name, a kind, a limit and "
             f"{latent_dim} finite numbers; export anew"
         )
-    return Slider(name, kind, np.array(vector, "float32"), float(reach))
+    return Slider(name, kind, np.array(vector, "float32"), float(limit))
 
 
 def check_name(name: object) -> bool:
@@ -153,5 +153,5 @@ def _is_vector(vector, latent_dim):
     )
 
 
-def _is_reach(reach):
-    return type(reach) in (int, float) and math.isfinite(reach) and 0 < reach <= LARGEST_REACH
+def _is_limit(limit):
+    return type(limit) in (int, float) and math.isfinite(limit) and 0 < limit <= LARGEST_LIMIT
