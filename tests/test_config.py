@@ -195,7 +195,7 @@ def test_learning_rates_replace_those_of_the_preset_alone():
 @pytest.mark.parametrize("setting", ["gamma", "discriminator_lr", "generator_lr"])
 @pytest.mark.parametrize("value", [-1.0, float("inf"), float("nan")])
 def test_rates_and_weights_that_mean_nothing_are_refused_by_their_option(setting, value):
-    with pytest.raises(InputError, match="give --" + setting.replace("_", "-")):
+    with pytest.raises(InputError, match="--" + setting.replace("_", "-")):
         TrainConfig("digits", **{setting: value})
 
 

@@ -161,7 +161,7 @@ def test_shapes_of_packs():
 
 @pytest.mark.parametrize("call", [lambda layer: layer(tf.ones((5, 2))), lambda layer: layer(keras.Input((2,), 5))])
 def test_a_batch_that_is_no_multiple_of_the_pack(call):
-    with pytest.raises(InputError, match="batch of 5; expected one divisible by its size 2; give batches of a mult"):
+    with pytest.raises(InputError, match="batch of 5; expected one divisible by its size 2.*mult"):
         call(Pack(2))
 
 
@@ -175,7 +175,7 @@ def test_packs_in_a_graph_of_unknown_batch():
 
 
 def test_a_pack_holds_an_image_at_least():
-    with pytest.raises(InputError, match="size=0; expected at least 1; give size=2"):
+    with pytest.raises(InputError, match="size=0; expected at least 1.*size=2"):
         Pack(0)
 
 
@@ -243,7 +243,7 @@ def test_derivatives_are_finite_where_all_images_are_one():
 
 
 def test_a_group_holds_two_images_at_least():
-    with pytest.raises(InputError, match="group_size=1; expected at least 2.* give group_size=4"):
+    with pytest.raises(InputError, match="group_size=1; expected at least 2.*group_size=4"):
         MinibatchStd(1)
 
 

@@ -201,8 +201,8 @@ def _settings(gan):
     names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
     return Settings(
         loss=names[0] if names else None,
-        discriminator_lr=schedules.now(gan.discriminator_optimizer),
-        generator_lr=schedules.now(gan.generator_optimizer),
+        discriminator_lr=schedules.current_rate(gan.discriminator_optimizer),
+        generator_lr=schedules.current_rate(gan.generator_optimizer),
         discriminator_steps=gan.discriminator_steps,
         gamma=largest_weight(gan.penalties.values()),
     )

@@ -68,7 +68,7 @@ def _game(job):
     for name, weight in config.penalties.items():
         names[automatic if weight == AUTO else f"{weight:g}"].append(name)
     penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
-    g_rate, d_rate = (schedules.now(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
+    g_rate, d_rate = (schedules.current_rate(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
     rate = f"rate {g_rate:g}" if g_rate == d_rate else f"rates {g_rate:g} of G, {d_rate:g} of D"
     return f"{config.loss}{penalised}; learning {rate}"
 
