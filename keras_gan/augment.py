@@ -162,8 +162,8 @@ class DiffAugment(keras.layers.Layer):
         super().__init__(autocast=False, **layer_options)  # autocast would round the pixels before the arithmetic
         if not set(policy) <= set(TRANSFORMS):
             raise InputError(
-                f"DiffAugment received policy={policy!r}; expected a list of names from {', '.join(TRANSFORMS)}; "
-                'give policy=["translation", "cutout", "colour"], or leave it out'
+                f"DiffAugment received policy={policy!r}; expected a list of names from {', '.join(TRANSFORMS)}. "
+                'Use policy=["translation", "cutout", "colour"], or leave policy out.'
             )
         self.policy = tuple(policy)
         self.seed = seed

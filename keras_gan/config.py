@@ -81,7 +81,7 @@ class TrainConfig:
             self.data.encode()
         except UnicodeEncodeError as error:
             raise InputError(
-                f"data is {self.data!r}, which is not UTF-8; expected a name or path in UTF-8. Rename the file or folder."
+                f"data is {self.data!r}, which is not UTF-8; expected UTF-8. Rename the file or folder."
             ) from error
 
     def _check(self, name, holds, expected, remedy=None):

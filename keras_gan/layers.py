@@ -120,8 +120,8 @@ class Pack(keras.layers.Layer):
     def _check(self, batch):
         if batch is not None and batch % self.size:
             raise InputError(
-                f"Pack received a batch of {batch}; expected one divisible by its size {self.size}. Use a batch size that "
-                f"is a multiple of {self.size}, or another size."
+                f"Pack received a batch of {batch}; expected one divisible by its size {self.size}. Use a multiple of "
+                f"{self.size}, or another size."
             )
 
 

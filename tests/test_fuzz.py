@@ -737,9 +737,9 @@ def test_zip_bombs_and_names_that_lead_out(name, member, tmp_path):
     check = check_generator if name == "a.keras" else check_data
     zipped(tmp_path / name, **{member: header((1, 8, 8), "|u1") + bytes(64)})
     claim(tmp_path / name, 2**31)
-    refused(tmp_path / name, "it unpacks to 2,147,483,648 bytes, and so small a file may to 268,435,456", check)
+    refused(tmp_path / name, "it unpacks to 2,147,483,648 bytes, .* 268,435,456", check)
     zipped(tmp_path / name, **{"../../" + member: bytes(9)})
-    refused(tmp_path / name, "member '../../.*' leads out of it", check)
+    refused(tmp_path / name, "member '../../.*' leads out", check)
 
 
 def test_a_compressed_matlab_bomb(tmp_path, monkeypatch):
