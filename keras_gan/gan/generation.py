@@ -47,8 +47,8 @@ class Generation:
         samples = self._in_batches(columns, batch_size)
         if not np.isfinite(samples).all():
             raise InputError(
-                "the generator returns values that are not finite: its weights hold NaN or infinity, or overflow; expected "
-                "finite weights. Train again with lower learning rates."
+                "the generator returns values that are not finite: its weights hold NaN or infinity, or overflow; "
+                "expected finite weights. Train again with lower learning rates."
             )
         return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
 
