@@ -128,7 +128,7 @@ def test_exports_take_a_label(conditional, tmp_path, name, format):
     for labels in (None, 2, np.arange(21)[::-1] % 3):
         expected = conditional.generate(21, seed=4, labels=labels).astype(int)
         assert np.abs(generator.generate(21, seed=4, labels=labels) - expected).max() <= 3
-    with pytest.raises(InputError, match="label 3 is no class; expected 0 to 2"):
+    with pytest.raises(InputError, match="label 3 is not a class; expected 0 to 2"):
         generator.generate(1, labels=3)
 
 

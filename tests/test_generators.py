@@ -123,11 +123,11 @@ def test_compute_gives_floats_of_the_range_that_networks_see(generator, gan):
 @pytest.mark.parametrize(
     "ask, told",
     [
-        (lambda g: g.generate(), "neither n and z"),
-        (lambda g: g.generate(2, z=np.zeros((2, DIM))), "both n and z"),
+        (lambda g: g.generate(), "neither of n and z"),
+        (lambda g: g.generate(2, z=np.zeros((2, DIM))), "both of n and z"),
         (lambda g: g.generate(0), "asked for 0 samples"),
         (lambda g: g.generate(2, seed=2**31 - 1), "expected 0 to 2147483646 for 2"),
-        (lambda g: g.generate(2, labels=3), "label 3 is no class; expected 0 to 2"),
+        (lambda g: g.generate(2, labels=3), "label 3 is not a class; expected 0 to 2"),
         (lambda g: g.generate(2, labels=[0, 1, 2]), "for 2 samples"),
         (lambda g: g.generate(z=np.zeros((2, DIM + 1))), rf"expected finite numbers \(n, {DIM}\)"),
         (lambda g: g.generate(z=np.full((2, DIM), np.nan)), "expected finite numbers"),
@@ -252,12 +252,12 @@ def test_a_class_is_chosen_by_name_first_and_by_number_else():
 @pytest.mark.parametrize(
     "label, names, classes, told",
     [
-        ("bird", NAMES, 3, "label bird is no class; expected 0 to 2, or a name: cat, dog, 3"),
+        ("bird", NAMES, 3, "label bird is not a class; expected 0 to 2, or a name: cat, dog, 3"),
         ("Cat", NAMES, 3, "label Cat is no class"),
-        ("-1", NAMES, 3, "label -1 is no class; expected 0 to 2"),
+        ("-1", NAMES, 3, "label -1 is not a class; expected 0 to 2"),
         ("1.0", NAMES, 3, "label 1.0 is no class"),
         ("", NAMES, 3, "label  is no class"),
-        ("cat", None, 3, "label cat is no class; expected 0 to 2, since the names of its classes are not known"),
+        ("cat", None, 3, "label cat is not a class; expected 0 to 2, since the names of its classes are not known"),
         ("10", tuple("0123456789"), 10, r"expected 0 to 9; give one"),
         ("bread", (*(f"class{i}" for i in range(30)), "beard"), 31, "or a name such as beard; "),
         ("9" * 5_000, NAMES, 3, "is no class"),

@@ -77,7 +77,7 @@ def test_vectors_are_saved_as_an_array_but_not_as_a_picture(tmp_path):
     vectors = np.float32([[1.5, -2.0]])
     with np.load(sampling.save(vectors, tmp_path / "v.npz")) as archive:
         np.testing.assert_array_equal(archive["images"], vectors)
-    with pytest.raises(InputError, match=r"samples of shape \(1, 2\) are no images; .* give --out x.npz"):
+    with pytest.raises(InputError, match=r"samples of shape \(1, 2\) are not images; .*--out x.npz"):
         sampling.save(vectors, tmp_path / "v.png")
     assert os.listdir(tmp_path) == ["v.npz"]
 
