@@ -152,7 +152,7 @@ def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_goes_on(train, s
     status, told = ended(train(run_dir, "--steps", "40"))
     assert status == 0 and "Traceback" not in told
     (notice,) = (line for line in told.splitlines() if line.startswith("Notice: "))
-    assert "step_0000040.npz is damaged" in notice and notice.endswith("step_0000020, the one before, is taken")
+    assert "step_0000040.npz is damaged" in notice and notice.endswith("step_0000020, the one before, is used")
     names = ["step_0000020.npz", "step_0000040.npz", "step_0000040.npz.damaged"]
     assert sorted(os.listdir(run_dir / "checkpoints")) == names
     assert Run(run_dir).history()["step"].tolist() == [10, 20, 30, 40]

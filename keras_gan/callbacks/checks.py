@@ -59,7 +59,7 @@ class Checks(Every):
         stored, width = beside.get("checked_samples"), self.real.rows.shape[1]
         # Runs of earlier versions compared smaller images: the first check after one has no samples before it.
         earlier = stored is not None and stored.shape == (SAMPLES, self._earlier_width()) and stored.shape[1] < width
-        self.before = None if earlier else checkpoints.kept(beside, "checked_samples", (SAMPLES, width))
+        self.before = None if earlier else checkpoints.extra_array(beside, "checked_samples", (SAMPLES, width))
 
     def _earlier_width(self):
         shape = self.source.shape
