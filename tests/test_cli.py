@@ -21,7 +21,7 @@ from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
-DESCRIPTION = ("data ", "classes ", "recipe ", "game ", "arithmetic ", "threads ", "run ")
+DESCRIPTION = ("data ", "classes ", "recipe ", "parameters ", "loss ", "precision ", "threads ", "run ")
 
 
 def command(*words):
@@ -415,7 +415,7 @@ def test_train_shows_the_classes_with_their_numbers_of_images(tmp_path):
     assert re.search(r"^classes +3: kind 0 \(30\), kind 1 \(20\), kind 2 \(25\)$", shown, re.MULTILINE)
     many = dry_run(labelled(tmp_path / "b.npz", *[4] * 40))
     assert re.search(
-        r"^classes +40: kind 0 \(4\), .*, … and 35 more; learned only with --conditional$", many, re.MULTILINE
+        r"^classes +40: kind 0 \(4\), .*, … and 35 more; used only with --conditional$", many, re.MULTILINE
     )
     assert "Notice" not in shown + many
 

@@ -132,7 +132,7 @@ def test_a_run_goes_on_with_another_number_of_replicas(two_replicas, tmp_path):
 
 def test_replicas_that_do_not_divide_the_batch_are_told_with_one_that_they_do(two_replicas, tmp_path):
     config = training.configure("digits", batch_size=6, pack=2)
-    with pytest.raises(InputError, match="batch size 6 for 2 replicas with packs of 2; .* give --batch-size 8"):
+    with pytest.raises(InputError, match="batch size 6 for 2 replicas with packs of 2; .*--batch-size 8"):
         training.prepare(config, tmp_path / "run", strategy=two_replicas)
 
 

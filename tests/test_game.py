@@ -84,7 +84,7 @@ def test_rows_obey_the_theory(short):
 
 def test_the_run_ends_with_its_numbers_beside_the_optimum(short):
     path, told = short
-    said = told.split("more --steps go on from there\n\n")[1]
+    said = told.split("with more --steps to continue.\n\n")[1]
     rows = {line[:19].strip(): line[19:].split() for line in said.splitlines()[:7]}
     last = {name: column[-1] for name, column in Run(path).columns("theory").items()}
     assert rows["JSD, exact (nats)"] == [f"{last[log_names.JSD]:.6f}", "0.047807", "0"]

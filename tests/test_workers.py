@@ -114,7 +114,7 @@ def test_a_job_ends_where_it_would_have_though_a_worker_was_told_to_end_and_anot
     workers[1].send_signal(signal.SIGKILL)
     statuses, told = ended(workers)
     assert statuses == [138, -signal.SIGKILL], told
-    assert "another worker has gone" in told[0].splitlines()[-1] and "Traceback" not in told[0]
+    assert "another worker was lost" in told[0].splitlines()[-1] and "Traceback" not in told[0]
 
     statuses, told = ended(cluster(2, kgan("parts"), ports)[0])
     assert statuses == [0, 0], told
