@@ -229,11 +229,11 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     assert result.exit_code == 0 and result.stdout == "" and listing(place) == before
     lines = result.stderr.splitlines()
     assert [line.split()[0] for line in lines] == [line.strip() for line in DESCRIPTION]
-    data, classes, recipe, played, *_, run = lines
-    assert "digits: 1,797 of 9x12x1" in data and "resnet: G " in recipe and "7 steps of 48" in recipe
+    data, classes, recipe, _, loss, *_, run = lines
+    assert "digits: 1,797 of 9x12x1" in data and "resnet" in recipe and "7 steps of 48" in recipe
     assert "10: 0 (178), 1 (182)" in classes
-    game = r"game +relativistic, r1 and r2 of weight (\S+) \(from the data\); learning rate 0.002"
-    assert 0.05 < float(re.fullmatch(game, played)[1]) < 0.2
+    expected = r"loss +relativistic, r1 and r2 of weight (\S+) \(from the data\); learning rate 0.002"
+    assert 0.05 < float(re.fullmatch(expected, loss)[1]) < 0.2
     assert run.endswith("runs/digits-resnet")
 
 
