@@ -16,8 +16,8 @@ EARLY = 0.1  # D(G(z)) of the shaded range in the figure of gradients
 SATURATING, NON_SATURATING = "tab:red", "tab:purple"
 REASON = (
     "Early in training D rejects all samples, so D(G(z)) ≈ 0. There log(1 − D) is flat: its gradient D vanishes, and\n"
-    "G cannot learn. The gradient of −log D is 1 − D ≈ 1 there. Right: both gradients in this run. The saturating loss\n"
-    "can still train G where D accepts some early samples, or where Adam divides by the size of the gradient."
+    "G cannot learn. The gradient of −log D is 1 − D ≈ 1 there. Right: both gradients in this run. The saturating\n"
+    "loss can still train G where D accepts some early samples, or where Adam divides by the size of the gradient."
 )
 
 
