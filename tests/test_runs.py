@@ -77,7 +77,7 @@ def test_create_takes_an_empty_folder(tmp_path):
     assert Run.create(tmp_path / "run", CONFIG, SOURCE).config == CONFIG
 
 
-def test_other_settings_are_refused_with_the_differences(run, listing):
+def test_other_settings_raise_with_the_differences(run, listing):
     before = listing(run.path)
     message = (
         r"was started with other settings \(seed: 0 -> 1; data_shape: \[8, 8, 1\] -> \[9, 8, 1\]; "
@@ -89,7 +89,7 @@ def test_other_settings_are_refused_with_the_differences(run, listing):
 
 
 @pytest.mark.parametrize("name", ["file", "file/run", "full"])
-def test_a_place_that_cannot_be_a_run_is_refused_and_left_alone(tmp_path, listing, name):
+def test_a_place_that_cannot_be_a_run_raises_and_is_unchanged(tmp_path, listing, name):
     (tmp_path / "file").write_text("kept")
     (tmp_path / "full").mkdir()
     (tmp_path / "full" / "notes.txt").write_text("kept")
@@ -99,7 +99,7 @@ def test_a_place_that_cannot_be_a_run_is_refused_and_left_alone(tmp_path, listin
     assert listing(tmp_path) == before
 
 
-def test_a_folder_that_is_no_run_is_refused(tmp_path):
+def test_a_folder_that_is_no_run_raises(tmp_path):
     with pytest.raises(InputError, match="is not a run folder .no config.json.; expected one that kgan train made"):
         Run(tmp_path)
 
@@ -195,7 +195,7 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES)
-def test_a_damaged_checkpoint_is_refused_and_nothing_is_touched(run, moved_gan, listing, damage):
+def test_a_damaged_checkpoint_raises_and_nothing_is_touched(run, moved_gan, listing, damage):
     run.save(moved_gan)
     (newest,) = run.checkpoints()
     newest.write_bytes(DAMAGES[damage](newest.read_bytes()))
@@ -211,7 +211,7 @@ def test_a_damaged_checkpoint_is_refused_and_nothing_is_touched(run, moved_gan, 
             np.testing.assert_array_equal(array, wanted, err_msg=part)
 
 
-def test_a_checkpoint_of_another_network_is_refused(run, moved_gan, tiny_generator, tiny_discriminator):
+def test_a_checkpoint_of_another_network_raises(run, moved_gan, tiny_generator, tiny_discriminator):
     run.save(moved_gan)
     other = GAN(tiny_generator((8, 9, 1)), tiny_discriminator((8, 9, 1)), seed=0)
     other.compile()
@@ -326,7 +326,7 @@ def holder(run):
     process.communicate()
 
 
-def test_a_run_in_use_is_refused_with_the_holder(run, holder):
+def test_a_run_in_use_raises_with_the_holder(run, holder):
     with pytest.raises(InputError, match=rf"is in use by process {holder.pid} on .+; expected a free run"):
         with run.lock():
             pass
