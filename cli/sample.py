@@ -54,7 +54,7 @@ def sample(source, n, seed, label, amounts, sweep, out, trust):
     move = found.mover(amounts) if amounts else None
     if sweep:
         path = sampling.save_sweep(generator, n, seed, label, out, found.sweep(sweep, sampling.FRAMES, amounts))
-        click.echo(f"{n} seeds from {-found[sweep].reach:g} to {found[sweep].reach:g} of {sweep} in {path}")
+        click.echo(f"{n} seeds from {-found[sweep].limit:g} to {found[sweep].limit:g} of {sweep} in {path}")
     elif gif:
         click.echo(f"{n} seeds in {sampling.save_walk(generator, n, seed, label, out, move)}")
     else:

@@ -168,7 +168,7 @@ def _facts(said):
         "training": ", ".join(
             f"{name.replace('_', ' ')} {_shown(v)}" for name, v in (said.get("training") or {}).items()
         ),
-        "sliders": ", ".join(f"{slider['name']} ±{slider['reach']:g}" for slider in said.get("directions") or ()),
+        "sliders": ", ".join(f"{slider['name']} ±{slider['limit']:g}" for slider in said.get("directions") or ()),
         "license": said.get("license") or ("not stated" if "license" in said else None),
         "sha256": said.get("weights_sha256"),
     }

@@ -42,10 +42,10 @@ def start(path, **settings):
 
 
 def refusal(path, **settings):
-    with pytest.raises(InputError, match="have changed since it was started .*; restore them, or start a new") as told:
+    with pytest.raises(InputError, match="have changed since it was started .*start a new") as caught:
         start(path, **settings)
-    assert str(told.value).isprintable()
-    return str(told.value)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
 
 
 def swap(folder):
@@ -168,9 +168,9 @@ def test_a_run_of_a_version_without_a_fingerprint_goes_on_and_knows_its_classes(
 def test_a_damaged_fingerprint_is_named_with_the_remedy(photos, text):
     run = start(photos)
     (run.path / "data.json").write_text(text)
-    with pytest.raises(InputError, match="data.json is damaged .*delete it|have changed since it was started") as told:
+    with pytest.raises(InputError, match="data.json is damaged .*delete|have changed since it was started") as caught:
         start(photos)
-    assert str(told.value).isprintable()
+    assert str(caught.value).isprintable()
     (run.path / "data.json").unlink()
     start(photos)
 

@@ -41,8 +41,8 @@ def test_each_class_learns_its_own_data():
     """Class 0 is dark, class 1 is bright: after training the label alone tells them apart."""
     keras.utils.set_random_seed(0)
     z, label = keras.Input((2,)), keras.Input((), dtype="int32")
-    seen = layers.Concatenate()([z, layers.Embedding(2, 4)(label)])
-    generator = keras.Model([z, label], layers.Reshape(SHAPE)(layers.Dense(64, activation="tanh")(seen)))
+    both = layers.Concatenate()([z, layers.Embedding(2, 4)(label)])
+    generator = keras.Model([z, label], layers.Reshape(SHAPE)(layers.Dense(64, activation="tanh")(both)))
     gan = GAN(generator, networks.discriminator(SHAPE, dtype="float32", num_classes=2), seed=0, num_classes=2)
     gan.compile(keras.optimizers.Adam(0.01, 0.0), keras.optimizers.Adam(0.003, 0.0))
     labels = np.arange(64) % 2
@@ -67,11 +67,11 @@ def test_a_seed_has_its_class_unless_labels_are_given(conditional):
 
 
 @pytest.mark.parametrize(
-    "labels, told",
+    "labels, message",
     [(3, "label 3"), (-1, "label -1"), ([0, 1], "for 4 samples"), (0.5, "one integer"), ("1", "integer")],
 )
-def test_labels_that_are_no_classes_are_refused(conditional, labels, told):
-    with pytest.raises(InputError, match=told):
+def test_labels_that_are_not_classes_raise(conditional, labels, message):
+    with pytest.raises(InputError, match=message):
         conditional.generate(4, labels=labels)
 
 
@@ -128,7 +128,7 @@ def test_exports_take_a_label(conditional, tmp_path, name, format):
     for labels in (None, 2, np.arange(21)[::-1] % 3):
         expected = conditional.generate(21, seed=4, labels=labels).astype(int)
         assert np.abs(generator.generate(21, seed=4, labels=labels) - expected).max() <= 3
-    with pytest.raises(InputError, match="label 3 is no class; expected 0 to 2"):
+    with pytest.raises(InputError, match="label 3 is not a class; expected 0 to 2"):
         generator.generate(1, labels=3)
 
 
@@ -141,7 +141,7 @@ def test_batches_pair_images_with_their_classes():
     assert labels.numpy().tolist() == source.labels[rows].tolist() and labels.dtype == "int32"
 
 
-def test_data_without_classes_are_refused(tmp_path):
+def test_data_without_classes_raise(tmp_path):
     np.save(tmp_path / "plain.npy", np.zeros((20, 8, 8, 1), "uint8"))
     with pytest.raises(InputError, match="has no classes"):
         training.prepare(
@@ -163,7 +163,7 @@ def test_a_run_samples_by_label_and_goes_on(conditional_run, tmp_path):
 
 
 def test_a_wrong_label_is_one_line(conditional_run, run_dir, tmp_path):
-    for run, label, told in ((conditional_run, "10", "expected 0 to 9"), (run_dir, "1", "takes no labels")):
+    for run, label, message in ((conditional_run, "10", "expected 0 to 9"), (run_dir, "1", "takes no labels")):
         done = CliRunner().invoke(kgan, ["sample", str(run), "--label", label, "--out", str(tmp_path / "x.png")])
-        assert done.exit_code == 2 and told in done.output
+        assert done.exit_code == 2 and message in done.output
         assert len(done.output.strip().splitlines()) == 1 and not (tmp_path / "x.png").exists()

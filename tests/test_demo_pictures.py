@@ -181,7 +181,7 @@ def test_the_page_fits_names_its_controls_and_keeps_the_whole_picture_in_sight(s
 
 def test_keys_move_sliders_and_sliders_move_the_picture(shown, opened):
     page, found = opened(), shown.made.found
-    thickness, four = found["thickness"].reach, found["4"].reach
+    thickness, four = found["thickness"].limit, found["4"].limit
     press(page, "thickness", "End")
     wait_for_picture(page, shown.made(thickness=thickness))
     press(page, "slant", "ArrowLeft")

@@ -132,7 +132,7 @@ def test_the_direction_of_an_attribute_is_found(bars):
 def test_a_step_moves_an_attribute_by_what_it_says(bars):
     for name in ("height", "width"):
         assert bars.figures[name].own_step == pytest.approx(fitting.STEP, abs=0.03)
-        assert bars.figures[name].own_range == pytest.approx(2 * bars[name].reach, rel=0.1)
+        assert bars.figures[name].own_range == pytest.approx(2 * bars[name].limit, rel=0.1)
 
 
 def test_locking_takes_the_cross_talk_away(bars):
@@ -244,7 +244,7 @@ def test_amounts_outside_the_range_are_refused_with_the_range(amount):
     assert found.move(np.zeros((1, 1)), up=-0.85)[0, 0] == np.float32(-0.85)  # the ends are within
 
 
-GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
+GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "limit": 2}
 
 
 @pytest.mark.parametrize(
@@ -260,8 +260,8 @@ GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
         [GOOD | {"vector": [1.0]}],
         [GOOD | {"vector": [1.0, math.nan]}],
         [GOOD | {"vector": [1.0, True]}],
-        [GOOD | {"reach": 0}],
-        [GOOD | {"reach": math.inf}],
+        [GOOD | {"limit": 0}],
+        [GOOD | {"limit": math.inf}],
         [GOOD, GOOD],
         [GOOD] * 1001,
     ],
@@ -291,7 +291,7 @@ def test_the_command_shows_saves_and_draws_what_it_found(found_run):
     found = directions.load(Run(folder))
     assert "factor 1" in found.names and found.step == 30
     for name in found.names:
-        assert f"{name} ±{found[name].reach:g}" in said
+        assert f"{name} ±{found[name].limit:g}" in said
     for name in (*found.refused, "R²", "cross-talk"):
         assert name in said
     assert (folder / "directions.png").read_bytes()[:4] == b"\x89PNG"

@@ -190,7 +190,7 @@ def forge(content: bytes, seed: int) -> bytes:
         file = Path(folder, "forged.npz")
         file.write_bytes(content)
         arrays = checkpoints.read(file)
-        beside = [name for name in arrays if name.startswith(checkpoints.BESIDE)]
+        beside = [name for name in arrays if name.startswith(checkpoints.EXTRA)]
         for name in rng.choices(rng.choice((list(arrays), beside)), k=rng.choice((1, 2))):
             arrays[name] = rng.choice(ARRAY_MUTATIONS)(arrays[name])
         checkpoints.write(file, arrays)
@@ -333,7 +333,7 @@ def check_checkpoint(path):
             arrays, beside = run.newest(built(run.path))
         except InputError as error:
             raise AssertionError(f"the earlier one was not taken: {error}") from error
-    saved, saved_beside = checkpoints.parted(checkpoints.read(run.checkpoints()[0]))
+    saved, saved_beside = checkpoints.split(checkpoints.read(run.checkpoints()[0]))
     for mine, its in ((arrays, saved), (beside, saved_beside)):
         assert {n: (a.dtype, a.tobytes()) for n, a in mine.items()} == {
             n: (a.dtype, a.tobytes()) for n, a in its.items()
@@ -560,7 +560,7 @@ def test_checkpoints(failures, run_dir, tmp_path):
         (
             "retreats",
             10**9,
-            r"retreats is 1000000000; expected numbers of shape \(\), 0 to 3; delete the newest checkpoint",
+            r"retreats is 1000000000; expected numbers of shape \(\), 0 to 3.* newest checkpoint",
         ),
         ("retreats", [1, 2], r"retreats is of shape \(2,\)"),
         ("seconds", float("nan"), "seconds is nan"),
@@ -571,7 +571,7 @@ def test_what_callbacks_kept_and_cannot_use(name, array, message, run_dir):
     from keras_gan.runs import checkpoints
 
     file = run_dir / "checkpoints" / WHOLE
-    checkpoints.write(file, {**checkpoints.read(file), checkpoints.BESIDE + name: np.array(array)})
+    checkpoints.write(file, {**checkpoints.read(file), checkpoints.EXTRA + name: np.array(array)})
     refused(file, message, check_forged)
 
 
@@ -631,7 +631,7 @@ def test_steps_and_seconds_that_no_clock_gives(rows, run_dir):
     from keras_gan.runs import Run
 
     (run_dir / "history.csv").write_text(f"step,seconds\n{rows}\n")
-    refused(Run(run_dir), "history.csv is damaged in line [23]; expected numbers; delete", Run.history)
+    refused(Run(run_dir), "history.csv is damaged in line [23]; expected numbers", Run.history)
 
 
 @pytest.mark.parametrize(
@@ -737,9 +737,9 @@ def test_zip_bombs_and_names_that_lead_out(name, member, tmp_path):
     check = check_generator if name == "a.keras" else check_data
     zipped(tmp_path / name, **{member: header((1, 8, 8), "|u1") + bytes(64)})
     claim(tmp_path / name, 2**31)
-    refused(tmp_path / name, "it unpacks to 2,147,483,648 bytes, and so small a file may to 268,435,456", check)
+    refused(tmp_path / name, "it unpacks to 2,147,483,648 bytes, .* 268,435,456", check)
     zipped(tmp_path / name, **{"../../" + member: bytes(9)})
-    refused(tmp_path / name, "member '../../.*' leads out of it", check)
+    refused(tmp_path / name, "member '../../.*' leads out", check)
 
 
 def test_a_compressed_matlab_bomb(tmp_path, monkeypatch):
@@ -927,7 +927,7 @@ def test_the_command_prints_no_codes_that_steer_a_terminal(run_dir):
     (run_dir / "config.json").write_text(json.dumps(written))
     done = subprocess.run([Path(sys.executable).with_name("kgan"), "doctor", run_dir], capture_output=True, text=True)
     assert done.returncode == 2 and not done.stdout
-    assert done.stderr == "Error: gamma is ?[2J?; expected 0 or more, or auto; give --gamma in that range\n"
+    assert done.stderr == "Error: gamma is ?[2J?; expected 0 or more, or auto. Use --gamma 0 or more, or auto.\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Whatever generates is one protocol: a GAN, a run, a .keras file, a .tflite, an .onnx, a SavedModel, side by side."""
+"""One protocol for all generators: a GAN, a run, a .keras file, a .tflite, an .onnx and a SavedModel, compared."""
 
 import keras
 import numpy as np
@@ -27,14 +27,16 @@ def built(num_classes=None, latent="normal"):
     keras.utils.set_random_seed(3)
     z, loud = keras.Input((DIM,)), keras.initializers.RandomNormal(stddev=0.5, seed=5)
     label = [] if num_classes is None else [keras.Input((), dtype="int32")]
-    seen = [z, *(layers.Embedding(num_classes, 3, embeddings_initializer=loud)(one) for one in label)]
-    x = layers.Concatenate()(seen) if label else z
+    inputs = [z, *(layers.Embedding(num_classes, 3, embeddings_initializer=loud)(one) for one in label)]
+    x = layers.Concatenate()(inputs) if label else z
     x = layers.Dense(8 * 8 * 3, activation="tanh", kernel_initializer=loud)(x)
     first = keras.initializers.Constant(np.eye(DIM, 1, dtype="float32"))
     bright = layers.Dense(1, activation="tanh", kernel_initializer=first)(z)
     x = layers.Reshape(SHAPE)(0.3 * x + 0.6 * bright)
-    judge = networks.discriminator(SHAPE, dtype="float32", num_classes=num_classes)
-    gan = GAN(keras.Model([z, *label] if label else z, x), judge, latent=latent, seed=0, num_classes=num_classes)
+    discriminator = networks.discriminator(SHAPE, dtype="float32", num_classes=num_classes)
+    gan = GAN(
+        keras.Model([z, *label] if label else z, x), discriminator, latent=latent, seed=0, num_classes=num_classes
+    )
     gan.compile()
     return gan
 
@@ -102,7 +104,7 @@ def test_a_seed_is_a_sample_wherever_it_is_drawn(generator, gan):
     assert levels(last, gan.generate(1, seed=2**31 - 1, labels=1)) <= 1
 
 
-def test_labels_and_latents_are_taken_alike(generator, gan):
+def test_labels_and_latents_work_in_each(generator, gan):
     z, labels = generator.inputs(20, seed=5)
     np.testing.assert_array_equal(z, gan.inputs(20, seed=5)[0])
     assert labels.tolist() == [(5 + i) % 3 for i in range(20)]
@@ -121,13 +123,13 @@ def test_compute_gives_floats_of_the_range_that_networks_see(generator, gan):
 
 
 @pytest.mark.parametrize(
-    "ask, told",
+    "ask, message",
     [
-        (lambda g: g.generate(), "neither n and z"),
-        (lambda g: g.generate(2, z=np.zeros((2, DIM))), "both n and z"),
+        (lambda g: g.generate(), "neither of n and z"),
+        (lambda g: g.generate(2, z=np.zeros((2, DIM))), "both of n and z"),
         (lambda g: g.generate(0), "asked for 0 samples"),
         (lambda g: g.generate(2, seed=2**31 - 1), "expected 0 to 2147483646 for 2"),
-        (lambda g: g.generate(2, labels=3), "label 3 is no class; expected 0 to 2"),
+        (lambda g: g.generate(2, labels=3), "label 3 is not a class; expected 0 to 2"),
         (lambda g: g.generate(2, labels=[0, 1, 2]), "for 2 samples"),
         (lambda g: g.generate(z=np.zeros((2, DIM + 1))), rf"expected finite numbers \(n, {DIM}\)"),
         (lambda g: g.generate(z=np.full((2, DIM), np.nan)), "expected finite numbers"),
@@ -135,8 +137,8 @@ def test_compute_gives_floats_of_the_range_that_networks_see(generator, gan):
         (lambda g: g.compute([np.zeros((2, DIM)), np.array([0, 3])]), "label 3 is no class"),
     ],
 )
-def test_what_cannot_be_generated_is_refused_alike(generator, ask, told):
-    with pytest.raises(InputError, match=told):
+def test_wrong_arguments_raise_in_each(generator, ask, message):
+    with pytest.raises(InputError, match=message):
         ask(generator)
 
 
@@ -150,7 +152,7 @@ def test_directions_are_found_in_each(generator, gan):
     assert brighter.mean() > generator.generate(z=np.zeros((3, DIM))).mean() + 10
 
 
-def test_a_file_from_seeds_draws_and_says_what_it_cannot(gan, folder):
+def test_a_file_from_seeds_draws_and_raises_for_latents(gan, folder):
     generator = exports.open_generator(folder / SEEDS_ALONE)
     assert isinstance(generator, Generator) and generator.class_names == NAMES and generator.directions.names == ()
     assert levels(generator.generate(40, seed=3), gan.generate(40, seed=3)) <= 1
@@ -172,7 +174,7 @@ def test_a_run_is_a_gan_that_knows_its_classes_and_directions(run_of_classes):
 
 
 class Foreign(tf.Module):
-    """A generator in batches of four, of unknown sizes in its signature, which says nothing of itself."""
+    """A generator with batches of four and unknown sizes in its signature, without metadata."""
 
     @tf.function(input_signature=[tf.TensorSpec((4, 3), "float32")])
     def draw(self, noise):
@@ -250,14 +252,14 @@ def test_a_class_is_chosen_by_name_first_and_by_number_else():
 
 
 @pytest.mark.parametrize(
-    "label, names, classes, told",
+    "label, names, classes, message",
     [
-        ("bird", NAMES, 3, "label bird is no class; expected 0 to 2, or a name: cat, dog, 3"),
+        ("bird", NAMES, 3, "label bird is not a class; expected 0 to 2, or a name: cat, dog, 3"),
         ("Cat", NAMES, 3, "label Cat is no class"),
-        ("-1", NAMES, 3, "label -1 is no class; expected 0 to 2"),
+        ("-1", NAMES, 3, "label -1 is not a class; expected 0 to 2"),
         ("1.0", NAMES, 3, "label 1.0 is no class"),
         ("", NAMES, 3, "label  is no class"),
-        ("cat", None, 3, "label cat is no class; expected 0 to 2, since the names of its classes are not known"),
+        ("cat", None, 3, "label cat is not a class; expected 0 to 2, since the names of its classes are not known"),
         ("10", tuple("0123456789"), 10, r"expected 0 to 9; give one"),
         ("bread", (*(f"class{i}" for i in range(30)), "beard"), 31, "or a name such as beard; "),
         ("9" * 5_000, NAMES, 3, "is no class"),
@@ -265,8 +267,8 @@ def test_a_class_is_chosen_by_name_first_and_by_number_else():
         ("0", None, None, "takes no labels"),
     ],
 )
-def test_what_is_no_class_is_told_with_those_there_are(label, names, classes, told):
-    with pytest.raises(InputError, match=told):
+def test_an_unknown_class_raises_with_the_known_ones(label, names, classes, message):
+    with pytest.raises(InputError, match=message):
         chosen(label, names, classes)
 
 

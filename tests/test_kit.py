@@ -23,7 +23,7 @@ from keras_gan.exports import About, Options, edge, kit
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ai-edge-litert", "numpy", "pillow")
-SLIDERS = {'5 o\'clock "$hadow" | *': 1.3, "slant": 0.65}  # reach of each; the first is what the examples move
+SLIDERS = {'5 o\'clock "$hadow" | *': 1.3, "slant": 0.65}  # limit of each; the first is what the examples move
 SHAPE = (8, 12, 3)  # neither side nor the channels are mistaken for one another
 LARGEST_MB, LONGEST_START_S, LARGEST_MEMORY_MB = 150, 1.0, 80  # the goals; the start's is .5 s, on an idle machine
 
@@ -32,7 +32,7 @@ def sliders(latent):
     """Made-up sliders of a generator of five-dimensional z."""
     vectors = np.random.default_rng(2).normal(0, 1, (len(SLIDERS), 5)).astype("float32")
     pairs = zip(SLIDERS.items(), vectors, strict=True)
-    return Directions(latent, tuple(Slider(name, "attribute", vector, reach) for (name, reach), vector in pairs))
+    return Directions(latent, tuple(Slider(name, "attribute", vector, limit) for (name, limit), vector in pairs))
 
 
 def exported(folder, shape, name="generator.tflite", latent="normal", **options):
@@ -271,7 +271,7 @@ LATENTS = {"normal": lambda rng: rng.normal(size=(1, 5)), "uniform": lambda rng:
 def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, request, tmp_path):
     folder, _ = request.getfixturevalue(kind)
     (file,) = folder.glob("*.tflite")
-    generator, (name, reach) = edge.Generator(file), next(iter(SLIDERS.items()))
+    generator, (name, limit) = edge.Generator(file), next(iter(SLIDERS.items()))
     (block,) = blocks(page((folder, None)), "python")
     shutil.copy(file, tmp_path)
     program = f"{block}\nnp.save('images.npy', images)"
@@ -279,7 +279,7 @@ def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, requ
     z = LATENTS[latent](np.random.default_rng(7)).astype("float32")
     still, moved = (
         generator.generate(z=generator.directions.move(z, **{name: amount}), labels=0 if kind == "colour" else None)
-        for amount in (0, reach / 2)
+        for amount in (0, limit / 2)
     )
     shown = edge.to_samples(np.load(tmp_path / "images.npy")).astype(int)
     assert np.abs(shown - moved).max() <= 1 and np.abs(shown - still).max() > 10

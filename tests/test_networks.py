@@ -85,7 +85,7 @@ def test_vectors(preset, features):
 
 @pytest.mark.parametrize("build", [networks.generator, networks.discriminator])
 @pytest.mark.parametrize("shape", [(7, 7, 1), (257, 64, 3), (64, 257, 3), (32, 32, 2), (4, 32, 32, 3), (32, 32), (0,)])
-def test_refused_shapes(build, shape):
+def test_shapes_that_raise(build, shape):
     with pytest.raises(InputError) as error:
         build(shape)
     message = str(error.value)
@@ -352,7 +352,7 @@ IMAGES = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32")
 LABELS = [0, 2, 1, 2]
 
 
-def test_r3gan_judges_classes_by_a_linear_map_times_an_embedding_alone(narrow):
+def test_r3gan_class_logits_are_a_linear_map_times_an_embedding(narrow):
     """Networks.py: (DiscriminativeBasis(x) * EmbeddingLayer(y)).sum(); no logit that all classes share."""
     discriminator = networks.discriminator((8, 8, 1), "r3gan", "float32", 3)
     names = [layer.name for layer in discriminator.layers]
@@ -374,7 +374,7 @@ def test_r3gan_embeds_classes_as_its_code_does(narrow):
     assert in_d.shape == (100, 32) and np.std(in_d) == pytest.approx(0.1 / 32**0.5, rel=0.1)
 
 
-def test_sngan_judges_classes_by_summed_features_times_a_normalised_embedding():
+def test_sngan_class_logits_are_summed_features_times_a_normalised_embedding():
     """snresnet_32.py: l5(h) + sum(l_y(y) * h) of the features h summed over the map; here l5 is table 3's dense."""
     discriminator = networks.discriminator((8, 8, 1), "sngan", "float32", 3)
     for _ in range(30):
@@ -515,7 +515,7 @@ def test_sngan_normalizes_every_kernel_of_its_discriminator(num_classes):
 
 
 @pytest.mark.parametrize("preset", PAPERS)
-def test_generators_of_the_papers_run_on_the_edge(narrow, preset, tmp_path):
+def test_generators_of_the_papers_run_as_tflite(narrow, preset, tmp_path):
     shape = (9, 12, 3)
     gan = GAN(networks.generator(shape, 4, preset), networks.discriminator(shape, preset), seed=0)
     gan.export(tmp_path / "g.tflite", "litert", "float32")  # refuses operations that are not LiteRT's own
@@ -525,7 +525,7 @@ def test_generators_of_the_papers_run_on_the_edge(narrow, preset, tmp_path):
 
 
 @pytest.mark.parametrize("preset", ["sngan", "r3gan"])
-def test_conditional_generators_of_the_papers_run_on_the_edge(narrow, preset, tmp_path):
+def test_conditional_generators_of_the_papers_run_as_tflite(narrow, preset, tmp_path):
     shape = (8, 8, 1)
     networks_of_classes = (
         networks.generator(shape, 4, preset, num_classes=3),

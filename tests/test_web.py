@@ -31,7 +31,7 @@ NAMES = ("grey", "colour", "few", "many")  # of the files
 PHONE, DESK = 360, 1200  # px
 LEVELS = 1  # grey levels between the page and Python: a value that lies between two may be rounded either way
 LABELS = ("red <b>", "green, a class of a very long name indeed", "blue")
-FEW = {"tilt": 0.65, "stroke = width": 1.3}  # reach of each slider
+FEW = {"tilt": 0.65, "stroke = width": 1.3}  # limit of each slider
 MANY = {
     "<img src=x onerror=document.title='in'>": 0.7,
     "\"><script>document.title = 'in'</script>": 2.0,
@@ -67,11 +67,11 @@ def colour_gan():
     return GAN(keras.Model([z, label], x), judge, latent="uniform", num_classes=3)
 
 
-def made_up(reaches, latent, latent_dim):
+def made_up(limits, latent, latent_dim):
     """Sliders of random directions."""
-    vectors = np.random.default_rng(3).normal(0, 1, (len(reaches), latent_dim)).astype("float32")
-    pairs = zip(reaches.items(), vectors, strict=True)
-    return Directions(latent, tuple(Slider(name, "measured", vector, reach) for (name, reach), vector in pairs))
+    vectors = np.random.default_rng(3).normal(0, 1, (len(limits), latent_dim)).astype("float32")
+    pairs = zip(limits.items(), vectors, strict=True)
+    return Directions(latent, tuple(Slider(name, "measured", vector, limit) for (name, limit), vector in pairs))
 
 
 @pytest.fixture(scope="module")
@@ -312,35 +312,35 @@ def until_moved(page, words):
     page.wait_for_function("words => document.getElementById('large').ariaLabel.endsWith(words)", arg=words)
 
 
-@pytest.mark.parametrize("name, reaches", [("few", FEW), ("many", MANY)])
-def test_a_slider_moves_the_picture_as_python_moves_it(name, reaches, generators, addresses, reader):
+@pytest.mark.parametrize("name, limits", [("few", FEW), ("many", MANY)])
+def test_a_slider_moves_the_picture_as_python_moves_it(name, limits, generators, addresses, reader):
     """By the keyboard, from end to end; the second on top of the first."""
-    generator, (first, second) = generators[name], list(reaches)[:2]
+    generator, (first, second) = generators[name], list(limits)[:2]
     with Visit(reader, addresses[name] + "#seed=7&from=9&to=12&at=0.25") as visit:
         page = visit.ready()
         still = moved(generator, 0.25)
         assert near(large(page), still)
         for key, sign in [("Home", -1), ("End", 1)]:
             feature(page, first).press(key)
-            until_moved(page, f"moved by {first} {'+' if sign > 0 else '−'}{reaches[first]}")
-            expected = moved(generator, 0.25, **{first: sign * reaches[first]})
+            until_moved(page, f"moved by {first} {'+' if sign > 0 else '−'}{limits[first]}")
+            expected = moved(generator, 0.25, **{first: sign * limits[first]})
             assert near(large(page), expected) and far(large(page), still)
         for _ in range(5):
             feature(page, second).press("ArrowLeft")
-        amount = -reaches[second] / 10
-        until_moved(page, f"{first} +{reaches[first]}, {second} −{-amount:.2g}")
-        expected = moved(generator, 0.25, **{first: reaches[first], second: amount})
-        assert near(large(page), expected) and far(large(page), moved(generator, 0.25, **{first: reaches[first]}))
+        amount = -limits[second] / 10
+        until_moved(page, f"{first} +{limits[first]}, {second} −{-amount:.2g}")
+        expected = moved(generator, 0.25, **{first: limits[first], second: amount})
+        assert near(large(page), expected) and far(large(page), moved(generator, 0.25, **{first: limits[first]}))
         assert feature(page, second).get_attribute("aria-valuetext") == f"−{-amount:.2g} standard deviations"
         shown = page.locator(".feature output").all_inner_texts()[:2]
-        assert shown == [f"+{reaches[first]}", f"−{-amount:.2g}"]
+        assert shown == [f"+{limits[first]}", f"−{-amount:.2g}"]
         assert near(grid(page)[2], generator.generate(3, seed=7)[2])  # which has no sliders
 
 
-@pytest.mark.parametrize("name, reaches", [("few", FEW), ("many", MANY)])
-def test_an_address_brings_the_moved_sliders_and_reset_takes_them_away(name, reaches, generators, addresses, reader):
+@pytest.mark.parametrize("name, limits", [("few", FEW), ("many", MANY)])
+def test_an_address_brings_the_moved_sliders_and_reset_takes_them_away(name, limits, generators, addresses, reader):
     start = addresses[name] + "#seed=7&from=9&to=12"
-    one = list(reaches)[-1]  # of many one that is not shown at first
+    one = list(limits)[-1]  # of many one that is not shown at first
     with Visit(reader, start) as visit:
         page = visit.ready()
         plain_address = visit.until_address("&at=0$")
@@ -353,7 +353,7 @@ def test_an_address_brings_the_moved_sliders_and_reset_takes_them_away(name, rea
     with Visit(reader, shared) as visit:
         page = visit.ready()
         np.testing.assert_array_equal(large(page), shown)
-        assert near(shown, moved(generators[name], **{one: reaches[one] * 0.6}))
+        assert near(shown, moved(generators[name], **{one: limits[one] * 0.6}))
         assert feature(page, one).is_visible() and feature(page, one).input_value() == "30"
         page.get_by_role("button", name="Reset sliders").press("Enter")
         visit.until_address(re.escape(plain_address) + "$")

@@ -17,7 +17,7 @@ function parseAmounts(texts, sliders) {
   for (const text of texts) {
     const [, name, amount] = /^(.*)=(-?\d[\d.e-]*)$/s.exec(text) ?? [];
     const slider = sliders.find((one) => one.name === name);
-    if (slider && amount != 0 && Math.abs(amount) <= slider.reach) amounts.set(slider, Number(amount));
+    if (slider && amount != 0 && Math.abs(amount) <= slider.limit) amounts.set(slider, Number(amount));
   }
   return amounts;
 }

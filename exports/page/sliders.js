@@ -23,9 +23,9 @@ export function inWords(amounts) {
   return [...amounts].map(([{ name }, amount]) => `${name} ${signed(amount)}`).join(", ");
 }
 
-function amountAt(place, { reach }) {
-  const amount = Number(((reach * place) / PLACES).toPrecision(4)); // short in the address
-  return Math.min(reach, Math.max(-reach, amount));
+function amountAt(place, { limit }) {
+  const amount = Number(((limit * place) / PLACES).toPrecision(4)); // short in the address
+  return Math.min(limit, Math.max(-limit, amount));
 }
 
 function element(name, properties, ...children) {
@@ -47,7 +47,7 @@ function build(slider, i, onMove) {
   box.addEventListener("change", () => onMove(slider, 0)); // what is hidden moves nothing
 
   function show(amount, choosing) {
-    input.value = (PLACES * amount) / slider.reach;
+    input.value = (PLACES * amount) / slider.limit;
     value.textContent = signed(amount);
     input.ariaValueText = `${signed(amount)} standard deviations`;
     box.checked ||= amount !== 0;

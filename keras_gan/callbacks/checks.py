@@ -59,7 +59,7 @@ class Checks(Every):
         stored, width = beside.get("checked_samples"), self.real.rows.shape[1]
         # Runs of earlier versions compared smaller images: the first check after one has no samples before it.
         earlier = stored is not None and stored.shape == (SAMPLES, self._earlier_width()) and stored.shape[1] < width
-        self.before = None if earlier else checkpoints.kept(beside, "checked_samples", (SAMPLES, width))
+        self.before = None if earlier else checkpoints.extra_array(beside, "checked_samples", (SAMPLES, width))
 
     def _earlier_width(self):
         shape = self.source.shape
@@ -201,8 +201,8 @@ def _settings(gan):
     names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
     return Settings(
         loss=names[0] if names else None,
-        discriminator_lr=schedules.now(gan.discriminator_optimizer),
-        generator_lr=schedules.now(gan.generator_optimizer),
+        discriminator_lr=schedules.current_rate(gan.discriminator_optimizer),
+        generator_lr=schedules.current_rate(gan.generator_optimizer),
         discriminator_steps=gan.discriminator_steps,
         gamma=largest_weight(gan.penalties.values()),
     )

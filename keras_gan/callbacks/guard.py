@@ -56,7 +56,7 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def restore(self, model, beside: dict[str, np.ndarray]) -> None:
         """Goes on from a `state`: lowers again the rates that no variable of the optimizer holds."""
-        self.made = int(checkpoints.kept(beside, "retreats", largest=self.retreats) or 0)
+        self.made = int(checkpoints.extra_array(beside, "retreats", largest=self.retreats) or 0)
         for optimizer in _optimizers(model):
             if self.made and schedules.follows_schedule(optimizer):
                 schedules.lower(optimizer, self.factor**self.made)

@@ -69,7 +69,7 @@ class History(Every):
 
     def restore(self, beside: dict[str, np.ndarray]) -> None:
         """Goes on from a `state`."""
-        self.before_s = float(checkpoints.kept(beside, "seconds", largest=LONGEST_S) or 0.0)
+        self.before_s = float(checkpoints.extra_array(beside, "seconds", largest=LONGEST_S) or 0.0)
 
     def act(self, step, logs=None):
         now = time.perf_counter()

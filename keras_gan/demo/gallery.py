@@ -124,7 +124,7 @@ class Gallery:
         stops, labels = self.latents(settings, seeds), self.labels(settings, seeds)
         chosen = self.generators[settings.weights]
         with tempfile.TemporaryDirectory() as folder, self._lock:
-            return sampling.save_way(chosen, stops, labels, Path(folder, "way.gif")).read_bytes()
+            return sampling.save_interpolation(chosen, stops, labels, Path(folder, "way.gif")).read_bytes()
 
     def opinion(self, image: np.ndarray, label: int | None) -> Opinion | None:
         """What D makes of a picture, uint8 (height, width, channels); None where D cannot be asked."""

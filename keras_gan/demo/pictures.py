@@ -141,13 +141,13 @@ def _sliders(gallery, now):
 
 
 def _slider(slider, amount):
-    reach = slider.reach
-    even = math.isclose(reach / STEP, round(reach / STEP))
+    limit = slider.limit
+    even = math.isclose(limit / STEP, round(limit / STEP))
     st.slider(
         shell.plain(slider.name),
-        -reach,
-        reach,
-        step=STEP if even else reach / 20,
+        -limit,
+        limit,
+        step=STEP if even else limit / 20,
         format="%+.2f",
         key=_keep(MOVED + slider.name, amount),
     )
@@ -285,10 +285,10 @@ def _between(least, largest, text):
 def _amounts(sliders, text):
     pieces = [piece.rpartition(":") for piece in text.split(",")] if text else []
     names = _names(sliders.names, ",".join(name for name, _, _ in pieces)) if pieces else ()
-    reaches = (sliders[name].reach for name in names)
+    limits = (sliders[name].limit for name in names)
     return tuple(
-        (name, _between(-reach, reach, amount))
-        for name, reach, (_, _, amount) in zip(names, reaches, pieces, strict=True)
+        (name, _between(-limit, limit, amount))
+        for name, limit, (_, _, amount) in zip(names, limits, pieces, strict=True)
     )
 
 

@@ -15,10 +15,10 @@ from keras_gan.sampling.sliders import CLASS, Directions, Slider
 FEWEST_SAMPLES, FEWEST_OF_A_CLASS = 100, 10
 PART = 500  # pictures held at once
 STEP = 0.5  # standard deviations: what a slider's step is measured at
-REACHES = tuple((np.arange(5, 41) / 20).tolist())  # in standard deviations: the widest is taken that keeps the class
+LIMITS = tuple((np.arange(5, 41) / 20).tolist())  # in standard deviations: the widest is taken that keeps the class
 LEAST_EFFECT = 0.7  # share of a step that a slider must make its attribute go
 MOST_CROSS_TALK = 0.5  # what it may move a locked one by, as a share of its own
-FACTOR_REACH = 3.0  # in standard deviations of z
+FACTOR_LIMIT = 3.0  # in standard deviations of z
 KEPT, CLEAR = 0.9, 0.9  # share of pictures that keep their class; probability from which one is clearly of a class
 ALPHAS = np.logspace(-1, 4, 11)  # of the ridge, chosen by cross-validation
 PROBE = 0.3  # standard deviations of z between two pictures whose classes are compared
@@ -36,13 +36,13 @@ class Figures:
     std: float | None  # of the attribute among the samples, in its unit
     unit: str | None
     own_step: float | None  # its mean change for a step of `STEP`
-    own_range: float | None  # its mean change from -reach to reach
+    own_range: float | None  # its mean change from -limit to limit
     alone: dict[str, float]  # the other attributes' mean changes, as shares of its own, with nothing locked; a step
     cross_talk: dict[str, float]  # the same with the locks
-    cross_talk_range: dict[str, float]  # the same over the whole reach
+    cross_talk_range: dict[str, float]  # the same over the whole range
     class_kept: float | None  # share of pictures whose most probable class stays, a step to either side
     clear_kept: float | None  # the same of the pictures that are clearly of a class
-    clear_kept_range: float | None  # the same at the ends of the reach
+    clear_kept_range: float | None  # the same at the ends of the range
     locks: tuple[str, ...]
 
 
@@ -104,7 +104,7 @@ class Fitted(Directions):
 
     def locking(self, locks: tuple[str, ...]) -> Directions:
         """The same sliders with these attributes locked for all of them, except each for itself."""
-        moved = (Slider(s.name, s.kind, self.vector(s.name, locks), s.reach) for s in self.sliders)
+        moved = (Slider(s.name, s.kind, self.vector(s.name, locks), s.limit) for s in self.sliders)
         return Directions(self.latent, tuple(moved))
 
 
@@ -228,14 +228,14 @@ class _Fit:
         return 4 * np.einsum("nkd,nke->de", jacobian, jacobian) / len(z)
 
     def _measured(self, fitted, locks, refused):
-        """The directions with their locks and reach, what was measured of them, and what does not work."""
+        """The directions with their locks and limit, what was measured of them, and what does not work."""
         sliders, figures, failed = [], {}, {}
         for slider in fitted.sliders:
             name = slider.name
             chosen = self._locks(fitted, name, locks)
             vector = fitted.vector(name, chosen)
-            reach = self._reach(vector, slider.kind, CLASS in chosen)
-            sliders.append(Slider(name, slider.kind, vector, reach))
+            limit = self._limit(vector, slider.kind, CLASS in chosen)
+            sliders.append(Slider(name, slider.kind, vector, limit))
             figures[name] = self._figures(sliders[-1], fitted.vector(name, ()), chosen)
             if why := _failure(figures[name]):
                 failed[name] = why
@@ -252,19 +252,19 @@ class _Fit:
         known = {*fitted.weights, *([CLASS] if fitted.quiet is not None else [])} - {name}
         return tuple(lock for lock in locks if lock in known)
 
-    def _reach(self, vector, kind, keeps_class):
-        """The widest of `REACHES` at whose ends clear pictures keep their class, where that is locked."""
+    def _limit(self, vector, kind, keeps_class):
+        """The widest of `LIMITS` at whose ends clear pictures keep their class, where that is locked."""
         if kind == "factor":
-            return FACTOR_REACH
+            return FACTOR_LIMIT
         if not keeps_class:
-            return REACHES[-1]
+            return LIMITS[-1]
         # The wider, the fewer keep it.
-        low, high = 0, len(REACHES) - 1
+        low, high = 0, len(LIMITS) - 1
         while low < high:
             middle = (low + high + 1) // 2
-            kept = self._kept([self._classes(end) for end in self._ends(vector, REACHES[middle])])
+            kept = self._kept([self._classes(end) for end in self._ends(vector, LIMITS[middle])])
             low, high = (middle, high) if kept[1] >= KEPT else (low, middle - 1)
-        return REACHES[low]
+        return LIMITS[low]
 
     def _ends(self, vector, amount):
         """The moved samples' latents, `amount` to either side: two of (n, latent_dim)."""
@@ -292,7 +292,7 @@ class _Fit:
         units = {n: u for reading in self.readers.readings for n, u in zip(reading.names, reading.units, strict=True)}
         free, _ = self._effect(alone, STEP)
         step, kept = self._effect(slider.vector, STEP)
-        wide, kept_at_ends = self._effect(slider.vector, slider.reach)
+        wide, kept_at_ends = self._effect(slider.vector, slider.limit)
         own = name in step
         return Figures(
             r2=self.r2.get(name),

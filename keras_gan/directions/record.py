@@ -124,7 +124,7 @@ def table(fitted: Fitted) -> str:
 
 def _row(slider, one, judged):
     return [
-        f"{slider.name} ±{slider.reach:g}",
+        f"{slider.name} ±{slider.limit:g}",
         "" if one.r2 is None else f"{one.r2:.2f}",
         "" if one.own_step is None else f"{one.own_step:+.2f}",
         "" if one.own_range is None else f"{one.own_range:+.2f}",

@@ -12,7 +12,7 @@ MOST_STRIPS = 16
 
 def draw(found: Fitted, gan, run) -> None:
     """Draws directions.png in a run: what every slider does to two pictures, and the cross-talk, locked and not."""
-    strips = {f"{s.name} ±{s.reach:g}": _strip(found, s, gan) for s in found.sliders[:MOST_STRIPS]}
+    strips = {f"{s.name} ±{s.limit:g}": _strip(found, s, gan) for s in found.sliders[:MOST_STRIPS]}
     names = [name for name in found.names if found.figures[name].own_step is not None]
     tables = {title: _matrix(found, names, which) for title, which in TABLES.items()}
     if strips:
@@ -26,7 +26,7 @@ def _strip(found, slider, gan):
     """Pictures (seeds, frames, h, w, c) from one end of a slider to the other."""
     z = latents.of_seeds(np.int32(SEEDS), gan.latent_dim, gan.latent)
     labels = latents.choose_labels(len(SEEDS), gan.num_classes, seeds=SEEDS)
-    rows = [found.move(z, **{slider.name: amount}) for amount in np.linspace(-slider.reach, slider.reach, FRAMES)]
+    rows = [found.move(z, **{slider.name: amount}) for amount in np.linspace(-slider.limit, slider.limit, FRAMES)]
     return np.stack([gan.generate(z=row, labels=labels) for row in rows], axis=1)
 
 
