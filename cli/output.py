@@ -1,8 +1,13 @@
-"""Text that can be printed in any encoding: characters that it lacks are written in ASCII."""
+"""What the command prints: tables and colours on a terminal, plain lines elsewhere, ASCII where an encoding lacks more."""
 
 import codecs
+import os
 import sys
 import unicodedata
+
+import click
+
+from keras_gan._utils import text
 
 ERRORS, ASCII = "keras_gan.in_ascii", "keras_gan_ascii"
 # Characters of our messages that Unicode does not decompose into ASCII.
@@ -79,3 +84,54 @@ def _ascii():
         incrementaldecoder=codec.incrementaldecoder,
         name=ASCII,
     )
+
+
+# terminals ------------------------------------------------------------------------------------------------------------
+
+COLOURS = {text.GOOD: "bold green", text.NOTE: "bold yellow", text.BAD: "bold red"}
+
+
+def show(shown: text.Text | text.Table, err: bool = False) -> None:
+    """Prints a text to standard output, or to standard error.
+
+    A terminal gets tables that fit its width, and colours. Lines are plain where there is no terminal, where NO_COLOR is
+    set, and where the encoding has no characters but ASCII.
+    """
+    if not _is_rich(sys.stderr if err else sys.stdout):
+        click.echo(shown, err=err)
+        return
+    from rich.console import Console
+
+    console = Console(stderr=err, highlight=False, markup=False, emoji=False)
+    for block in getattr(shown, "blocks", [shown]):
+        console.print(_renderable(block))
+
+
+def _is_rich(stream):
+    """Whether a stream is a terminal that shows colours and the lines of a table."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream is not None and stream.isatty() and stream.encoding.lower().startswith("utf")
+
+
+def _renderable(block):
+    from rich import box
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    if isinstance(block, text.Heading):
+        return Text(block.text, COLOURS[block.tone])
+    if not isinstance(block, text.Table):
+        return Text(block, overflow="fold")
+    last = len(block.rows[0]) - 1
+    drawn = Table(box=box.SIMPLE_HEAD if block.head else None, show_header=bool(block.head), pad_edge=False)
+    for column in range(last + 1):
+        drawn.add_column(
+            Text(block.head[column]) if block.head else "",
+            justify="right" if column in block.numbers else "left",
+            overflow="fold",
+        )
+    for row in block.rows:
+        drawn.add_row(*map(Text, row))
+    return Padding(drawn, (0, 0, 0, block.indent))
