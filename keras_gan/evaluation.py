@@ -16,7 +16,7 @@ from keras_gan.data import opening
 from keras_gan.data.source import fit_pixels
 from keras_gan.data.spec import check_size
 from keras_gan.metrics import extractors
-from keras_gan.metrics.card import batch_of, check_samples, evaluate_batch
+from keras_gan.metrics.evaluation import batch_of, check_samples, evaluate_batch
 from keras_gan.metrics.reference import check_data
 from keras_gan.metrics.samples import check_classes
 from keras_gan.metrics.streams import Stream

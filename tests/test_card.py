@@ -11,7 +11,7 @@ from keras_gan import data, metrics
 from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
 from keras_gan.data.source import from_array
-from keras_gan.metrics import Reference, card, distances, evaluate, neighbours, streams
+from keras_gan.metrics import Reference, card, distances, evaluate, evaluation, neighbours, streams
 from keras_gan.metrics.extractors import Extractor
 from keras_gan.metrics.reference import see
 
@@ -250,7 +250,7 @@ def test_measures_of_features_alone_hold_no_images(digits, reference, real):
         streams.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1), block=50), reference, ["frechet"]
     )
     assert whole["frechet_distance"].value == pytest.approx(real["frechet_distance"].value, rel=1e-4)
-    batch = card.batch_of(
+    batch = evaluation.batch_of(
         streams.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1)), reference, ["frechet"]
     )
     assert batch.images is None and batch.features.shape == (FRESH, 64)

@@ -83,7 +83,7 @@ def test_a_scale_that_overflows_is_lowered_and_is_no_fault_of_the_data():
     gan = compiled(LossScale(SGD(0.1), initial_scale=1e38), LossScale(SGD(0.1), initial_scale=1e38))
     before = weights(gan)
     logs = fit(gan, 1e3 * 0 + IMAGES, epochs=1).history
-    assert int(gan.refused.numpy()) == 0 and gan.step == 3
+    assert int(gan.skipped_steps.numpy()) == 0 and gan.step == 3
     assert float(gan.discriminator_optimizer.dynamic_scale.numpy()) <= 1e38
     assert np.isfinite([values[0] for values in logs.values()]).all()
     assert all(np.isfinite(array).all() for array in weights(gan))
@@ -97,7 +97,7 @@ def test_overflow_is_not_applied_and_halves_the_scale():
     fit(gan, IMAGES[:4])
     assert_same(gan.discriminator.get_weights(), before)
     assert float(gan.discriminator_optimizer.dynamic_scale.numpy()) == pytest.approx(1.5e38)
-    assert int(gan.refused.numpy()) == 0
+    assert int(gan.skipped_steps.numpy()) == 0
 
 
 def test_data_that_are_not_finite_are_refused_with_loss_scaling_too():
@@ -105,7 +105,7 @@ def test_data_that_are_not_finite_are_refused_with_loss_scaling_too():
     before = gan.discriminator.get_weights()
     fit(gan, np.full((4, 8, 8, 1), np.nan, "float32"))
     assert_same(gan.discriminator.get_weights(), before)
-    assert int(gan.refused.numpy()) == 1  # the generator's update does not see the images
+    assert int(gan.skipped_steps.numpy()) == 1  # the generator's update does not see the images
 
 
 def float16(policy):
@@ -127,7 +127,7 @@ def test_float16_updates_are_those_of_float32_within_its_precision():
         moved[policy] = np.concatenate([(a - b).ravel() for a, b in zip(weights(gan), before, strict=True)])
         scaling = isinstance(gan.discriminator_optimizer, LossScale), isinstance(gan.generator_optimizer, LossScale)
         assert scaling == ((policy == "mixed_float16",) * 2)
-        assert int(gan.refused.numpy()) == 0
+        assert int(gan.skipped_steps.numpy()) == 0
     error = np.linalg.norm(moved["mixed_float16"] - moved["float32"]) / np.linalg.norm(moved["float32"])
     assert error < 0.02  # 0.008; with bfloat16 it is 0.032
 
@@ -203,7 +203,7 @@ def test_accumulated_gradients_are_one_update_of_the_mean():
 def test_steps_count_training_steps_though_the_generator_accumulates():
     gan = compiled(SGD(0.1, gradient_accumulation_steps=2), SGD(0.1))
     fit(gan)
-    assert gan.step == 3 and int(gan.refused.numpy()) == 0
+    assert gan.step == 3 and int(gan.skipped_steps.numpy()) == 0
     fit(gan, np.full((4, 8, 8, 1), np.nan, "float32"))  # a step that is not applied
     assert gan.step == 4
 

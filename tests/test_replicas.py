@@ -133,7 +133,7 @@ def test_a_step_on_data_that_are_not_finite_leaves_the_discriminator(scope, pois
     gan.fit(images, batch_size=4, verbose=0)
     assert_same(side(gan, "discriminator"), before)
     # G's own update, by a D that is whole, is made.
-    assert int(gan.refused.numpy()) == 1 and gan.step == 3
+    assert int(gan.skipped_steps.numpy()) == 1 and gan.step == 3
     assert all(np.isfinite(array).all() for array in side(gan, "generator"))
 
 
@@ -142,7 +142,7 @@ def test_a_generator_that_is_not_finite_changes_nothing(scope):
     gan.generator.layers[-1].bias.assign([np.nan])
     before = [side(gan, name) for name in ("generator", "discriminator")]
     gan.fit(IMAGES[:4], batch_size=4, verbose=0)
-    assert int(gan.refused.numpy()) == 2 and gan.step == 3  # which still tells what data come next
+    assert int(gan.skipped_steps.numpy()) == 2 and gan.step == 3  # which still tells what data come next
     for name, arrays in zip(("generator", "discriminator"), before, strict=True):
         assert_same(side(gan, name), arrays)
 
@@ -152,5 +152,5 @@ def test_training_goes_on_after_a_step_that_was_not_applied(scope):
     gan.fit(np.full((4, *SHAPE), np.nan, "float32"), batch_size=4, verbose=0)
     before = side(gan, "discriminator")
     gan.fit(IMAGES[:4], batch_size=4, verbose=0)
-    assert int(gan.refused.numpy()) == 1
+    assert int(gan.skipped_steps.numpy()) == 1
     assert not np.array_equal(side(gan, "discriminator")[0], before[0])

@@ -11,7 +11,8 @@ from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
 from keras_gan.callbacks.every import Every
 from keras_gan.metrics import METRICS, Reference, draw
-from keras_gan.metrics.card import HIGHER, LOWER, evaluate
+from keras_gan.metrics.definitions import HIGHER, LOWER
+from keras_gan.metrics.evaluation import evaluate
 
 
 class Evaluation(Every):

@@ -63,20 +63,20 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         self.verdict = None
-        self.refused = self._refused()
+        self.skipped_steps = self._skipped_steps()
         self.good, self.good_step = None, self.model.step
         self._remember()
 
     def on_train_batch_end(self, batch, logs=None):
-        refused = self._refused()
-        if refused != self.refused:
-            self.refused, self.logs = refused, logs
+        skipped_steps = self._skipped_steps()
+        if skipped_steps != self.skipped_steps:
+            self.skipped_steps, self.logs = skipped_steps, logs
             self._retreat()
         elif self.model.step - self.good_step >= self.steps:
             self._remember()
 
-    def _refused(self):
-        return int(self.model.refused.numpy())
+    def _skipped_steps(self):
+        return int(self.model.skipped_steps.numpy())
 
     def _remember(self):
         values = [variable.numpy() for variable in _state(self.model)]

@@ -1,6 +1,5 @@
 """The generative adversarial network as a `keras.Model`: `train_step` is Algorithm 1 of Goodfellow et al. 2014."""
 
-import functools
 import itertools
 from dataclasses import dataclass
 
@@ -12,16 +11,20 @@ from keras import ops
 from keras_gan import augment as _augment  # noqa: F401  registers a layer that saved discriminators hold
 from keras_gan import ema, losses
 from keras_gan import layers as _layers  # noqa: F401  the same
-from keras_gan._utils import log_names, pixels
+from keras_gan._utils import log_names
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import precision, replicas
-from keras_gan.gan import batches, fit_callbacks, network_checks, optimizers
+from keras_gan.gan import batches, network_checks, optimizers
+from keras_gan.gan.counters import Counters
+from keras_gan.gan.fitting import Fitting
+from keras_gan.gan.generation import Generation
+from keras_gan.gan.saving import Saving, name_in
 from keras_gan.losses import LOSSES
-from keras_gan.penalties import PENALTIES, automatic_weight, interpolate
+from keras_gan.penalties import automatic_weight, interpolate
 from keras_gan.penalties import resolve as resolve_penalties
 from keras_gan.presets import DEFAULT_PRESET, PRESETS, default_penalties
-from keras_gan.sampling import generators, latents, sliders
+from keras_gan.sampling import latents
 
 
 @dataclass(frozen=True)
@@ -33,31 +36,8 @@ class Update:
     means: dict  # values by name, over all replicas
 
 
-@dataclass(frozen=True)
-class Counters:
-    """What a GAN counts while it trains: variables that are no weights, so that restoring weights leaves them."""
-
-    steps: keras.Variable  # training steps
-    refused: keras.Variable  # updates that were not applied, since a loss or a gradient was not finite
-    automatic_weight: keras.Variable  # the newest `penalties.automatic_weight`
-    batches: keras.Variable  # see `batches.count`
-
-    @classmethod
-    def of_new_gan(cls):
-        def variable(name, dtype, shape=()):
-            start = np.zeros(shape, dtype)
-            return keras.Variable(start, dtype=dtype, trainable=False, name=name, aggregation="only_first_replica")
-
-        return cls(
-            variable("steps", "int64"),
-            variable("refused", "int32"),
-            variable("automatic_weight", "float32"),
-            variable("batches", "float32", len(batches.COUNTS)),
-        )
-
-
 @keras.saving.register_keras_serializable("keras_gan")
-class GAN(keras.Model):
+class GAN(Generation, Fitting, Saving, keras.Model):
     """A generator G and a discriminator D that play the minimax game in `fit`.
 
     Calling the model, `predict`, `generate` and `export` all use `ema_generator`, the moving average of G's weights,
@@ -165,7 +145,7 @@ class GAN(keras.Model):
         self.jit_choice = jit_compile  # saved as given, so that "auto" is decided anew where the model is loaded
         self.loss_pair = losses.resolve(recipe.loss if loss is None else loss)
         if penalties is None:
-            penalties = default_penalties(recipe, _name(self.loss_pair, LOSSES))
+            penalties = default_penalties(recipe, name_in(self.loss_pair, LOSSES))
         self.penalties = resolve_penalties(penalties)
         if self.penalties:
             network_checks.check_penalized(self.discriminator)
@@ -188,7 +168,7 @@ class GAN(keras.Model):
         for real, labels, weights in minibatches:
             fake = self.generator(self._noise(real, labels), training=True)
             with tf.GradientTape() as tape:
-                real_logits, fake_logits, input_gradients, layer_loss = self._judge(real, fake, labels)
+                real_logits, fake_logits, input_gradients, layer_loss = self._discriminate(real, fake, labels)
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits, **weights)
                 penalty = self._penalty(input_gradients, real)
                 objective = _shared(d_loss + penalty + layer_loss)
@@ -234,266 +214,15 @@ class GAN(keras.Model):
         self._count(counts, total)
         return self._report(dict(zip(values, means, strict=True)))
 
-    def fit(
-        self,
-        x=None,
-        y=None,
-        batch_size=None,
-        epochs=1,
-        verbose="auto",
-        callbacks=None,
-        validation_split=0.0,
-        validation_data=None,
-        shuffle=None,
-        class_weight=None,
-        sample_weight=None,
-        **options,
-    ):
-        """Trains as `keras.Model.fit` does, with the same arguments; images in [-1, 1], labels as `y`.
-
-        `shuffle` None is True for arrays and False for datasets, which bring their own order. `sample_weight` and
-        `class_weight` (by the labels in `y`) multiply the loss terms of real images.
-
-        Returns:
-            Keras's `History`, whose `history` has `keras_gan._utils.log_names.LOGS`.
-
-        Raises:
-            InputError: for data that the networks or the losses cannot take, or a callback that cannot work with a GAN.
-        """
-        if class_weight is not None and y is None and hasattr(x, "shape"):
-            raise InputError("class_weight without labels; expected labels as y, integers (batch,). Use sample_weight.")
-        given = callbacks
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
-            if self.compiled:
-                fit_callbacks.check(given, self)
-            given = [fit_callbacks.FitSupport(given), *given]
-        with batches.shape_errors():
-            return super().fit(
-                x,
-                _beside_weights(y, sample_weight),
-                batch_size,
-                epochs,
-                verbose,
-                given,
-                validation_split,
-                validation_data,
-                _is_shuffled_by_keras(x) if shuffle is None else shuffle,
-                class_weight,
-                sample_weight,
-                **options,
-            )
-
-    def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **options):
-        """The losses on held-out images, as `keras.Model.evaluate`, each time on the same noise.
-
-        Training is left as it was, its noise included. Raises InputError as `fit`.
-        """
-        before = self.counters.batches.numpy()
-        # A fixed key and the count 0: the same noise each time.
-        self.evaluation_seed_generator.state.assign([np.uint32((self.seed or 0) % 2**32), 0])
-        with batches.shape_errors():
-            y = _beside_weights(y, sample_weight)
-            values = super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
-        self._complain(self.counters.batches.numpy() - before)
-        return values
-
-    def train_on_batch(self, x, y=None, sample_weight=None, **options):
-        """One training step, as `keras.Model.train_on_batch`. Raises InputError as `fit`."""
-        self.reset_counts()
-        with batches.shape_errors():
-            values = super().train_on_batch(x, _beside_weights(y, sample_weight), sample_weight, **options)
-        self.check_counts(first=True)
-        return values
-
-    def make_train_function(self, force=False):
-        if self.train_function is None or force:
-            super().make_train_function(force)
-            self.train_function = self._in_step_with_others(self.train_step) or self.train_function
-
-    def make_test_function(self, force=False):
-        if self.test_function is None or force:
-            super().make_test_function(force)
-            self.test_function = self._in_step_with_others(self.test_step) or self.test_function
-
-    def reset_counts(self):
-        """Begins to count anew what is wrong with the data."""
-        self.counters.batches.assign(np.zeros(len(batches.COUNTS), "float32"))
-
-    def check_counts(self, first: bool = False) -> None:
-        """Raises InputError where the data since `reset_counts` were wrong; `first` as in `batches.complain`."""
-        self._complain(self.counters.batches.numpy(), first)
-
-    def _complain(self, counts, first=False):
-        batches.complain(counts, self.num_classes, self.discriminator_steps, first)
-
-    def finalize_optimizer_averages(self) -> None:
-        """Puts the averages of optimizers with `use_ema` into their networks, as Keras does at the end of `fit`."""
-        self.generator_optimizer.finalize_variable_values(self.generator.trainable_variables)
-        self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_variables)
-
-    def call(self, inputs, training=False):
-        """Data from latents, or [latents, labels], by the averaged generator: to (batch, *data_shape), float32."""
-        return self.ema_generator(inputs, training=False)
-
-    def inputs(self, n, seed=None, labels=None):
-        """What the generator takes for n samples: latents float32 (n, latent_dim), or [latents, labels int32 (n,)].
-
-        `labels` are as in `generate`.
-        """
-        return generators.inputs(self, n, seed, labels)
-
-    def generate(self, n=None, seed=None, batch_size=64, labels=None, z=None):
-        """Draws samples from the averaged generator.
-
-        Args:
-            n: how many, at least 1; None with z.
-            seed: of the first; sample i is that of seed + i, here and in the exported files. None for any.
-            batch_size: images computed at once.
-            labels: classes of a conditional GAN's samples: one for all, or n of them. None for the seed of each sample
-                modulo the number of classes, so that a seed alone determines a sample; with z, for its position
-                modulo the number of classes.
-            z: latents, float32 (n, latent_dim), in place of n and seed, such as `inputs` or `Directions.move` give.
-
-        Returns:
-            uint8 images in [0, 255], shape (n, height, width, channels); float32 where the data are vectors.
-
-        Raises:
-            InputError: where n < 1, the seed is negative, both or neither of n and z are given, the labels are not
-                classes of this GAN, or what it gives is not finite.
-        """
-        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
-        samples = self._in_batches(columns, batch_size)
-        if not np.isfinite(samples).all():
-            raise InputError(
-                "the generator gives values that are not finite, since its weights hold NaN or infinity, or overflow; "
-                "expected finite weights; train anew, with lower learning rates"
-            )
-        return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
-
-    def compute(self, inputs, batch_size=64):
-        """What the averaged generator makes of `inputs`: float32 (n, *data_shape), computed in this process alone.
-
-        `predict` gives the same, but with several workers all of them have to call it.
-
-        Raises:
-            InputError: where `inputs` are not what `GAN.inputs` gives.
-        """
-        return self._in_batches(generators.columns(self, inputs), batch_size)
-
-    def _in_batches(self, columns, batch_size):
-        starts = range(0, len(columns[0]), batch_size)
-        parts = [self._compiled_call(*(column[start : start + batch_size] for column in columns)) for start in starts]
-        return np.concatenate([part.numpy() for part in parts])
-
-    # What `exports.open_generator` adds where it knows more of a GAN, from its run; see `generators.Generator`.
-    class_names = None
-
-    @functools.cached_property
-    def directions(self):
-        """The sliders of the run that the GAN comes from; none where there is no run."""
-        return sliders.Directions(self.latent, ())
-
-    @functools.cached_property
-    def description(self):
-        """What is known of the generator, in JSON's types."""
-        return generators.describe(self, self.name)
-
-    @functools.cached_property
-    def _compiled_call(self):
-        # One for the GAN's life: a function made at each call would be traced at each call.
-        return tf.function(lambda *batch: self(list(batch) if len(batch) > 1 else batch[0]), reduce_retracing=True)
-
-    def export(self, filepath, format="tf_saved_model", quantize="float16", options=None):
-        """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.
-
-        Args:
-            filepath: a folder for "tf_saved_model" and "web", a file ending in .tflite for "litert", .onnx for "onnx".
-            format: "tf_saved_model", "litert", "onnx" or "web".
-            quantize: weights of the .tflite, "float32", "float16", "int8" or "int8-static".
-            options: further `keras_gan.exports.Options`.
-
-        Returns:
-            The report of the check, a `keras_gan.exports.Report`.
-        """
-        from keras_gan import exports
-
-        return exports.export(self, filepath, format, quantize, options)
-
     @property
     def step(self) -> int:
         """Training steps made so far, each with one update of the generator."""
         return int(self.counters.steps.numpy())
 
     @property
-    def refused(self):
+    def skipped_steps(self):
         """How many updates were not applied, since a loss or a gradient was not finite: int32 variable."""
-        return self.counters.refused
-
-    def training_state(self) -> dict:
-        """Variables beside weights and optimizers that decide how training goes on, by name."""
-        networks = [self.generator, self.discriminator]
-        weights = {id(weight) for network in networks for weight in network.weights}
-        random = [v for network in networks for v in network.variables if id(v) not in weights]
-        return {
-            "steps": self.counters.steps,
-            "refused": self.counters.refused,
-            "automatic_weight": self.counters.automatic_weight,
-            "noise": self.seed_generator.state,
-            **{f"layer_{index:04d}": variable for index, variable in enumerate(random)},  # of Dropout and its kin
-        }
-
-    def save_own_variables(self, store):
-        for name, variable in self.training_state().items():
-            store[name] = variable.numpy()
-
-    def load_own_variables(self, store):
-        if "steps" not in store.keys():  # a file of version 0.1 or earlier, which held the count of refused steps
-            self.counters.refused.assign(store["0"])
-            return
-        for name, variable in self.training_state().items():
-            variable.assign(store[name])
-
-    def get_config(self):
-        return {
-            "generator": keras.saving.serialize_keras_object(self.generator),
-            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
-            "latent": self.latent,
-            "latent_dim": self.latent_dim,
-            "ema_half_life_images": self.ema_half_life_images,
-            "seed": self.seed,
-            "num_classes": self.num_classes,
-            "name": self.name,
-        }
-
-    @classmethod
-    def from_config(cls, config):
-        networks = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("generator", "discriminator")}
-        return cls(**{**config, **networks})
-
-    def get_compile_config(self):
-        if not self.compiled:
-            return None
-        return {
-            "generator_optimizer": keras.saving.serialize_keras_object(self.generator_optimizer),
-            "discriminator_optimizer": keras.saving.serialize_keras_object(self.discriminator_optimizer),
-            "loss": _named(self.loss_pair, LOSSES),
-            "penalties": [[_named(penalty, PENALTIES), weight] for penalty, weight in self.penalties.items()],
-            "discriminator_steps": self.discriminator_steps,
-            "steps_per_execution": self.steps_per_execution,
-            "jit_compile": self.jit_choice,
-            "run_eagerly": self.run_eagerly,
-        }
-
-    def compile_from_config(self, config):
-        deserialize = keras.saving.deserialize_keras_object
-        restored = {
-            "generator_optimizer": deserialize(config["generator_optimizer"]),
-            "discriminator_optimizer": deserialize(config["discriminator_optimizer"]),
-            "loss": deserialize(config["loss"]),
-            "penalties": {deserialize(penalty): weight for penalty, weight in config["penalties"]},
-        }
-        self.compile(**{**config, **restored})
+        return self.counters.skipped_steps
 
     @property
     def metrics(self):
@@ -540,7 +269,7 @@ class GAN(keras.Model):
 
         return _with(labels, replicas.share(draw, ops.shape(real)[0]))
 
-    def _judge(self, real, fake, labels=None):
+    def _discriminate(self, real, fake, labels=None):
         """D's logits for both batches, its input gradients at the points where a penalty wants them, and the losses of
         its own layers, averaged over its passes."""
         points = {"real": real, "fake": fake}
@@ -593,7 +322,8 @@ class GAN(keras.Model):
         """Applies one update, and `then`.
 
         Where the data are not sound, nothing is applied. Where the loss or the gradient is not finite, nothing is
-        applied either, and `refused` counts it; but not where loss scaling was too strong, which the optimizer mends.
+        applied either, and `skipped_steps` counts it; but not where loss scaling was too strong, which the optimizer
+        mends.
 
         Args:
             optimizer: the network's.
@@ -617,7 +347,7 @@ class GAN(keras.Model):
         finite = ops.isfinite(norm + objective)
         overflow = ops.isfinite(objective) & ~finite & (scale > 1.0)
         replicas.apply_if(finite & counts.sound, optimizer, gradients, weights, then)
-        self.refused.assign_add(ops.cast(~finite & ~overflow, self.refused.dtype))
+        self.skipped_steps.assign_add(ops.cast(~finite & ~overflow, self.skipped_steps.dtype))
         return Update(norm, overflow, dict(zip(values, means, strict=True)))
 
     def _count(self, counts, total):
@@ -641,13 +371,6 @@ class GAN(keras.Model):
             trackers[name].update_state(norm, sample_weight=1.0 - tf.cast(update.overflow, "float32"))
         return {name: trackers[name].result() for name in (*means, *updates)}
 
-    def _in_step_with_others(self, step):
-        """What `fit` is to call for a batch where the replicas are in several processes; None elsewhere."""
-        if replicas.several_processes(self.distribute_strategy):
-            return replicas.without_exchange(
-                self.distribute_strategy, step, self.trackers, self.steps_per_execution, self.run_eagerly
-            )
-
 
 def _shared(objective):
     """This replica's share: gradients are summed over replicas, so this makes them the global batch's mean."""
@@ -670,25 +393,3 @@ def _with_layer_loss(network, inputs):
     """What a network in training makes of inputs, and the sum of its layers' own losses: regularizers, `add_loss`."""
     outputs = network(inputs, training=True)
     return outputs, sum((ops.sum(ops.cast(loss, "float32")) for loss in network.losses), 0.0)
-
-
-def _beside_weights(y, sample_weight):
-    """The labels, or zeros in their place where there are weights, which Keras drops where there is no `y`."""
-    return np.zeros(len(sample_weight), "int32") if y is None and sample_weight is not None else y
-
-
-def _is_shuffled_by_keras(x):
-    """Whether `fit` is to shuffle: arrays, and datasets of Keras with a known length; others bring their own order."""
-    if isinstance(x, keras.utils.PyDataset):
-        return x.num_batches is not None
-    return hasattr(x, "shape") or isinstance(x, (dict, list, tuple))
-
-
-def _named(entry, table):
-    """The entry's name in its table, or its serialized form where the user brought it."""
-    return _name(entry, table) or keras.saving.serialize_keras_object(entry)
-
-
-def _name(entry, table):
-    """The entry's name in its table; None where the user brought it."""
-    return next((name for name, known in table.items() if known == entry), None)

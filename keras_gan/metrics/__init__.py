@@ -10,8 +10,10 @@ For example::
 """
 
 from keras_gan.metrics.attributes import AttributeClassifier, attribute_classifier
-from keras_gan.metrics.card import METRICS, Card, Score, compare, draw, evaluate
+from keras_gan.metrics.card import Card, Score
+from keras_gan.metrics.definitions import METRICS
 from keras_gan.metrics.distances import RunningStatistics, frechet_distance, kernel_distance, sliced_wasserstein
+from keras_gan.metrics.evaluation import compare, draw, evaluate
 from keras_gan.metrics.extractors import Extractor
 from keras_gan.metrics.extractors import choose as extractor
 from keras_gan.metrics.likelihood import parzen

@@ -31,7 +31,7 @@ def state(gan) -> dict:
         "discriminator_optimizer": gan.discriminator_optimizer.variables,
         "noise": [gan.seed_generator.state],
         "steps": [gan.counters.steps],
-        "refused": [gan.counters.refused],
+        "skipped_steps": [gan.counters.skipped_steps],
         "automatic_weight": [gan.counters.automatic_weight],
         **{f"{LOG}{tracker.name}": tracker.variables for tracker in gan.trackers},
     }

@@ -1,0 +1,85 @@
+"""Saving a GAN: the part of `GAN` that Keras's own saving calls, and the state that a checkpoint needs."""
+
+import keras
+
+from keras_gan.losses import LOSSES
+from keras_gan.penalties import PENALTIES
+
+
+class Saving:
+    """Methods of `GAN` that Keras calls when it saves and loads models."""
+
+    def training_state(self) -> dict:
+        """Variables beside weights and optimizers that decide how training goes on, by name."""
+        networks = [self.generator, self.discriminator]
+        weights = {id(weight) for network in networks for weight in network.weights}
+        random = [v for network in networks for v in network.variables if id(v) not in weights]
+        return {
+            "steps": self.counters.steps,
+            "skipped_steps": self.counters.skipped_steps,
+            "automatic_weight": self.counters.automatic_weight,
+            "noise": self.seed_generator.state,
+            **{f"layer_{index:04d}": variable for index, variable in enumerate(random)},  # of Dropout and its kin
+        }
+
+    def save_own_variables(self, store):
+        for name, variable in self.training_state().items():
+            store[name] = variable.numpy()
+
+    def load_own_variables(self, store):
+        if "steps" not in store.keys():  # a file of version 0.1 or earlier, which held the count of refused steps
+            self.counters.skipped_steps.assign(store["0"])
+            return
+        for name, variable in self.training_state().items():
+            variable.assign(store[name])
+
+    def get_config(self):
+        return {
+            "generator": keras.saving.serialize_keras_object(self.generator),
+            "discriminator": keras.saving.serialize_keras_object(self.discriminator),
+            "latent": self.latent,
+            "latent_dim": self.latent_dim,
+            "ema_half_life_images": self.ema_half_life_images,
+            "seed": self.seed,
+            "num_classes": self.num_classes,
+            "name": self.name,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        networks = {key: keras.saving.deserialize_keras_object(config[key]) for key in ("generator", "discriminator")}
+        return cls(**{**config, **networks})
+
+    def get_compile_config(self):
+        if not self.compiled:
+            return None
+        return {
+            "generator_optimizer": keras.saving.serialize_keras_object(self.generator_optimizer),
+            "discriminator_optimizer": keras.saving.serialize_keras_object(self.discriminator_optimizer),
+            "loss": _named(self.loss_pair, LOSSES),
+            "penalties": [[_named(penalty, PENALTIES), weight] for penalty, weight in self.penalties.items()],
+            "discriminator_steps": self.discriminator_steps,
+            "steps_per_execution": self.steps_per_execution,
+            "jit_compile": self.jit_choice,
+            "run_eagerly": self.run_eagerly,
+        }
+
+    def compile_from_config(self, config):
+        deserialize = keras.saving.deserialize_keras_object
+        restored = {
+            "generator_optimizer": deserialize(config["generator_optimizer"]),
+            "discriminator_optimizer": deserialize(config["discriminator_optimizer"]),
+            "loss": deserialize(config["loss"]),
+            "penalties": {deserialize(penalty): weight for penalty, weight in config["penalties"]},
+        }
+        self.compile(**{**config, **restored})
+
+
+def _named(entry, table):
+    """The entry's name in its table, or its serialized form where the user brought it."""
+    return name_in(entry, table) or keras.saving.serialize_keras_object(entry)
+
+
+def name_in(entry, table):
+    """The entry's name in its table; None where the user brought it."""
+    return next((name for name, known in table.items() if known == entry), None)
