@@ -1,4 +1,4 @@
-"""What the command prints: tables and colours on a terminal, plain lines elsewhere, ASCII where an encoding lacks more."""
+"""What the command prints: tables and colours on a terminal, plain lines elsewhere, ASCII where need be."""
 
 import codecs
 import os
@@ -94,8 +94,8 @@ COLOURS = {text.GOOD: "bold green", text.NOTE: "bold yellow", text.BAD: "bold re
 def show(shown: text.Text | text.Table, err: bool = False) -> None:
     """Prints a text to standard output, or to standard error.
 
-    A terminal gets tables that fit its width, and colours. Lines are plain where there is no terminal, where NO_COLOR is
-    set, and where the encoding has no characters but ASCII.
+    A terminal gets tables that fit its width, and colours. Lines are plain where there is no terminal, where NO_COLOR
+    is set, and where the encoding is not a Unicode one.
     """
     if not _is_rich(sys.stderr if err else sys.stdout):
         click.echo(shown, err=err)

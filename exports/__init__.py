@@ -12,8 +12,8 @@ from keras_gan._utils.errors import InputError, Notice
 from keras_gan._utils.files import replace
 
 FORMATS = {
-    "saved_model": "keras_gan.exports.saved_model",
     "tflite": "keras_gan.exports.tflite",
+    "saved_model": "keras_gan.exports.saved_model",
     "onnx": "keras_gan.exports.onnx",
     "web": "keras_gan.exports.web",
 }

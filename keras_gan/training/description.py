@@ -6,6 +6,7 @@ from keras_gan import data, networks, penalties, schedules
 from keras_gan._utils import pixels
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import printable
+from keras_gan._utils.text import Table
 from keras_gan.callbacks.game import account
 from keras_gan.distribute import precision, several_processes
 from keras_gan.runs import Run
@@ -16,30 +17,31 @@ MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # of the data; of more, the first are
 SHOWN_IMAGES = 256  # from which γ is shown before training
 
 
-def describe(job: Job) -> str:
-    """What will be trained, and in which arithmetic, in a few lines."""
+def describe(job: Job) -> Table:
+    """What will be trained, and in which arithmetic."""
     config, gan = job.config, job.gan
     policy, why = networks.arithmetic(job.source.shape)
     with job.strategy.scope():
         xla, why_xla = precision.jit_compile()
     threads, why_threads = precision.threads()
     size = "x".join(map(str, job.source.shape))
-    return (
-        f"data        {job.source.name}: {job.source.count:,} of {size}"
-        f"{', augmented for D' if config.augment else ''}\n"
-        f"{_classes(job)}"
-        f"recipe      {config.preset}: G {gan.generator.count_params():,} and D "
-        f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}\n"
-        f"game        {_game(job)}\n"
-        f"arithmetic  {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
-        f"threads     {threads or 'automatic'} for one operation ({why_threads})\n"
-        f"{_replicas(job)}"
-        f"run         {job.run_dir}"
-    )
+    augmented = ", augmented for the discriminator" if config.augment else ""
+    rows = {
+        "data": f"{job.source.name}: {job.source.count:,} of {size}{augmented}",
+        "classes": _classes(job),
+        "recipe": f"{config.preset}: generator {gan.generator.count_params():,} and discriminator "
+        f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}",
+        "game": _game(job),
+        "arithmetic": f"{policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})",
+        "threads": f"{threads or 'automatic'} for one operation ({why_threads})",
+        "replicas": _replicas(job),
+        "run": str(job.run_dir),
+    }
+    return Table([(name, words) for name, words in rows.items() if words])
 
 
 def _classes(job):
-    """A line on the classes of the data and the number of images of each; none where they have none."""
+    """The classes of the data and the number of images of each; "" where they have none."""
     if job.source.labels is None:
         return ""
     counts = data.class_counts(job.source)
@@ -48,16 +50,16 @@ def _classes(job):
     listed = ", ".join(f"{printable(name)} ({count:,})" for name, count in shown)
     more = f", … and {len(counts) - len(shown):,} more" if len(shown) < len(counts) else ""
     unused = "" if job.config.conditional else "; learned only with --conditional"
-    return f"classes     {len(counts):,}: {listed}{more}{unused}\n"
+    return f"{len(counts):,}: {listed}{more}{unused}"
 
 
 def _replicas(job):
-    """A line on what trains together; none where it is one device."""
+    """What trains together; "" where it is one device."""
     count = job.strategy.num_replicas_in_sync
     if count == 1:
         return ""
     kind = "workers" if several_processes(job.strategy) else "replicas"
-    return f"replicas    {count} {kind}, each with {images_per_step(job.config) // count} images of a step\n"
+    return f"{count} {kind}, each with {images_per_step(job.config) // count} images of a step"
 
 
 def _game(job):
@@ -69,7 +71,11 @@ def _game(job):
         names[automatic if weight == AUTO else f"{weight:g}"].append(name)
     penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
     g_rate, d_rate = (schedules.now(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
-    rate = f"rate {g_rate:g}" if g_rate == d_rate else f"rates {g_rate:g} of G, {d_rate:g} of D"
+    rate = (
+        f"rate {g_rate:g}"
+        if g_rate == d_rate
+        else f"rates {g_rate:g} of the generator, {d_rate:g} of the discriminator"
+    )
     return f"{config.loss}{penalised}; learning {rate}"
 
 
