@@ -2,6 +2,7 @@
 
 import click
 
+from keras_gan.cli.options import Whole
 from keras_gan.cli.verb import Verb
 
 
@@ -12,7 +13,7 @@ from keras_gan.cli.verb import Verb
         "kgan demo runs/mnist-resnet": "the images of a run, with its sliders",
         "kgan demo generator.tflite --port 0": "an exported generator, on any free port",
     },
-    files="Writes nothing into RUN and nothing next to FILE.",
+    files="Writes RUN/demo, which is prepared once for each checkpoint. Everything else stays as it is.",
 )
 @click.argument("source", metavar="[RUN|FILE]", type=click.Path(), required=False)
 @click.option(
@@ -23,7 +24,7 @@ from keras_gan.cli.verb import Verb
 )
 @click.option(
     "--port",
-    type=click.IntRange(0, 65535),
+    type=Whole(0, 65535),
     help="Port to listen at; 0 for any free one.  [default: 8501, or any free one where that is taken]",
 )
 def demo(source, host, port):

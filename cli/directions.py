@@ -3,7 +3,7 @@
 import click
 
 from keras_gan.cli import output
-from keras_gan.cli.options import Renaming, load_training
+from keras_gan.cli.options import Number, Renaming, Whole, load_training
 from keras_gan.cli.verb import Verb
 
 
@@ -28,7 +28,7 @@ from keras_gan.cli.verb import Verb
 )
 @click.option(
     "--factors",
-    type=click.IntRange(min=0),
+    type=Whole(min=0),
     default=0,
     show_default=True,
     help="The number of directions of the first layer to add, without names.",
@@ -38,14 +38,14 @@ from keras_gan.cli.verb import Verb
 )
 @click.option(
     "--samples",
-    type=click.IntRange(min=100),
+    type=Whole(min=100),
     default=10_000,
     show_default=True,
     help="The number of samples to fit; a fifth more are held out for the figures.",
 )
 @click.option(
     "--least-r2",
-    type=click.FloatRange(max=1),
+    type=Number(max=1),
     default=0.4,
     show_default=True,
     help="An attribute with a lower R² gets no slider.",

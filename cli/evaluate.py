@@ -4,7 +4,7 @@ import click
 
 from keras_gan.cli import output
 from keras_gan.cli.names import EXTRACTORS, listed
-from keras_gan.cli.options import ImageSize, Name, load_training, trust_option
+from keras_gan.cli.options import ImageSize, Name, Whole, load_training, trust_option
 from keras_gan.cli.verb import Verb
 
 
@@ -24,7 +24,7 @@ from keras_gan.cli.verb import Verb
 @click.option("--data", help="Name or path of the data to compare with.  [default: the run's]")
 @click.option(
     "--samples",
-    type=click.IntRange(min=1),
+    type=Whole(min=1),
     help="Compare up to this number.  [default: 10000; ring, grid 2500; stacked_mnist 26000]",
 )
 @click.option(
@@ -40,9 +40,7 @@ from keras_gan.cli.verb import Verb
 @click.option(
     "--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: the run's, or white]"
 )
-@click.option(
-    "--seed", type=click.IntRange(min=0), default=0, show_default=True, help="Seed of samples and real images."
-)
+@click.option("--seed", type=Whole(min=0), default=0, show_default=True, help="Seed of samples and real images.")
 @click.option(
     "--out", type=click.Path(), help="The .json to write, with pictures next to it.  [default: metrics.json, see Files]"
 )

@@ -11,10 +11,25 @@ from keras_gan._utils.errors import InputError
 from keras_gan.exports import FORMATS, KERAS_NAMES
 
 
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """A number in a range."""
+
+    name = "number"
+
+
 class ImageSize(click.ParamType):
     """N or HxW pixels, as (height, width)."""
 
     name = "N|HxW"
+
+    def get_metavar(self, param, ctx):
+        return self.name
 
     def convert(self, value, param, ctx):
         try:
@@ -28,7 +43,10 @@ class ImageSize(click.ParamType):
 class Weight(click.ParamType):
     """A number, or "auto"."""
 
-    name = "FLOAT|auto"
+    name = "NUMBER|auto"
+
+    def get_metavar(self, param, ctx):
+        return self.name
 
     def convert(self, value, param, ctx):
         try:

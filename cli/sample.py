@@ -2,7 +2,7 @@
 
 import click
 
-from keras_gan.cli.options import Setting, open_generator, trust_option
+from keras_gan.cli.options import Setting, Whole, open_generator, trust_option
 from keras_gan.cli.verb import Verb
 
 
@@ -17,11 +17,11 @@ from keras_gan.cli.verb import Verb
 )
 @click.argument("source", metavar="RUN|FILE", type=click.Path())
 @click.option(
-    "-n", "--n", type=click.IntRange(min=1), help="The number of samples.  [default: 64; 5 for a .gif, 16 with --sweep]"
+    "-n", "--n", type=Whole(min=1), help="The number of samples.  [default: 64; 5 for a .gif, 16 with --sweep]"
 )
 @click.option(
     "--seed",
-    type=click.IntRange(min=0),
+    type=Whole(min=0),
     default=0,
     show_default=True,
     help="Seed of the first sample; the next ones have SEED + 1, SEED + 2, …",

@@ -8,13 +8,13 @@ import click
 from keras_gan._utils import silence
 from keras_gan.cli import output
 from keras_gan.cli.names import LATENTS, LOSSES, STRATEGIES, listed
-from keras_gan.cli.options import Format, ImageSize, Name, Weight, load_training
+from keras_gan.cli.options import Format, ImageSize, Name, Number, Weight, Whole, load_training
 from keras_gan.cli.verb import Verb
 from keras_gan.config import CHECKPOINT_EVERY_S, LARGEST
 from keras_gan.exports import FORMATS
 from keras_gan.presets import PRESETS
 
-RATE = click.FloatRange(min=0)
+RATE = Number(min=0)
 SECTIONS = {
     "Data": ("image_size", "crop", "skip_damaged", "background"),
     "Recipe (by default the preset's)": (
@@ -38,11 +38,6 @@ SECTIONS = {
 }
 
 
-def _whole(name=None):
-    """The type of a whole number from 1, up to what the config takes."""
-    return click.IntRange(1, LARGEST[name] if name else None)
-
-
 @click.command(
     cls=Verb,
     sections=SECTIONS,
@@ -61,21 +56,19 @@ def _whole(name=None):
     type=Name(PRESETS),
     help="Recipe, see kgan presets.  [default: resnet; for gaussian, ring and grid their own]",
 )
-@click.option("--steps", type=_whole("steps"), metavar="INTEGER", help="The number of generator updates in all.")
-@click.option(
-    "--batch-size", type=_whole("batch_size"), metavar="INTEGER", help="The number of images in a discriminator step."
-)
+@click.option("--steps", type=Whole(min=1), help="The number of generator updates in all.")
+@click.option("--batch-size", type=Whole(min=1), help="The number of images in a discriminator step.")
 @click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
 @click.option("--crop", is_flag=True, default=None, help="Cut the centre to these proportions; do not stretch.")
 @click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
 @click.option("--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: white]")
-@click.option("--latent-dim", type=_whole("latent_dim"), help="Dimension of z.")
+@click.option("--latent-dim", type=Whole(1, LARGEST["latent_dim"]), help="Dimension of z.")
 @click.option("--latent", type=click.Choice(LATENTS), help="Distribution of z.")
 @click.option("--loss", type=Name(LOSSES), help=f"Loss: {listed(LOSSES)}.")
 @click.option(
     "-k",
     "--discriminator-steps",
-    type=_whole("discriminator_steps"),
+    type=Whole(1, LARGEST["discriminator_steps"]),
     help="Discriminator updates for each generator update.",
 )
 @click.option("--gamma", type=Weight(), help="Weight of the gradient penalties, 0 or more; auto: from the data.")
@@ -85,12 +78,12 @@ def _whole(name=None):
 @click.option("--augment/--no-augment", default=None, help="DiffAugment.  [default: on for few images seen often]")
 @click.option(
     "--pack",
-    type=_whole("pack"),
-    help="The number of images that the discriminator sees as one (PacGAN).  [default: 1]",
+    type=Whole(1, LARGEST["pack"]),
+    help="Images that the discriminator sees as one (PacGAN).  [default: 1]",
 )
 @click.option(
     "--seed",
-    type=click.IntRange(0, 2**31 - 1),
+    type=Whole(min=0),
     metavar="INTEGER",
     help="Seed of weights, noise and data order.  [default: 0]",
 )
@@ -100,13 +93,13 @@ def _whole(name=None):
 )
 @click.option(
     "--checkpoint-every",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=CHECKPOINT_EVERY_S,
     show_default=True,
     help="Seconds between checkpoints.",
 )
 @click.option(
-    "--evaluate-every", type=_whole(), help="Steps between evaluations; the best generator is saved as best.keras."
+    "--evaluate-every", type=Whole(min=1), help="Steps between evaluations; the best generator is saved as best.keras."
 )
 @click.option("--deterministic", is_flag=True, default=None, help="Compute the same bits each time, more slowly.")
 @click.option(
@@ -118,7 +111,9 @@ def _whole(name=None):
     "machines (TF_CONFIG or Slurm).",
 )
 @click.option(
-    "--replicas", type=_whole(), help="With mirrored: the number of GPUs, or of parts of the processor to try it out."
+    "--replicas",
+    type=Whole(min=1),
+    help="With mirrored: the number of GPUs, or of parts of the processor to try it out.",
 )
 @click.option("--dry-run", is_flag=True, help="Describe what would be trained, and stop.")
 def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, strategy, replicas, dry_run, **settings):
