@@ -7,7 +7,6 @@ import click
 
 from keras_gan._utils import silence
 from keras_gan._utils.choices import nearest
-from keras_gan._utils.errors import InputError
 from keras_gan.exports import FORMATS, KERAS_NAMES
 
 
@@ -118,7 +117,7 @@ def open_generator(path, trust=False):
     from keras_gan import exports
 
     if not path.endswith((".tflite", ".onnx")) and Path(path).exists():
-        if not trust and (Path(path) / "saved_model.pb").is_file():
-            raise InputError(exports.untrusted(path))  # before TensorFlow is imported for nothing
+        if (Path(path) / "saved_model.pb").is_file():
+            exports.check_trust(path, trust)  # before TensorFlow is imported for nothing
         load_training()
     return exports.open_generator(path, trust)

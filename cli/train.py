@@ -63,7 +63,7 @@ SECTIONS = {
 @click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
 @click.option("--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: white]")
 @click.option("--latent-dim", type=Whole(1, LARGEST["latent_dim"]), help="Dimension of z.")
-@click.option("--latent", type=click.Choice(LATENTS), help="Distribution of z.")
+@click.option("--latent", type=Name(LATENTS), help=f"Distribution of z: {listed(LATENTS)}.")
 @click.option("--loss", type=Name(LOSSES), help=f"Loss: {listed(LOSSES)}.")
 @click.option(
     "-k",
@@ -104,11 +104,11 @@ SECTIONS = {
 @click.option("--deterministic", is_flag=True, default=None, help="Compute the same bits each time, more slowly.")
 @click.option(
     "--strategy",
-    type=click.Choice(STRATEGIES),
+    type=Name(STRATEGIES),
     default="auto",
     show_default=True,
-    help="Devices that train together: auto and mirrored take the GPUs of this machine, multiworker those of several "
-    "machines (TF_CONFIG or Slurm).",
+    help="Devices that train together: auto and mirrored take the GPUs of this machine, multiworker the devices of "
+    "several machines (TF_CONFIG or Slurm).",
 )
 @click.option(
     "--replicas",
