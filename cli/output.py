@@ -130,6 +130,7 @@ def _renderable(block):
         drawn.add_column(
             Text(block.head[column]) if block.head else "",
             justify="right" if column in block.numbers else "left",
+            style="bold" if column == 0 < last else "",
             overflow="fold",
         )
     for row in block.rows:
