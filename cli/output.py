@@ -130,9 +130,8 @@ def _renderable(block):
         drawn.add_column(
             Text(block.head[column]) if block.head else "",
             justify="right" if column in block.numbers else "left",
-            style="bold" if column == 0 < last else "",
             overflow="fold",
         )
     for row in block.rows:
-        drawn.add_row(*map(Text, row))
+        drawn.add_row(Text(row[0], "bold" if last else ""), *map(Text, row[1:]))
     return Padding(drawn, (0, 0, 0, block.indent))

@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_gan import data, distribute, training
 from keras_gan._utils.errors import InputError
+from keras_gan.distribute import strategies
 from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
@@ -39,7 +40,7 @@ def test_mirrored_takes_as_many_parts_of_the_processor_as_are_asked_for():
     ],
 )
 def test_what_cannot_be_is_told(monkeypatch, name, count, message):
-    for variable in (distribute.TF_CONFIG, *distribute.SLURM):
+    for variable in (strategies.TF_CONFIG, *strategies.SLURM):
         monkeypatch.delenv(variable, raising=False)
     tf.constant(0)  # TensorFlow has started
     with pytest.raises(InputError, match=message):
@@ -60,7 +61,7 @@ def test_what_cannot_be_is_told(monkeypatch, name, count, message):
     ],
 )
 def test_a_cluster_that_cannot_be_read_is_told_with_an_example(monkeypatch, described):
-    monkeypatch.setenv(distribute.TF_CONFIG, described)
+    monkeypatch.setenv(strategies.TF_CONFIG, described)
     with pytest.raises(InputError, match='TF_CONFIG cannot be read .*; expected {"cluster": {"worker": '):
         distribute.strategy("multiworker")
 

@@ -19,6 +19,7 @@ from keras_gan.cli.main import kgan
 from keras_gan.data.source import from_array
 from keras_gan.evaluation import Settings, evaluate
 from keras_gan.runs import Run
+from keras_gan.training import job
 
 KGAN = Path(sys.executable).with_name("kgan")
 COUNT = 60
@@ -528,7 +529,7 @@ def test_a_run_goes_on_judging_where_it_stopped(run_dir, trained):
     training.prepare(dataclasses.replace(config, steps=45), run_dir, evaluate_every=5).train()
     value = run.columns("evaluations")["frechet_distance"][-1]
     digits = trained.source
-    reference = metrics.Reference.of(digits, None, metrics.extractor(digits), training.EVALUATION_SAMPLES, config.seed)
+    reference = metrics.Reference.of(digits, None, metrics.extractor(digits), job.EVALUATION_SAMPLES, config.seed)
     best = training.load_file(run_dir / "best.keras")
     again = metrics.evaluate(best.generate(reference.count, seed=0, batch_size=256), reference, ["frechet"])
     assert again["frechet_distance"].value == pytest.approx(value, rel=1e-3)

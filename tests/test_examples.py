@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from keras_gan import distribute
 from keras_gan._utils.errors import InputError
 from keras_gan.cli.train import train
 from keras_gan.config import TrainConfig
+from keras_gan.distribute import strategies
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "kubernetes.yaml"
 SCRIPT = EXAMPLE.with_name("slurm.sh")
@@ -335,7 +335,7 @@ def in_a_step(monkeypatch, **changed):
 def test_workers_of_slurm_are_in_the_order_of_their_ranks(monkeypatch):
     in_a_step(monkeypatch)
     monkeypatch.setenv("KERAS_GAN_PORT", "10123")
-    resolver = distribute._cluster()
+    resolver = strategies._cluster()
     assert resolver.cluster_spec().as_dict() == {"worker": ["n9:10123", "n10:10123", "n10:10124", "m1:10123"]}
     assert (resolver.task_type, resolver.task_id) == ("worker", 2)
 
@@ -347,4 +347,4 @@ def test_a_step_that_slurm_would_not_describe_is_refused_with_its_words(monkeypa
     in_a_step(monkeypatch, **changed)
     ((name, value),) = changed.items()
     with pytest.raises(InputError, match=re.escape(f"SLURM_{name}={value}")):
-        distribute._cluster()
+        strategies._cluster()

@@ -8,10 +8,10 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan import InputError, data, evaluation, exports, training
+from keras_gan import InputError, data, exports, metrics, training
 from keras_gan.cli.main import kgan
 from keras_gan.exports.of_run import export_path
-from keras_gan.runs import Run
+from keras_gan.runs import METRICS_FILE, Run
 
 
 def command(*words):
@@ -102,20 +102,20 @@ def photo_run(trained, tmp_path):
 )
 def test_photos_without_an_extractor_are_not_opened(photo_run, card, monkeypatch):
     opened = []
-    monkeypatch.setattr(evaluation.data, "open_source", lambda *given: opened.append(given))
+    monkeypatch.setattr(data, "open_source", lambda *given: opened.append(given))
     if card is not None:
-        (photo_run.path / evaluation.CARD).write_text(card)
+        (photo_run.path / METRICS_FILE).write_text(card)
     assert training.reference_of(photo_run) is None and opened == []
 
 
 def test_photos_with_an_extractor_are_opened_once(photo_run, monkeypatch):
-    opened, open_source = [], evaluation.data.open_source
+    opened, open_source = [], data.open_source
 
     def counted(*given, **options):
-        opened.append(given[-1])
+        opened.append(given[0].split)
         return open_source(*given, **options)
 
-    monkeypatch.setattr(evaluation.data, "open_source", counted)
-    monkeypatch.setattr(evaluation.metrics, "extractor", lambda *given: None)  # training one takes a minute
-    (photo_run.path / evaluation.CARD).write_text(json.dumps({"extractor": {"name": "trained on photos"}}))
+    monkeypatch.setattr(data, "open_source", counted)
+    monkeypatch.setattr(metrics, "extractor", lambda *given: None)  # training one takes a minute
+    (photo_run.path / METRICS_FILE).write_text(json.dumps({"extractor": {"name": "trained on photos"}}))
     assert training.reference_of(photo_run) is None and opened == ["train", "test"]

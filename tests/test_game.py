@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
@@ -128,7 +129,7 @@ def test_the_gradients_are_those_of_the_logits_chain_rule(tmp_path):
     callback = game(gan, run)
     weight = 0.7
     gan.generator.layers[-1].set_weights([np.array([[0.25]]), np.array([3.0])])
-    line = training.keras.Sequential([training.keras.Input((1,)), training.keras.layers.Dense(1)])
+    line = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
     line.set_weights([np.array([[weight]]), np.array([-2.0])])
     gan.discriminator = line
     _, row = callback.measure(5)

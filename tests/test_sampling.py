@@ -101,7 +101,7 @@ def test_replace_leaves_the_old_file_and_no_draft_where_writing_fails(tmp_path):
         raise OSError("disk full")
 
     with pytest.raises(OSError, match="disk full"):
-        sampling.replace(path, fail)
+        files.replace(path, fail)
     assert path.read_text() == "old"
     assert os.listdir(tmp_path) == ["kept.txt"]
 
@@ -115,7 +115,7 @@ def test_replace_shows_the_old_file_until_the_new_one_is_whole(tmp_path):
         draft.write_text("new")
         seen.append(path.read_text())
 
-    sampling.replace(path, write)
+    files.replace(path, write)
     assert seen == ["old"] and path.read_text() == "new" and os.listdir(tmp_path) == ["x.txt"]
 
 

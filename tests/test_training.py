@@ -14,12 +14,13 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan import training
+from keras_gan import data, training
 from keras_gan._utils.errors import InputError, Notice
 from keras_gan._utils.log_names import LOGS
 from keras_gan.cli.main import kgan
 from keras_gan.data import source
 from keras_gan.runs import Run
+from keras_gan.training.building import augments
 
 COLUMNS = ["step", "seconds", "images_per_s", *LOGS]
 
@@ -216,7 +217,7 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
     config = training.configure(str(photos), "lean", steps=100, batch_size=1, latent_dim=8)
     opened = training.open_data(config)
     # The image that the order, which the seed decides, brings at step 25.
-    batches = training.data.batches(opened, 1, config.seed).take(26)
+    batches = data.batches(opened, 1, config.seed).take(26)
     wanted = list(batches)[25].numpy()
     late = next(i for i in range(40) if np.allclose(opened.fetch(np.array([i])) / 127.5 - 1, wanted))
     file = photos / f"{late:02d}.png"
@@ -314,16 +315,16 @@ def test_logs_and_snapshots_are_on_time_with_several_steps_at_once(tmp_path):
 
 def test_few_images_that_are_seen_often_are_augmented():
     config = training.configure("digits", steps=31_250)  # of 32: a million images
-    assert training.augments(config, (28, 28, 1), 9_999) and not training.augments(config, (28, 28, 1), 10_000)
-    assert not training.augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 960)  # 100 times each
-    assert training.augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 959)
-    assert training.augments(dataclasses.replace(config, steps=1_500, discriminator_steps=2), (28, 28, 1), 959)
-    assert not training.augments(config, (8, 8, 1), 100) and not training.augments(config, (2,), 100)
-    assert not training.augments(dataclasses.replace(config, augment=False), (28, 28, 1), 10)
+    assert augments(config, (28, 28, 1), 9_999) and not augments(config, (28, 28, 1), 10_000)
+    assert not augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 960)  # 100 times each
+    assert augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 959)
+    assert augments(dataclasses.replace(config, steps=1_500, discriminator_steps=2), (28, 28, 1), 959)
+    assert not augments(config, (8, 8, 1), 100) and not augments(config, (2,), 100)
+    assert not augments(dataclasses.replace(config, augment=False), (28, 28, 1), 10)
     forced = dataclasses.replace(config, augment=True)
-    assert training.augments(forced, (8, 8, 1), 10**6)
+    assert augments(forced, (8, 8, 1), 10**6)
     with pytest.raises(InputError, match="no images; expected images to augment"):
-        training.augments(forced, (2,), 10**6)
+        augments(forced, (2,), 10**6)
 
 
 def test_augmentation_and_packs_reach_the_discriminator():

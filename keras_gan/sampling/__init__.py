@@ -5,7 +5,7 @@ numpy and Pillow only, so that it runs wherever an exported generator does.
 
 from keras_gan.sampling.animations import FRAMES, save_sweep, save_walk, save_way
 from keras_gan.sampling.generators import Generator
-from keras_gan.sampling.pictures import check_images, check_out, grid, save, save_gif
+from keras_gan.sampling.pictures import check_images, check_out, grid, read, save, save_gif, to_picture
 from keras_gan.sampling.samples import parts
 
 __all__ = [
@@ -15,9 +15,11 @@ __all__ = [
     "check_out",
     "grid",
     "parts",
+    "read",
     "save",
     "save_gif",
     "save_sweep",
     "save_walk",
     "save_way",
+    "to_picture",
 ]
