@@ -88,6 +88,7 @@ def _ascii():
 
 # terminals ------------------------------------------------------------------------------------------------------------
 
+NARROW_INDENT = 2
 COLOURS = {text.GOOD: "bold green", text.NOTE: "bold yellow", text.BAD: "bold red"}
 
 
@@ -104,7 +105,8 @@ def show(shown: text.Text | text.Table, err: bool = False) -> None:
 
     console = Console(stderr=err, highlight=False, markup=False, emoji=False)
     for block in getattr(shown, "blocks", [shown]):
-        console.print(_renderable(block))
+        for drawn in _renderables(block, console):
+            console.print(drawn)
 
 
 def _is_rich(stream):
@@ -114,24 +116,40 @@ def _is_rich(stream):
     return stream is not None and stream.isatty() and stream.encoding.lower().startswith("utf")
 
 
-def _renderable(block):
+def _renderables(block, console):
+    """What rich draws for a block."""
+    from rich.text import Text
+
+    if isinstance(block, text.Heading):
+        yield Text(block.text, COLOURS[block.tone])
+    elif not isinstance(block, text.Table):
+        yield Text(block, overflow="fold")
+    elif not block.head or _words_fit(_table(block), console):
+        yield _table(block)
+    else:  # a table for each row, since columns narrower than their words cannot be read
+        for name, *cells in block.rows:
+            yield Text(name, "bold")
+            yield _table(text.Table(list(zip(block.head[1:], cells, strict=True)), indent=NARROW_INDENT))
+
+
+def _words_fit(drawn, console):
+    return console.measure(drawn, options=console.options.update(max_width=sys.maxsize)).minimum <= console.width
+
+
+def _table(block):
     from rich import box
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    if isinstance(block, text.Heading):
-        return Text(block.text, COLOURS[block.tone])
-    if not isinstance(block, text.Table):
-        return Text(block, overflow="fold")
     last = len(block.rows[0]) - 1
-    drawn = Table(box=box.SIMPLE_HEAD if block.head else None, show_header=bool(block.head), pad_edge=False)
+    if block.head:
+        drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    else:
+        drawn = Table(box=None, show_header=False, pad_edge=False)
     for column in range(last + 1):
-        drawn.add_column(
-            Text(block.head[column]) if block.head else "",
-            justify="right" if column in block.numbers else "left",
-            overflow="fold",
-        )
+        heading = Text(block.head[column]) if block.head else ""
+        drawn.add_column(heading, justify="right" if column in block.numbers else "left", overflow="fold")
     for row in block.rows:
         drawn.add_row(Text(row[0], "bold" if last else ""), *map(Text, row[1:]))
     return Padding(drawn, (0, 0, 0, block.indent))
