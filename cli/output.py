@@ -89,6 +89,7 @@ def _ascii():
 # terminals ------------------------------------------------------------------------------------------------------------
 
 NARROW_INDENT = 2
+MOST_WRAPPED = 1.25  # times the terminal's width: beyond it rich breaks words
 COLOURS = {text.GOOD: "bold green", text.NOTE: "bold yellow", text.BAD: "bold red"}
 
 
@@ -124,16 +125,18 @@ def _renderables(block, console):
         yield Text(block.text, COLOURS[block.tone])
     elif not isinstance(block, text.Table):
         yield Text(block, overflow="fold")
-    elif not block.head or _words_fit(_table(block), console):
+    elif not block.head or _fits(_table(block), console):
         yield _table(block)
-    else:  # a table for each row, since columns narrower than their words cannot be read
+    else:  # a table for each row, since columns narrower than their words are hard to read
         for name, *cells in block.rows:
             yield Text(name, "bold")
             yield _table(text.Table(list(zip(block.head[1:], cells, strict=True)), indent=NARROW_INDENT))
 
 
-def _words_fit(drawn, console):
-    return console.measure(drawn, options=console.options.update(max_width=sys.maxsize)).minimum <= console.width
+def _fits(drawn, console):
+    """Whether a table can be read here: it fits, or a few of its cells are wrapped."""
+    width = console.measure(drawn, options=console.options.update(max_width=sys.maxsize)).maximum
+    return width <= MOST_WRAPPED * console.width
 
 
 def _table(block):
