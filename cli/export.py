@@ -54,7 +54,8 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
     if serve and format != "web":
         raise InputError("--serve shows a page; expected --web. Use --web --serve, or leave --serve out.")
     load_training()
-    from keras_gan.exports import of_run, report, web
+    from keras_gan.exports import of_run, report
+    from keras_gan.exports import web as page
 
     of_run.check_modes(format, quantize, out)
     reports = []
@@ -65,7 +66,7 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
         click.echo()
         output.show(report.table(reports))
     if serve:
-        web.serve(reports[0].file)
+        page.serve(reports[0].file)
 
 
 def _only(formats):

@@ -136,7 +136,7 @@ def test_a_full_disk_ends_the_run_in_one_line_with_the_last_checkpoint_whole(tra
     less_than_a_checkpoint = {"largest_file_bytes": 100_000}
     status, told = ended(train(run_dir, "--steps", "100000", "--checkpoint-every", "0.5", **less_than_a_checkpoint))
     assert status == 2 and "Traceback" not in told
-    assert "File too large" in told.splitlines()[-1] and "what was saved before is whole" in told.splitlines()[-1]
+    assert "File too large" in told.splitlines()[-1] and "what was saved before is complete" in told.splitlines()[-1]
     assert os.listdir(run_dir / "checkpoints") == ["step_0000020.npz"]
     for name, array in checkpoints.read(run_dir / "checkpoints" / "step_0000020.npz").items():
         np.testing.assert_array_equal(array, before[name])
