@@ -1,1 +1,1 @@
-"""The command `kgan`: one file a verb, each of them parse, one call, echo."""
+"""The command `kgan`: one file for each verb, which parses, makes one call and prints."""

@@ -2,21 +2,20 @@
 
 import click
 
+from keras_gan.cli import output
+from keras_gan.cli.verb import Verb
 
-@click.command()
+
+@click.command(
+    cls=Verb,
+    examples={
+        "kgan datasets": "print the names",
+        "kgan train fashion_mnist": "train on one of them",
+    },
+    files="Writes nothing. kgan train downloads a dataset on first use, into $TFDS_DATA_DIR or ~/tensorflow_datasets.",
+)
 def datasets():
     """List data that can be trained on by name."""
-    from keras_gan.data.catalog import POPULAR
+    from keras_gan.data import catalog
 
-    rows = {
-        "digits": "8x8 grey, handwritten digits; comes with scikit-learn, no download",
-        "gaussian": "the 1-D example of the theory: N(5, 1)",
-        "ring": "8 Gaussians on a circle, for mode coverage",
-        "grid": "25 Gaussians on a grid, for mode coverage",
-        "stacked_mnist": "28x28x3, three MNIST digits in one image: 1,000 modes",
-        **POPULAR,
-    }
-    for name, summary in rows.items():
-        click.echo(f"{name:20} {summary}")
-    click.echo("\nEvery other image dataset of tensorflow-datasets works by its name,")
-    click.echo("and so does the path of a folder of images, a .npy, .npz or .mat file.")
+    output.show(catalog.table())

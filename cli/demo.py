@@ -1,16 +1,34 @@
-"""kgan demo: a generator's pictures with sliders, and the 1-D game, in a browser."""
+"""kgan demo: a generator's images with sliders, and the 1-D game, in a browser."""
 
 import click
 
+from keras_gan.cli.options import Whole
+from keras_gan.cli.verb import Verb
 
-@click.command()
+
+@click.command(
+    cls=Verb,
+    examples={
+        "kgan demo": "play the 1-D game",
+        "kgan demo runs/mnist-resnet": "the images of a run, with its sliders",
+        "kgan demo generator.tflite --port 0": "an exported generator, on any free port",
+    },
+    files="Writes RUN/demo, which is prepared once for each checkpoint. Everything else stays as it is.",
+)
 @click.argument("source", metavar="[RUN|FILE]", type=click.Path(), required=False)
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to listen at; others than loopback are public."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to listen at; all but loopback addresses are public.",
 )
-@click.option("--port", type=int, help="0 for any that is free.  [default: 8501, or any where that is taken]")
+@click.option(
+    "--port",
+    type=Whole(0, 65535),
+    help="Port to listen at; 0 for any free one.  [default: 8501, or any free one where that is taken]",
+)
 def demo(source, host, port):
-    """Show the pictures of RUN or of an exported FILE, and the 1-D game; without either, the game alone."""
+    """Show the images of RUN or of an exported FILE, and the 1-D game. Without either, show the game alone."""
     from keras_gan.demo import serve
 
     serve(source, host, port)

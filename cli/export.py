@@ -1,26 +1,45 @@
-"""kgan export: a run's generator as files for elsewhere."""
+"""kgan export: a run's generator as files for use elsewhere."""
 
 import click
 
 from keras_gan._utils.errors import InputError
-from keras_gan.cli.options import load_training
+from keras_gan.cli import output
+from keras_gan.cli.names import MODES, listed
+from keras_gan.cli.options import Name, load_training
+from keras_gan.cli.verb import Verb
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples={
+        "kgan export runs/mnist-resnet --tflite": "RUN/export/generator.tflite, in float16",
+        "kgan export runs/mnist-resnet --tflite --quantize int8 --quantize float32": "two files, compared in a table",
+        "kgan export runs/mnist-resnet --web --serve": "a page that draws in the browser, shown on this machine",
+    },
+    files="Writes into RUN/export, or to --out, with a report FILE.json next to each file. A file is compared with the "
+    "Keras generator first; one that fails is not written, and what is there already stays. An earlier export of the "
+    "same name is replaced; folders and files that are no exports are never overwritten. RUN/export also gets "
+    "README.md and sample.py, and RUN a new report.html.",
+)
 @click.argument("run", metavar="RUN", type=click.Path())
-@click.option("--tflite", is_flag=True, help="A .tflite, for phones, boards and browsers.")
-@click.option("--saved-model", is_flag=True, help="A TensorFlow SavedModel.")
-@click.option("--onnx", is_flag=True, help="An .onnx, for ONNX Runtime.")
-@click.option("--web", is_flag=True, help="A page of static files that draws in any browser; npm is needed.")
+@click.option("--tflite", is_flag=True, help="Write a .tflite, for phones, boards and browsers.")
+@click.option("--saved-model", is_flag=True, help="Write a TensorFlow SavedModel.")
+@click.option("--onnx", is_flag=True, help="Write an .onnx, for ONNX Runtime.")
+@click.option("--web", is_flag=True, help="Write a page of static files that draws in any browser; this needs npm.")
 @click.option("--serve", is_flag=True, help="Show the page on this machine, until Ctrl-C.")
 @click.option(
     "--quantize",
     multiple=True,
+    type=Name(MODES),
     metavar="MODE",
-    help="How the .tflite or the page stores its weights: float32, float16, int8 or int8-static; give several for a "
-    "table.  [default: float16]",
+    help=f"How the .tflite or the page stores its weights: {listed(MODES)}. Give several to compare them.  "
+    "[default: float16]",
 )
-@click.option("--uint8", is_flag=True, help="Images as uint8 in [0, 255], not float32 in [-1, 1]; named …-uint8.")
+@click.option(
+    "--uint8",
+    is_flag=True,
+    help="Give images as uint8 in [0, 255], not as float32 in [-1, 1]; the name ends in -uint8.",
+)
 @click.option("--license", metavar="TEXT", help="License of the generator, written into the file.")
 @click.option("--force", is_flag=True, help="Write it even where the errors or the loss of quality are too large.")
 @click.option(
@@ -29,38 +48,31 @@ from keras_gan.cli.options import load_training
     help="File to write, or a folder (FOLDER/) for files of standard names.  [default: RUN/export/]",
 )
 def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options):
-    """Export the averaged generator of RUN, compared with Keras before it is handed over."""
+    """Export the averaged generator of RUN in one format, and compare the file with Keras."""
     flags = {"tflite": tflite, "saved_model": saved_model, "onnx": onnx, "web": web}
-    kinds = [kind for kind, given in flags.items() if given]
-    _check(kinds, quantize, serve, out)
-    reports = []
+    format = _only([name for name, given in flags.items() if given])
+    if serve and format != "web":
+        raise InputError("--serve shows a page; expected --web. Use --web --serve, or leave --serve out.")
     load_training()
-    from keras_gan.exports import of_run
+    from keras_gan.exports import of_run, report
+    from keras_gan.exports import web as page
 
-    for report in of_run.export_run(run, kinds[0], quantize or ["float16"], out, **options):
-        click.echo(report)
-        reports.append(report)
+    of_run.check_modes(format, quantize, out)
+    reports = []
+    for each in of_run.export_run(run, format, quantize or ["float16"], out, **options):
+        click.echo(each)
+        reports.append(each)
     if len(reports) > 1:
-        from keras_gan.exports.report import table
-
-        click.echo(f"\n{table(reports)}")
+        click.echo()
+        output.show(report.table(reports))
     if serve:
-        from keras_gan.exports.web import serve
-
-        serve(reports[0].file)
+        page.serve(reports[0].file)
 
 
-def _check(kinds, quantize, serve, out):
-    """Raises InputError where the options do not go together."""
-    from keras_gan.exports import of_run
-
-    if len(kinds) != 1:
-        raise InputError("which export? expected one of --tflite, --saved-model, --onnx and --web; give one")
-    if quantize and kinds[0] not in ("tflite", "web"):
-        raise InputError("--quantize is for --tflite and --web; others keep float32; leave --quantize out")
-    if len(set(quantize)) > 1 and (kinds == ["web"] or (out and not of_run.is_folder(kinds[0], out))):
-        what = "one page" if kinds == ["web"] else f"--out {out}"
-        remedy = "" if kinds == ["web"] else f", or a folder (--out {out}/)"
-        raise InputError(f"{what} for {len(set(quantize))} modes; expected one. Give one --quantize{remedy}.")
-    if serve and kinds != ["web"]:
-        raise InputError("--serve without --web; expected both; give --web")
+def _only(formats):
+    if len(formats) != 1:
+        raise InputError(
+            f"which export? received {len(formats)} formats; expected one of --tflite, --saved-model, --onnx and "
+            "--web. Use one of them."
+        )
+    return formats[0]

@@ -4,13 +4,26 @@ import json
 
 import click
 
+from keras_gan.cli import output
+from keras_gan.cli.verb import Verb
 
-@click.command()
+
+@click.command(
+    cls=Verb,
+    examples={
+        "kgan info generator.tflite": "what an exported generator takes and gives, and where it comes from",
+        "kgan info runs/mnist-resnet --json": "a run's settings, steps and files, for a program",
+    },
+    files="Writes nothing.",
+)
 @click.argument("file", metavar="FILE|RUN", type=click.Path())
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(file, as_json):
-    """Say what a .tflite, an .onnx, a SavedModel, a .keras file or a run holds, and where it comes from."""
-    from keras_gan.exports import info as room
+    """Show what a .tflite, an .onnx, a SavedModel, a .keras file or a run holds, and where it comes from."""
+    from keras_gan.exports import info as package
 
-    said = room.describe(file)
-    click.echo(json.dumps(said, indent=2) if as_json else room.to_text(said))
+    described = package.describe(file)
+    if as_json:
+        click.echo(json.dumps(described, indent=2))
+    else:
+        output.show(package.to_text(described))

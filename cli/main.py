@@ -1,7 +1,8 @@
-"""The command's entry: verbs that load when they are called, and one line for what the user can mend."""
+"""The command's entry: verbs that load when they are called, and one-line errors for what the user can correct."""
 
 import contextlib
 import importlib
+import traceback
 import warnings
 
 import click
@@ -9,19 +10,21 @@ import click
 from keras_gan import __version__
 from keras_gan._utils.errors import Diverged, InputError, Notice, WorkerLost, one_line
 from keras_gan.cli import output
+from keras_gan.cli.verb import DEBUG, debug_option
 
 VERBS = {
-    "train": "Train a GAN, or go on training it.",
+    "train": "Train a GAN, or continue its training.",
     "sample": "Sample images from a run or an exported generator.",
-    "directions": "Find sliders for what the pictures of a run show.",
-    "evaluate": "Judge a run, or samples from elsewhere, beside real images.",
-    "doctor": "Say what is happening in a run, and what to change.",
+    "directions": "Find sliders that change one attribute of the images.",
+    "evaluate": "Compare a run, or other samples, with real images.",
+    "doctor": "Explain what is happening in a run, and what to change.",
     "report": "Write a run as one page for any browser.",
-    "export": "Export a run's generator: .tflite, SavedModel, ONNX, a page.",
-    "info": "Say what a file or a run holds.",
-    "demo": "Show a generator's sliders, and the 1-D game, in a browser.",
+    "export": "Export a run's generator: .tflite, SavedModel, ONNX, web page.",
+    "info": "Show what a file or a run holds.",
+    "demo": "Show a generator with sliders, and the 1-D game, in a browser.",
     "datasets": "List data that can be trained on by name.",
     "presets": "List recipes.",
+    "checks": "Check the installation, and describe it for an issue.",
 }
 
 # Kubeflow's training operator restarts on 128 and above, and keeps 138 for a program's own use.
@@ -59,7 +62,7 @@ class Verbs(click.Group):
         return super().resolve_command(context, args)
 
     def invoke(self, context):
-        with _one_line_errors(lambda: self._of_verb(context)), _notices():
+        with _one_line_errors(lambda: self._of_verb(context), context.meta), _notices():
             return super().invoke(context)
 
     def _of_verb(self, context):
@@ -68,41 +71,45 @@ class Verbs(click.Group):
 
 
 @contextlib.contextmanager
-def _one_line_errors(find_context):
-    """Turns what the user can mend into a message of one line, and an exit status.
+def _one_line_errors(find_context, meta=None):
+    """Turns what the user can correct into a message of one line, and an exit status.
 
-    `find_context` gives the context of a usage error that has none of its own.
+    Args:
+        find_context: gives the context of a usage error that has none of its own.
+        meta: the context's; where it holds DEBUG, the traceback is shown as well.
     """
     try:
         yield
-    except click.exceptions.NoArgsIsHelpError:
-        raise
-    except click.UsageError as error:
+    except (click.exceptions.NoArgsIsHelpError, BrokenPipeError):
+        raise  # click shows the help; it ends in silence where the reader of the output has seen enough
+    except (click.UsageError, InputError, Diverged, WorkerLost, MemoryError, OSError) as error:
+        if meta and meta.get(DEBUG):
+            traceback.print_exc()
+        raise _OneLine(_message(error, find_context), STATUSES.get(type(error), 2)) from error
+
+
+def _message(error, find_context):
+    if isinstance(error, click.UsageError):
         from keras_gan.cli import usage
 
-        raise _OneLine(usage.explain(error, error.ctx or find_context())) from error
-    except InputError as error:
-        raise _OneLine(error) from error
-    except (Diverged, WorkerLost) as error:
-        raise _OneLine(error, STATUSES[type(error)]) from error
-    except MemoryError as error:
-        raise _OneLine("not enough memory; give a smaller batch, size or number of samples") from error
-    except BrokenPipeError:
-        raise  # the reader of our output has seen enough; click ends in silence
-    except OSError as error:
+        return usage.explain(error, error.ctx or find_context())
+    if isinstance(error, MemoryError):
+        return "not enough memory. Use a smaller batch, image size or number of samples."
+    if isinstance(error, OSError):
         where = f" at {error.filename}" if error.filename else ""
-        raise _OneLine(f"{error.strerror or error}{where}; what was saved before is whole") from error
+        return f"{error.strerror or error}{where}; what was saved before is complete"
+    return error
 
 
 class _OneLine(click.ClickException):
-    def __init__(self, message, exit_code=2):
+    def __init__(self, message, exit_code):
         super().__init__(one_line(message))
         self.exit_code = exit_code
 
 
 @contextlib.contextmanager
 def _notices():
-    """Prints what was mended on the way as one line each."""
+    """Prints each `Notice` as one line."""
 
     def show(message, category, *place, **options):
         if issubclass(category, Notice):
@@ -118,5 +125,9 @@ def _notices():
 
 @click.group(cls=Verbs, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="kgan")
+@debug_option
 def kgan():
-    """Train, judge, sample and export generative adversarial networks."""
+    """Train, evaluate, sample and export generative adversarial networks.
+
+    kgan COMMAND --help explains a command, with examples.
+    """

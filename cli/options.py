@@ -1,19 +1,34 @@
 """Options that several verbs share."""
 
 import os
-import warnings
 from pathlib import Path
 
 import click
 
 from keras_gan._utils import silence
-from keras_gan._utils.errors import InputError, Notice
+from keras_gan._utils.choices import nearest
+from keras_gan.exports import FORMATS, KERAS_NAMES
+
+
+class Whole(click.IntRange):
+    """A whole number in a range."""
+
+    name = "integer"
+
+
+class Number(click.FloatRange):
+    """A number in a range."""
+
+    name = "number"
 
 
 class ImageSize(click.ParamType):
     """N or HxW pixels, as (height, width)."""
 
     name = "N|HxW"
+
+    def get_metavar(self, param, ctx):
+        return self.name
 
     def convert(self, value, param, ctx):
         try:
@@ -27,7 +42,10 @@ class ImageSize(click.ParamType):
 class Weight(click.ParamType):
     """A number, or "auto"."""
 
-    name = "FLOAT|auto"
+    name = "NUMBER|auto"
+
+    def get_metavar(self, param, ctx):
+        return self.name
 
     def convert(self, value, param, ctx):
         try:
@@ -49,23 +67,36 @@ class Setting(click.ParamType):
             self.fail(f"{value!r}; expected a slider and a number, such as slant=1.5", param, ctx)
 
 
-class Sectioned(click.Command):
-    """A command whose help lists its options under headings; the names that no heading claims come last."""
+class Name(click.Choice):
+    """One of the names in a table; the message for another one offers those that are most like it."""
 
-    def __init__(self, *args, sections: dict[str, tuple[str, ...]], **options):
-        super().__init__(*args, **options)
-        self.sections = sections
+    def get_metavar(self, param, ctx):
+        return "NAME"
 
-    def format_options(self, context, formatter):
-        options = [param for param in self.get_params(context) if isinstance(param, click.Option)]
-        records = {option.name: option.get_help_record(context) for option in options}
-        for heading, names in self.sections.items():
-            self._write(formatter, heading, [records.pop(name) for name in names])
-        self._write(formatter, "Other", list(records.values()))
+    def get_invalid_choice_message(self, value, ctx):
+        return f"unknown name {value!r}; {nearest(value, self.choices)} (all: {', '.join(self.choices)})"
 
-    def _write(self, formatter, heading, rows):
-        with formatter.section(heading):
-            formatter.write_dl(rows)
+
+class Format(Name):
+    """An export format, by its name or by Keras's."""
+
+    def __init__(self):
+        super().__init__(FORMATS)
+
+    def convert(self, value, param, ctx):
+        return super().convert(KERAS_NAMES.get(value, value), param, ctx)
+
+
+class Renaming(click.ParamType):
+    """OLD=NEW, as (old, new)."""
+
+    name = "OLD=NEW"
+
+    def convert(self, value, param, ctx):
+        old, equals, new = value.partition("=")
+        if not equals:
+            self.fail(f"{value!r}; expected OLD=NEW, such as 'factor 1=smile'", param, ctx)
+        return old, new
 
 
 def load_training():
@@ -86,26 +117,7 @@ def open_generator(path, trust=False):
     from keras_gan import exports
 
     if not path.endswith((".tflite", ".onnx")) and Path(path).exists():
-        if not trust and (Path(path) / "saved_model.pb").is_file():
-            raise InputError(exports.untrusted(path))  # before TensorFlow is imported for nothing
+        if (Path(path) / "saved_model.pb").is_file():
+            exports.check_trust(path, trust)  # before TensorFlow is imported for nothing
         load_training()
     return exports.open_generator(path, trust)
-
-
-def open_directions(path, generator):
-    """The sliders of what `open_generator` opened, with a `Notice` where a run found them at another step."""
-    from keras_gan import directions
-    from keras_gan.runs import CONFIG, Run
-
-    if not (Path(path) / CONFIG).is_file():
-        return generator.directions
-    found = directions.load(Run(path))  # again, for its error
-    if found is not None and found.step not in (None, generator.step):
-        warnings.warn(
-            Notice(
-                f"the directions of {path} are those of step {found.step:,}, and the generator is that of step "
-                f"{generator.step:,}; run kgan directions again for its own"
-            ),
-            stacklevel=2,
-        )
-    return found or generator.directions

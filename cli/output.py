@@ -1,8 +1,13 @@
-"""Text that can be printed in any encoding: characters that it lacks are written in ASCII."""
+"""What the command prints: tables and colours on a terminal, plain lines elsewhere, ASCII where need be."""
 
 import codecs
+import os
 import sys
 import unicodedata
+
+import click
+
+from keras_gan._utils import text
 
 ERRORS, ASCII = "keras_gan.in_ascii", "keras_gan_ascii"
 # Characters of our messages that Unicode does not decompose into ASCII.
@@ -79,3 +84,75 @@ def _ascii():
         incrementaldecoder=codec.incrementaldecoder,
         name=ASCII,
     )
+
+
+# terminals ------------------------------------------------------------------------------------------------------------
+
+NARROW_INDENT = 2
+MOST_WRAPPED = 1.25  # times the terminal's width: beyond it rich breaks words
+COLOURS = {text.GOOD: "bold green", text.NOTE: "bold yellow", text.BAD: "bold red"}
+
+
+def show(shown: text.Text | text.Table, err: bool = False) -> None:
+    """Prints a text to standard output, or to standard error.
+
+    A terminal gets tables that fit its width, and colours. Lines are plain where there is no terminal, where NO_COLOR
+    is set, and where the encoding is not a Unicode one.
+    """
+    if not _is_rich(sys.stderr if err else sys.stdout):
+        click.echo(shown, err=err)
+        return
+    from rich.console import Console
+
+    console = Console(stderr=err, highlight=False, markup=False, emoji=False)
+    for block in getattr(shown, "blocks", [shown]):
+        for drawn in _renderables(block, console):
+            console.print(drawn)
+
+
+def _is_rich(stream):
+    """Whether a stream is a terminal that shows colours and the lines of a table."""
+    if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return False
+    return stream is not None and stream.isatty() and stream.encoding.lower().startswith("utf")
+
+
+def _renderables(block, console):
+    """What rich draws for a block."""
+    from rich.text import Text
+
+    if isinstance(block, text.Heading):
+        yield Text(block.text, COLOURS[block.tone])
+    elif not isinstance(block, text.Table):
+        yield Text(block, overflow="fold")
+    elif not block.head or _fits(_table(block), console):
+        yield _table(block)
+    else:  # a table for each row, since columns narrower than their words are hard to read
+        for name, *cells in block.rows:
+            yield Text(name, "bold")
+            yield _table(text.Table(list(zip(block.head[1:], cells, strict=True)), indent=NARROW_INDENT))
+
+
+def _fits(drawn, console):
+    """Whether a table can be read here: it fits, or a few of its cells are wrapped."""
+    width = console.measure(drawn, options=console.options.update(max_width=sys.maxsize)).maximum
+    return width <= MOST_WRAPPED * console.width
+
+
+def _table(block):
+    from rich import box
+    from rich.padding import Padding
+    from rich.table import Table
+    from rich.text import Text
+
+    last = len(block.rows[0]) - 1
+    if block.head:
+        drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    else:
+        drawn = Table(box=None, show_header=False, pad_edge=False)
+    for column in range(last + 1):
+        heading = Text(block.head[column]) if block.head else ""
+        drawn.add_column(heading, justify="right" if column in block.numbers else "left", overflow="fold")
+    for row in block.rows:
+        drawn.add_row(Text(row[0], "bold" if last else ""), *map(Text, row[1:]))
+    return Padding(drawn, (0, 0, 0, block.indent))

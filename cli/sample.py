@@ -1,21 +1,35 @@
 """kgan sample: images from a run or an exported generator; from a .tflite or an .onnx without TensorFlow."""
 
-import re
-
 import click
 
-from keras_gan._utils.errors import InputError
-from keras_gan.cli.options import Setting, open_directions, open_generator, trust_option
+from keras_gan.cli.options import Setting, Whole, open_generator, trust_option
+from keras_gan.cli.verb import Verb
 
 
-@click.command()
+@click.command(
+    cls=Verb,
+    examples={
+        "kgan sample runs/mnist-resnet": "64 samples in one picture, samples.png",
+        "kgan sample generator.tflite -n 1000 --seed 7 --out images/": "a thousand PNG files",
+        "kgan sample runs/mnist-resnet --sweep slant": "slant.gif, from one end of a slider to the other",
+    },
+    files="Writes --out and replaces a file of that name. In a folder only files with the same numbers are replaced.",
+)
 @click.argument("source", metavar="RUN|FILE", type=click.Path())
-@click.option("-n", "--n", type=int, help="How many.  [default: 64; 5 for a .gif, 16 with --sweep]")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the first; the next one's is SEED + 1, …")
+@click.option(
+    "-n", "--n", type=Whole(min=1), help="The number of samples.  [default: 64; 5 for a .gif, 16 with --sweep]"
+)
+@click.option(
+    "--seed",
+    type=Whole(min=0),
+    default=0,
+    show_default=True,
+    help="Seed of the first sample; the next ones have SEED + 1, SEED + 2, …",
+)
 @click.option(
     "--label",
     metavar="CLASS",
-    help="Class, of a conditional GAN: its name, or its number where no class has that name.  [default: each sample's "
+    help="Class for a conditional GAN: its name, or its number where no class has that name.  [default: each sample's "
     "seed modulo the number of classes]",
 )
 @click.option(
@@ -28,48 +42,17 @@ from keras_gan.cli.options import Setting, open_directions, open_generator, trus
 @click.option("--sweep", metavar="NAME", help="Draw a .gif of a slider from one end of its range to the other.")
 @click.option(
     "--out",
+    type=click.Path(),
     help="A grid.png, a folder/ of PNGs, an .npz, or a .gif that goes from seed to seed.  [default: samples.png; "
     "NAME.gif with --sweep]",
 )
 @trust_option
-def sample(source, n, seed, label, amounts, sweep, out, trust):
+def sample(source, trust, **wishes):
     """Sample images from a run, a .keras file or a SavedModel; from a .tflite or an .onnx without TensorFlow.
 
-    A seed is a picture: the same wherever the generator runs.
+    The same seed gives the same image in every format of a generator.
     """
-    from keras_gan import sampling
-    from keras_gan.sampling import generators
+    from keras_gan.exports.sample_files import Plan
 
-    _check_amounts(amounts, sweep)
-    out = out or (f"{_file_name(sweep)}.gif" if sweep else "samples.png")
-    gif = out.lower().endswith(".gif")
-    if sweep and not gif:
-        raise InputError(f"--sweep {sweep} with --out {out}; expected a .gif; give --out {_file_name(sweep)}.gif")
-    n = n if n is not None else 16 if sweep else 5 if gif else 64
-    sampling.check_out(out, n)
-    generator = open_generator(source, trust)
-    label = generators.class_number(generator, label)
-    amounts = dict(amounts)
-    found = open_directions(source, generator) if amounts or sweep else None
-    move = found.mover(amounts) if amounts else None
-    if sweep:
-        path = sampling.save_sweep(generator, n, seed, label, out, found.sweep(sweep, sampling.FRAMES, amounts))
-        click.echo(f"{n} seeds from {-found[sweep].limit:g} to {found[sweep].limit:g} of {sweep} in {path}")
-    elif gif:
-        click.echo(f"{n} seeds in {sampling.save_walk(generator, n, seed, label, out, move)}")
-    else:
-        click.echo(f"{n} samples in {sampling.save(sampling.parts(generator, n, seed, label, move), out)}")
-
-
-def _check_amounts(amounts, sweep):
-    """Raises InputError where a slider is set twice, or set and swept."""
-    names = [name for name, _ in amounts]
-    if sweep in names:
-        raise InputError(f"--set {sweep} with --sweep {sweep}; expected one of them; leave --set {sweep} out")
-    if twice := [name for name in names if names.count(name) > 1]:
-        raise InputError(f"--set {twice[0]} was given twice; expected one amount for each slider; give one")
-
-
-def _file_name(slider):
-    """A slider's name as that of a file."""
-    return re.sub(r"[^\w.+-]+", "-", slider).strip("-.") or "sweep"
+    plan = Plan.of(**wishes)
+    click.echo(plan.write(source, open_generator(source, trust)))

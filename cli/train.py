@@ -6,10 +6,15 @@ import sys
 import click
 
 from keras_gan._utils import silence
-from keras_gan.cli.options import ImageSize, Sectioned, Weight, load_training
-from keras_gan.config import CHECKPOINT_EVERY_S
+from keras_gan.cli import output
+from keras_gan.cli.names import LATENTS, LOSSES, STRATEGIES, listed
+from keras_gan.cli.options import Format, ImageSize, Name, Number, Weight, Whole, load_training
+from keras_gan.cli.verb import Verb
+from keras_gan.config import CHECKPOINT_EVERY_S, LARGEST
 from keras_gan.exports import FORMATS
+from keras_gan.presets import PRESETS
 
+RATE = Number(min=0)
 SECTIONS = {
     "Data": ("image_size", "crop", "skip_damaged", "background"),
     "Recipe (by default the preset's)": (
@@ -29,74 +34,116 @@ SECTIONS = {
         "seed",
     ),
     "Run": ("run_dir", "checkpoint_every", "evaluate_every", "exported", "deterministic", "dry_run"),
-    "Machines": ("strategy", "replicas"),
+    "Devices": ("strategy", "replicas"),
 }
 
 
-@click.command(cls=Sectioned, sections=SECTIONS)
+@click.command(
+    cls=Verb,
+    sections=SECTIONS,
+    examples={
+        "kgan train mnist": "train on a dataset by the default recipe, in runs/mnist-resnet",
+        "kgan train photos/ --image-size 64 --crop --steps 20000 --run runs/photos": "train on a folder of images",
+        "kgan train mnist --conditional --export tflite": "learn the classes too, and export the generator at the end",
+    },
+    files="Writes the run folder: settings, checkpoints, samples, curves and report.html. A folder that is no run, and "
+    "a run with other settings or other data, are refused and not changed. Data are only read; a dataset is downloaded "
+    "on first use, into $TFDS_DATA_DIR or ~/tensorflow_datasets. With --export, see also kgan export --help.",
+)
 @click.argument("data", metavar="NAME_OR_PATH")
-@click.option("--preset", help="See kgan presets.  [default: resnet; for gaussian, ring and grid their own]")
-@click.option("--steps", type=int, help="Generator updates in all.")
-@click.option("--batch-size", type=int, help="Images in one discriminator step.")
+@click.option(
+    "--preset",
+    type=Name(PRESETS),
+    help="Recipe, see kgan presets.  [default: resnet; for gaussian, ring and grid their own]",
+)
+@click.option("--steps", type=Whole(min=1), help="The number of generator updates in all.")
+@click.option("--batch-size", type=Whole(min=1), help="The number of images in a discriminator step.")
 @click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
-@click.option("--crop", is_flag=True, default=None, help="Cut the centre to the target's proportions, not stretch.")
+@click.option("--crop", is_flag=True, default=None, help="Cut the centre to these proportions; do not stretch.")
 @click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
 @click.option("--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: white]")
-@click.option("--latent-dim", type=int, help="Dimension of z.")
-@click.option("--latent", help="Distribution of z: normal or uniform.")
-@click.option("--loss", help="minimax, non_saturating, relativistic, …")
-@click.option("-k", "--discriminator-steps", type=int, help="Updates of D for one of G.")
-@click.option("--gamma", type=Weight(), help="Weight of the gradient penalties; auto: from the data.")
-@click.option("--discriminator-lr", type=float, help="Learning rate of D.")
-@click.option("--generator-lr", type=float, help="Learning rate of G.")
-@click.option("--conditional", is_flag=True, default=None, help="Learn the classes too: for kgan sample --label.")
+@click.option("--latent-dim", type=Whole(1, LARGEST["latent_dim"]), help="Dimension of z.")
+@click.option("--latent", type=Name(LATENTS), help=f"Distribution of z: {listed(LATENTS)}.")
+@click.option("--loss", type=Name(LOSSES), help=f"Loss: {listed(LOSSES)}.")
+@click.option(
+    "-k",
+    "--discriminator-steps",
+    type=Whole(1, LARGEST["discriminator_steps"]),
+    help="Discriminator updates for each generator update.",
+)
+@click.option("--gamma", type=Weight(), help="Weight of the gradient penalties, 0 or more; auto: from the data.")
+@click.option("--discriminator-lr", type=RATE, help="Learning rate of the discriminator.")
+@click.option("--generator-lr", type=RATE, help="Learning rate of the generator.")
+@click.option("--conditional", is_flag=True, default=None, help="Learn the classes too, for kgan sample --label.")
 @click.option("--augment/--no-augment", default=None, help="DiffAugment.  [default: on for few images seen often]")
-@click.option("--pack", type=int, help="Images that D judges together (PacGAN).  [default: 1]")
-@click.option("--seed", type=int, help="Of weights, noise and data order.  [default: 0]")
+@click.option(
+    "--pack",
+    type=Whole(1, LARGEST["pack"]),
+    help="Images that the discriminator sees as one (PacGAN).  [default: 1]",
+)
+@click.option(
+    "--seed",
+    type=Whole(min=0),
+    metavar="INTEGER",
+    help="Seed of weights, noise and data order.  [default: 0]",
+)
 @click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
-@click.option("--export", "exported", type=click.Choice(list(FORMATS)), help="Export when trained.")
+@click.option(
+    "--export", "exported", type=Format(), metavar="FORMAT", help=f"Export after training: {listed(FORMATS)}."
+)
 @click.option(
     "--checkpoint-every",
-    type=click.FloatRange(min=0),
+    type=Number(min=0),
     default=CHECKPOINT_EVERY_S,
     show_default=True,
     help="Seconds between checkpoints.",
 )
-@click.option("--evaluate-every", type=click.IntRange(min=1), help="Steps between metrics; the best keeps best.keras.")
-@click.option("--deterministic", is_flag=True, default=None, help="The same bits each time, slower.")
+@click.option(
+    "--evaluate-every", type=Whole(min=1), help="Steps between evaluations; the best generator is saved as best.keras."
+)
+@click.option("--deterministic", is_flag=True, default=None, help="Compute the same bits each time, more slowly.")
 @click.option(
     "--strategy",
+    type=Name(STRATEGIES),
     default="auto",
     show_default=True,
-    help="Of tf.distribute: auto (all GPUs here), mirrored, multiworker (TF_CONFIG or Slurm).",
+    help="Devices that train together: auto and mirrored take the GPUs of this machine, multiworker the devices of "
+    "several machines (TF_CONFIG or Slurm).",
 )
-@click.option("--replicas", type=int, help="Of mirrored: GPUs, or parts of the processor as a rehearsal.")
-@click.option("--dry-run", is_flag=True, help="Say what would be trained, and stop.")
+@click.option(
+    "--replicas",
+    type=Whole(min=1),
+    help="With mirrored: the number of GPUs, or of parts of the processor to try it out.",
+)
+@click.option("--dry-run", is_flag=True, help="Describe what would be trained, and stop.")
 def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, strategy, replicas, dry_run, **settings):
     """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy, .npz or .mat file.
 
-    The same command goes on where it stopped. Ctrl-C and SIGTERM save first. With several replicas the batch size is
-    that of all together.
+    The same command continues a run that was stopped. Ctrl-C and SIGTERM save first. With several replicas the batch
+    size is that of all of them together.
     """
     if sys.stderr.isatty():
         click.echo(f"reading {data} …", err=True)
     training = load_training()
-    training.precision.use_threads()
+    from keras_gan import distribute
+    from keras_gan.distribute import precision
+
+    precision.use_threads()
     config = training.configure(data, preset, **settings)
     if strategy == "multiworker":
-        click.echo("waiting until all workers are there …", err=True)
+        click.echo("waiting for all workers …", err=True)
     with silence.silence_native_stderr():
-        strategy = training.distribution.strategy(strategy, replicas)
-    chief = training.distribution.is_chief(strategy)
+        strategy = distribute.strategy(strategy, replicas)
+    chief = distribute.is_chief(strategy)
     job = training.prepare(config, run_dir, evaluate_every, checkpoint_every, strategy)
     if chief:
-        click.echo(training.describe(job), err=True)
+        output.show(training.describe(job), err=True)
     else:
         click.echo(f"one of {strategy.num_replicas_in_sync} replicas; the chief writes {job.run_dir}", err=True)
     if exported:
         from keras_gan.exports import of_run
 
-        of_run.export_path(job.run_dir, exported)  # not only when all is trained
+        of_run.export_path(job.run_dir, exported)  # raises before training where it cannot be written
     if dry_run:
         return
     gan = job.train()

@@ -29,8 +29,6 @@ def _alternative(error, context):
 
 def _kind(kind):
     """What a parameter of a click type takes, in words."""
-    if isinstance(kind, click.Choice):
-        return "one of " + ", ".join(map(str, kind.choices))
     words = next((words for number, words in NUMBERS.items() if isinstance(kind, number)), kind.name)
     low, high = getattr(kind, "min", None), getattr(kind, "max", None)
     if low is not None and high is not None:

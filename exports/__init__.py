@@ -12,8 +12,8 @@ from keras_gan._utils.errors import InputError, Notice
 from keras_gan._utils.files import replace
 
 FORMATS = {
-    "saved_model": "keras_gan.exports.saved_model",
     "tflite": "keras_gan.exports.tflite",
+    "saved_model": "keras_gan.exports.saved_model",
     "onnx": "keras_gan.exports.onnx",
     "web": "keras_gan.exports.web",
 }
@@ -116,19 +116,20 @@ def open_generator(path: str | os.PathLike, trust: bool = False):
 
 
 def _saved_model(path, trust):
-    if not trust:  # before TensorFlow is imported for nothing
-        raise InputError(untrusted(path))
+    check_trust(path, trust)  # before TensorFlow is imported for nothing
     from keras_gan.exports.saved_model import Generator
 
     return Generator(path, trust)
 
 
-def untrusted(path) -> str:
-    """Why a SavedModel is not opened."""
-    return (
-        f"{path} is a SavedModel, which can run code, such as operations that write files; expected one whose maker "
-        "you trust. If you do, use --trust (trust=True in Python). A .tflite or an .onnx of the generator runs no code"
-    )
+def check_trust(path: str | os.PathLike, trust: bool) -> None:
+    """Raises InputError for a SavedModel whose maker the user does not trust."""
+    if not trust:
+        raise InputError(
+            f"{path} is a SavedModel, which can run code, such as operations that write files; expected one whose "
+            "maker you trust. If you do, use --trust (trust=True in Python). A .tflite or an .onnx of the generator "
+            "runs no code."
+        )
 
 
 def _of_run(path):

@@ -2,18 +2,18 @@
 
 import json
 import os
-import textwrap
 import zipfile
 from pathlib import Path
 
 from keras_gan._utils import archives
 from keras_gan._utils.errors import InputError, first_line, one_line
 from keras_gan._utils.files import size_bytes
+from keras_gan._utils.text import WIDTH, Table, Text
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.about import About
 from keras_gan.runs import Run, step_of
 
-WIDTH, INDENT = 80, 14  # columns
+INDENT, NAME_WIDTH, LONGEST_NAME = 2, 10, 36  # columns; the width is that of most names
 LONGEST_TEXT = 1_000  # that is shown of a value
 SAVED_MODEL = "saved_model.pb"
 GAN_CLASS = "keras_gan>GAN"  # its registered name in a .keras file
@@ -140,18 +140,22 @@ def _run(path):
     }
 
 
-def to_text(said: dict) -> str:
-    """What `describe` gives, as lines of at most 80 columns."""
-    lines = [f"{one_line(said['path'])}: {KINDS[said['kind']]}, {said['size_bytes']:,} bytes"]
+def to_text(said: dict) -> Text:
+    """What `describe` gives, in lines of at most 80 columns."""
+    blocks = [f"{one_line(said['path'])}: {KINDS[said['kind']]}, {said['size_bytes']:,} bytes"]
     for heading, rows in (
         ("", _facts(said)),
         ("signatures", [(name, _signature(ends)) for name, ends in said.get("signatures", {}).items()]),
         ("files", [(name, f"{size:,} bytes") for name, size in said.get("files", {}).items()]),
     ):
         if rows:
-            width = min(WIDTH // 2, max(INDENT, *(len(one_line(name)) + 4 for name, _ in rows)))
-            lines += ["", *filter(None, [heading]), *(_wrapped(name, text, width) for name, text in rows)]
-    return "\n".join(lines)
+            cells = [(_cut(name), one_line(text)[:LONGEST_TEXT]) for name, text in rows]
+            blocks += ["", *filter(None, [heading]), Table(cells, indent=INDENT, width=WIDTH)]
+    return Text(blocks)
+
+
+def _cut(name):
+    return f"{one_line(name)[:LONGEST_NAME]:{NAME_WIDTH}}"
 
 
 def _facts(said):
@@ -207,8 +211,3 @@ def _signature(ends):
 def _end(item):
     name, (dtype, sizes) = item
     return f"{name} {dtype}[{','.join('any' if size is None else str(size) for size in sizes)}]"
-
-
-def _wrapped(name, text, width):
-    margin = f"  {one_line(name)[: width - 4]:{width - 2}}"
-    return textwrap.fill(one_line(text)[:LONGEST_TEXT], WIDTH, initial_indent=margin, subsequent_indent=" " * width)

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from keras_gan import exports, reporting, training
+from keras_gan._utils.errors import InputError
 from keras_gan.exports import kit
 from keras_gan.exports.report import Report
 from keras_gan.runs import Run
@@ -56,6 +57,17 @@ def export_run(
         if not out:
             kit.write(path.parent)
             reporting.write(run)
+
+
+def check_modes(format: str, modes: Sequence[str], out: str | os.PathLike | None = None) -> None:
+    """Raises InputError where a format has no modes, or several modes would be written to one place."""
+    format, count = exports.canonical(format), len(set(modes))
+    if modes and format not in ("tflite", "web"):
+        raise InputError(f"{format} is written in float32; expected --quantize for tflite or web. Leave it out.")
+    if count > 1 and format == "web":
+        raise InputError(f"one page for {count} modes; expected one. Use one --quantize.")
+    if count > 1 and out and not is_folder(format, out):
+        raise InputError(f"--out {out} for {count} modes; expected one, or a folder. Use --out {out}/.")
 
 
 def export_path(run_dir, format, quantize="float16", out=None, uint8=False) -> Path:

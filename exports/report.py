@@ -11,6 +11,7 @@ import numpy as np
 from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import kilobytes
+from keras_gan._utils.text import WIDTH, Table, Text
 from keras_gan.exports import quality
 from keras_gan.exports.edge import SEED, SIGNATURES, first_input
 from keras_gan.exports.options import Options
@@ -85,18 +86,15 @@ class Report:
             yield f"    {len(self.kept) - SHOWN_KEPT} more, {kilobytes(rest)}"
 
 
-def table(reports: list[Report]) -> str:
-    """Several exports of one generator side by side, in lines of text."""
+def table(reports: list[Report]) -> Text:
+    """Several exports of one generator in a table, with what its columns mean."""
     judged = any(report.quality and report.quality.frechet_distance is not None for report in reports)
     head = ("", "size", "mean error", "99.9 %", "largest", "ms a sample", "at 16", "samples moved", "Fréchet")
-    rows = [head, *(_row(report) for report in reports)]
-    rows = rows if judged else [row[:-1] for row in rows]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([f"{row[0]:{widths[0]}}", *(f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
-    return "\n".join([*(line.rstrip() for line in lines), "", *_legend(reports, judged)])
+    rows = [_row(report) for report in reports]
+    head, rows = (head, rows) if judged else (head[:-1], [row[:-1] for row in rows])
+    return Text(
+        [Table(rows, head, numbers=range(1, len(head))), "", Table(list(_legend(reports, judged)), width=WIDTH)]
+    )
 
 
 def _row(report):
@@ -117,13 +115,17 @@ def _row(report):
 
 def _legend(reports, judged):
     """What the columns of the table mean."""
-    yield f"errors against Keras, of values in [-1, 1], in {SEEDS} samples; times on this machine, one thread"
-    yield "99.9 %: the error that all but one of 1,000 values stay below"
+    yield "errors", f"of values in [-1, 1], against Keras, in {SEEDS} samples"
+    yield "99.9 %", "the error that all but one of 1,000 values stay below"
+    yield "ms a sample", "on this machine, with one thread, in batches of 1 and of 16"
     cost = next((report.quality for report in reports if report.quality), None)
     if cost:
-        yield f"samples moved: sliced Wasserstein distance to Keras's {cost.samples:,}, as a share of their spread"
+        yield (
+            "samples moved",
+            f"sliced Wasserstein distance to {cost.samples:,} samples of Keras, as a share of their spread",
+        )
     if judged:
-        yield f"Fréchet: distance to real images, of {cost.frechet_samples:,} samples (and against Keras's)"
+        yield "Fréchet", f"distance of {cost.frechet_samples:,} samples to real images, and the change against Keras"
 
 
 def verify(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, options: Options, blame=None) -> dict:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras_gan._utils import pixels, silence
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace_folder, size_bytes
-from keras_gan.exports import metadata, untrusted
+from keras_gan.exports import check_trust, metadata
 from keras_gan.exports.about import describe
 from keras_gan.exports.edge import (
     GENERATE,
@@ -135,8 +135,7 @@ class Generator(FileGenerator):
 
     def __init__(self, path: str | os.PathLike, trust: bool = False):
         self.path = path
-        if not trust:
-            raise InputError(untrusted(path))
+        check_trust(path, trust)
         said = _description(Path(path) / metadata.BESIDE)
         try:
             with silence.silence_native_stderr():

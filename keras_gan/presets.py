@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from keras_gan._utils.choices import AUTO, lookup
+from keras_gan._utils.text import Table, Text, paragraph
 
 DEFAULT_PRESET = "resnet"
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # data sets with another default
@@ -230,3 +231,23 @@ def default_penalties(recipe: Preset, loss: str | None) -> dict[str, float | str
         `LOSS_PENALTIES`, which may be none.
     """
     return dict(recipe.penalties if loss == recipe.loss else LOSS_PENALTIES.get(loss, {}))
+
+
+# the listing ----------------------------------------------------------------------------------------------------------
+
+LISTING_WIDTH = 100
+AVERAGES = (
+    "All of them draw samples from an average of the generator's weights; of the references only R3GAN does. With "
+    "--conditional, presets other than sngan and r3gan have an embedding next to z and a projection in the "
+    "discriminator that their references do not have."
+)
+
+
+def table() -> Text:
+    """All presets with their references and what differs from these."""
+    rows = [
+        row
+        for name, one in PRESETS.items()
+        for row in ((name, one.summary), ("", one.reference), ("", f"Differences: {one.differences}"))
+    ]
+    return Text([Table(rows, width=LISTING_WIDTH), "", paragraph(AVERAGES, width=LISTING_WIDTH)])

@@ -1,9 +1,14 @@
 """The real command: in this process where that is enough, as a process of its own where it is not."""
 
+import fcntl
 import os
+import pty
 import re
+import shlex
+import struct
 import subprocess
 import sys
+import termios
 import zipfile
 from pathlib import Path
 
@@ -12,12 +17,19 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan import __version__
+from keras_gan import __version__, losses, metrics
+from keras_gan.cli import names
 from keras_gan.cli.main import VERBS, kgan
+from keras_gan.cli.options import Format
 from keras_gan.data.catalog import POPULAR
-from keras_gan.data.opening import OWN
+from keras_gan.data.opening import OF_ONE_SIZE, OWN
+from keras_gan.distribute import strategies
+from keras_gan.exports import FORMATS
+from keras_gan.exports.quantize import MODES
+from keras_gan.metrics import extractors
 from keras_gan.presets import PRESETS
 from keras_gan.runs import Run
+from keras_gan.sampling import latents
 
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
@@ -66,7 +78,7 @@ def place(tmp_path, run_dir, trained, monkeypatch):
 
 TRAIN = {
     "unknown dataset": ("train mnits", "unknown data 'mnits'.* did you mean mnist"),
-    "unknown preset": ("train digits --preset dcgen", "unknown preset 'dcgen'; did you mean dcgan"),
+    "unknown preset": ("train digits --preset dcgen", "--preset: .*'dcgen'; did you mean dcgan"),
     "empty folder": ("train ./empty", "holds no images"),
     "missing folder": ("train ./missing", "is not a folder"),
     "missing file": ("train missing.npy", "is not a file"),
@@ -74,11 +86,11 @@ TRAIN = {
     "NaN": ("train nan.npy", "holds 256 values that are NaN"),
     "floats from 0 to 1": ("train unit.npy", r"expected \[-1, 1\]; scale them"),
     "damaged npz": ("train cut.npz", "cannot be read"),
-    "no steps": ("train digits --steps 0", "steps is 0; .*--steps"),
-    "no batch": ("train digits --batch-size 0", "batch_size is 0; .*--batch-size"),
+    "no steps": ("train digits --steps 0", "--steps: 0 .*expected a whole number, 1 or more"),
+    "no batch": ("train digits --batch-size 0", "--batch-size: 0 .*1 or more"),
     "batch larger than the data": ("train ./images --batch-size 4", "batch size 4 for the 3 images .*--batch-size"),
-    "negative seed": ("train digits --seed -1", "seed is -1; .*--seed"),
-    "no latents": ("train digits --latent-dim 0", "latent_dim is 0; .*--latent-dim"),
+    "negative seed": ("train digits --seed -1", "--seed: -1 .*0 or more"),
+    "no latents": ("train digits --latent-dim 0", "--latent-dim: 0 .*from 1 to 65536"),
     "too small": ("train digits --image-size 4", r"data of shape \(4, 4, 3\); .*--image-size"),
     "no size": ("train digits --image-size 0", "image size .*; expected one positive side"),
     "folder that is no run": ("train digits --run empty/../images", "images exists and is not a run folder; .*--run"),
@@ -94,8 +106,8 @@ SAMPLE = {
     "folder that is no run": ("sample empty", "empty is not a run folder"),
     "run without checkpoint": ("sample fresh", "fresh has no checkpoint yet; .*kgan train"),
     "damaged checkpoint": ("sample damaged --out new", "step_0000030.npz is damaged"),
-    "none": ("sample run -n 0 --out new/x.png", r"asked for 0 samples; .*--n"),
-    "negative seed": ("sample run --seed -1", "seed is -1; .*--seed"),
+    "none": ("sample run -n 0 --out new/x.png", "--n: 0 .*1 or more"),
+    "negative seed": ("sample run --seed -1", "--seed: -1 .*0 or more"),
     "below a file": ("sample run --out file/x.png", "cannot .*; expected a writable path"),
     "into a file": ("sample run --out file", "cannot .*; expected a writable path"),
     "unknown suffix": ("sample run --out x.jpg", "cannot write samples as .jpg; .*--out"),
@@ -107,14 +119,17 @@ SAMPLE = {
 EXPORT = {
     "no format": ("export run", "which export.* expected one of --tflite, --saved-model, --onnx and --web"),
     "both formats": ("export run --tflite --saved-model", "which export"),
-    "unknown quantization": ("export run --tflite --quantize int9", "unknown quantization 'int9'; .*float16"),
+    "unknown quantization": ("export run --tflite --quantize int9", "--quantize: .*'int9'; .*float16"),
     "below a file": ("export run --tflite --out file/g.tflite", "cannot write file/g.tflite"),
     "wrong suffix": ("export run --tflite --out g.onnx", r"does not end in .tflite; .*g.tflite"),
     "no folder": ("export run --tflite --out new --quantize int8", r"new does not end in .tflite; .*a folder, new/"),
     "two modes, one file": ("export run --tflite --quantize int8 --quantize float32 --out g.tflite", "for 2 modes"),
-    "second mode": ("export run --tflite --quantize int8 --quantize int9", "unknown quantization 'int9'"),
-    "mode of a SavedModel": ("export run --saved-model --quantize int8", "--quantize is for --tflite and --web"),
-    "nothing to serve": ("export run --tflite --serve", "--serve without --web"),
+    "second mode": ("export run --tflite --quantize int8 --quantize int9", "--quantize: .*'int9'"),
+    "mode of a SavedModel": (
+        "export run --saved-model --quantize int8",
+        "saved_model .* expected --quantize for tflite or web",
+    ),
+    "nothing to serve": ("export run --tflite --serve", "--serve .*expected --web"),
     "no page there": ("export run --web --out images", "images exists and is no page"),
     "no SavedModel there": ("export run --saved-model --out images", "images exists and is not a SavedModel"),
     "run without checkpoint": ("export fresh --tflite", "fresh has no checkpoint yet"),
@@ -181,12 +196,12 @@ def test_a_real_process_prints_one_line_and_no_traceback(place, forked):
     assert_one_line(ended.returncode, out, err, "checkpoint .*is damaged")
 
 
-def test_help_version_and_lists_load_nothing_heavy():
+def test_help_loads_nothing_heavy():
     code = (
-        "import sys; from click.testing import CliRunner; from keras_gan.cli.main import kgan\n"
-        "for words in (['--help'], ['--version'], ['presets'], ['sample', '--help'], ['train', '--help']):\n"
+        "import sys; from click.testing import CliRunner; from keras_gan.cli.main import VERBS, kgan\n"
+        "for words in (['--help'], ['--version'], ['presets'], *([verb, '--help'] for verb in VERBS)):\n"
         "    assert CliRunner().invoke(kgan, words).exit_code == 0, words\n"
-        "assert not {'tensorflow', 'keras', 'matplotlib', 'tensorflow_datasets'} & set(sys.modules)"
+        "assert not {'tensorflow', 'keras', 'numpy', 'PIL', 'matplotlib', 'tensorflow_datasets'} & set(sys.modules)"
     )
     ended = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
@@ -200,9 +215,39 @@ def test_version_and_help_of_the_installed_command():
 
 
 @pytest.mark.parametrize("verb", VERBS)
-def test_every_verb_explains_itself(verb):
+def test_every_verb_explains_itself_with_files_and_examples(verb):
     result = command(verb, "--help")
     assert result.exit_code == 0 and result.stdout.startswith(f"Usage: kgan {verb}")
+    examples = kgan.get_command(None, verb).examples
+    assert 2 <= len(examples) <= 3 and "\nFiles:\n" in result.stdout
+    for example in examples:
+        assert f"\n  {example}\n" in result.stdout
+        _, name, *words = shlex.split(re.split(r" > | \|\| ", example)[0])
+        kgan.get_command(None, name).make_context(name, words)  # raises where it is no such command
+
+
+@pytest.mark.parametrize("words", [["--debug", "info", "missing"], ["info", "missing", "--debug"]], ids=" ".join)
+def test_debug_shows_the_traceback_behind_the_one_line(words):
+    plain, debugged = command("info", "missing"), command(*words)
+    assert plain.exit_code == debugged.exit_code == 2
+    *trace, last = debugged.stderr.splitlines()
+    assert [last] == plain.stderr.splitlines()
+    assert trace[0].startswith("Traceback") and any("exports" in line and "info.py" in line for line in trace)
+
+
+def test_options_take_the_names_of_the_tables():
+    assert set(names.LATENTS) == set(latents.DISTRIBUTIONS)
+    assert set(names.LOSSES) == set(losses.LOSSES)
+    assert set(names.STRATEGIES) == set(strategies.STRATEGIES)
+    assert set(names.EXTRACTORS) == set(extractors.CHOICES)
+    assert set(names.MODES) == set(MODES)
+
+
+def test_a_format_has_one_name_at_every_entry():
+    flags = {name.replace("_", "-") for name in FORMATS}
+    assert all(f"--{flag} " in command("export", "--help").stdout for flag in flags)
+    taken = {name: Format().convert(name, None, None) for name in (*FORMATS, "litert", "tf_saved_model")}
+    assert taken == {**{name: name for name in FORMATS}, "litert": "tflite", "tf_saved_model": "saved_model"}
 
 
 def test_presets_lists_every_recipe_with_its_paper_and_what_differs():
@@ -217,6 +262,7 @@ def test_presets_lists_every_recipe_with_its_paper_and_what_differs():
 
 def test_datasets_lists_ours_first_and_says_that_paths_work():
     told = command("datasets").stdout
+    assert set(OWN) == {"digits", *OF_ONE_SIZE}
     assert [line.split()[0] for line in told.split("\n\n")[0].splitlines()] == [*OWN, *POPULAR]
     assert "folder of images" in told
 
@@ -316,7 +362,7 @@ USAGE = {
     ),
     "no choice": (
         "train digits --export coreml",
-        "--export: 'coreml' .*; expected one of tflite, saved_model, onnx, web",
+        "--export: .*'coreml'; .*tflite, saved_model, onnx, web",
     ),
     "no size": ("train digits --image-size axb", "--image-size: 'axb'; expected one side or HEIGHTxWIDTH"),
     "no weight": ("train digits --gamma heavy", "--gamma: 'heavy'; expected a number, such as 1, or auto"),
@@ -374,7 +420,7 @@ def test_what_an_encoding_lacks_is_written_in_ascii(encoding):
 @pytest.mark.parametrize("encoding", [*IN_ENCODINGS, "ascii:strict"])
 def test_the_command_ends_well_in_any_encoding(tmp_path, encoding):
     shown = process(KGAN, "train", "--help", encoding=encoding)
-    assert shown.returncode == 0 and "relativistic, " in shown.stdout.decode(encoding.split(":")[0])
+    assert shown.returncode == 0 and "relativistic" in shown.stdout.decode(encoding.split(":")[0])
     ended = process(KGAN, "sample", tmp_path / "ø猫.tflite", encoding=encoding)
     message = ended.stderr.decode(encoding.split(":")[0])
     assert ended.returncode == 2 and message.startswith("Error: ") and message.count("\n") == 1
@@ -447,3 +493,54 @@ def test_train_puts_transparent_images_on_the_background_that_was_chosen(tmp_pat
     assert shown.count("16 of 16 images are transparent; transparent pixels are put on #00ff00") == 1
     result = command("train", tmp_path / "photos", *SAME, "--dry-run", "--background", "whit")
     assert result.exit_code == 2 and "'whit' is not a colour" in result.stderr
+
+
+# terminals
+
+
+def on_a_terminal(*words, columns, **variables):
+    """What a command writes to a terminal of a width."""
+    above, below = pty.openpty()
+    fcntl.ioctl(below, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    environment = {name: value for name, value in os.environ.items() if name not in ("NO_COLOR", "COLUMNS")}
+    environment |= {"TERM": "xterm-256color", "PYTHONIOENCODING": "utf-8"} | variables
+    with subprocess.Popen(list(map(str, words)), stdin=below, stdout=below, stderr=below, env=environment) as process:
+        os.close(below)
+        written = b""
+        while chunk := read(above):
+            written += chunk
+    os.close(above)
+    return process.returncode, written.decode().replace("\r\n", "\n")
+
+
+def read(terminal):
+    try:
+        return os.read(terminal, 4096)
+    except OSError:  # Linux, when the other end is closed
+        return b""
+
+
+ESCAPE = re.compile(r"\x1b\[[0-9;]*m")
+
+
+@pytest.mark.parametrize("columns", [40, 80])
+def test_tables_fit_a_terminal_and_verdicts_have_colours(run_dir, columns):
+    status, written = on_a_terminal(KGAN, "doctor", run_dir, columns=columns)
+    assert status == 0 and re.search(r"\x1b\[1;32mTOO EARLY TO TELL", written)
+    status, written = on_a_terminal(KGAN, "presets", columns=columns)
+    lines = ESCAPE.sub("", written).splitlines()
+    assert status == 0 and max(map(len, lines)) <= columns
+    words = " ".join(" ".join(lines).split())
+    assert all(name in words for name in PRESETS) and "Differences" in words
+
+
+@pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}], ids=str)
+def test_lines_are_plain_where_colours_are_not_wanted(run_dir, variables):
+    assert on_a_terminal(KGAN, "doctor", run_dir, columns=40, **variables)[1] == command("doctor", run_dir).stdout
+
+
+def test_a_card_printed_in_python_is_plain_text():
+    card = metrics.compare(np.eye(40, 4, dtype="float32"), np.eye(120, 4, dtype="float32"))
+    head, *rows = [line for line in str(card).splitlines() if "  " in line]
+    assert "samples" in head and len(rows) == len(card.scores) and not ESCAPE.search(str(card))
+    assert [row.split("  ")[0] for row in rows] == [score.label for score in card.scores]

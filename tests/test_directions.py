@@ -341,7 +341,7 @@ def test_a_sweep_needs_no_out_and_refuses_what_contradicts_it(found_run, tmp_pat
     for words, told in (
         (["--set", "factor 1=1"], "--set factor 1 with --sweep factor 1"),
         (["--set", "a=1", "--set", "a=0"], "--set a was given twice"),
-        (["--out", "x.png"], "expected a .gif; give --out factor-1.gif"),
+        (["--out", "x.png"], "expected a .gif. Use --out factor-1.gif"),
     ):
         done = CliRunner().invoke(kgan, [*sweep, *words])
         assert done.exit_code == 2 and told in done.output, done.output
@@ -351,7 +351,7 @@ def test_a_sweep_needs_no_out_and_refuses_what_contradicts_it(found_run, tmp_pat
 def test_directions_of_a_file_need_its_run(tmp_path):
     (tmp_path / "g.tflite").write_bytes(b"")
     done = CliRunner().invoke(kgan, ["directions", str(tmp_path / "g.tflite")])
-    assert done.exit_code == 2 and "expected a run folder" in done.output
+    assert done.exit_code == 2 and "is not a run folder" in done.output
 
 
 def test_directions_of_an_earlier_step_are_used_with_a_notice(found_run, tmp_path):

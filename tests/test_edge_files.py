@@ -290,13 +290,13 @@ def test_an_export_that_loses_quality_is_refused_unless_forced(gan, files, tmp_p
 
 
 def test_the_table_shows_every_mode(files, trained, tmp_path):
-    text = table([report for _, report in files.values()])
+    text = str(table([report for _, report in files.values()]))
     head, *rows = text.splitlines()
     assert [row.split()[0] for row in rows[:4]] == list(MODES)
     assert "Fréchet" not in text and max(map(len, text.splitlines())) <= 100
     reference = metrics.Reference.of(trained.source, None, metrics.extractor(trained.source), 200)
     judged = trained.gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(reference=reference))
-    assert "of 200 samples" in table([judged]) and "Fréchet" in table([judged])
+    assert "of 200 samples" in str(table([judged])) and "Fréchet" in str(table([judged]))
 
 
 @pytest.mark.parametrize(

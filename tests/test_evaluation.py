@@ -165,7 +165,7 @@ BAD = {
         "images --data digts",
         "unknown data 'digts': neither a dataset nor a folder here; did you mean digits",
     ),
-    "unknown extractor": ("run --extractor minst", "unknown extractor 'minst'; did you mean mnist"),
+    "unknown extractor": ("run --extractor minst", "--extractor: .*'minst'; did you mean mnist"),
     "extractor of other images": ("run --extractor mnist", r"extractor mnist for digits of shape \(8, 8, 1\)"),
     "wrong size": (
         "small.npz --data digits",

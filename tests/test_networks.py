@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import GAN, InputError, networks
+from keras_gan._utils import machine as this_machine
 from keras_gan.distribute import precision
 from keras_gan.exports import edge
 from keras_gan.layers import Maxout
@@ -601,8 +602,8 @@ def test_xla_is_for_one_gpu(machine, monkeypatch):
 
 def test_processor_flags_are_those_the_system_lists(monkeypatch, tmp_path):
     listing = tmp_path / "cpuinfo"
-    monkeypatch.setattr(precision, "Path", lambda path: listing)
-    found = precision.processor_flags.__wrapped__
+    monkeypatch.setattr(this_machine, "Path", lambda path: listing)
+    found = this_machine.processor_flags.__wrapped__
     assert found() == frozenset()
     listing.write_text("processor : 0\nflags\t\t: fpu avx2 amx_bf16\nprocessor : 1\nflags\t\t: fpu\n")
     assert {"fpu", "avx2", "amx_bf16"} <= found()

@@ -61,3 +61,8 @@ def _exchange(draft, path, before):
             before.rename(path)
         raise
     shutil.rmtree(before, ignore_errors=True)
+
+
+def cache_folder() -> Path:
+    """Where things are kept that were made or downloaded once: $KERAS_GAN_CACHE, or ~/.cache/keras_gan."""
+    return Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))

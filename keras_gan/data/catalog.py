@@ -4,21 +4,28 @@ import dataclasses
 import functools
 import hashlib
 import logging
-import os
 import urllib.error
 import urllib.parse
 import urllib.request
-from pathlib import Path
 
 import numpy as np
 
 from keras_gan._utils.errors import InputError, first_line
-from keras_gan._utils.files import replace
+from keras_gan._utils.files import cache_folder, replace
+from keras_gan._utils.text import Table, Text, paragraph
 from keras_gan.data import fingerprint, source
 from keras_gan.data.source import Source, fit_pixels, from_array
 
 ANSWER_S = 4.0  # seconds a dataset's host has to answer
 
+# Data of this package, which no folder's name hides.
+OWN = {
+    "digits": "8x8 grey, handwritten digits; part of scikit-learn, no download",
+    "gaussian": "the 1-D example of the theory: N(5, 1)",
+    "ring": "8 Gaussians on a circle, for mode coverage",
+    "grid": "25 Gaussians on a grid, for mode coverage",
+    "stacked_mnist": "28x28x3, three MNIST digits in one image: 1,000 modes",
+}
 # The datasets that `kgan datasets` shows; every other image dataset of the catalogue works by its name too.
 POPULAR = {
     "mnist": "28x28 grey, handwritten digits",
@@ -32,6 +39,20 @@ POPULAR = {
     "oxford_flowers102": "mixed sizes, flowers (use --image-size 64 --crop)",
     "stanford_dogs": "mixed sizes, dogs (use --image-size 64 --crop)",
 }
+
+
+def table() -> Text:
+    """What can be trained on by name, for people."""
+    return Text(
+        [
+            Table([*OWN.items(), *POPULAR.items()]),
+            "",
+            paragraph(
+                "Every other image dataset of tensorflow-datasets works by its name. So does the path of a folder of "
+                "images, or of a .npy, .npz or .mat file."
+            ),
+        ]
+    )
 
 
 @functools.cache
@@ -181,11 +202,6 @@ def _fill(examples, images, described, crop):
     for row, (image, label, has) in enumerate(examples()):
         images[row] = fit_pixels(image, images.shape[1:3], crop)
         labels[row], attributes[row] = label, has
-
-
-def cache_folder() -> Path:
-    """Where things are kept that were made or downloaded once: $KERAS_GAN_CACHE, or ~/.cache/keras_gan."""
-    return Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))
 
 
 def _mapped(key, examples, shape, crop, described):

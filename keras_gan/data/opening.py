@@ -15,7 +15,7 @@ from keras_gan.theory.mixtures import MIXTURES
 ARRAY_FILES = (".npy", ".npz", ".mat")
 OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # that are never resized
 UNEQUAL = 10  # times the images of the smallest class, from which on the largest is worth a warning
-OWN = ("digits", *OF_ONE_SIZE)  # names that mean data of ours, whatever folders are called
+OWN = tuple(catalog.OWN)  # names that mean data of ours, whatever folders are called
 
 
 def load(

@@ -101,8 +101,8 @@ def load(run):
     return record.load(run)
 
 
-def table(found) -> str:
-    """What was found and measured, as lines of text."""
+def table(found):
+    """What was found and measured, as a text that `print` shows."""
     from keras_gan.directions import record
 
     return record.table(found)

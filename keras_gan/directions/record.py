@@ -2,12 +2,12 @@
 
 import dataclasses
 import json
-import textwrap
 
 import numpy as np
 
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
+from keras_gan._utils.text import WIDTH, Table, Text, paragraph
 from keras_gan.directions.fitting import CLEAR, KEPT, STEP, Figures, Fitted
 from keras_gan.sampling.sliders import CLASS, DIGITS, check_name, from_json
 
@@ -105,21 +105,14 @@ def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
 # the table ------------------------------------------------------------------------------------------------------------
 
 
-def table(fitted: Fitted) -> str:
-    """What was found, as lines of text: a row for each slider, what they share, what was refused."""
+def table(fitted: Fitted) -> Text:
+    """What was found: a row for each slider, what the columns mean, and the attributes that got no slider."""
     judged = any(one.class_kept is not None for one in fitted.figures.values())
-    head = ["slider", "R²", "a step", "whole way", "cross-talk", "unlocked", *(["class kept"] if judged else [])]
-    rows = [head, *(_row(slider, fitted.figures[slider.name], judged) for slider in fitted.sliders)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = [
-        "  ".join([f"{row[0]:{widths[0]}}", *(f"{cell:>{w}}" for cell, w in zip(row[1:], widths[1:], strict=True))])
-        for row in rows
-    ]
-    found = [*lines, "", *_legend(judged)] if fitted.sliders else ["no direction works"]
+    head = ("slider", "R²", "a step", "whole way", "cross-talk", "unlocked", *(["class kept"] if judged else []))
+    rows = [_row(slider, fitted.figures[slider.name], judged) for slider in fitted.sliders]
+    found = [Table(rows, head, numbers=range(1, len(head))), "", *_legend(judged)] if rows else ["no direction works"]
     refused = "; ".join(f"{name} ({why})" for name, why in fitted.refused.items())
-    return "\n".join(
-        [*found, *(["", *textwrap.wrap(f"no slider, for too little effect: {refused}", 100)] if refused else [])]
-    )
+    return Text([*found, *(["", paragraph(f"no slider, for too little effect: {refused}")] if refused else [])])
 
 
 def _row(slider, one, judged):
@@ -144,9 +137,21 @@ def _worst(shares, locks):
 
 
 def _legend(judged):
-    yield f"R²: of the regression on z, on held-out samples; a step: {STEP:g} standard deviations, and what it changes;"
-    yield "whole way: from one end to the other; cross-talk: the largest change of a locked attribute for 1 of its"
-    yield "own, and the same had nothing been locked"
+    """What the columns mean."""
+    meanings = [
+        ("R²", "of the regression on z, on held-out samples"),
+        ("a step", f"what {STEP:g} standard deviations change"),
+        ("whole way", "what changes from one end of the slider to the other"),
+        ("cross-talk", "the largest change of a locked attribute for a change of 1 of its own"),
+        ("unlocked", "the same with nothing locked"),
+    ]
     if judged:
-        yield f"class kept: a step away by all pictures, by those with a class of {CLEAR:.0%} or more, and by these at"
-        yield f"the ends, which lie where {KEPT:.0%} keep it, if {CLASS} is locked"
+        meanings.append(
+            (
+                "class kept",
+                f"share of images that keep their class after one step: of all images, of those with a class of "
+                f"{CLEAR:.0%} or more, and of these at the ends of the slider, where {KEPT:.0%} keep it if {CLASS} is "
+                "locked",
+            )
+        )
+    yield Table(meanings, width=WIDTH)

@@ -1,24 +1,13 @@
 """The fastest settings for training on this machine: precision policy, XLA and threads, each with a reason."""
 
 import contextlib
-import functools
-import os
-from pathlib import Path
 
 import tensorflow as tf
 from tensorflow.python.framework.config import is_op_determinism_enabled
 
+from keras_gan._utils.machine import cores, processor_flags
+
 BF16_FLAGS = ("amx_bf16", "avx512_bf16")
-
-
-@functools.cache
-def processor_flags() -> frozenset[str]:
-    """The feature flags of the first processor; empty where the system does not list them."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return frozenset()
-    lines = (line for line in cpuinfo.read_text("utf-8", "replace").splitlines() if line.startswith("flags"))
-    return frozenset(next(lines, "").split())
 
 
 def policy() -> tuple[str, str]:
@@ -69,8 +58,3 @@ def use_threads() -> None:
         with contextlib.suppress(RuntimeError):
             tf.config.threading.set_intra_op_parallelism_threads(count)
             tf.config.threading.set_inter_op_parallelism_threads(cores())
-
-
-def cores() -> int:
-    """The number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

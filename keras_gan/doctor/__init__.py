@@ -15,13 +15,15 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan._utils import log_names
+from keras_gan._utils.text import Text
+from keras_gan.doctor import wording
 from keras_gan.doctor.measurements import TELLING_STEPS, Measurements
 from keras_gan.doctor.symptoms import DIVERGENCE, SYMPTOMS
 from keras_gan.doctor.verdicts import ILL, NOTE, SEVERITIES, WELL, Settings, Verdict
 from keras_gan.plots import doctor as plots
 from keras_gan.runs import Run
 
-__all__ = ["ILL", "MEANINGS", "NOTE", "WELL", "Settings", "Verdict", "diagnose", "draw", "examine"]
+__all__ = ["ILL", "MEANINGS", "NOTE", "WELL", "Settings", "Verdict", "describe", "diagnose", "draw", "examine"]
 
 MEANINGS = {
     log_names.ACCURACY: "share of real and generated pairs that D orders right; healthy: 0.45 to 0.98",
@@ -71,6 +73,11 @@ def draw(run: Run, verdicts: list[Verdict]) -> Path | None:
     spans = [(verdict.name, *verdict.steps) for verdict in verdicts if verdict.severity != WELL and verdict.steps]
     plots.diagnosis(history, run.columns("checks"), spans, path)
     return path
+
+
+def describe(verdicts: list[Verdict], picture: Path | None = None) -> Text:
+    """Verdicts as a text that `print` shows; `picture` is named at its end."""
+    return wording.describe(verdicts, MEANINGS, picture)
 
 
 def _well(m):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from keras_gan._utils.errors import InputError, Notice, printable
-from keras_gan.data.catalog import cache_folder
+from keras_gan._utils.files import cache_folder
 from keras_gan.data.source import Source
 from keras_gan.metrics.extractors import announce, content, most_images, read
 

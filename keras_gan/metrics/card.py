@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 import numpy as np
 
 from keras_gan._utils.choices import lookup
+from keras_gan._utils.text import Table, Text
 from keras_gan.metrics.definitions import BASELINE, HIGHER, LOWER
 
 READING = {LOWER: "lower is better", HIGHER: "higher is better", BASELINE: "as real images"}
@@ -57,11 +58,12 @@ class Card:
         """The scores as texts: label, value with its error, what real images reach, how to read it."""
         return [(s.label, _number(s.value, s.error), _number(s.baseline), _reading(s)) for s in self.scores]
 
+    def text(self) -> Text:
+        """The card for people: what was measured with what, and the scores in a table."""
+        return Text([*self.header(), "", Table(self.rows(), ("", "samples", "real images", ""), numbers=(1, 2))])
+
     def __str__(self):
-        rows = [("", "samples", "real images", ""), *self.rows()]
-        widths = [max(len(row[column]) for row in rows) for column in range(3)]
-        lines = [f"{a:{widths[0]}}  {b:>{widths[1]}}  {c:>{widths[2]}}   {d}".rstrip() for a, b, c, d in rows]
-        return "\n".join([*self.header(), "", *lines])
+        return str(self.text())
 
     def header(self) -> list[str]:
         """What was measured with what, in lines of text."""

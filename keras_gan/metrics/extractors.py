@@ -15,7 +15,7 @@ import numpy as np
 
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError
-from keras_gan.data.catalog import cache_folder
+from keras_gan._utils.files import cache_folder
 from keras_gan.data.source import Source
 from keras_gan.metrics.streams import Stream
 

@@ -6,6 +6,7 @@ from keras_gan import data, networks, penalties, schedules
 from keras_gan._utils import pixels
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import printable
+from keras_gan._utils.text import Table
 from keras_gan.callbacks.game import account
 from keras_gan.distribute import precision, several_processes
 from keras_gan.runs import Run
@@ -16,31 +17,31 @@ MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # up to 12 classes are shown, else th
 SHOWN_IMAGES = 256  # number of images to estimate γ before training
 
 
-def describe(job: Job) -> str:
-    """What will be trained, and with which precision, in a few lines."""
+def describe(job: Job) -> Table:
+    """What will be trained, and with which precision."""
     config, gan = job.config, job.gan
     policy, why = networks.arithmetic(job.source.shape)
     with job.strategy.scope():
         xla, why_xla = precision.jit_compile()
     threads, why_threads = precision.threads()
     size = "x".join(map(str, job.source.shape))
-    return (
-        f"data        {job.source.name}: {job.source.count:,} of {size}"
-        f"{', augmented for the discriminator' if config.augment else ''}\n"
-        f"{_classes(job)}"
-        f"recipe      {config.preset}: {config.steps:,} steps of {config.batch_size}\n"
-        f"parameters  generator {gan.generator.count_params():,}, discriminator "
-        f"{gan.discriminator.count_params():,}\n"
-        f"loss        {_loss(job)}\n"
-        f"precision   {policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})\n"
-        f"threads     {threads or 'automatic'} for one operation ({why_threads})\n"
-        f"{_replicas(job)}"
-        f"run         {job.run_dir}"
-    )
+    augmented = ", augmented for the discriminator" if config.augment else ""
+    rows = {
+        "data": f"{job.source.name}: {job.source.count:,} of {size}{augmented}",
+        "classes": _classes(job),
+        "recipe": f"{config.preset}: {config.steps:,} steps of {config.batch_size}",
+        "parameters": f"generator {gan.generator.count_params():,}, discriminator {gan.discriminator.count_params():,}",
+        "loss": _loss(job),
+        "precision": f"{policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})",
+        "threads": f"{threads or 'automatic'} for one operation ({why_threads})",
+        "replicas": _replicas(job),
+        "run": str(job.run_dir),
+    }
+    return Table([(name, words) for name, words in rows.items() if words])
 
 
 def _classes(job):
-    """A line with the classes of the data and the number of images in each; empty for data without classes."""
+    """The classes of the data with the number of images in each; empty for data without classes."""
     if job.source.labels is None:
         return ""
     counts = data.class_counts(job.source)
@@ -49,16 +50,16 @@ def _classes(job):
     listed = ", ".join(f"{printable(name)} ({count:,})" for name, count in shown)
     more = f", … and {len(counts) - len(shown):,} more" if len(shown) < len(counts) else ""
     unused = "" if job.config.conditional else "; used only with --conditional"
-    return f"classes     {len(counts):,}: {listed}{more}{unused}\n"
+    return f"{len(counts):,}: {listed}{more}{unused}"
 
 
 def _replicas(job):
-    """A line about the replicas; empty for one device."""
+    """The number of replicas and their share of a step; empty for one device."""
     count = job.strategy.num_replicas_in_sync
     if count == 1:
         return ""
     kind = "workers" if several_processes(job.strategy) else "replicas"
-    return f"replicas    {count} {kind}, each with {images_per_step(job.config) // count} images in a step\n"
+    return f"{count} {kind}, each with {images_per_step(job.config) // count} images in a step"
 
 
 def _loss(job):

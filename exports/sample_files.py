@@ -1,0 +1,108 @@
+"""What `kgan sample` does: samples, walks between seeds and sweeps of a slider, from any generator into files."""
+
+import os
+import re
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from keras_gan import sampling
+from keras_gan._utils.errors import InputError, Notice
+from keras_gan.sampling import generators
+
+SAMPLES, WALK_SEEDS, SWEEP_SEEDS = 64, 5, 16  # by default
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Which samples to write, and where; `Plan.of` makes it."""
+
+    n: int  # samples; seeds of a .gif
+    seed: int  # of the first
+    label: str | None  # a class, by name or number
+    amounts: Mapping[str, float]  # slider -> how far it is moved
+    sweep: str | None  # the slider that a .gif shows from end to end
+    out: str
+
+    @classmethod
+    def of(
+        cls,
+        n: int | None = None,
+        seed: int = 0,
+        label: str | None = None,
+        amounts: Sequence[tuple[str, float]] = (),
+        sweep: str | None = None,
+        out: str | None = None,
+    ) -> "Plan":
+        """A plan with the defaults filled in. Raises InputError where wishes contradict each other."""
+        _check_amounts([name for name, _ in amounts], sweep)
+        out = out or (f"{_file_name(sweep)}.gif" if sweep else "samples.png")
+        gif = _is_gif(out)
+        if sweep and not gif:
+            remedy = f"Use --out {_file_name(sweep)}.gif."
+            raise InputError(f"--sweep {sweep} with --out {out}; expected a .gif. {remedy}")
+        n = n if n is not None else SWEEP_SEEDS if sweep else WALK_SEEDS if gif else SAMPLES
+        sampling.check_out(out, n)
+        return cls(n, seed, label, dict(amounts), sweep, out)
+
+    def write(self, source: str | os.PathLike, generator) -> str:
+        """Draws and writes the samples.
+
+        Args:
+            source: what the generator was opened from.
+            generator: a `keras_gan.sampling.Generator`.
+
+        Returns:
+            A sentence that says what was written.
+
+        Raises:
+            InputError: for a class or a slider that the generator does not have, or a path that cannot be written.
+        """
+        label = generators.class_number(generator, self.label)
+        sliders = _sliders(source, generator) if self.amounts or self.sweep else None
+        move = sliders.mover(self.amounts) if self.amounts else None
+        drawn = (generator, self.n, self.seed, label)
+        if self.sweep:
+            limit = sliders[self.sweep].limit
+            path = sampling.save_sweep(*drawn, self.out, sliders.sweep(self.sweep, sampling.FRAMES, self.amounts))
+            return f"{self.n} seeds from {-limit:g} to {limit:g} of {self.sweep} in {path}"
+        if _is_gif(self.out):
+            return f"{self.n} seeds in {sampling.save_walk(*drawn, self.out, move)}"
+        return f"{self.n} samples in {sampling.save(sampling.parts(*drawn, move), self.out)}"
+
+
+def _check_amounts(names, sweep):
+    """Raises InputError where a slider is set twice, or set and swept."""
+    if sweep in names:
+        raise InputError(f"--set {sweep} with --sweep {sweep}; expected one of them. Leave --set {sweep} out.")
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise InputError(f"--set {twice[0]} was given twice; expected one amount for each slider. Use one of them.")
+
+
+def _is_gif(out):
+    return str(out).lower().endswith(".gif")
+
+
+def _file_name(slider):
+    """A slider's name as that of a file."""
+    return re.sub(r"[^\w.+-]+", "-", slider).strip("-.") or "sweep"
+
+
+def _sliders(source, generator):
+    """The sliders of a generator, with a `Notice` where its run found them at another step."""
+    from keras_gan import directions
+    from keras_gan.runs import CONFIG, Run
+
+    if not (Path(source) / CONFIG).is_file():
+        return generator.directions
+    found = directions.load(Run(source))  # again, for its error
+    if found is not None and found.step not in (None, generator.step):
+        warnings.warn(
+            Notice(
+                f"the directions of {source} are those of step {found.step:,}, and the generator is that of step "
+                f"{generator.step:,}. Run kgan directions again for its own."
+            ),
+            stacklevel=3,
+        )
+    return found or generator.directions

@@ -1,0 +1,48 @@
+"""This machine: system, processor, cores and memory, read without TensorFlow."""
+
+import functools
+import os
+import platform
+from pathlib import Path
+
+
+@functools.cache
+def processor_flags() -> frozenset[str]:
+    """The feature flags of the first processor; empty where the system does not list them."""
+    cpuinfo = Path("/proc/cpuinfo")
+    if not cpuinfo.exists():
+        return frozenset()
+    lines = (line for line in cpuinfo.read_text("utf-8", "replace").splitlines() if line.startswith("flags"))
+    return frozenset(next(lines, "").split())
+
+
+def processor_name() -> str:
+    """The processor's model, or its architecture where the system does not tell the model."""
+    cpuinfo = Path("/proc/cpuinfo")
+    lines = cpuinfo.read_text("utf-8", "replace").splitlines() if cpuinfo.exists() else []
+    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(models, platform.processor() or platform.machine())
+
+
+def cores() -> int:
+    """Cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def memory_bytes() -> int | None:
+    """Memory that this process may use, the smaller of the machine's and its container's; None where unknown."""
+    if not hasattr(os, "sysconf") or "SC_PHYS_PAGES" not in os.sysconf_names:
+        return None
+    limit = Path("/sys/fs/cgroup/memory.max")  # of a container; "max" for none
+    text = limit.read_text("utf-8").strip() if limit.is_file() else ""
+    total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return min(total, int(text)) if text.isdecimal() else total
+
+
+def system() -> str:
+    """The distribution where there is one, and the kernel or version of the system."""
+    try:
+        distribution = platform.freedesktop_os_release().get("PRETTY_NAME")
+    except OSError:  # no Linux
+        distribution = None
+    return ", ".join(filter(None, [distribution, platform.platform()]))
