@@ -11,7 +11,7 @@ GRID = np.logspace(-1, 0, 10)  # .1, .129, .167, .215, .278, .359, .464, .599, .
 
 
 def pixels(*values):
-    """One-pixel images with these values in [0, 1]: multiples of .2, which uint8 holds exactly."""
+    """One-pixel images with these values in [0, 1]: multiples of 0.2, which uint8 holds exactly."""
     return np.rint(np.array(values) * 255).astype("uint8").reshape(-1, 1, 1, 1)
 
 

@@ -11,7 +11,7 @@ def draws(n, d, seed=0):
 
 
 def directly(real, fake, k):
-    """Precision, recall, density and coverage, loop by loop as their definitions stand."""
+    """Precision, recall, density and coverage, with loops that follow the definitions."""
 
     def distance(x, y):
         return float(np.sqrt(((x.astype("float64") - y) ** 2).sum()))
@@ -101,7 +101,7 @@ def test_nearest_over_blocks_is_that_of_a_whole_distance_matrix(rows, k, monkeyp
     np.testing.assert_allclose(distances, np.sort(matrix, axis=1)[:, :k], atol=1e-6)
 
 
-def test_a_datum_of_the_set_is_found_first_and_its_neighbour_second(monkeypatch):
+def test_a_point_of_the_set_comes_first_and_its_neighbour_second(monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * 5 * 4)
     points = draws(30, 5)
     distances, where = neighbours.nearest(points, points, k=2)
@@ -146,7 +146,7 @@ def test_duplicates_are_nearer_than_a_quarter_of_the_median_between_real_data():
     assert duplicates(samples, real) == pytest.approx(5 / 10)
 
 
-def test_duplicates_are_judged_by_as_many_real_data():
+def test_duplicates_are_compared_with_as_many_real_images():
     # Ten samples are compared with ten real data, which are 8 apart, though among all twenty they are 4 apart.
     real = np.concatenate([8.0 * np.arange(10), 8.0 * np.arange(10) + 4]).astype("float32")[:, None]
     samples = np.repeat(100.0 * np.arange(5), 2).astype("float32")[:, None] + np.tile([0, 1.9], 5)[:, None]
@@ -159,7 +159,7 @@ def test_real_data_have_no_duplicates_and_repeated_samples_all():
     assert duplicates(np.repeat(fresh[:1000], 2, axis=0), real) == 1
 
 
-def test_duplicates_of_large_images_are_found_by_what_is_left_when_they_are_averaged():
+def test_duplicates_of_large_images_are_found_in_their_averages():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (12, 4, 4, 1), dtype="uint8").repeat(20, axis=1).repeat(20, axis=2)  # 80×80
     copies = np.concatenate([images[:6], images[:6]])

@@ -117,7 +117,7 @@ def test_sigterm_saves_and_ends_with_the_status_that_schedulers_restart_on(tmp_p
     step = int(saved(run_dir).removeprefix("step_"))
     assert status == 128 + signal.SIGTERM and 0 < step < 100_000, told
     assert told.splitlines()[-2:] == [
-        "told to end (SIGTERM): stopping after this step, then saving",
+        "received SIGTERM: stopping after this step, then saving",
         f"stopped at step {step:,} of 100,000; saved in {run_dir}; the same command goes on from there",
     ]
     assert_events_are_the_history(Run(run_dir))

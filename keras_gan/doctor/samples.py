@@ -86,8 +86,8 @@ def _expected(rows):
     """Leave-one-out: a real datum's nearest, and how far that one is from its nearest of all others."""
     one_out = np.arange(min(len(rows), CALIBRATION_DATA))
     distances, chosen = neighbours(rows[one_out], rows, 1, without=one_out)
-    apart, fellows = neighbours(rows[chosen[:, 0]], rows, 2, without=chosen[:, 0])
-    others = np.where(fellows[:, 0] == one_out, apart[:, 1], apart[:, 0])
+    apart, spacings = neighbours(rows[chosen[:, 0]], rows, 2, without=chosen[:, 0])
+    others = np.where(spacings[:, 0] == one_out, apart[:, 1], apart[:, 0])
     return share_of_copies(distances[:, 0], others)
 
 
@@ -125,5 +125,5 @@ def _duplicates(samples, real):
 def _memorised(samples, real):
     """`memorised` of rows."""
     distances, chosen = neighbours(samples, real.rows)
-    fellows = neighbours(real.rows[chosen[:, 0]], real.rows, without=chosen[:, 0])[0]
-    return memorised(distances[:, 0], fellows[:, 0], real.expected)
+    spacings = neighbours(real.rows[chosen[:, 0]], real.rows, without=chosen[:, 0])[0]
+    return memorised(distances[:, 0], spacings[:, 0], real.expected)
