@@ -324,9 +324,7 @@ def test_metrics_with_smaller_protocols_use_the_first_samples_only(monkeypatch):
     assert found.samples == 100
     images = reference.real.images
     assert found["sliced_wasserstein"].value == metrics.sliced_wasserstein(samples[:30], images[:30])
-    assert found["frechet_distance"].baseline == metrics.frechet_distance(
-        reference.baseline.images[:30], images[:30]
-    )
+    assert found["frechet_distance"].baseline == metrics.frechet_distance(reference.baseline.images[:30], images[:30])
     # Of all 100 samples 30 + 35 are even; of the first 30 all are.
     by_hand = metrics.class_divergence(np.repeat([0, 1], [65, 35]), reference.proportions)
     assert found["class_divergence"].value == pytest.approx(by_hand)

@@ -155,7 +155,7 @@ def test_sliced_wasserstein_in_one_dimension_by_hand():
 @pytest.mark.parametrize("d", [1, 2, 50])
 def test_sliced_wasserstein_of_a_shift_is_its_length_over_root_d(d):
     a, shift = draws(40, d), np.linspace(1, 3, d)
-    # (u · Δ)² has at most the relative deviation √2 over directions u, so 512 of them give its root to 0.031; the bound is twice that.
+    # (u · Δ)² has at most the relative deviation √2 over directions u, so 512 of them give its root to 0.031.
     assert sliced_wasserstein(a, a + shift) == pytest.approx(np.linalg.norm(shift) / np.sqrt(d), rel=0.063)
 
 

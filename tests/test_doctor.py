@@ -19,7 +19,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.config import TrainConfig
 from keras_gan.doctor import ILL, NOTE, WELL, Settings, diagnose
-from keras_gan.doctor.measurements import MIN_STEPS, TELLING_STEPS, Measurements, smoothed
+from keras_gan.doctor.measurements import MIN_STEPS, DIAGNOSIS_STEPS, Measurements, smoothed
 from keras_gan.doctor.symptoms import SYMPTOMS
 from keras_gan.runs import Run
 
@@ -350,7 +350,7 @@ def test_single_rows_that_stick_out_end_nothing():
 
 
 def test_nothing_is_said_before_the_samples_have_taken_shape():
-    assert MIN_STEPS == 100 and TELLING_STEPS == 125
+    assert MIN_STEPS == 100 and DIAGNOSIS_STEPS == 125
     early = diagnose(game(120, d_accuracy=0.0), samples(120, diversity=0.0), DCGAN)
     assert [(v.name, v.severity) for v in early] == [("too early to tell", WELL)]
     later = diagnose(game(130, d_accuracy=0.0), samples(130, diversity=0.0), DCGAN)
@@ -368,14 +368,14 @@ def test_nothing_logged_is_too_early():
 
 def test_two_log_two_is_explained_and_is_no_alarm():
     note, well = diagnose(game(d_loss=1.386, d_accuracy=0.5), samples(), DCGAN)
-    assert note.severity == NOTE and note.name == "D's loss near 2 log 2" and "1.386" in note.sentence
+    assert note.severity == NOTE and note.name == "discriminator loss near 2 log 2" and "1.386" in note.sentence
     assert well.name == "healthy"
     assert names(diagnose(game(d_loss=1.386, d_accuracy=0.7), samples(), DCGAN)) == ["healthy"]
 
 
 def test_for_pairs_the_number_is_log_two():
     pairs = dataclasses.replace(DCGAN, loss="relativistic")
-    assert diagnose(game(d_loss=0.69, d_accuracy=0.5), samples(), pairs)[0].name == "D's loss near log 2"
+    assert diagnose(game(d_loss=0.69, d_accuracy=0.5), samples(), pairs)[0].name == "discriminator loss near log 2"
     assert names(diagnose(game(d_loss=1.386, d_accuracy=0.5), samples(), pairs)) == ["healthy"]
 
 

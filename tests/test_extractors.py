@@ -264,8 +264,8 @@ def test_a_folder_with_classes_gets_a_network_of_its_own_once(folder, cache, cap
     train, test = (data.open_source(folder, split=split) for split in ("train", "test"))
     extractor = extractors.choose(train, test)
     (file,) = cache.iterdir()
-    printed = capsys.readouterr().err
-    assert printed.startswith("training a network") and f"{folder.parent.name}/train" in printed
+    printed, name = capsys.readouterr().err, f"{folder.parent.name}/train"
+    assert printed.startswith("training a network") and name in printed
     assert "about 1 min" in printed and printed.endswith(f" {file}\n")
     assert extractor.name == f"trained on {name}" and extractor.accuracy == 1.0
     assert extractor.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
@@ -279,9 +279,7 @@ def test_a_folder_with_classes_gets_a_network_of_its_own_once(folder, cache, cap
     np.testing.assert_array_equal(again.extract(test.array)[0], features)
 
     file.write_bytes(file.read_bytes()[:-1000])
-    with pytest.raises(
-        InputError, match=r"npz is damaged \(.*\); expected saved weights.*[Dd]elete it"
-    ):
+    with pytest.raises(InputError, match=r"npz is damaged \(.*\); expected saved weights.*[Dd]elete it"):
         extractors.choose(train, test)
 
 

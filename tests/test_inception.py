@@ -146,7 +146,7 @@ def test_it_is_chosen_by_name_only_and_has_the_digest_of_its_graph(placed):
 def test_a_file_other_than_the_pinned_graph_is_never_loaded(folder, content, monkeypatch):
     monkeypatch.setattr(inception, "_runner", lambda *given: pytest.fail("it was loaded"))
     (folder / inception.GRAPH).write_bytes(content)
-    with pytest.raises(InputError, match=r"graph_def.pb is damaged or a different graph .*; expected the graph in https:.*"):
+    with pytest.raises(InputError, match=r"graph_def.pb is damaged or a different graph .*; expected .*https:"):
         inception.load(folder)
 
 
@@ -239,7 +239,7 @@ def test_the_address_is_encrypted_and_the_digest_is_that_of_the_published_graph(
 
 def test_a_different_graph_is_not_used_and_not_saved(folder, serving):
     serving(archive(inception.GRAPH, frozen_graph(pooled=1)))
-    with pytest.raises(InputError, match="returned a graph with the SHA-256 .*; expected .*not used, since a graph is c"):
+    with pytest.raises(InputError, match="returned a graph with the SHA-256 .*; expected .*It is not used"):
         inception.load(folder)
     assert not list(folder.iterdir())
 
@@ -287,8 +287,6 @@ def test_without_a_network_the_error_names_the_folder_of_the_graph_within_10_s(f
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.delenv("no_proxy", raising=False)
         start = time.monotonic()
-        with pytest.raises(
-            InputError, match=r"is missing and the host of http.* does not answer; .* put .* auto"
-        ):
+        with pytest.raises(InputError, match=r"is missing and the host of http.* does not answer; .* put .* auto"):
             inception.load(folder)
     assert time.monotonic() - start < 10
