@@ -19,7 +19,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.config import TrainConfig
 from keras_gan.doctor import ILL, NOTE, WELL, Settings, diagnose
-from keras_gan.doctor.measurements import MIN_STEPS, DIAGNOSIS_STEPS, Measurements, smoothed
+from keras_gan.doctor.measurements import DIAGNOSIS_STEPS, MIN_STEPS, Measurements, smoothed
 from keras_gan.doctor.symptoms import SYMPTOMS
 from keras_gan.runs import Run
 

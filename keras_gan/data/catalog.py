@@ -17,6 +17,8 @@ from keras_gan._utils.files import replace
 from keras_gan.data import fingerprint, source
 from keras_gan.data.source import Source, fit_pixels, from_array
 
+# Errors of `tfds.builder` for an unknown name, configuration or version, and for a missing dependency.
+BUILDER_ERRORS = (AssertionError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError)
 ANSWER_S = 4.0  # timeout of the first answer of a host
 
 # The datasets that `kgan datasets` lists. All other image datasets of the catalogue can be used by name, too.
@@ -61,7 +63,7 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
     tfds = _tfds()
     try:
         builder = tfds.builder(name)
-    except Exception as error:  # a configuration or version that does not exist fails in many ways
+    except BUILDER_ERRORS as error:
         raise InputError(
             f"{name} is not a dataset ({first_line(error)}); expected NAME or NAME/CONFIGURATION. Use one of the names "
             "that kgan datasets lists."
@@ -116,7 +118,7 @@ def is_prepared(name: str) -> bool:
     """Returns whether a dataset is prepared on this machine."""
     try:
         return _tfds().builder(name).is_prepared()
-    except Exception:  # as in `open_dataset`
+    except BUILDER_ERRORS:
         return False
 
 
@@ -178,7 +180,7 @@ def _prepare(builder, name):
         )
     try:
         builder.download_and_prepare()
-    except Exception as error:  # a download fails in too many ways to name them all
+    except Exception as error:  # runs the code of the dataset's builder, which may raise any error
         raise InputError(
             f"{name} cannot be downloaded ({first_line(error)}); expected a complete download. {remedy}"
         ) from error

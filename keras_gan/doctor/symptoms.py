@@ -230,8 +230,8 @@ def oscillating(m: Measurements) -> Verdict | None:
         "oscillation",
         ILL,
         f"Discriminator and generator win in turn: the accuracy of the discriminator changed {len(turns)} times "
-        f"between below {SWING_LOW} and above {SWING_HIGH}. Each network reacts to the last change of the other, and neither "
-        "improves.",
+        f"between below {SWING_LOW} and above {SWING_HIGH}. Each network reacts to the last change of the "
+        "other, and neither improves.",
         m.evidence(span, log_names.ACCURACY, log_names.DISCRIMINATOR_LOSS, log_names.GENERATOR_LOSS, "movement"),
         (
             penalty(m.settings),
@@ -284,8 +284,8 @@ def at_chance(m: Measurements) -> Verdict | None:
         f"discriminator loss near {CHANCE_TEXT[loss]}",
         NOTE,
         f"{CHANCE_TEXT[loss]} = {chance:.3f} is the loss of a discriminator that cannot distinguish real from "
-        "generated images: D(x) = 1/2 for all x. This is normal at the end, when samples look real. At the start, when they do "
-        "not, it means that the discriminator learns nothing. Look at the samples.",
+        "generated images: D(x) = 1/2 for all x. This is normal at the end, when samples look real. At the "
+        "start, when they do not, it means that the discriminator learns nothing. Look at the samples.",
         m.evidence(span, log_names.DISCRIMINATOR_LOSS, log_names.ACCURACY, "diversity"),
         (discriminator_rate(m.settings, 2.0) + ", if the samples do not look real yet",),
         span,
