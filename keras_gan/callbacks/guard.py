@@ -89,7 +89,7 @@ class DivergenceGuard(keras.callbacks.Callback):
             for variable, value in zip(_state(self.model), self.good, strict=True):
                 variable.assign(value)
         step = self.model.step
-        cause = f"step {step:,}: a loss or a gradient was NaN or infinite, and the step was not applied"
+        cause = f"step {step:,}: a loss or a gradient was NaN or infinite, and the step was skipped"
         if self.made == self.retreats:
             self.verdict = (
                 f"{cause}; this happened again after {self.retreats} retreats. Lower the learning rates, raise gamma, "
@@ -103,7 +103,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         self.model.make_train_function(force=True)  # the old function uses the old schedules
         self.model.reset_metrics()  # or the next row of the history would be NaN
         print(
-            f"{cause}; back to the weights of step {self.good_step:,}, learning rates times {self.factor:g} "
+            f"{cause}; restored the weights of step {self.good_step:,}, learning rates multiplied by {self.factor:g} "
             f"(retreat {self.made} of {self.retreats})",
             file=self.stream,
             flush=True,
