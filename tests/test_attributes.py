@@ -1,4 +1,4 @@
-"""Yes/no attributes of data: tables beside images, the catalogue's, and the network that predicts them."""
+"""Yes/no attributes of data: tables next to images, the catalogue's, and the network that predicts them."""
 
 import random
 import runpy
@@ -30,7 +30,7 @@ CELEBA_CSV = "image_id,Young,Smiling\n3.png,1,1\nmissing.png,1,1\n2.png,-1,-1\n1
 
 @pytest.fixture
 def folder(tmp_path):
-    """A folder of three images, the last of which lies in a subfolder; dark, darker, darkest."""
+    """A folder of three images, the last of which is in a subfolder; dark, darker, darkest."""
     for shade, name in enumerate(FILES):
         file = tmp_path / "faces" / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -336,7 +336,7 @@ def test_balanced_accuracy_is_the_mean_of_two_shares_and_half_for_a_constant_ans
     last.set_weights([np.array([[4, 0]]), np.array([0, -1])])
     white = np.array([1, 0, 0, 1, 0, 0, 0, 0], "uint8")[:, None, None, None] * np.full((1, 8, 8, 1), 255, "uint8")
     reference = np.array([1, 1, 0, 0, 0, 0, 0, 0], bool)[:, None].repeat(2, axis=1)
-    # One of two with it is told right, and five of six without.
+    # One of two images with it is correct, and five of six without it.
     np.testing.assert_allclose(classifiers.balanced_accuracy(model, white, reference), [(1 / 2 + 5 / 6) / 2, 1 / 2])
 
 
@@ -344,8 +344,8 @@ def test_the_loss_leaves_it_to_the_data_how_rare_an_attribute_is():
     # Of the first one in four has it, so that odds are divided by three: .5 means 1/4, .75 means 1/2. Of the second,
     # three in four: .5 means 3/4, .25 means 1/2.
     loss = classifiers.adjusted_crossentropy(np.array([[1, 0], [0, 1], [0, 1], [0, 1]], bool))
-    said = np.array([[0.5, 0.5], [0.75, 0.5], [0.75, 0.25]], "float32")
-    found = np.asarray(loss(np.array([[True, True], [False, True], [False, False]]), said))
+    probabilities = np.array([[0.5, 0.5], [0.75, 0.5], [0.75, 0.25]], "float32")
+    found = np.asarray(loss(np.array([[True, True], [False, True], [False, False]]), probabilities))
     by_hand = [np.log(4) + np.log(4 / 3), np.log(2) + np.log(4 / 3), np.log(2) + np.log(2)]
     np.testing.assert_allclose(found, np.array(by_hand) / 2, rtol=1e-5)
 

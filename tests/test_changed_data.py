@@ -167,9 +167,11 @@ def test_a_run_of_a_version_without_a_fingerprint_goes_on_and_knows_its_classes(
 def test_a_damaged_fingerprint_is_named_with_the_remedy(photos, text):
     run = start(photos)
     (run.path / "data.json").write_text(text)
-    with pytest.raises(InputError, match="data.json is damaged .*delete it|have changed since it was started") as told:
+    with pytest.raises(
+        InputError, match="data.json is damaged .*delete it|have changed since it was started"
+    ) as caught:
         start(photos)
-    assert str(told.value).isprintable()
+    assert str(caught.value).isprintable()
     (run.path / "data.json").unlink()
     start(photos)
 

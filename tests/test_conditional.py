@@ -38,7 +38,7 @@ def conditional_run(tmp_path_factory):
 
 
 def test_each_class_learns_its_own_data():
-    """Class 0 is dark, class 1 is bright: after training the label alone tells them apart."""
+    """Class 0 is dark, class 1 is bright: after training the label alone distinguishes them."""
     keras.utils.set_random_seed(0)
     z, label = keras.Input((2,)), keras.Input((), dtype="int32")
     seen = layers.Concatenate()([z, layers.Embedding(2, 4)(label)])
@@ -67,7 +67,7 @@ def test_a_seed_has_its_class_unless_labels_are_given(conditional):
 
 
 @pytest.mark.parametrize(
-    "labels, told",
+    "labels, message",
     [(3, "label 3"), (-1, "label -1"), ([0, 1], "for 4 samples"), (0.5, "one integer"), ("1", "integer")],
 )
 def test_labels_that_are_not_classes_raise_an_error(conditional, labels, message):
@@ -163,7 +163,7 @@ def test_a_run_samples_by_label_and_is_resumed(conditional_run, tmp_path):
 
 
 def test_a_wrong_label_gives_one_line(conditional_run, run_dir, tmp_path):
-    for run, label, told in ((conditional_run, "10", "expected 0 to 9"), (run_dir, "1", "takes no labels")):
+    for run, label, message in ((conditional_run, "10", "expected 0 to 9"), (run_dir, "1", "takes no labels")):
         done = CliRunner().invoke(kgan, ["sample", str(run), "--label", label, "--out", str(tmp_path / "x.png")])
-        assert done.exit_code == 2 and told in done.output
+        assert done.exit_code == 2 and message in done.output
         assert len(done.output.strip().splitlines()) == 1 and not (tmp_path / "x.png").exists()

@@ -76,7 +76,7 @@ def test_every_epoch_is_a_different_permutation(n, batch_size):
 
 def test_a_start_at_step_s_is_the_tail_of_a_start_at_0():
     whole = order(10, 4, steps=12)
-    # Step 7 lies within the third epoch, and its batches cross into the fourth.
+    # Step 7 is in the third epoch, and its batches cross into the fourth.
     np.testing.assert_array_equal(order(10, 4, steps=5, first_step=7), whole[7 * 4 :])
 
 
@@ -183,7 +183,7 @@ def test_an_npz_gives_its_images(tmp_path, keys, write):
 def test_an_npz_is_closed_again(tmp_path):
     np.savez(tmp_path / "x.npz", images=PIXELS)
     data.open_source(tmp_path / "x.npz")
-    gc.collect()  # an open file tells of itself when it is collected, and warnings are errors here
+    gc.collect()  # collecting an open file gives a warning, and warnings are errors in tests
 
 
 def test_an_npz_with_several_unknown_keys_raises_an_error_with_their_names(tmp_path):

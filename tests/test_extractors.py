@@ -182,7 +182,7 @@ def test_the_script_trains_the_shipped_digits_network_again(digits, forked, tmp_
         features, _ = extract(digits.array)
         half = len(features) // 2
         distances.append([features.mean(), frechet_distance(features[odd], features[~odd])])
-        # The network tells more between odd and even digits than between the halves of the data.
+        # The features differ more between odd and even digits than between the halves of the data.
         assert distances[-1][1] > 3 * frechet_distance(features[:half], features[half:])
     np.testing.assert_allclose(*distances, rtol=0.15)
 

@@ -59,7 +59,7 @@ def test_mixtures_have_modes_as_labels_and_test_draws_of_their_own(name):
     assert (train.count, test.count) == (100_000, 10_000) and train.shape == test.shape
     assert (test.array != train.array[:10_000]).mean() > 0.99
     centres, std = MIXTURES[name].centres, MIXTURES[name].std
-    # Six deviations in every feature: fewer than one of a hundred million draws lies farther out.
+    # Six deviations in every feature: fewer than one of a hundred million draws is farther away.
     assert np.abs(test.array - centres[test.labels]).max() < 6 * std
     np.testing.assert_array_equal(data.open_source(name, split="test").array, test.array)
 

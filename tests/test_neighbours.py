@@ -44,7 +44,7 @@ def test_fidelity_and_diversity_against_direct_loops(n, m, k):
 def test_by_hand_on_a_line():
     # Real balls for k = 1: 0 ± 1, 1 ± 1, 3 ± 2, 10 ± 7. Fake balls: 2 ± 1, 3 ± 1, 30 ± 27.
     real, fake = np.array([[0], [1], [3], [10]], "float32"), np.array([[2], [3], [30]], "float32")
-    # 2 lies in the balls of 1 and 3, the fake 3 in those of 3 and 10, 30 in none; no sample lies in that of 0.
+    # 2 is in the balls of 1 and 3, the fake 3 is in those of 3 and 10, and 30 is in none; no sample is in that of 0.
     assert fidelity_and_diversity(real, fake, k=1) == pytest.approx(
         {"precision": 2 / 3, "recall": 3 / 4, "density": 4 / 3, "coverage": 3 / 4}
     )
@@ -174,7 +174,7 @@ def test_the_card_and_the_checks_during_training_agree_on_duplicates_and_memoris
     train = data.source.from_array("digits", source.array[:900])
     held_out = data.source.from_array("digits", source.array[900:1100])
     mixed = np.concatenate([train.array[:50], source.array[1100:1150]])  # half of them are copies,
-    mixed[90:] = mixed[80:90]  # and a fifth are twins
+    mixed[90:] = mixed[80:90]  # and a fifth are duplicates
     reference = metrics.Reference.of(train, held_out, None, 100)
     found = metrics.evaluate(mixed, reference, ["duplicates", "memorisation"])
     rows = [checks.features(images.astype("float32") / 127.5 - 1) for images in (mixed, train.array)]
