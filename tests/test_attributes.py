@@ -340,9 +340,9 @@ def test_balanced_accuracy_is_the_mean_of_two_shares_and_half_for_a_constant_ans
     np.testing.assert_allclose(classifiers.balanced_accuracy(model, white, reference), [(1 / 2 + 5 / 6) / 2, 1 / 2])
 
 
-def test_the_loss_leaves_it_to_the_data_how_rare_an_attribute_is():
-    # Of the first one in four has it, so that odds are divided by three: .5 means 1/4, .75 means 1/2. Of the second,
-    # three in four: .5 means 3/4, .25 means 1/2.
+def test_the_loss_removes_the_share_of_an_attribute():
+    # One image in four has the first attribute, so the odds are divided by three: 0.5 means 1/4, 0.75 means 1/2.
+    # Three in four have the second attribute: 0.5 means 3/4, 0.25 means 1/2.
     loss = classifiers.adjusted_crossentropy(np.array([[1, 0], [0, 1], [0, 1], [0, 1]], bool))
     probabilities = np.array([[0.5, 0.5], [0.75, 0.5], [0.75, 0.25]], "float32")
     found = np.asarray(loss(np.array([[True, True], [False, True], [False, False]]), probabilities))
