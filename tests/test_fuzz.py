@@ -717,7 +717,7 @@ def test_an_array_that_claims_more_than_its_file_holds(shape, tmp_path):
     (tmp_path / "a.npy").write_bytes(content)
     zipped(tmp_path / "a.npz", **{"images.npy": content})
     for name in ("a.npy", "a.npz"):
-        refused(tmp_path / name, r"an array of shape .* takes .* and it holds [0-9]+\)")
+        refused(tmp_path / name, r"an array of shape .* needs .* and the file has [0-9]+\)")
 
 
 @pytest.mark.parametrize("version", ["4", "7.3"])
@@ -729,7 +729,7 @@ def test_versions_of_matlab_that_are_not_read(version, tmp_path):
         content = bytearray((tmp_path / "a.mat").read_bytes())
         content[124:126] = b"\0\2"
         (tmp_path / "a.mat").write_bytes(content)
-    refused(tmp_path / "a.mat", "no Matlab file of version 5 to 7.2; save it with -v7")
+    refused(tmp_path / "a.mat", "not a Matlab file of version 5 to 7.2")
 
 
 @pytest.mark.parametrize("name, member", [("a.npz", "images.npy"), ("a.keras", "config.json")])
@@ -750,7 +750,7 @@ def test_a_compressed_matlab_bomb(tmp_path, monkeypatch):
     savemat(tmp_path / "a.mat", {"images": np.zeros((10, 64, 64), "uint8")}, do_compression=True)
     check_data(tmp_path / "a.mat")
     monkeypatch.setattr(archives, "PLAIN_BYTES", 2**10)  # writing 256 MB would take seconds
-    refused(tmp_path / "a.mat", "it unpacks to more bytes than so small a file may")
+    refused(tmp_path / "a.mat", "it unpacks to more bytes")
 
 
 def test_a_matlab_bomb_in_parts(tmp_path, monkeypatch):
@@ -763,7 +763,7 @@ def test_a_matlab_bomb_in_parts(tmp_path, monkeypatch):
     check_data(tmp_path / "a.mat")
     monkeypatch.setattr(archives, "PLAIN_BYTES", 2**17)  # more than any of them, less than all
     monkeypatch.setattr(archives, "LARGEST_RATIO", 1)
-    refused(tmp_path / "a.mat", "it unpacks to more bytes than so small a file may")
+    refused(tmp_path / "a.mat", "it unpacks to more bytes")
 
 
 class Exploit:
@@ -811,7 +811,7 @@ def test_links_that_leave_the_folder(tmp_path):
     check_data(folder)
     (tmp_path / "images_of_others.png").write_bytes(png())
     (folder / "2.png").symlink_to(tmp_path / "images_of_others.png")
-    refused(folder, "2.png is a link to .*images_of_others.png, outside of .*; expected images that lie inside; copy")
+    refused(folder, "2.png is a link to .*images_of_others.png, outside of .*; expected images inside")
 
 
 def test_formats_that_run_programs_are_not_opened(tmp_path):

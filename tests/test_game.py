@@ -110,9 +110,9 @@ def test_the_same_command_goes_on_and_what_no_checkpoint_kept_is_made_anew(short
 @pytest.mark.parametrize(
     "options, text",
     [
-        (["-k", 2, "--loss", "minimax", "--latent", "normal"], "A line on normal z can equal the data"),
-        (["--preset", "gaussian_deep", "--latent-dim", 2], "This G is no line, so it could equal the data"),
-        (["--loss", "hinge"], "The loss hinge does not teach D the log-odds"),
+        (["-k", 2, "--loss", "minimax", "--latent", "normal"], "A linear G of normal z can equal the data"),
+        (["--preset", "gaussian_deep", "--latent-dim", 2], "This G is not linear, so it could equal the data"),
+        (["--loss", "hinge"], "With the loss hinge, D does not learn log-odds"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
