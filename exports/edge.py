@@ -26,7 +26,7 @@ class Generator(FileGenerator):
     """A generator that was exported as a .tflite.
 
     Args:
-        path: the file, written by `keras_gan.exports.export(format="litert")`.
+        path: the file, written by `keras_gan.exports.export(format="tflite")`.
 
     Raises:
         InputError: where the file is no such .tflite, or is damaged, or where this machine cannot run it: then the

@@ -65,7 +65,7 @@ def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
     and nothing else.
 
     Args:
-        tflite: a generator of images, written by `keras_gan.exports.export(format="litert")`.
+        tflite: a generator of images, written by `keras_gan.exports.export(format="tflite")`.
         folder: the folder to write; missing parents are made.
 
     Raises:

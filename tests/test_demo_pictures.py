@@ -332,7 +332,7 @@ def test_a_conditional_file_has_its_classes(demo_server, visit, tmp_path, conver
     build = {"dtype": "float32", "num_classes": 3}
     gan = GAN(networks.generator((8, 8, 1), 4, **build), networks.discriminator((8, 8, 1), **build), num_classes=3)
     file = tmp_path / "three.tflite"
-    gan.export(file, "litert")
+    gan.export(file, "tflite")
     before, made = sorted(tmp_path.iterdir()), Made({"averaged": file})
     server = demo_server(file)
     page = visit(server.address + "?seed=5")

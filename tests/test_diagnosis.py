@@ -29,7 +29,7 @@ def unit(converted_once):
 def test_the_layer_is_named_where_keras_is_finite(unit, mode, tmp_path):
     assert np.isfinite(unit.compute(unit.inputs(64, seed=0))).all()
     with pytest.raises(InputError) as caught:
-        unit.export(tmp_path / "g.tflite", "litert", mode)
+        unit.export(tmp_path / "g.tflite", "tflite", mode)
     message = str(caught.value)
     assert "where Keras's generator does not" in message and "layer 'unit' (UnitNormalization)" in message
     assert "layers.LayerNormalization" in message and "train" not in message
@@ -39,12 +39,12 @@ def test_the_layer_is_named_where_keras_is_finite(unit, mode, tmp_path):
 def test_nan_is_found_behind_uint8(unit, tmp_path):
     """A cast makes some number of NaN."""
     with pytest.raises(InputError, match="NaN or infinity where Keras's generator does not, .*'unit'"):
-        unit.export(tmp_path / "g.tflite", "litert", "float32", Options(uint8=True))
+        unit.export(tmp_path / "g.tflite", "tflite", "float32", Options(uint8=True))
 
 
 def test_force_writes_no_nan(unit, tmp_path):
     with pytest.raises(InputError, match="'unit'"):
-        unit.export(tmp_path / "g.tflite", "litert", options=Options(force=True))
+        unit.export(tmp_path / "g.tflite", "tflite", options=Options(force=True))
     assert not list(tmp_path.iterdir())
 
 
@@ -54,13 +54,13 @@ def test_a_seed_that_is_rare_is_found_with_the_quality(unit, tmp_path, monkeypat
 
     monkeypatch.setattr(report, "compare", lambda *given: {})
     with pytest.raises(InputError, match="NaN or infinity where Keras's generator does not, .*'unit'"):
-        unit.export(tmp_path / "g.tflite", "litert", "float32")
+        unit.export(tmp_path / "g.tflite", "tflite", "float32")
 
 
 def test_keras_that_is_not_finite_is_to_be_trained_anew(tmp_path):
     gan = gan_of()
     gan.ema_generator.weights[0].assign(np.full((8, 64), np.nan, "float32"))
-    for format, name in (("litert", "g.tflite"), ("tf_saved_model", "saved")):
+    for format, name in (("tflite", "g.tflite"), ("saved_model", "saved")):
         with pytest.raises(InputError, match="Keras's generator itself gives NaN .*lower learning rates"):
             gan.export(tmp_path / name, format)
     assert not list(tmp_path.iterdir())

@@ -407,7 +407,7 @@ def test_an_export_carries_the_sliders_of_its_own_step(found_run, tmp_path):
     folder = shutil.copytree(found_run[0], tmp_path / "run")
     gan, run = training.load(folder), Run(folder)
     found = directions.load(run)
-    gan.export(tmp_path / "g.tflite", "litert", "float32", Options(about=About.of(run, gan.step)))
+    gan.export(tmp_path / "g.tflite", "tflite", "float32", Options(about=About.of(run, gan.step)))
     generator = edge.Generator(tmp_path / "g.tflite")
     assert generator.directions.names == found.names
     z = latents.draw(4, gan.latent_dim, gan.latent, 9)

@@ -40,7 +40,7 @@ def gan(converted_once):
 def files(gan, tmp_path_factory):
     """Path and report of the export in each mode."""
     folder = tmp_path_factory.mktemp("modes")
-    return {mode: (folder / f"{mode}.tflite", gan.export(folder / f"{mode}.tflite", "litert", mode)) for mode in MODES}
+    return {mode: (folder / f"{mode}.tflite", gan.export(folder / f"{mode}.tflite", "tflite", mode)) for mode in MODES}
 
 
 def outputs(path, seeds, labels=None):
@@ -98,7 +98,7 @@ def test_the_noise_of_the_graph_is_that_of_numpy(latent, dim, tmp_path):
     z = layers.Input((dim,))
     generator = keras.Model(z, layers.Dense(dim, kernel_initializer="identity")(z))
     gan = GAN(generator, networks.discriminator((dim,)), latent=latent)
-    gan.export(tmp_path / "z.tflite", "litert", "float32")
+    gan.export(tmp_path / "z.tflite", "tflite", "float32")
     seeds = np.int32([0, 1, 2**31 - 1, 12345, *range(12)])
     made = outputs(tmp_path / "z.tflite", seeds)
     expected = latents.of_seeds(seeds, dim, latent)
@@ -111,7 +111,7 @@ def test_the_noise_of_the_graph_is_that_of_numpy(latent, dim, tmp_path):
 def test_labels_and_colours_pass_through_every_signature(mode, tmp_path):
     gan = built((8, 8, 3), num_classes=3)
     options = exports.Options(about=about.About(labels=("cat", "dog", "fish")))
-    gan.export(tmp_path / "g.tflite", "litert", mode, options)
+    gan.export(tmp_path / "g.tflite", "tflite", mode, options)
     seeds, labels = np.full(16, 9, "int32"), np.arange(16, dtype="int32") % 3
     made = outputs(tmp_path / "g.tflite", seeds, labels)
     keras = gan.compute([latents.of_seeds(seeds, 4), labels])
@@ -122,7 +122,7 @@ def test_labels_and_colours_pass_through_every_signature(mode, tmp_path):
 
 @pytest.mark.parametrize("mode", ["float32", "int8"])
 def test_uint8_images_are_those_of_keras_in_whole_grey_levels(gan, mode, tmp_path):
-    report = gan.export(tmp_path / "g.tflite", "litert", mode, exports.Options(uint8=True))
+    report = gan.export(tmp_path / "g.tflite", "tflite", mode, exports.Options(uint8=True))
     made = outputs(tmp_path / "g.tflite", latents.seeds(16, 3))
     keras = pixels.to_uint8(gan.compute(gan.inputs(16, seed=3))).astype(int)
     levels = 1 if mode == "float32" else 6
@@ -182,7 +182,7 @@ def test_what_xnnpack_does_not_compute_is_said(tmp_path):
     z = layers.Input((4,))
     x = layers.Reshape(SHAPE)(keras.ops.cumsum(layers.Dense(64)(z), axis=-1))
     gan = GAN(keras.Model(z, x), networks.discriminator(SHAPE))
-    report = gan.export(tmp_path / "g.tflite", "litert", "float32")
+    report = gan.export(tmp_path / "g.tflite", "tflite", "float32")
     assert "CUMSUM" in report.slow_operations and "not computed by XNNPACK: " in str(report)
 
 
@@ -221,7 +221,7 @@ def test_the_hash_is_of_the_weights(gan):
 
 def test_a_file_tells_of_the_run_that_trained_it(run_dir, trained, tmp_path):
     said = about.About.of(Run(run_dir), 30, license="CC BY 4.0")
-    trained.gan.export(tmp_path / "g.tflite", "litert", "int8", exports.Options(about=said))
+    trained.gan.export(tmp_path / "g.tflite", "tflite", "int8", exports.Options(about=said))
     told = metadata.check(metadata.read((tmp_path / "g.tflite").read_bytes()))
     assert told["name"] == "run" and told["data"] == "digits" and told["license"] == "CC BY 4.0"
     assert told["training"] == {
@@ -283,9 +283,9 @@ def test_an_export_that_loses_quality_is_refused_unless_forced(gan, files, tmp_p
     assert 0.001 < lost < quality.MOST_LOST
     monkeypatch.setattr(quality, "MOST_LOST", lost / 2)
     with pytest.raises(InputError, match=r"loses quality: its samples are \d+\.\d% of their spread away .*--force"):
-        gan.export(tmp_path / "g.tflite", "litert", "int8")
+        gan.export(tmp_path / "g.tflite", "tflite", "int8")
     assert not list(tmp_path.iterdir())
-    report = gan.export(tmp_path / "g.tflite", "litert", "int8", exports.Options(force=True))
+    report = gan.export(tmp_path / "g.tflite", "tflite", "int8", exports.Options(force=True))
     assert report.quality.lost > quality.MOST_LOST and (tmp_path / "g.tflite").exists()
 
 
@@ -295,7 +295,7 @@ def test_the_table_shows_every_mode(files, trained, tmp_path):
     assert [row.split()[0] for row in rows[:4]] == list(MODES)
     assert "Fréchet" not in text and max(map(len, text.splitlines())) <= 100
     reference = metrics.Reference.of(trained.source, None, metrics.extractor(trained.source), 200)
-    judged = trained.gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(reference=reference))
+    judged = trained.gan.export(tmp_path / "g.tflite", "tflite", options=exports.Options(reference=reference))
     assert "of 200 samples" in table([judged]) and "Fréchet" in table([judged])
 
 
@@ -335,14 +335,14 @@ def test_a_description_that_leaves_something_out_is_refused(gan, field):
 
 def test_what_a_file_cannot_say_is_told_before_it_is_made(gan, tmp_path):
     with pytest.raises(InputError, match="the license of an export is 'xxx.*at most 10,000 characters"):
-        gan.export(tmp_path / "g.tflite", "litert", options=exports.Options(about=about.About(license="x" * 11_000)))
+        gan.export(tmp_path / "g.tflite", "tflite", options=exports.Options(about=about.About(license="x" * 11_000)))
     vectors = GAN(networks.generator((2,), 4), networks.discriminator((2,)))
     with pytest.raises(InputError, match="uint8 for data of shape .2,.; expected images"):
-        vectors.export(tmp_path / "g.tflite", "litert", options=exports.Options(uint8=True))
+        vectors.export(tmp_path / "g.tflite", "tflite", options=exports.Options(uint8=True))
     z = layers.Input((4,))
     bare = GAN(keras.Model(z, layers.Reshape((2, 2))(z * 0.5)[:, 0]), networks.discriminator((2,)))
     with pytest.raises(InputError, match="cannot be stored as int8-static .*; take quantize=float32"):
-        bare.export(tmp_path / "g.tflite", "litert", "int8-static")
+        bare.export(tmp_path / "g.tflite", "tflite", "int8-static")
     assert not list(tmp_path.iterdir())
 
 
@@ -356,7 +356,7 @@ def test_a_generator_of_one_picture_can_be_exported(tmp_path):
     gan = built()
     weights = gan.ema_generator.get_weights()
     gan.ema_generator.set_weights([weight * 0 for weight in weights[:-1]] + [weights[-1] + 0.5])
-    report = gan.export(tmp_path / "g.tflite", "litert", "int8")
+    report = gan.export(tmp_path / "g.tflite", "tflite", "int8")
     assert report.quality.sliced_wasserstein <= quality.MOST_LOST
 
 

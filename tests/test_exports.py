@@ -37,7 +37,7 @@ def gan(converted_once):
 @pytest.fixture(scope="module")
 def exported(gan, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "generator.tflite"
-    return path, gan.export(path, format="litert")
+    return path, gan.export(path, format="tflite")
 
 
 # The default network in every mode: tests/test_edge_files.py.
@@ -54,7 +54,7 @@ def exported(gan, tmp_path_factory):
 )
 def test_tflite_agrees_with_keras(preset, shape, quantize, latent, tmp_path):
     gan = built(preset, shape, latent=latent)
-    report = gan.export(tmp_path / "g.tflite", "litert", quantize)
+    report = gan.export(tmp_path / "g.tflite", "tflite", quantize)
     z = latents.draw(16, 4, latent, seed=5)
     expected = gan.predict(z, verbose=0)
     generator = edge.Generator(tmp_path / "g.tflite")
@@ -101,7 +101,7 @@ def test_saved_model_loads_with_plain_tensorflow(gan, tmp_path):
 def test_an_export_takes_the_place_of_an_earlier_one(gan, tmp_path):
     for _ in range(2):
         gan.export(tmp_path / "saved")
-        gan.export(tmp_path / "g.tflite", "litert")
+        gan.export(tmp_path / "g.tflite", "tflite")
     assert sorted(file.name for file in tmp_path.iterdir()) == [
         "g.tflite",
         "g.tflite.json",
@@ -115,7 +115,7 @@ def test_operations_that_no_phone_has_are_refused(tmp_path):
     generator = keras.Model(z, layers.Reshape(SHAPE)(keras.ops.erfinv(layers.Dense(64, activation="tanh")(z))))
     gan = GAN(generator, networks.discriminator(SHAPE))
     with pytest.raises(InputError, match="has not built in: tf.Erfinv; expected builtin ones"):
-        gan.export(tmp_path / "g.tflite", "litert")
+        gan.export(tmp_path / "g.tflite", "tflite")
     assert not list(tmp_path.iterdir())
 
 
@@ -125,7 +125,7 @@ def test_a_generator_that_gives_nan_is_refused_and_the_old_file_stays(tmp_path):
     path.write_bytes(b"before")
     gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))
     with pytest.raises(InputError, match="Keras's generator itself gives NaN or infinity; .*lower learning rates"):
-        gan.export(path, "litert")
+        gan.export(path, "tflite")
     assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"before"
 
 
@@ -136,7 +136,7 @@ def test_nan_that_the_file_hides_is_refused_too(tmp_path):
     gan = GAN(keras.Model(z, x), networks.discriminator(SHAPE))
     gan.ema_generator.weights[0].assign(np.full((4, 64), np.nan, "float32"))
     with pytest.raises(InputError, match="Keras's generator itself gives NaN or infinity"):
-        gan.export(tmp_path / "g.tflite", "litert")
+        gan.export(tmp_path / "g.tflite", "tflite")
     assert not list(tmp_path.iterdir())
 
 
@@ -145,7 +145,7 @@ def test_a_difference_above_the_tolerance_is_refused(gan, tmp_path, monkeypatch)
     with pytest.raises(
         InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-09; export with .*float32"
     ):
-        gan.export(tmp_path / "g.tflite", "litert")
+        gan.export(tmp_path / "g.tflite", "tflite")
     assert not list(tmp_path.iterdir())
 
 
@@ -154,10 +154,10 @@ def test_arguments_that_cannot_be_used(gan, tmp_path):
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     cases = [
         ({"filepath": tmp_path / "x", "format": "coreml"}, "format 'coreml' is unknown"),
-        ({"filepath": tmp_path / "x.bin", "format": "litert"}, "does not end in .tflite"),
-        ({"filepath": tmp_path / "x.tflite", "format": "litert", "quantize": "float8"}, "did you mean float"),
-        ({"filepath": tmp_path / "mine", "format": "tf_saved_model"}, "not a SavedModel"),
-        ({"filepath": tmp_path / "mine" / "thesis.txt" / "x.tflite", "format": "litert"}, "cannot write"),
+        ({"filepath": tmp_path / "x.bin", "format": "tflite"}, "does not end in .tflite"),
+        ({"filepath": tmp_path / "x.tflite", "format": "tflite", "quantize": "float8"}, "did you mean float"),
+        ({"filepath": tmp_path / "mine", "format": "saved_model"}, "not a SavedModel"),
+        ({"filepath": tmp_path / "mine" / "thesis.txt" / "x.tflite", "format": "tflite"}, "cannot write"),
     ]
     for arguments, message in cases:
         with pytest.raises(InputError, match=message):

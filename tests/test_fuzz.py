@@ -508,7 +508,7 @@ def generators(tiny_generator, tiny_discriminator, tmp_path_factory):
     gan.compile()
     folder = tmp_path_factory.mktemp("generators")
     gan.save(folder / "g.keras")
-    gan.export(folder / "g.tflite", "litert", "float32")
+    gan.export(folder / "g.tflite", "tflite", "float32")
     gan.export(folder / "g.onnx", "onnx")
     gan.export(folder / "g")
     return folder

@@ -50,10 +50,10 @@ def folder(gan, tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     about = exports.About("tiny", "dots", NAMES, training={"steps": 12}, directions=SLIDERS)
     for name, format, uint8 in (
-        ("g.tflite", "litert", False),
-        ("g-uint8.tflite", "litert", True),
+        ("g.tflite", "tflite", False),
+        ("g-uint8.tflite", "tflite", True),
         ("g.onnx", "onnx", False),
-        ("saved", "tf_saved_model", False),
+        ("saved", "saved_model", False),
     ):
         gan.export(folder / name, format, "float32", exports.Options(about=about, uint8=uint8))
     gan.save(folder / "g.keras")
@@ -197,7 +197,7 @@ def test_a_saved_model_from_elsewhere_has_what_can_be_seen(tmp_path):
 
 def test_files_of_vectors_and_uniform_latents(tmp_path, tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator((3,)), tiny_discriminator((3,)), latent="uniform")
-    for name, format in (("g.tflite", "litert"), ("g.onnx", "onnx"), ("g", "tf_saved_model")):
+    for name, format in (("g.tflite", "tflite"), ("g.onnx", "onnx"), ("g", "saved_model")):
         gan.export(tmp_path / name, format, "float32")
         generator = exports.open_generator(tmp_path / name, trust=True)
         assert (generator.latent, generator.data_shape, generator.num_classes) == ("uniform", (3,), None)

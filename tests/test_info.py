@@ -35,8 +35,8 @@ def files(tmp_path_factory):
     gan.compile()
     about = About("tiny", "dots", LABELS, "CC0", {"preset": "lean", "steps": 1234})
     options = exports.Options(about=about, uint8=True)
-    gan.export(folder / "g.tflite", "litert", "float16", options)
-    gan.export(folder / "saved", "tf_saved_model", options=options)
+    gan.export(folder / "g.tflite", "tflite", "float16", options)
+    gan.export(folder / "saved", "saved_model", options=options)
     gan.export(folder / "g.onnx", "onnx", options=options)
     gan.save(folder / "g.keras")
     return {name: folder / name for name in ("g.tflite", "g.onnx", "g-sample.onnx", "saved", "g.keras")}

@@ -45,8 +45,8 @@ def exported(folder, shape, name="generator.tflite", latent="normal", **options)
     for weight in gan.ema_generator.weights:  # away from their start, which is grey everywhere
         weight.assign(weight + rng.uniform(-0.1, 0.1, weight.shape).astype("float32"))
     folder.mkdir(exist_ok=True)
-    gan.export(folder / name, "litert", "float16", Options(**options))
-    gan.export(folder / "saved_model", "tf_saved_model", options=Options(**options))
+    gan.export(folder / name, "tflite", "float16", Options(**options))
+    gan.export(folder / "saved_model", "saved_model", options=Options(**options))
     kit.write(folder)
     return folder, gan
 

@@ -66,7 +66,7 @@ def dcgan(converted_once):
 @pytest.fixture(scope="module")
 def reports(dcgan, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dcgan")
-    return {mode: dcgan.export(folder / f"{mode}.tflite", "litert", mode) for mode in MODES}
+    return {mode: dcgan.export(folder / f"{mode}.tflite", "tflite", mode) for mode in MODES}
 
 
 def test_transposed_convolutions_are_stored_in_the_bits_of_the_mode(dcgan, reports):
@@ -171,7 +171,7 @@ def test_constants_of_any_operation_become_float16(various):
 
 def test_what_int8_leaves_larger_is_listed_by_layer_and_bytes(various, tmp_path):
     gan, plain = various
-    report = gan.export(tmp_path / "generator.tflite", "litert", "int8")
+    report = gan.export(tmp_path / "generator.tflite", "tflite", "int8")
     found = {one.layer: (one.operation, one.dtype, one.size_bytes) for one in report.kept}
     by_operation = {operation: size for operation, dtype, size in found.values() if dtype == "float16"}
     assert by_operation["GATHER"] == 2 * 40 * 512  # half of the embedding's float32
@@ -202,7 +202,7 @@ def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
     gan = GAN(keras.Model(z, x), judge())
     kernel = gan.ema_generator.weights[0]
     kernel.assign(kernel * scale)
-    report = gan.export(tmp_path / "g.tflite", "litert", "float16")
+    report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
     assert report.largest_error < 1e-4
     (one,) = report.kept
     assert (one.dtype, one.size_bytes) == ("float32", 4 * 16 * 64) and "do not fit float16" in str(report)
@@ -211,10 +211,10 @@ def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
 def test_float16_of_a_file_without_weights_is_the_file(tmp_path):
     z = keras.Input((64,))
     gan = GAN(keras.Model(z, layers.Reshape((8, 8, 1))(z * 0.5)), judge())
-    report = gan.export(tmp_path / "g.tflite", "litert", "float16")
+    report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
     assert report.kept == () and report.largest_error < 1e-5
     with pytest.raises(InputError, match="cannot be stored as int8-static .*; expected convolutions or dense layers"):
-        gan.export(tmp_path / "h.tflite", "litert", "int8-static")
+        gan.export(tmp_path / "h.tflite", "tflite", "int8-static")
 
 
 def test_half_keeps_what_float16_holds():
@@ -230,13 +230,13 @@ def test_half_keeps_what_float16_holds():
 def test_many_large_errors_are_refused_though_none_is_the_largest_allowed(dcgan, tmp_path, monkeypatch):
     import dataclasses
 
-    measured = dcgan.export(tmp_path / "a.tflite", "litert", "int8")
+    measured = dcgan.export(tmp_path / "a.tflite", "tflite", "int8")
     bound = measured.percentile_error / 2
     monkeypatch.setitem(MODES, "int8", dataclasses.replace(MODES["int8"], percentile_error=bound))
     with pytest.raises(InputError, match=r"differs from Keras by .* \(99.9th percentile\); expected at most .*--force"):
-        dcgan.export(tmp_path / "b.tflite", "litert", "int8")
+        dcgan.export(tmp_path / "b.tflite", "tflite", "int8")
     assert not (tmp_path / "b.tflite").exists()
-    report = dcgan.export(tmp_path / "b.tflite", "litert", "int8", exports.Options(force=True))
+    report = dcgan.export(tmp_path / "b.tflite", "tflite", "int8", exports.Options(force=True))
     assert report.forced and "written by --force" in str(report) and not measured.forced
 
 

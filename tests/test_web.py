@@ -79,14 +79,14 @@ def files(trained, tmp_path_factory):
     """Of .tflite: grey, float32, normal z; colour, uint8, uniform z, with labels; many and few, these with sliders."""
     folder = tmp_path_factory.mktemp("files")
     about = exports.About(name="grey <i>ones</i>", data="digits", license="CC BY 4.0")
-    trained.gan.export(folder / "grey.tflite", "litert", "float32", exports.Options(about=about))
+    trained.gan.export(folder / "grey.tflite", "tflite", "float32", exports.Options(about=about))
     about = exports.About(name="colour", labels=LABELS)
     options = exports.Options(uint8=True, about=about)
-    colour_gan().export(folder / "colour.tflite", "litert", "float32", options)
+    colour_gan().export(folder / "colour.tflite", "tflite", "float32", options)
     about = exports.About(directions=made_up(FEW, "uniform", 5))
-    colour_gan().export(folder / "few.tflite", "litert", "float32", exports.Options(uint8=True, about=about))
+    colour_gan().export(folder / "few.tflite", "tflite", "float32", exports.Options(uint8=True, about=about))
     about = exports.About(directions=made_up(MANY, trained.gan.latent, trained.gan.latent_dim))
-    trained.gan.export(folder / "many.tflite", "litert", "float32", exports.Options(about=about))
+    trained.gan.export(folder / "many.tflite", "tflite", "float32", exports.Options(about=about))
     return folder
 
 
@@ -595,7 +595,7 @@ def test_a_page_is_replaced_and_anything_else_is_not(pages, files, tmp_path, lis
 
 def test_vectors_have_no_page(tiny_generator, tiny_discriminator, tmp_path):
     gan = GAN(tiny_generator((3,)), tiny_discriminator((3,)))
-    gan.export(tmp_path / "vectors.tflite", "litert")
+    gan.export(tmp_path / "vectors.tflite", "tflite")
     with pytest.raises(InputError, match=r"makes data of shape \(3,\); expected images"):
         web.assemble(tmp_path / "vectors.tflite", tmp_path / "page")
     assert not (tmp_path / "page").exists()

@@ -160,9 +160,9 @@ def make(run: Run) -> None:
 
     def fill(draft):
         opinions = _opinions(run, gan, draft)  # before the averaged generator gets other weights
-        gan.export(draft / GENERATORS[AVERAGED], "litert", "float32", options)
+        gan.export(draft / GENERATORS[AVERAGED], "tflite", "float32", options)
         gan.ema_generator.set_weights(gan.generator.get_weights())
-        gan.export(draft / GENERATORS[LAST], "litert", "float32", options)
+        gan.export(draft / GENERATORS[LAST], "tflite", "float32", options)
         (draft / PREPARED).write_text(json.dumps(said | opinions, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
     folder = run.path / FOLDER
