@@ -414,10 +414,10 @@ def _hostile(run, folder):
         (_of("g.keras", b"PK\x03\x04"), "is a .keras file; expected a run or a .tflite"),
         (_of("g.onnx", b"\x08\x07"), "is a .onnx file; expected a run or a .tflite"),
         (_of("g.tflite", b"<html>no such page"), "is not a .tflite"),
-        (_of("g.tflite", b"\x1c\0\0\0TFL3" + bytes(range(256)) * 20), "is damaged, or a .tflite of something else"),
+        (_of("g.tflite", b"\x1c\0\0\0TFL3" + bytes(range(256)) * 20), "is damaged, or is no generator"),
         (_foreign, "demo holds mine.txt; expected only what kgan demo puts there"),
         (_linked, "demo is no folder; expected one that kgan demo made, or none"),
-        (_hostile, "is damaged, or a .tflite of something else"),
+        (_hostile, "is damaged, or is no generator"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )

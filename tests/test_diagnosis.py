@@ -77,10 +77,10 @@ def test_the_first_operation_with_nan_is_found_behind_harmless_infinity(converte
 
     gan = gan_of(Harmless(name="harmless"), Fatal(name="fatal"))
     content, z = tflite._converted(gan, uint8=False), gan.inputs(1, seed=0)
-    found = diagnosis.culprit(content, edge.GENERATE, {edge.INPUT: z}, gan.ema_generator._flatten_layers())
+    found = diagnosis.first_non_finite(content, edge.GENERATE, {edge.INPUT: z}, gan.ema_generator._flatten_layers())
     assert "LOG of layer 'fatal' (Fatal)" in found.place and "logarithm" in found.remedy
     sound = gan_of(Harmless(name="harmless"))
-    assert diagnosis.culprit(tflite._converted(sound, uint8=False), edge.GENERATE, {edge.INPUT: z}) is None
+    assert diagnosis.first_non_finite(tflite._converted(sound, uint8=False), edge.GENERATE, {edge.INPUT: z}) is None
 
 
 def test_samples_of_a_file_name_no_training_on():

@@ -155,9 +155,9 @@ def test_a_saved_model_has_the_same_signatures(gan, tmp_path):
 def test_xnnpack_computes_all_of_the_default_generator(files, mode):
     path, report = files[mode]
     assert report.slow_operations == ()
-    assert delegation.left_out(path.read_bytes(), "generate_16") == []
+    assert delegation.slow_operations(path.read_bytes(), "generate_16") == []
     # Of `sample`, only what makes noise of seeds is left to the plain kernels.
-    left = set(delegation.left_out(path.read_bytes(), "sample"))
+    left = set(delegation.slow_operations(path.read_bytes(), "sample"))
     assert (
         {"BITWISE_XOR", "RIGHT_SHIFT"}
         <= left
@@ -271,7 +271,7 @@ def test_the_frechet_distance_decides_where_there_is_one(trained):
     assert inverted.lost == pytest.approx(lost)
     moved = dataclasses.replace(inverted, frechet_distance=1.04, frechet_keras=1.0, frechet_baseline=0.5)
     quality.check(moved)
-    with pytest.raises(InputError, match=r"Fréchet distance is 1.06, 6% above Keras's; expected at most 5%; .*--force"):
+    with pytest.raises(InputError, match=r"Fréchet distance is 1.06, 6% above Keras's; expected at most 5%.*--force"):
         quality.check(dataclasses.replace(moved, frechet_distance=1.06))
     quality.check(dataclasses.replace(moved, frechet_distance=1.06), force=True)
     # Nearer to the reference than real images: what is above is noise up to a share of these.
@@ -282,7 +282,7 @@ def test_an_export_that_loses_quality_is_refused_unless_forced(gan, files, tmp_p
     lost = files["int8"][1].quality.lost
     assert 0.001 < lost < quality.MOST_LOST
     monkeypatch.setattr(quality, "MOST_LOST", lost / 2)
-    with pytest.raises(InputError, match=r"loses quality: its samples are \d+\.\d% of their spread away .*--force"):
+    with pytest.raises(InputError, match=r"loses quality: its samples differ .*\d+\.\d% of their spread.*--force"):
         gan.export(tmp_path / "g.tflite", "tflite", "int8")
     assert not list(tmp_path.iterdir())
     report = gan.export(tmp_path / "g.tflite", "tflite", "int8", exports.Options(force=True))
@@ -341,7 +341,7 @@ def test_what_a_file_cannot_say_is_told_before_it_is_made(gan, tmp_path):
         vectors.export(tmp_path / "g.tflite", "tflite", options=exports.Options(uint8=True))
     z = layers.Input((4,))
     bare = GAN(keras.Model(z, layers.Reshape((2, 2))(z * 0.5)[:, 0]), networks.discriminator((2,)))
-    with pytest.raises(InputError, match="cannot be stored as int8-static .*; take quantize=float32"):
+    with pytest.raises(InputError, match="cannot be stored as int8-static .*quantize=float32"):
         bare.export(tmp_path / "g.tflite", "tflite", "int8-static")
     assert not list(tmp_path.iterdir())
 
@@ -366,7 +366,7 @@ def test_an_export_into_the_folder_where_one_is(gan, tmp_path, monkeypatch):
     gan.export(".")
     assert (tmp_path / "here" / "saved_model.pb").is_file() and (tmp_path / "here.json").is_file()
     (tmp_path / "here" / "notes.txt").write_text("mine")
-    with pytest.raises(InputError, match="holds notes.txt, which is not of a SavedModel"):
+    with pytest.raises(InputError, match="holds notes.txt"):
         gan.export(tmp_path / "here")
     assert (tmp_path / "here" / "notes.txt").read_text() == "mine"
 

@@ -114,7 +114,7 @@ def test_operations_that_no_phone_has_are_refused(tmp_path):
     z = keras.Input((4,))
     generator = keras.Model(z, layers.Reshape(SHAPE)(keras.ops.erfinv(layers.Dense(64, activation="tanh")(z))))
     gan = GAN(generator, networks.discriminator(SHAPE))
-    with pytest.raises(InputError, match="has not built in: tf.Erfinv; expected builtin ones"):
+    with pytest.raises(InputError, match="not builtin in LiteRT: tf.Erfinv"):
         gan.export(tmp_path / "g.tflite", "tflite")
     assert not list(tmp_path.iterdir())
 
@@ -142,9 +142,7 @@ def test_nan_that_the_file_hides_is_refused_too(tmp_path):
 
 def test_a_difference_above_the_tolerance_is_refused(gan, tmp_path, monkeypatch):
     monkeypatch.setitem(MODES, "float16", dataclasses.replace(MODES["float16"], largest_error=1e-9))
-    with pytest.raises(
-        InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-09; export with .*float32"
-    ):
+    with pytest.raises(InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-09.*float32"):
         gan.export(tmp_path / "g.tflite", "tflite")
     assert not list(tmp_path.iterdir())
 
@@ -153,7 +151,7 @@ def test_arguments_that_cannot_be_used(gan, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("years of work")
     cases = [
-        ({"filepath": tmp_path / "x", "format": "coreml"}, "format 'coreml' is unknown"),
+        ({"filepath": tmp_path / "x", "format": "coreml"}, "format .coreml. is unknown"),
         ({"filepath": tmp_path / "x.bin", "format": "tflite"}, "does not end in .tflite"),
         ({"filepath": tmp_path / "x.tflite", "format": "tflite", "quantize": "float8"}, "did you mean float"),
         ({"filepath": tmp_path / "mine", "format": "saved_model"}, "not a SavedModel"),
@@ -177,5 +175,5 @@ def test_files_that_are_no_generator(exported, tmp_path):
     z = keras.Input((4,))
     other = tf.lite.TFLiteConverter.from_keras_model(keras.Model(z, layers.Dense(1)(z))).convert()
     path.write_bytes(other)
-    with pytest.raises(InputError, match="of something else; expected a generator"):
+    with pytest.raises(InputError, match="is no generator"):
         edge.Generator(path)

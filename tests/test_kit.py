@@ -413,7 +413,7 @@ def test_sample_py_takes_a_class_by_name(colour, tmp_path):
 def test_files_of_others_stay(grey, tmp_path):
     shutil.copy(grey[0] / "my $dots.tflite", tmp_path / "g.tflite")
     (tmp_path / "README.md").write_text("# My project\n")
-    with pytest.warns(Notice, match="README.md is not of kgan export; it stays"):
+    with pytest.warns(Notice, match="README.md was not written by kgan export"):
         kit.write(tmp_path)
     assert (tmp_path / "README.md").read_text() == "# My project\n"
     assert (tmp_path / "sample.py").read_bytes() == (kit.TEMPLATES / "sample.py").read_bytes()

@@ -77,7 +77,7 @@ def test_transposed_convolutions_are_stored_in_the_bits_of_the_mode(dcgan, repor
     assert sizes["float16"] < 2 * kernels + 1.1 * overhead
     assert sizes["int8"] < kernels + 1.3 * overhead and sizes["int8-static"] < kernels + 1.6 * overhead
     # Nothing but the folded bias of the dense layer, of 4·4·32 numbers, has more bits than promised.
-    assert {mode: report.kept_bytes for mode, report in reports.items()} == {
+    assert {mode: report.higher_precision_bytes for mode, report in reports.items()} == {
         "float32": 0,
         "float16": 0,
         "int8": 4 * 512,
@@ -162,7 +162,7 @@ def test_constants_of_any_operation_become_float16(various):
     gan, plain = various
     halved = storage.halve(plain, SEEDED)
     assert len(halved) < 0.62 * len(plain)  # of a small file; half of it is names and graphs
-    assert "float32" not in {one.dtype for one in storage.kept(halved, "float16", SEEDED)}
+    assert "float32" not in {one.dtype for one in storage.higher_precision(halved, "float16", SEEDED)}
     assert storage.sizes(halved)["float32"] < 0.02 * storage.sizes(plain)["float32"]
     expected = gan.compute(gan.inputs(16, seed=0))
     np.testing.assert_allclose(outputs(halved, gan), expected, atol=5e-4)
@@ -172,22 +172,27 @@ def test_constants_of_any_operation_become_float16(various):
 def test_what_int8_leaves_larger_is_listed_by_layer_and_bytes(various, tmp_path):
     gan, plain = various
     report = gan.export(tmp_path / "generator.tflite", "tflite", "int8")
-    found = {one.layer: (one.operation, one.dtype, one.size_bytes) for one in report.kept}
+    found = {one.layer: (one.operation, one.dtype, one.size_bytes) for one in report.higher_precision}
     by_operation = {operation: size for operation, dtype, size in found.values() if dtype == "float16"}
     assert by_operation["GATHER"] == 2 * 40 * 512  # half of the embedding's float32
     assert by_operation["CONV_3D"] == 2 * 9 * 32 * 32 and by_operation["DEPTHWISE_CONV_2D"] == 2 * 25 * 32
     assert "BATCH_MATMUL" not in by_operation  # in int8
     assert {"table", "volume", "depth", "slope"} <= set(found) and "learned" in ", ".join(found)
-    assert [one.size_bytes for one in report.kept] == sorted((one.size_bytes for one in report.kept), reverse=True)
+    assert [one.size_bytes for one in report.higher_precision] == sorted(
+        (one.size_bytes for one in report.higher_precision), reverse=True
+    )
     text = str(report)
-    assert f"stored with more bits than int8: {report.kept_bytes / 1000:,.0f} kB" in text
+    assert f"stored with more bits than int8: {report.higher_precision_bytes / 1000:,.0f} kB" in text
     assert "(GATHER), float16, 41 kB: " in text and "accept the larger file" in text
     written = json.loads((tmp_path / "generator.tflite.json").read_text())
-    assert written["kept"][0]["size_bytes"] == report.kept[0].size_bytes and written["kept"][0]["reason"]
+    assert (
+        written["higher_precision"][0]["size_bytes"] == report.higher_precision[0].size_bytes
+        and written["higher_precision"][0]["reason"]
+    )
     assert written["stored"]["int8"] > 16 * 32 * 32
     kit.write(tmp_path)
     readme = (tmp_path / "README.md").read_text()
-    halves = sum(one.size_bytes for one in report.kept if one.dtype == "float16")
+    halves = sum(one.size_bytes for one in report.higher_precision if one.dtype == "float16")
     assert f"| int8, {halves / 1000:,.0f} kB of them float16" in readme
 
 
@@ -204,7 +209,7 @@ def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
     kernel.assign(kernel * scale)
     report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
     assert report.largest_error < 1e-4
-    (one,) = report.kept
+    (one,) = report.higher_precision
     assert (one.dtype, one.size_bytes) == ("float32", 4 * 16 * 64) and "do not fit float16" in str(report)
 
 
@@ -212,7 +217,7 @@ def test_float16_of_a_file_without_weights_is_the_file(tmp_path):
     z = keras.Input((64,))
     gan = GAN(keras.Model(z, layers.Reshape((8, 8, 1))(z * 0.5)), judge())
     report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
-    assert report.kept == () and report.largest_error < 1e-5
+    assert report.higher_precision == () and report.largest_error < 1e-5
     with pytest.raises(InputError, match="cannot be stored as int8-static .*; expected convolutions or dense layers"):
         gan.export(tmp_path / "h.tflite", "tflite", "int8-static")
 
@@ -237,7 +242,7 @@ def test_many_large_errors_are_refused_though_none_is_the_largest_allowed(dcgan,
         dcgan.export(tmp_path / "b.tflite", "tflite", "int8")
     assert not (tmp_path / "b.tflite").exists()
     report = dcgan.export(tmp_path / "b.tflite", "tflite", "int8", exports.Options(force=True))
-    assert report.forced and "written by --force" in str(report) and not measured.forced
+    assert report.forced and "--force" in str(report) and not measured.forced
 
 
 def test_a_layer_is_found_though_tracing_numbers_its_name():
