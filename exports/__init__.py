@@ -1,6 +1,6 @@
 """Exports of a generator: SavedModel, .tflite, .onnx and a web page, each compared with Keras before it is written.
 
-`keras_gan.exports.edge` samples a .tflite without TensorFlow, so this module imports TensorFlow only where it is needed.
+`keras_gan.exports.edge` samples a .tflite without TensorFlow, so this module imports TensorFlow only where needed.
 """
 
 import importlib

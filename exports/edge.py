@@ -134,7 +134,7 @@ def first_input(signature: str) -> str:
 
 
 def named(columns, first=INPUT) -> dict:
-    """Inputs by their names in the signatures: the first one under `first`, labels under `LABEL` where there are any."""
+    """Inputs by their names in the signatures: the first one under `first`, labels, if there are any, under `LABEL`."""
     return dict(zip((first, LABEL), columns, strict=False))
 
 

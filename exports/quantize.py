@@ -25,7 +25,7 @@ SEEDED = tuple(name for name in edge.SIGNATURES if edge.first_input(name) == edg
 
 @dataclass(frozen=True)
 class Mode:
-    """How a .tflite stores its weights, and the largest allowed differences of its outputs, in [-1, 1], from Keras's."""
+    """How a .tflite stores its weights, and the allowed differences of its outputs, in [-1, 1], from Keras's."""
 
     # From the float32 file and the batches for the ranges (see `_static`) to the file in this mode.
     apply: Callable[[bytes, Iterable[dict]], bytes]

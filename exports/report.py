@@ -95,7 +95,8 @@ class ExportReport:
         if not self.higher_precision:
             return
         share = self.higher_precision_bytes / self.size_bytes
-        yield f"  stored with more bits than {self.quantize}: {kilobytes(self.higher_precision_bytes)}, {share:.0%} of the file"
+        size = kilobytes(self.higher_precision_bytes)
+        yield f"  stored with more bits than {self.quantize}: {size}, {share:.0%} of the file"
         for one in self.higher_precision[:SHOWN_WEIGHTS]:
             yield f"    {one.layer} ({one.operation}), {one.dtype}, {kilobytes(one.size_bytes)}: {one.reason}"
         if len(self.higher_precision) > SHOWN_WEIGHTS:

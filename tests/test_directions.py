@@ -126,24 +126,24 @@ def test_the_direction_of_an_attribute_is_found(bars):
     np.testing.assert_allclose(height, [1, 0, 0], atol=0.05)
     width = bars.weights["width"] / np.linalg.norm(bars.weights["width"])
     np.testing.assert_allclose(width, [0.6, 0.8, 0], atol=0.05)  # (0.75, 1) of length 1.25
-    assert bars.figures["height"].r2 > 0.98 and bars.figures["width"].r2 > 0.98
+    assert bars.measurements["height"].r2 > 0.98 and bars.measurements["width"].r2 > 0.98
 
 
 def test_a_step_moves_an_attribute_by_what_it_says(bars):
     for name in ("height", "width"):
-        assert bars.figures[name].own_step == pytest.approx(fitting.STEP, abs=0.03)
-        assert bars.figures[name].own_range == pytest.approx(2 * bars[name].reach, rel=0.1)
+        assert bars.measurements[name].own_step == pytest.approx(fitting.STEP, abs=0.03)
+        assert bars.measurements[name].own_range == pytest.approx(2 * bars[name].reach, rel=0.1)
 
 
 def test_locking_takes_the_cross_talk_away(bars):
-    one = bars.figures["height"]
+    one = bars.measurements["height"]
     # Unlocked, z₀ alone moves; height by 2 of its 2, width by 1.125 of its 1.875, both in standard deviations.
-    assert one.alone["width"] == pytest.approx(0.6, abs=0.05)
+    assert one.unlocked["width"] == pytest.approx(0.6, abs=0.05)
     assert abs(one.cross_talk["width"]) < 0.03 and "width" in one.locks
 
 
 def test_what_cannot_be_moved_is_refused(bars):
-    assert bars.refused == {"slant": "R² 0.00"} and bars.names == ("height", "width")
+    assert bars.rejected == {"slant": "R² 0.00"} and bars.names == ("height", "width")
     with pytest.raises(InputError, match="no slider 'slant'"):
         bars.move(np.zeros((1, 3)), slant=1.0)
 
@@ -177,7 +177,7 @@ def test_the_class_is_kept_by_the_metric_of_its_own():
     found = fitting.fit(Classed(), seen, None, 300, 0, 0.4)
     height = found["height"].vector
     assert abs(height[2]) < 0.1 * abs(height[0])  # of the two ways, the one that the class does not see
-    assert found.figures["height"].class_kept > 0.97
+    assert found.measurements["height"].class_kept > 0.97
     unlocked = found.locking(("width",))["height"].vector
     assert unlocked[2] == pytest.approx(unlocked[0], rel=0.1)
 
@@ -215,7 +215,7 @@ def test_factors_are_those_that_the_first_layer_magnifies_most(tiny_discriminato
     found = directions.fit(gan, samples=100, factors=2, least_r2=1.1)
     np.testing.assert_allclose(found["factor 1"].vector, [0, 1, 0], atol=1e-5)
     np.testing.assert_allclose(found["factor 2"].vector, [1, 0, 0], atol=1e-5)
-    assert found.names == ("factor 1", "factor 2") and found.figures["factor 1"].r2 is None
+    assert found.names == ("factor 1", "factor 2") and found.measurements["factor 1"].r2 is None
     with pytest.raises(InputError, match="expected 1 to 3"):
         directions.fit(gan, samples=100, factors=4)
 
@@ -292,7 +292,7 @@ def test_the_command_shows_saves_and_draws_what_it_found(found_run):
     assert "factor 1" in found.names and found.step == 30
     for name in found.names:
         assert f"{name} ±{found[name].reach:g}" in said
-    for name in (*found.refused, "R²", "cross-talk"):
+    for name in (*found.rejected, "R²", "cross-talk"):
         assert name in said
     assert (folder / "directions.png").read_bytes()[:4] == b"\x89PNG"
     assert 'id="directions"' in (folder / "report.html").read_text()
@@ -361,7 +361,7 @@ def test_directions_of_an_earlier_step_are_used_with_a_notice(found_run, tmp_pat
     said = json.loads((folder / record.NAME).read_text())
     (folder / record.NAME).write_text(json.dumps(said | {"step": 20}))
     done = CliRunner().invoke(kgan, ["sample", str(folder), "--set", "factor 1=1", "--out", str(tmp_path / "x.png")])
-    assert done.exit_code == 0 and "Notice: the directions of " in done.output and "those of step 20" in done.output
+    assert done.exit_code == 0 and "Notice: the directions of " in done.output and "step 20" in done.output
 
 
 def test_sliders_are_renamed(found_run, tmp_path):
@@ -371,7 +371,7 @@ def test_sliders_are_renamed(found_run, tmp_path):
     done = CliRunner().invoke(kgan, ["directions", str(folder), "--name", "factor 1=smile"])
     assert done.exit_code == 0 and "smile ±3" in done.output
     found = directions.load(Run(folder))
-    assert "smile" in found.names and "factor 1" not in found.names and "smile" in found.figures
+    assert "smile" in found.names and "factor 1" not in found.names and "smile" in found.measurements
     for bad in ("smile", "smile=", "grin=x", f"smile={found.names[0] if len(found.names) > 1 else 'smile'}"):
         done = CliRunner().invoke(kgan, ["directions", str(folder), "--name", bad])
         assert done.exit_code == 2 and len(done.output.splitlines()) == 1
@@ -384,7 +384,7 @@ def test_sliders_are_renamed(found_run, tmp_path):
         lambda said: said["directions"][0].update(vector=[1.0]),
         lambda said: said["weights"].update({said["directions"][0]["name"]: [math.inf] * 8}),
         lambda said: said.update(directions="none"),
-        lambda said: said.update(figures={}),
+        lambda said: said.update(measurements={}),
     ],
 )
 def test_a_damaged_file_is_told_in_one_line(found_run, tmp_path, damage):
@@ -394,7 +394,7 @@ def test_a_damaged_file_is_told_in_one_line(found_run, tmp_path, damage):
     said = json.loads((folder / record.NAME).read_text())
     damage(said)
     (folder / record.NAME).write_text(json.dumps(said))
-    with pytest.raises(InputError, match="directions.json is damaged.*run it again"):
+    with pytest.raises(InputError, match="directions.json is damaged"):
         directions.load(Run(folder))
 
 
@@ -415,7 +415,7 @@ def test_an_export_carries_the_sliders_of_its_own_step(found_run, tmp_path):
     np.testing.assert_allclose(moved, found.move(z, **{"factor 1": -1.5}), atol=1e-4)
     far = np.abs(generator.generate(z=moved).astype(int) - gan.generate(z=moved))
     assert far.max() <= 1
-    with pytest.warns(Notice, match="directions of .* are those of step 30, and the generator is that of step 31"):
+    with pytest.warns(Notice, match="directions of .* step 30, and the generator is at step 31"):
         assert About.of(run, 31).directions is None
 
 

@@ -192,7 +192,7 @@ def test_a_saved_model_from_elsewhere_has_what_can_be_seen(tmp_path):
     np.testing.assert_allclose(generator.compute(z)[:, 0, 0, 0], np.tanh(z[:, 0]), atol=1e-6)
     np.testing.assert_array_equal(generator.generate(3, seed=7)[2], generator.generate(1, seed=9)[0])
     found = directions.fit(generator, samples=100)
-    assert "brightness" in {*found.names, *found.refused} and found.step is None
+    assert "brightness" in {*found.names, *found.rejected} and found.step is None
 
 
 def test_files_of_vectors_and_uniform_latents(tmp_path, tiny_generator, tiny_discriminator):

@@ -75,7 +75,7 @@ class Gallery:
         found = directions.load(run) if run else None
         if found is not None and found.step == self.step:
             self.sliders = found
-            self.lockable = (*found.names, *([CLASS] if found.quiet is not None else []))
+            self.lockable = (*found.names, *([CLASS] if found.class_preserving is not None else []))
 
     # what there is
 
