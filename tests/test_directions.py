@@ -248,7 +248,7 @@ GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         {},
         "up",
@@ -266,9 +266,9 @@ GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
         [GOOD] * 1001,
     ],
 )
-def test_what_a_file_says_of_its_sliders_is_checked(said):
+def test_what_a_file_says_of_its_sliders_is_checked(content):
     with pytest.raises(InputError, match="an export has"):
-        sliders.from_json(said, "normal", 2)
+        sliders.from_json(content, "normal", 2)
 
 
 # files
@@ -276,7 +276,7 @@ def test_what_a_file_says_of_its_sliders_is_checked(said):
 
 @pytest.fixture(scope="module")
 def found_run(trained, tmp_path_factory):
-    """A run of digits with directions, found by the command: the folder and what it said."""
+    """A run of digits with directions, found by the command: the folder and what it content."""
     import shutil
 
     folder = shutil.copytree(trained.run_dir, tmp_path_factory.mktemp("directions") / "run")
@@ -287,13 +287,13 @@ def found_run(trained, tmp_path_factory):
 
 
 def test_the_command_shows_saves_and_draws_what_it_found(found_run):
-    folder, said = found_run
+    folder, content = found_run
     found = directions.load(Run(folder))
     assert "factor 1" in found.names and found.step == 30
     for name in found.names:
-        assert f"{name} ±{found[name].reach:g}" in said
+        assert f"{name} ±{found[name].reach:g}" in content
     for name in (*found.rejected, "R²", "cross-talk"):
-        assert name in said
+        assert name in content
     assert (folder / "directions.png").read_bytes()[:4] == b"\x89PNG"
     assert 'id="directions"' in (folder / "report.html").read_text()
 
@@ -338,13 +338,13 @@ def test_a_sweep_needs_no_out_and_refuses_what_contradicts_it(found_run, tmp_pat
     assert done.exit_code == 0, done.output
     with Image.open("factor-1.gif") as gif:
         assert gif.n_frames == 22  # 12 from end to end, and 10 back
-    for words, told in (
+    for words, message in (
         (["--set", "factor 1=1"], "--set factor 1 with --sweep factor 1"),
         (["--set", "a=1", "--set", "a=0"], "--set a was given twice"),
         (["--out", "x.png"], "expected a .gif; give --out factor-1.gif"),
     ):
         done = CliRunner().invoke(kgan, [*sweep, *words])
-        assert done.exit_code == 2 and told in done.output, done.output
+        assert done.exit_code == 2 and message in done.output, done.output
     assert [file.name for file in tmp_path.iterdir()] == ["factor-1.gif"]
 
 
@@ -358,8 +358,8 @@ def test_directions_of_an_earlier_step_are_used_with_a_notice(found_run, tmp_pat
     import shutil
 
     folder = shutil.copytree(found_run[0], tmp_path / "run")
-    said = json.loads((folder / record.NAME).read_text())
-    (folder / record.NAME).write_text(json.dumps(said | {"step": 20}))
+    content = json.loads((folder / record.NAME).read_text())
+    (folder / record.NAME).write_text(json.dumps(content | {"step": 20}))
     done = CliRunner().invoke(kgan, ["sample", str(folder), "--set", "factor 1=1", "--out", str(tmp_path / "x.png")])
     assert done.exit_code == 0 and "Notice: the directions of " in done.output and "step 20" in done.output
 
@@ -380,20 +380,20 @@ def test_sliders_are_renamed(found_run, tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda said: said.pop("weights"),
-        lambda said: said["directions"][0].update(vector=[1.0]),
-        lambda said: said["weights"].update({said["directions"][0]["name"]: [math.inf] * 8}),
-        lambda said: said.update(directions="none"),
-        lambda said: said.update(measurements={}),
+        lambda content: content.pop("weights"),
+        lambda content: content["directions"][0].update(vector=[1.0]),
+        lambda content: content["weights"].update({content["directions"][0]["name"]: [math.inf] * 8}),
+        lambda content: content.update(directions="none"),
+        lambda content: content.update(measurements={}),
     ],
 )
 def test_a_damaged_file_is_told_in_one_line(found_run, tmp_path, damage):
     import shutil
 
     folder = shutil.copytree(found_run[0], tmp_path / "run")
-    said = json.loads((folder / record.NAME).read_text())
-    damage(said)
-    (folder / record.NAME).write_text(json.dumps(said))
+    content = json.loads((folder / record.NAME).read_text())
+    damage(content)
+    (folder / record.NAME).write_text(json.dumps(content))
     with pytest.raises(InputError, match="directions.json is damaged"):
         directions.load(Run(folder))
 

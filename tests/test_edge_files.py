@@ -144,8 +144,8 @@ def test_a_saved_model_has_the_same_signatures(gan, tmp_path):
     keras = gan.generate(z=latents.of_seeds(np.int32([7, 2**31 - 1, 8]), 4))
     assert images.dtype == np.uint8 and np.abs(images.astype(int) - keras).max() <= 1
     np.testing.assert_array_equal(exports.open_generator(tmp_path / "g", trust=True).generate(3, 7)[0], images[0])
-    said = json.loads((tmp_path / "g" / "assets.extra" / "keras_gan.json").read_text())
-    assert (said["name"], said["license"], said["output"]) == ("mine", "CC0", "uint8")
+    facts = json.loads((tmp_path / "g" / "assets.extra" / "keras_gan.json").read_text())
+    assert (facts["name"], facts["license"], facts["output"]) == ("mine", "CC0", "uint8")
 
 
 # delegation ------------------------------------------------------------------------------------------------------
@@ -220,11 +220,11 @@ def test_the_hash_is_of_the_weights(gan):
 
 
 def test_a_file_tells_of_the_run_that_trained_it(run_dir, trained, tmp_path):
-    said = about.About.of(Run(run_dir), 30, license="CC BY 4.0")
-    trained.gan.export(tmp_path / "g.tflite", "tflite", "int8", exports.Options(about=said))
-    told = metadata.check(metadata.read((tmp_path / "g.tflite").read_bytes()))
-    assert told["name"] == "run" and told["data"] == "digits" and told["license"] == "CC BY 4.0"
-    assert told["training"] == {
+    facts = about.About.of(Run(run_dir), 30, license="CC BY 4.0")
+    trained.gan.export(tmp_path / "g.tflite", "tflite", "int8", exports.Options(about=facts))
+    description = metadata.check(metadata.read((tmp_path / "g.tflite").read_bytes()))
+    assert description["name"] == "run" and description["data"] == "digits" and description["license"] == "CC BY 4.0"
+    assert description["training"] == {
         "preset": "lean",
         "loss": "non_saturating",
         "seed": 0,
@@ -232,7 +232,7 @@ def test_a_file_tells_of_the_run_that_trained_it(run_dir, trained, tmp_path):
         "steps": 30,
         "images_seen": 480,
     }
-    assert told["labels"] is None and told["quantize"] == "int8" and told["format"] == 1
+    assert description["labels"] is None and description["quantize"] == "int8" and description["format"] == 1
 
 
 def test_class_names_of_the_data_reach_a_conditional_run(tmp_path):
@@ -320,17 +320,17 @@ def test_a_description_of_another_kind_is_refused(gan, change):
 
 
 def test_a_description_of_before_there_were_directions_has_none(gan):
-    said = about.describe(gan)
-    del said["directions"]
-    assert metadata.check(said)["directions"] is None
+    facts = about.describe(gan)
+    del facts["directions"]
+    assert metadata.check(facts)["directions"] is None
 
 
 @pytest.mark.parametrize("field", [field for field in metadata.FIELDS if field != "directions"])
 def test_a_description_that_leaves_something_out_is_refused(gan, field):
-    said = about.describe(gan)
-    del said[field]
+    facts = about.describe(gan)
+    del facts[field]
     with pytest.raises(InputError, match=f"does not say its {field}"):
-        metadata.check(said)
+        metadata.check(facts)
 
 
 def test_what_a_file_cannot_say_is_told_before_it_is_made(gan, tmp_path):

@@ -57,8 +57,8 @@ def test_several_modes_lie_side_by_side(run_dir, tmp_path):
     assert result.exit_code == 0, result.output
     names = ("generator-uint8.tflite", "generator-int8-uint8.tflite")
     assert {file.name for file in folder.iterdir()} == {*names, *(f"{name}.json" for name in names)}
-    said = [exports.open_generator(folder / name).description for name in names]
-    assert [(one["output"], one["quantize"]) for one in said] == [("uint8", "float16"), ("uint8", "int8")]
+    descriptions = [exports.open_generator(folder / name).description for name in names]
+    assert [(one["output"], one["quantize"]) for one in descriptions] == [("uint8", "float16"), ("uint8", "int8")]
     header = next(line for line in result.stdout.splitlines() if "mean error" in line)
     assert "99.9 %" in header  # the table of both modes
     assert not (run_dir / "export").exists()

@@ -43,11 +43,11 @@ def files(tmp_path_factory):
 
 
 def test_a_tflite_says_all_that_its_description_does(files):
-    said = info.describe(files["g.tflite"])
-    assert said["kind"] == ".tflite" and said["size_bytes"] == files["g.tflite"].stat().st_size
-    assert said["name"] == "tiny" and said["labels"] == list(LABELS) and said["license"] == "CC0"
-    assert said["data_shape"] == [8, 8, 3] and said["latent"] == "uniform" and said["output"] == "uint8"
-    assert len(said["weights_sha256"]) == 64
+    facts = info.describe(files["g.tflite"])
+    assert facts["kind"] == ".tflite" and facts["size_bytes"] == files["g.tflite"].stat().st_size
+    assert facts["name"] == "tiny" and facts["labels"] == list(LABELS) and facts["license"] == "CC0"
+    assert facts["data_shape"] == [8, 8, 3] and facts["latent"] == "uniform" and facts["output"] == "uint8"
+    assert len(facts["weights_sha256"]) == 64
 
 
 def test_signatures_of_a_tflite_are_those_that_the_runtime_sees(files):
@@ -70,9 +70,9 @@ def test_an_onnx_says_what_it_takes_and_gives(files):
         ("g.onnx", "generate", {"z": ["float32", [None, 5]]}),
         ("g-sample.onnx", "sample", {"seed": ["int32", [None]]}),
     ):
-        said = info.describe(files[name])
-        assert said["kind"] == ".onnx" and said["labels"] == list(LABELS) and said["quantize"] == "float32"
-        assert said["signatures"] == {signature: {"inputs": {**taken, "label": ["int32", [None]]}, "outputs": image}}
+        facts = info.describe(files[name])
+        assert facts["kind"] == ".onnx" and facts["labels"] == list(LABELS) and facts["quantize"] == "float32"
+        assert facts["signatures"] == {signature: {"inputs": {**taken, "label": ["int32", [None]]}, "outputs": image}}
     words = " ".join(kgan_info(files["g-sample.onnx"]).output.split())
     assert "sample seed int32[any], label int32[any] -> images uint8[any,8,8,3]" in words
 
@@ -95,21 +95,21 @@ def test_a_saved_model_from_elsewhere_is_told(tmp_path):
 
 
 def test_a_keras_file_says_what_its_gan_is(files):
-    said = info.describe(files["g.keras"])
+    facts = info.describe(files["g.keras"])
     gan = training.load_file(files["g.keras"])
     for name in ("name", "latent", "latent_dim", "num_classes"):
-        assert said[name] == getattr(gan, name)
-    assert said["data_shape"] == list(gan.data_shape) and said["keras"] == keras.__version__
+        assert facts[name] == getattr(gan, name)
+    assert facts["data_shape"] == list(gan.data_shape) and facts["keras"] == keras.__version__
 
 
 def test_a_run_says_how_far_it_is(run_dir):
-    said = info.describe(run_dir)
-    assert said["kind"] == "run" and (said["step"], said["steps"]) == (30, 30)
-    assert said["data_shape"] == [8, 8, 1] and said["latent_dim"] == 8 and said["data"] == "digits"
-    assert said["training"]["images_seen"] == 30 * 16
+    facts = info.describe(run_dir)
+    assert facts["kind"] == "run" and (facts["step"], facts["steps"]) == (30, 30)
+    assert facts["data_shape"] == [8, 8, 1] and facts["latent_dim"] == 8 and facts["data"] == "digits"
+    assert facts["training"]["images_seen"] == 30 * 16
     on_disk = sum(file.stat().st_size for file in run_dir.rglob("*") if file.is_file())
-    assert said["size_bytes"] == on_disk
-    assert said["files"]["config.json"] == (run_dir / "config.json").stat().st_size
+    assert facts["size_bytes"] == on_disk
+    assert facts["files"]["config.json"] == (run_dir / "config.json").stat().st_size
     for checkpoint in (run_dir / "checkpoints").iterdir():
         checkpoint.unlink()
     assert info.describe(run_dir)["step"] == 0
@@ -217,9 +217,9 @@ def test_a_damaged_run_is_told(run_dir):
 
 
 def test_words_of_a_file_steer_no_terminal(files, tmp_path):
-    said = info.describe(files["g.tflite"])
-    said |= {"name": "\x1b[31mred", "labels": ["a\nb", "c", "d"], "training": {"\x1b]0;": "\x07"}}
-    assert "\x1b" not in info.to_text(said) and "\x07" not in info.to_text(said) and "a b" in info.to_text(said)
+    facts = info.describe(files["g.tflite"])
+    facts |= {"name": "\x1b[31mred", "labels": ["a\nb", "c", "d"], "training": {"\x1b]0;": "\x07"}}
+    assert "\x1b" not in info.to_text(facts) and "\x07" not in info.to_text(facts) and "a b" in info.to_text(facts)
 
 
 def test_a_directory_named_like_a_file_is_no_tflite(tmp_path):
@@ -230,8 +230,8 @@ def test_a_directory_named_like_a_file_is_no_tflite(tmp_path):
 
 def test_the_edge_reads_the_same_description(files):
     description = edge.Generator(files["g.tflite"]).description
-    said = info.describe(files["g.tflite"])
-    assert {name: said[name] for name in description} == description
+    facts = info.describe(files["g.tflite"])
+    assert {name: facts[name] for name in description} == description
 
 
 def test_a_file_cannot_say_what_it_is_or_where_it_lies(files, tmp_path):
@@ -239,10 +239,10 @@ def test_a_file_cannot_say_what_it_is_or_where_it_lies(files, tmp_path):
     file = tmp_path / "saved" / "assets.extra" / "keras_gan.json"
     claims = {"path": "/etc/passwd", "size_bytes": "few", "kind": "none", "step": "all", "files": []}
     file.write_text(json.dumps(json.loads(file.read_text()) | claims))
-    said = info.describe(tmp_path / "saved")
-    assert said["path"] == str(tmp_path / "saved") and said["kind"] == "SavedModel" and said["size_bytes"] > 1000
-    assert not {"step", "files"} & set(said)
-    assert info.to_text(said).startswith(str(tmp_path / "saved"))
+    facts = info.describe(tmp_path / "saved")
+    assert facts["path"] == str(tmp_path / "saved") and facts["kind"] == "SavedModel" and facts["size_bytes"] > 1000
+    assert not {"step", "files"} & set(facts)
+    assert info.to_text(facts).startswith(str(tmp_path / "saved"))
 
 
 def test_long_names_leave_room_for_what_they_name(run_dir):

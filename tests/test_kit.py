@@ -123,7 +123,7 @@ def test_the_last_seed_has_a_picture(grey, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["-n", 0], "-n 0 --seed 0; expected 1 or more"),
         (["-n", "many"], "invalid int value: 'many'"),
@@ -131,16 +131,16 @@ def test_the_last_seed_has_a_picture(grey, tmp_path):
         (["-n", 2, "--seed", 2**31 - 1], "-n 2 --seed 2147483647"),
         (["--label", 3], "--label 3; expected 0 to 2"),
         (["--label", -1], "--label -1; expected 0 to 2"),
-        (["--out", "a.jpg"], "a .png for at most 10,000 pictures"),
+        (["--out", "a.jpg"], "a .png for up to 10,000 pictures"),
         (["-n", 10_001], "expected a folder"),
         (["--out", "generator.tflite/a"], "cannot use generator.tflite/a (Not a directory)"),
     ],
 )
-def test_sample_py_says_in_one_line_what_is_wrong(colour, words, told):
+def test_sample_py_says_in_one_line_what_is_wrong(colour, words, message):
     before = sorted(colour[0].iterdir())
     done = run(colour[0], "generator.tflite", *words)
     assert done.returncode == 2 and done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1, done.stderr
-    assert told in done.stderr
+    assert message in done.stderr
     assert sorted(colour[0].iterdir()) == before
 
 
@@ -149,9 +149,9 @@ def test_sample_py_refuses_what_is_no_generator(colour, grey, tmp_path):
     content = (colour[0] / "generator.tflite").read_bytes()
     (tmp_path / "half.tflite").write_bytes(content[: len(content) // 2])
     (tmp_path / "text.tflite").write_text("a text")
-    for name, told in (("half", "is damaged"), ("text", "is damaged"), ("none", "No such file")):
+    for name, message in (("half", "is damaged"), ("text", "is damaged"), ("none", "No such file")):
         done = run(tmp_path, f"{name}.tflite")
-        assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1, done.stderr
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not (tmp_path / "grid.png").exists()
     done = run(grey[0], "my $dots.tflite", "--label", 0)
     assert "expected none: it has no classes" in done.stderr
@@ -212,9 +212,9 @@ def test_the_table_of_signatures_is_that_of_the_file(kind, request):
     for name, sides in rows.items():
         runner = interpreter.get_signature_runner(name)
         for side, details in zip(sides, (runner.get_input_details(), runner.get_output_details()), strict=True):
-            told = {end: (dtype, sizes) for end, dtype, sizes in re.findall(r"`(\w+)` (\w+) \(([\d, ]+)\)", side)}
+            listed = {end: (dtype, sizes) for end, dtype, sizes in re.findall(r"`(\w+)` (\w+) \(([\d, ]+)\)", side)}
             seen = {end: (np.dtype(d["dtype"]).name, ", ".join(map(str, d["shape"]))) for end, d in details.items()}
-            assert told == seen
+            assert listed == seen
 
 
 @pytest.mark.parametrize(

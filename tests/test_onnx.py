@@ -144,8 +144,8 @@ def test_uint8_graphs_give_whole_grey_levels(gan, tmp_path):
 
 
 def test_description_inside_the_file(exported):
-    said = {entry.key: entry.value for entry in onnx.load(exported[0]).metadata_props}
-    description = json.loads(said["keras_gan"])
+    facts = {entry.key: entry.value for entry in onnx.load(exported[0]).metadata_props}
+    description = json.loads(facts["keras_gan"])
     assert (description["name"], description["data"], description["license"]) == ("eight", "digits", "CC0-1.0")
     assert (description["latent"], description["latent_dim"], description["data_shape"]) == ("normal", 4, [8, 8, 1])
     assert (description["quantize"], description["output"], description["value_range"]) == (
@@ -235,8 +235,8 @@ def test_files_that_are_no_generators_are_refused(exported, tmp_path):
     foreign, other = onnx.load(exported[0]), onnx.load(exported[0])
     del foreign.metadata_props[:]
     onnx.save(foreign, tmp_path / "foreign.onnx")
-    said = other.metadata_props[0].value.replace('"data_shape": [8,', '"data_shape": [9,')
-    onnx.helper.set_model_props(other, {"keras_gan": said})
+    facts = other.metadata_props[0].value.replace('"data_shape": [8,', '"data_shape": [9,')
+    onnx.helper.set_model_props(other, {"keras_gan": facts})
     onnx.save(other, tmp_path / "other.onnx")
     for name in ("half", "text", "foreign", "other"):
         with pytest.raises(InputError, match=f"{name}.onnx is damaged, or is no generator"):
@@ -253,5 +253,5 @@ def test_the_command_prints_its_report_and_nothing_else(forked, run_dir):
     assert done.returncode == 0 and err == "", err
     (line,) = out.splitlines()
     assert line.startswith(f"{file}: ") and line.endswith("; signatures generate, sample")
-    said = Generator(file).description
-    assert (said["data"], said["license"], said["training"]["steps"]) == ("digits", "CC0-1.0", 30)
+    facts = Generator(file).description
+    assert (facts["data"], facts["license"], facts["training"]["steps"]) == ("digits", "CC0-1.0", 30)

@@ -63,8 +63,8 @@ def colour_gan():
     loud = keras.initializers.RandomNormal(stddev=1.0, seed=5)
     x = layers.Concatenate()([z, layers.Embedding(3, 4, embeddings_initializer=loud)(label)])
     x = layers.Reshape((8, 12, 3))(layers.Dense(8 * 12 * 3, activation="tanh", kernel_initializer=loud)(x))
-    judge = networks.discriminator((8, 12, 3), dtype="float32", num_classes=3)
-    return GAN(keras.Model([z, label], x), judge, latent="uniform", num_classes=3)
+    discriminator = networks.discriminator((8, 12, 3), dtype="float32", num_classes=3)
+    return GAN(keras.Model([z, label], x), discriminator, latent="uniform", num_classes=3)
 
 
 def made_up(reaches, latent, latent_dim):
@@ -149,11 +149,11 @@ def generators(files):
 class Visit:
     """A page in a browser; at the end it has complained of nothing and asked no other host, unless that is expected."""
 
-    def __init__(self, reader, address, complains=False, script=None):
-        self.page, self.complains = reader.new_page(), complains
-        self.complaints, self.requests = [], []
-        self.page.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+    def __init__(self, reader, address, expect_errors=False, script=None):
+        self.page, self.expect_errors = reader.new_page(), expect_errors
+        self.errors, self.requests = [], []
+        self.page.on("console", lambda line: line.type in ("error", "warning") and self.errors.append(line.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         if script:
             self.page.add_init_script(script)
@@ -166,7 +166,7 @@ class Visit:
     def __exit__(self, error, *rest):
         self.page.close()
         if error is None:
-            assert self.complains or self.complaints == []
+            assert self.expect_errors or self.errors == []
             assert [url for url in self.requests if not url.startswith((self.host, "data:"))] == []
 
     def ready(self):
@@ -506,8 +506,8 @@ NO_LITERT = "cannot be loaded from the folder litert"
 DAMAGE = {  # file, what befalls it, the sentence
     "a cut model": ("generator.tflite", lambda file: cut(file), "generator.tflite is damaged"),
     "a foreign model": ("generator.tflite", lambda file: file.write_text("<html>"), "generator.tflite is damaged"),
-    "no model": ("generator.tflite", Path.unlink, "generator.tflite cannot be read: the server says 404"),
-    "no description": ("generator.json", Path.unlink, "generator.json cannot be read: the server says 404"),
+    "no model": ("generator.tflite", Path.unlink, "generator.tflite cannot be read: status 404"),
+    "no description": ("generator.json", Path.unlink, "generator.json cannot be read: status 404"),
     "a cut description": ("generator.json", lambda file: cut(file), "generator.json is damaged"),
     "no wasm": ("litert/litert_wasm_internal.wasm", Path.unlink, NO_LITERT),
     "no LiteRT.js": ("litert/core.js", Path.unlink, NO_LITERT),
@@ -530,26 +530,26 @@ def test_trouble_is_told_in_a_sentence(what, broken, reader):
     folder, address = broken
     name, damage, pattern = DAMAGE[what]
     damage(folder / name)
-    with Visit(reader, address, complains=True) as visit:
+    with Visit(reader, address, expect_errors=True) as visit:
         sentence(visit, pattern)
 
 
 def test_a_description_of_another_model_is_told(broken, pages, reader):
     folder, address = broken
     shutil.copyfile(pages / "colour/generator.tflite", folder / "generator.tflite")
-    with Visit(reader, address, complains=True) as visit:
+    with Visit(reader, address, expect_errors=True) as visit:
         sentence(visit, "may not belong together")
 
 
 def test_a_browser_without_webassembly_is_told(addresses, reader):
-    with Visit(reader, addresses["grey"], complains=True, script="delete globalThis.WebAssembly") as visit:
+    with Visit(reader, addresses["grey"], expect_errors=True, script="delete globalThis.WebAssembly") as visit:
         sentence(visit, "has no WebAssembly")
 
 
 def test_a_page_opened_as_a_file_says_that_it_needs_a_server(pages, reader):
-    with Visit(reader, (pages / "grey" / "index.html").as_uri(), complains=True) as visit:
+    with Visit(reader, (pages / "grey" / "index.html").as_uri(), expect_errors=True) as visit:
         visit.host = "file:"
-        sentence(visit, "it needs a web server")
+        sentence(visit, "needs a web server")
 
 
 def test_the_policy_stops_other_hosts_and_inline_scripts(broken, reader):
@@ -557,9 +557,9 @@ def test_the_policy_stops_other_hosts_and_inline_scripts(broken, reader):
     index = folder / "index.html"
     intruders = '<script>document.title = "in"</script><img src="http://127.0.0.1:9/x.png"></main>'
     index.write_text(index.read_text("utf-8").replace("</main>", intruders), "utf-8")
-    with Visit(reader, address, complains=True) as visit:
+    with Visit(reader, address, expect_errors=True) as visit:
         assert visit.ready().title() != "in"
-        assert len([text for text in visit.complaints if "Content Security Policy" in text]) == 2
+        assert len([text for text in visit.errors if "Content Security Policy" in text]) == 2
         visit.requests.remove("http://127.0.0.1:9/x.png")  # told though it was stopped
 
 
@@ -570,8 +570,8 @@ def test_the_folder_holds_what_is_needed_and_no_more(pages, files):
     folder = pages / "grey"
     assert {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()} == set(web._names())
     assert (folder / "generator.tflite").read_bytes() == (files / "grey.tflite").read_bytes()
-    said = json.loads((folder / "generator.json").read_text("utf-8"))
-    assert said == edge.Generator(files / "grey.tflite").description
+    description = json.loads((folder / "generator.json").read_text("utf-8"))
+    assert description == edge.Generator(files / "grey.tflite").description
     assert sum(file.stat().st_size for file in folder.rglob("*")) < 20e6
     assert folder.stat().st_mode & 0o755 == 0o755
 
@@ -588,7 +588,7 @@ def test_a_page_is_replaced_and_anything_else_is_not(pages, files, tmp_path, lis
     for folder, message in {**foreign, "other": "is no page", "other/index.html": "is no page"}.items():
         with pytest.raises(InputError, match=message):
             web.assemble(files / "grey.tflite", tmp_path / folder)
-    with pytest.raises(InputError, match="cannot write .*; expected a writable path"):
+    with pytest.raises(InputError, match="cannot write .*; expected a path that can be written"):
         web.assemble(files / "grey.tflite", page / "CNAME" / "new")
     assert listing(tmp_path) == before
 
@@ -603,20 +603,20 @@ def test_vectors_have_no_page(tiny_generator, tiny_discriminator, tmp_path):
 
 def test_without_npm_the_remedy_is_told(files, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="npm is not on the PATH; .* install Node.js"):
+    with pytest.raises(InputError, match="npm is not on the PATH; .* Install Node.js"):
         web.assemble(files / "grey.tflite", tmp_path / "page")
     assert list(tmp_path.iterdir()) == []
 
 
 def test_files_that_the_lock_does_not_know_are_refused(pages, files, tmp_path, monkeypatch):
-    """`pages`: npm works here."""
+    """It needs `pages`, without which npm may be missing."""
     page = shutil.copytree(web.PAGE, tmp_path / "templates")
     lock = json.loads((page / "package-lock.json").read_text())
     other = base64.b64encode(bytes(64)).decode()
     lock["packages"]["node_modules/@litertjs/wasm-utils"]["integrity"] = f"sha512-{other}"
     (page / "package-lock.json").write_text(json.dumps(lock))
     monkeypatch.setattr(web, "PAGE", page)
-    with pytest.raises(InputError, match=r"npm cannot fetch LiteRT.js \(code EINTEGRITY; .*look at the connection"):
+    with pytest.raises(InputError, match=r"npm cannot fetch LiteRT.js \(code EINTEGRITY; .*Check the connection"):
         web.assemble(files / "grey.tflite", tmp_path / "page")
     assert list(tmp_path.iterdir()) == [page]
 
@@ -683,12 +683,12 @@ def test_serve_ends_well_by_both_signals_in_the_background(pages, number):
     with urllib.request.urlopen(address, timeout=10) as answer:
         assert answer.status == 200
     process.send_signal(number)
-    said, complaints = process.communicate(timeout=20)
-    assert (process.returncode, said.split(), complaints) == (0, ["ended"], "")
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output.split(), errors) == (0, ["ended"], "")
 
 
 def test_the_command_started_in_the_background_ends_by_sigterm(pages, run_dir):
-    """`pages`: npm works here."""
+    """It needs `pages`, without which npm may be missing."""
     process = subprocess.Popen(
         [Path(sys.executable).with_name("kgan"), "export", run_dir, "--web", "--serve"],
         stdout=subprocess.PIPE,
@@ -701,8 +701,8 @@ def test_the_command_started_in_the_background_ends_by_sigterm(pages, run_dir):
     with urllib.request.urlopen(address, timeout=10) as answer:
         assert web.MARK in answer.read().decode()
     process.send_signal(signal.SIGTERM)
-    _, complaints = process.communicate(timeout=30)
-    assert (process.returncode, complaints) == (0, "")
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
 
 
 def test_serve_says_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_path):
@@ -720,6 +720,6 @@ def test_serve_says_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_
     while not opened.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=10)
-    assert (process.returncode, said.split()) == (0, ["ended"])
+    output, _ = process.communicate(timeout=10)
+    assert (process.returncode, output.split()) == (0, ["ended"])
     assert opened.read_text().strip() == address
