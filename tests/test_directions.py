@@ -1,4 +1,4 @@
-"""Directions: measures of drawn strokes, regression on a generator whose answer is known, locks, factors, the file."""
+"""Directions: attributes of drawn strokes, regression on a generator with a known answer, locks, factors, the file."""
 
 import json
 import math
@@ -67,7 +67,7 @@ def test_the_slant_is_the_angle_of_the_stroke_and_is_taken_out_of_its_width(shea
     assert found["width"] == pytest.approx(upright["width"], abs=0.35)  # as the edges fall between pixels
 
 
-def test_moved_or_inverted_the_strokes_are_the_same():
+def test_moving_or_inverting_a_picture_changes_no_attribute_of_its_strokes():
     picture = leaning(0.4)
     for other in (np.roll(picture, (2, -3), (1, 2)), 255 - picture):
         found = measured(other)
@@ -75,7 +75,7 @@ def test_moved_or_inverted_the_strokes_are_the_same():
             assert found[name] == pytest.approx(value, rel=1e-5, abs=1e-5), name
 
 
-def test_an_empty_picture_has_finite_measures():
+def test_an_empty_picture_has_finite_attributes():
     assert all(math.isfinite(value) for value in measured(np.zeros((1, 8, 8, 1), "uint8")).values())
 
 
@@ -106,7 +106,7 @@ class Drawn:
 
 
 def reader(*names):
-    """A reading of some measures of grey pictures, each of which keeps the others."""
+    """A reading of some attributes of grey pictures, each of which locks the others."""
 
     def read(images):
         return np.stack(list(morphology.measure(images, names).values()), axis=1)
@@ -129,20 +129,20 @@ def test_the_direction_of_an_attribute_is_found(bars):
     assert bars.measurements["height"].r2 > 0.98 and bars.measurements["width"].r2 > 0.98
 
 
-def test_a_step_moves_an_attribute_by_what_it_says(bars):
+def test_a_step_changes_an_attribute_by_its_size(bars):
     for name in ("height", "width"):
         assert bars.measurements[name].own_step == pytest.approx(fitting.STEP, abs=0.03)
         assert bars.measurements[name].own_range == pytest.approx(2 * bars[name].reach, rel=0.1)
 
 
-def test_locking_takes_the_cross_talk_away(bars):
+def test_locking_removes_the_cross_talk(bars):
     one = bars.measurements["height"]
     # Unlocked, z₀ alone moves; height by 2 of its 2, width by 1.125 of its 1.875, both in standard deviations.
     assert one.unlocked["width"] == pytest.approx(0.6, abs=0.05)
     assert abs(one.cross_talk["width"]) < 0.03 and "width" in one.locks
 
 
-def test_what_cannot_be_moved_is_refused(bars):
+def test_an_attribute_that_cannot_be_moved_is_rejected(bars):
     assert bars.rejected == {"slant": "R² 0.00"} and bars.names == ("height", "width")
     with pytest.raises(InputError, match="no slider 'slant'"):
         bars.move(np.zeros((1, 3)), slant=1.0)
@@ -160,7 +160,7 @@ def test_locks_can_be_chosen(bars):
         directions.fit(Drawn(), samples=100, locks=("colour",))
 
 
-def test_the_class_is_kept_by_the_metric_of_its_own():
+def test_the_lock_class_preserves_the_class():
     """Two classes by z₂ alone; the attribute grows with z₀ + z₂, and can grow without it."""
 
     class Classed(Drawn):
@@ -182,7 +182,7 @@ def test_the_class_is_kept_by_the_metric_of_its_own():
     assert unlocked[2] == pytest.approx(unlocked[0], rel=0.1)
 
 
-def test_too_few_samples_and_vectors_are_refused(tiny_gan):
+def test_too_few_samples_and_vectors_are_rejected(tiny_gan):
     with pytest.raises(InputError, match="99 samples; expected at least 100"):
         directions.fit(tiny_gan, samples=99)
     with pytest.raises(InputError, match="expected images"):
@@ -190,7 +190,7 @@ def test_too_few_samples_and_vectors_are_refused(tiny_gan):
 
 
 def test_names_are_made_distinct():
-    """Classes that are called as measures are, as the lock is, twice the same, or by what is no name."""
+    """Classes with the name of an attribute, of the lock, of another class, or with no possible name."""
     measured = reader("height", "width")
     classes = ("width", "class", "=", "x" * 70, "x" * 70, "a\nb")
     odds = reading.Reading("class", classes, ("",) * 6, {"width": ("class",)}, None)
@@ -204,7 +204,7 @@ def test_names_are_made_distinct():
 # factors
 
 
-def test_factors_are_those_that_the_first_layer_magnifies_most(tiny_discriminator):
+def test_factors_are_the_directions_that_the_first_layer_amplifies_most(tiny_discriminator):
     z = keras.Input((3,))
     dense = keras.layers.Dense(64, use_bias=False)
     generator = keras.Model(z, keras.layers.Reshape((8, 8, 1))(dense(z)))
@@ -236,7 +236,7 @@ def test_moves_add_up_and_uniform_latents_stay_in_their_range():
 
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf, 1e9, "much", 0.851, -0.86, 5])
-def test_amounts_outside_the_range_are_refused_with_the_range(amount):
+def test_the_error_for_an_amount_outside_the_range_has_the_range(amount):
     found = Directions("normal", (Slider("up", "factor", np.float32([1.0]), 0.85),))
     for move in (lambda: found.move(np.zeros((1, 1)), up=amount), lambda: found.mover({"up": amount})):
         with pytest.raises(InputError, match="up by .*; expected a number of standard deviations from -0.85 to 0.85"):
@@ -266,7 +266,7 @@ GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
         [GOOD] * 1001,
     ],
 )
-def test_what_a_file_says_of_its_sliders_is_checked(content):
+def test_wrong_sliders_in_a_file_are_rejected(content):
     with pytest.raises(InputError, match="an export has"):
         sliders.from_json(content, "normal", 2)
 
@@ -276,7 +276,7 @@ def test_what_a_file_says_of_its_sliders_is_checked(content):
 
 @pytest.fixture(scope="module")
 def found_run(trained, tmp_path_factory):
-    """A run of digits with directions, found by the command: the folder and what it content."""
+    """A run of digits with directions, found by the command: the folder and the output."""
     import shutil
 
     folder = shutil.copytree(trained.run_dir, tmp_path_factory.mktemp("directions") / "run")
@@ -286,7 +286,7 @@ def found_run(trained, tmp_path_factory):
     return folder, done.output
 
 
-def test_the_command_shows_saves_and_draws_what_it_found(found_run):
+def test_the_command_prints_saves_and_draws_directions(found_run):
     folder, content = found_run
     found = directions.load(Run(folder))
     assert "factor 1" in found.names and found.step == 30
@@ -298,7 +298,7 @@ def test_the_command_shows_saves_and_draws_what_it_found(found_run):
     assert 'id="directions"' in (folder / "report.html").read_text()
 
 
-def test_a_file_gives_what_was_saved(found_run, bars):
+def test_directions_are_loaded_as_they_were_saved(found_run, bars):
     run = Run(found_run[0])
     found = directions.load(run)
     before = (run.path / record.NAME).read_bytes()
@@ -323,13 +323,13 @@ def test_a_run_samples_with_its_sliders_moved(found_run, tmp_path):
 @pytest.mark.parametrize(
     "setting", ["slant", "slant=", "=1", "nothing=1", "factor 1=3.1", "factor 1=1e9", "factor 1=nan"]
 )
-def test_bad_settings_are_one_line(found_run, tmp_path, setting):
+def test_errors_of_settings_are_one_line(found_run, tmp_path, setting):
     done = CliRunner().invoke(kgan, ["sample", str(found_run[0]), "--set", setting, "--out", str(tmp_path / "x.png")])
     assert done.exit_code == 2 and not (tmp_path / "x.png").exists()
     assert "expected" in done.output
 
 
-def test_a_sweep_needs_no_out_and_refuses_what_contradicts_it(found_run, tmp_path, monkeypatch):
+def test_a_sweep_needs_no_out_and_rejects_contradictions(found_run, tmp_path, monkeypatch):
     from PIL import Image
 
     monkeypatch.chdir(tmp_path)
@@ -387,7 +387,7 @@ def test_sliders_are_renamed(found_run, tmp_path):
         lambda content: content.update(measurements={}),
     ],
 )
-def test_a_damaged_file_is_told_in_one_line(found_run, tmp_path, damage):
+def test_a_damaged_file_gives_an_error(found_run, tmp_path, damage):
     import shutil
 
     folder = shutil.copytree(found_run[0], tmp_path / "run")
@@ -419,7 +419,7 @@ def test_an_export_carries_the_sliders_of_its_own_step(found_run, tmp_path):
         assert About.of(run, 31).directions is None
 
 
-def test_classes_are_read_where_the_data_have_them(found_run):
+def test_classes_are_read_if_the_data_have_them(found_run):
     digits = data.open_source("digits")
     seen = reading.readers((8, 8, 1), digits)
     odds = seen.read(digits.array[:200])[:, -10:]

@@ -1,4 +1,4 @@
-"""Exports by numbers against the Keras generator, in the runtime that phones have."""
+"""Exports compared with the Keras generator, in LiteRT, the runtime on phones."""
 
 import dataclasses
 import json
@@ -73,7 +73,7 @@ def test_both_signatures_and_the_same_seed_give_the_pictures_of_keras(gan, expor
     assert np.abs(pictures.astype(int) - gan.generate(19, seed=7).astype(int)).max() <= 2
 
 
-def test_report_is_measured_and_lies_beside_the_file(exported):
+def test_the_report_is_measured_and_written_next_to_the_file(exported):
     path, report = exported
     written = json.loads(path.with_name("generator.tflite.json").read_text())
     assert written["size_bytes"] == path.stat().st_size == report.size_bytes
@@ -98,7 +98,7 @@ def test_saved_model_loads_with_plain_tensorflow(gan, tmp_path):
     assert report.file == str(tmp_path / "saved") and "generate" in report.signatures
 
 
-def test_an_export_takes_the_place_of_an_earlier_one(gan, tmp_path):
+def test_an_export_replaces_an_earlier_one(gan, tmp_path):
     for _ in range(2):
         gan.export(tmp_path / "saved")
         gan.export(tmp_path / "g.tflite", "tflite")
@@ -110,7 +110,7 @@ def test_an_export_takes_the_place_of_an_earlier_one(gan, tmp_path):
     ]
 
 
-def test_operations_that_no_phone_has_are_refused(tmp_path):
+def test_operations_that_are_not_builtin_are_rejected(tmp_path):
     z = keras.Input((4,))
     generator = keras.Model(z, layers.Reshape(SHAPE)(keras.ops.erfinv(layers.Dense(64, activation="tanh")(z))))
     gan = GAN(generator, networks.discriminator(SHAPE))
@@ -119,7 +119,7 @@ def test_operations_that_no_phone_has_are_refused(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_generator_that_gives_nan_is_refused_and_the_old_file_stays(tmp_path):
+def test_a_generator_that_gives_nan_is_rejected_and_the_old_file_stays(tmp_path):
     gan = built()
     path = tmp_path / "g.tflite"
     path.write_bytes(b"before")
@@ -129,7 +129,7 @@ def test_a_generator_that_gives_nan_is_refused_and_the_old_file_stays(tmp_path):
     assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"before"
 
 
-def test_nan_that_the_file_hides_is_refused_too(tmp_path):
+def test_nan_that_the_file_hides_is_rejected_too(tmp_path):
     z = keras.Input((4,))
     # The runtime's ReLU makes 0 of NaN, Keras's does not.
     x = layers.Reshape(SHAPE)(layers.Dense(64, activation="relu")(z))
@@ -140,7 +140,7 @@ def test_nan_that_the_file_hides_is_refused_too(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_difference_above_the_tolerance_is_refused(gan, tmp_path, monkeypatch):
+def test_a_difference_above_the_tolerance_is_rejected(gan, tmp_path, monkeypatch):
     monkeypatch.setitem(MODES, "float16", dataclasses.replace(MODES["float16"], largest_error=1e-9))
     with pytest.raises(InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-09.*float32"):
         gan.export(tmp_path / "g.tflite", "tflite")

@@ -1,4 +1,4 @@
-"""How many bits the weights of a .tflite take: sizes, errors, and the report of what stays larger than promised."""
+"""The bits of a .tflite's weights: sizes, errors, and the report of weights with more bits than the mode promises."""
 
 import json
 
@@ -18,7 +18,7 @@ FLOAT16, FLOAT32 = schema.TensorType.FLOAT16, schema.TensorType.FLOAT32
 
 
 def wrapped(generator, classes=None):
-    """A GAN around a generator of images. All its weights are away from their start."""
+    """A GAN of a generator of images, whose weights all differ from their initial values."""
     image = keras.Input(generator.output_shape[1:])
     logit = layers.Dense(1)(layers.Flatten()(image))
     if classes:
@@ -33,7 +33,7 @@ def wrapped(generator, classes=None):
     return gan
 
 
-def judge():
+def discriminator():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1)])
 
 
@@ -158,7 +158,7 @@ def outputs(content, gan, n=16):
     return Interpreter(model_content=content).get_signature_runner("generate_16")(z=z, label=labels)["images"]
 
 
-def test_constants_of_any_operation_become_float16(various):
+def test_constants_of_all_operations_become_float16(various):
     gan, plain = various
     halved = storage.halve(plain, SEEDED)
     assert len(halved) < 0.62 * len(plain)  # of a small file; half of it is names and graphs
@@ -169,7 +169,7 @@ def test_constants_of_any_operation_become_float16(various):
     assert np.ptp(expected) > 0.05
 
 
-def test_what_int8_leaves_larger_is_listed_by_layer_and_bytes(various, tmp_path):
+def test_weights_larger_than_int8_are_listed_by_layer_and_bytes(various, tmp_path):
     gan, plain = various
     report = gan.export(tmp_path / "generator.tflite", "tflite", "int8")
     found = {one.layer: (one.operation, one.dtype, one.size_bytes) for one in report.higher_precision}
@@ -204,7 +204,7 @@ def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
     x = layers.LeakyReLU()(layers.Dense(64, use_bias=False)(z))
     x = layers.Rescaling(1 / scale)(x)
     x = layers.Reshape((8, 8, 1))(layers.Activation("tanh")(x))
-    gan = GAN(keras.Model(z, x), judge())
+    gan = GAN(keras.Model(z, x), discriminator())
     kernel = gan.ema_generator.weights[0]
     kernel.assign(kernel * scale)
     report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
@@ -215,14 +215,14 @@ def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
 
 def test_float16_of_a_file_without_weights_is_the_file(tmp_path):
     z = keras.Input((64,))
-    gan = GAN(keras.Model(z, layers.Reshape((8, 8, 1))(z * 0.5)), judge())
+    gan = GAN(keras.Model(z, layers.Reshape((8, 8, 1))(z * 0.5)), discriminator())
     report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
     assert report.higher_precision == () and report.largest_error < 1e-5
     with pytest.raises(InputError, match="cannot be stored as int8-static .*; expected convolutions or dense layers"):
         gan.export(tmp_path / "h.tflite", "tflite", "int8-static")
 
 
-def test_half_keeps_what_float16_holds():
+def test_half_rejects_what_float16_cannot_hold():
     def bits(*numbers):
         return np.float32(numbers).view(np.uint8)
 
@@ -232,7 +232,7 @@ def test_half_keeps_what_float16_holds():
         assert storage._half(bits(*numbers)) is None
 
 
-def test_many_large_errors_are_refused_though_none_is_the_largest_allowed(dcgan, tmp_path, monkeypatch):
+def test_many_large_errors_are_rejected_although_none_exceeds_the_tolerance(dcgan, tmp_path, monkeypatch):
     import dataclasses
 
     measured = dcgan.export(tmp_path / "a.tflite", "tflite", "int8")
@@ -245,7 +245,7 @@ def test_many_large_errors_are_refused_though_none_is_the_largest_allowed(dcgan,
     assert report.forced and "--force" in str(report) and not measured.forced
 
 
-def test_a_layer_is_found_though_tracing_numbers_its_name():
+def test_a_layer_is_found_although_tracing_numbers_its_name():
     norms = [layers.BatchNormalization(name=f"norm{end}") for end in ("", "_1", "_1_1")]
     first, second, third = norms
     for name, expected in (("g_1/norm_1/add", first), ("g_1/norm_1_1/add", second), ("g_1/norm_1_1_1/add", third)):
