@@ -147,7 +147,7 @@ def generators(files):
 
 
 class Visit:
-    """A page in a browser. At the end it has no errors, unless they are expected, and made no request to other hosts."""
+    """A page in a browser. At the end it has no unexpected errors, and made no requests to other hosts."""
 
     def __init__(self, reader, address, expect_errors=False, script=None):
         self.page, self.expect_errors = reader.new_page(), expect_errors
