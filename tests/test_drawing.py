@@ -163,7 +163,7 @@ def test_a_walk_that_cannot_be_drawn_raises(tiny_gan, tmp_path):
 
 def test_many_samples_take_no_more_memory_than_few(tiny_gan, tmp_path):
     pytest.importorskip("resource")
-    tiny_gan.export(tmp_path / "g.tflite", "litert")
+    tiny_gan.export(tmp_path / "g.tflite", "tflite")
     peaks = []
     for n in (64, 40_000):
         program = (

@@ -43,7 +43,7 @@ def place(trained, tmp_path_factory):
     gan = training.load(folder / "run")
     gan.save(folder / "g.keras")
     exports.export(gan, folder / "saved_model")
-    exports.export(gan, folder / "g.tflite", "litert", quantize="float32")
+    exports.export(gan, folder / "g.tflite", "tflite", quantize="float32")
     samples = gan.generate(COUNT, seed=0)
     for name in ("images", "g.npz"):
         sampling.save(samples, folder / name)

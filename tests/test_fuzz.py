@@ -246,7 +246,7 @@ def check_tflite(path):
     """As ever, but for the trial: a fork runs it, since hundreds of fresh interpreters would take minutes."""
     from keras_gan.exports import edge, metadata  # noqa: F401  imported once, before the forks
 
-    edge.survive = forked_trial
+    edge.run_in_process = forked_trial
     check_generator(path)
 
 
@@ -256,7 +256,7 @@ def check_onnx(path):
 
     from keras_gan.exports import edge, onnx_runtime  # noqa: F401
 
-    edge.survive = forked_trial
+    edge.run_in_process = forked_trial
     check_generator(path)
 
 
@@ -508,7 +508,7 @@ def generators(tiny_generator, tiny_discriminator, tmp_path_factory):
     gan.compile()
     folder = tmp_path_factory.mktemp("generators")
     gan.save(folder / "g.keras")
-    gan.export(folder / "g.tflite", "litert", "float32")
+    gan.export(folder / "g.tflite", "tflite", "float32")
     gan.export(folder / "g.onnx", "onnx")
     gan.export(folder / "g")
     return folder
@@ -896,7 +896,7 @@ def test_a_tflite_that_ends_the_process_of_litert(generators, tmp_path):
         if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.RESHAPE:
             operator.inputs[1] = -1  # no shape to go by: LiteRT 2.3 reads through a null pointer
     (tmp_path / "x.tflite").write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    refused(tmp_path / "x.tflite", "is damaged, or a .tflite of something else", check_generator)
+    refused(tmp_path / "x.tflite", "is damaged, or is no generator", check_generator)
 
 
 def test_a_tflite_that_takes_for_ever(generators, monkeypatch):

@@ -23,7 +23,7 @@ SLIDERS = Directions("normal", (Slider("tilt", "measured", np.float32([0.5, 0, -
 
 
 def built(num_classes=None, latent="normal"):
-    """A GAN whose pictures differ from seed to seed and from class to class, and grow brighter with z₀."""
+    """A GAN whose pictures differ between seeds and between classes, and become brighter with z₀."""
     keras.utils.set_random_seed(3)
     z, loud = keras.Input((DIM,)), keras.initializers.RandomNormal(stddev=0.5, seed=5)
     label = [] if num_classes is None else [keras.Input((), dtype="int32")]
@@ -48,14 +48,14 @@ def gan():
 
 @pytest.fixture(scope="module")
 def folder(gan, tmp_path_factory):
-    """The GAN as every kind of file, with class names, sliders and steps where the format holds them."""
+    """The GAN in every format, with class names, sliders and steps where the format can hold them."""
     folder = tmp_path_factory.mktemp("files")
     about = exports.About("tiny", "dots", NAMES, training={"steps": 12}, directions=SLIDERS)
     for name, format, uint8 in (
-        ("g.tflite", "litert", False),
-        ("g-uint8.tflite", "litert", True),
+        ("g.tflite", "tflite", False),
+        ("g-uint8.tflite", "tflite", True),
         ("g.onnx", "onnx", False),
-        ("saved", "tf_saved_model", False),
+        ("saved", "saved_model", False),
     ):
         gan.export(folder / name, format, "float32", exports.Options(about=about, uint8=uint8))
     gan.save(folder / "g.keras")
@@ -81,7 +81,7 @@ def levels(images, expected):
     return np.abs(np.asarray(images, int) - expected).max()
 
 
-def test_each_states_the_same_facts(generator, gan):
+def test_all_generators_have_the_same_facts(generator, gan):
     assert isinstance(generator, Generator)
     facts = ("latent", "latent_dim", "num_classes", "data_shape")
     assert [getattr(generator, name) for name in facts] == ["normal", DIM, 3, SHAPE]
@@ -93,7 +93,7 @@ def test_each_states_the_same_facts(generator, gan):
     assert generator.directions.names == (("tilt",) if exported else ())
 
 
-def test_a_seed_is_a_sample_wherever_it_is_drawn(generator, gan):
+def test_a_seed_gives_the_same_sample_in_all_generators(generator, gan):
     few, many = generator.generate(3, seed=7), generator.generate(40, seed=0)
     assert few.dtype == many.dtype == np.uint8 and few.shape == (3, *SHAPE)
     np.testing.assert_array_equal(few[2], generator.generate(1, seed=9)[0])
@@ -104,7 +104,7 @@ def test_a_seed_is_a_sample_wherever_it_is_drawn(generator, gan):
     assert levels(last, gan.generate(1, seed=2**31 - 1, labels=1)) <= 1
 
 
-def test_labels_and_latents_work_in_each(generator, gan):
+def test_all_generators_take_labels_and_latents(generator, gan):
     z, labels = generator.inputs(20, seed=5)
     np.testing.assert_array_equal(z, gan.inputs(20, seed=5)[0])
     assert labels.tolist() == [(5 + i) % 3 for i in range(20)]
@@ -113,7 +113,7 @@ def test_labels_and_latents_work_in_each(generator, gan):
     assert levels(generator.generate(z=z, labels=labels, batch_size=7), gan.generate(20, seed=5)) <= 1
 
 
-def test_compute_gives_floats_of_the_range_that_networks_see(generator, gan):
+def test_compute_gives_floats_in_the_range_of_networks(generator, gan):
     inputs = gan.inputs(20, seed=5)
     outputs = generator.compute(inputs)
     assert outputs.dtype == np.float32 and outputs.shape == (20, *SHAPE)
@@ -137,13 +137,13 @@ def test_compute_gives_floats_of_the_range_that_networks_see(generator, gan):
         (lambda g: g.compute([np.zeros((2, DIM)), np.array([0, 3])]), "label 3 is no class"),
     ],
 )
-def test_wrong_arguments_raise_in_each(generator, ask, message):
+def test_all_generators_reject_wrong_arguments(generator, ask, message):
     with pytest.raises(InputError, match=message):
         ask(generator)
 
 
-def test_directions_are_found_in_each(generator, gan):
-    """By the same seeds, so that what is found differs by rounding alone."""
+def test_directions_are_found_in_all_generators(generator, gan):
+    """All use the same seeds, so that the results differ by rounding only."""
     found, expected = (directions.fit(one, locks=(), samples=300, least_r2=0.1) for one in (generator, gan))
     assert found.latent == "normal" and found.step == generator.step
     a, b = found["brightness"].vector, expected["brightness"].vector
@@ -152,14 +152,14 @@ def test_directions_are_found_in_each(generator, gan):
     assert brighter.mean() > generator.generate(z=np.zeros((3, DIM))).mean() + 10
 
 
-def test_a_file_from_seeds_draws_and_raises_for_latents(gan, folder):
+def test_a_file_that_takes_seeds_draws_and_rejects_latents(gan, folder):
     generator = exports.open_generator(folder / SEEDS_ALONE)
     assert isinstance(generator, Generator) and generator.class_names == NAMES and generator.directions.names == ()
     assert levels(generator.generate(40, seed=3), gan.generate(40, seed=3)) <= 1
     np.testing.assert_array_equal(generator.generate(3, seed=7)[2], generator.generate(1, seed=9)[0])
 
 
-def test_a_run_is_a_gan_that_knows_its_classes_and_directions(run_of_classes):
+def test_a_run_opens_as_a_gan_with_classes_and_directions(run_of_classes):
     generator = exports.open_generator(run_of_classes)
     assert isinstance(generator, Generator) and generator.class_names == tuple(map(str, range(10)))
     assert generator.step == 2 and generator.description["training"]["steps"] == 2
@@ -168,13 +168,13 @@ def test_a_run_is_a_gan_that_knows_its_classes_and_directions(run_of_classes):
     training_gan = training.load(run_of_classes)
     np.testing.assert_array_equal(generator.generate(4, seed=1), training_gan.generate(4, seed=1))
     (run_of_classes / "directions.json").write_text("{")
-    with pytest.warns(Notice, match="directions.json is damaged .* the sliders are left out"):
+    with pytest.warns(Notice, match="directions.json is damaged .* without sliders"):
         assert exports.open_generator(run_of_classes).directions.names == ()
     (run_of_classes / "directions.json").unlink()
 
 
 class Foreign(tf.Module):
-    """A generator with batches of four and unknown sizes in its signature, without metadata."""
+    """A SavedModel without a description, with batches of four and unknown sizes in its signature."""
 
     @tf.function(input_signature=[tf.TensorSpec((4, 3), "float32")])
     def draw(self, noise):
@@ -182,7 +182,7 @@ class Foreign(tf.Module):
         return {"picture": tf.tanh(tf.reshape(tf.repeat(noise, 11, axis=1)[:, :32], shape))}
 
 
-def test_a_saved_model_from_elsewhere_has_what_can_be_seen(tmp_path):
+def test_the_description_of_a_foreign_saved_model_is_inferred(tmp_path):
     foreign = Foreign()
     tf.saved_model.save(foreign, str(tmp_path / "f"), signatures={"serving_default": foreign.draw})
     generator = exports.open_generator(tmp_path / "f", trust=True)
@@ -194,12 +194,12 @@ def test_a_saved_model_from_elsewhere_has_what_can_be_seen(tmp_path):
     np.testing.assert_allclose(generator.compute(z)[:, 0, 0, 0], np.tanh(z[:, 0]), atol=1e-6)
     np.testing.assert_array_equal(generator.generate(3, seed=7)[2], generator.generate(1, seed=9)[0])
     found = directions.fit(generator, samples=100)
-    assert "brightness" in {*found.names, *found.refused} and found.step is None
+    assert "brightness" in {*found.names, *found.rejected} and found.step is None
 
 
 def test_files_of_vectors_and_uniform_latents(tmp_path, tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator((3,)), tiny_discriminator((3,)), latent="uniform")
-    for name, format in (("g.tflite", "litert"), ("g.onnx", "onnx"), ("g", "tf_saved_model")):
+    for name, format in (("g.tflite", "tflite"), ("g.onnx", "onnx"), ("g", "saved_model")):
         gan.export(tmp_path / name, format, "float32")
         generator = exports.open_generator(tmp_path / name, trust=True)
         assert (generator.latent, generator.data_shape, generator.num_classes) == ("uniform", (3,), None)
@@ -210,12 +210,12 @@ def test_files_of_vectors_and_uniform_latents(tmp_path, tiny_generator, tiny_dis
 # trust ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_saved_model_needs_the_users_word(folder):
+def test_a_saved_model_needs_trust(folder):
     with pytest.raises(InputError, match="is a SavedModel, which can run code.* use --trust"):
         exports.open_generator(folder / "saved")
 
 
-def test_a_keras_file_with_python_code_needs_the_users_word(tmp_path):
+def test_a_keras_file_with_python_code_needs_trust(tmp_path):
     z = keras.Input((DIM,))
     x = layers.Lambda(lambda t: t * 0.5, output_shape=(192,))(layers.Dense(192)(z))
     with SafeModeScope(False):  # of a layer that this test has written itself
@@ -232,7 +232,7 @@ def test_a_keras_file_with_python_code_needs_the_users_word(tmp_path):
 
 
 def chosen(label, names=NAMES, num_classes=3):
-    """What `class_number` makes of a label of a generator of these classes."""
+    """The result of `class_number` for a label and a generator of these classes."""
 
     class Of:
         class_names = names
@@ -241,7 +241,7 @@ def chosen(label, names=NAMES, num_classes=3):
     return generators.class_number(Of, label)
 
 
-def test_a_class_is_chosen_by_name_first_and_by_number_else():
+def test_a_class_is_chosen_by_name_or_else_by_number():
     assert [chosen(label) for label in ("cat", "dog", "0", "2", 2, None)] == [0, 1, 0, 2, 2, None]
     assert chosen("3") == 2  # a name, though it looks like a number that is no class
     assert chosen("1", ("1", "0")) == 0 and chosen(1, ("1", "0")) == 1
@@ -267,7 +267,7 @@ def test_a_class_is_chosen_by_name_first_and_by_number_else():
         ("0", None, None, "takes no labels"),
     ],
 )
-def test_an_unknown_class_raises_with_the_known_ones(label, names, classes, message):
+def test_an_unknown_class_gives_an_error_with_the_known_ones(label, names, classes, message):
     with pytest.raises(InputError, match=message):
         chosen(label, names, classes)
 

@@ -519,7 +519,7 @@ def test_sngan_normalizes_every_kernel_of_its_discriminator(num_classes):
 def test_generators_of_the_papers_run_as_tflite(narrow, preset, tmp_path):
     shape = (9, 12, 3)
     gan = GAN(networks.generator(shape, 4, preset), networks.discriminator(shape, preset), seed=0)
-    gan.export(tmp_path / "g.tflite", "litert", "float32")  # refuses operations that are not LiteRT's own
+    gan.export(tmp_path / "g.tflite", "tflite", "float32")  # refuses operations that are not LiteRT's own
     z = np.random.default_rng(0).standard_normal((16, 4)).astype("float32")
     images = edge.Generator(tmp_path / "g.tflite").runner("generate_16")(z)
     np.testing.assert_allclose(images, gan.predict(z, verbose=0), atol=1e-4)
@@ -533,7 +533,7 @@ def test_conditional_generators_of_the_papers_run_as_tflite(narrow, preset, tmp_
         networks.discriminator(shape, preset, num_classes=3),
     )
     gan = GAN(*networks_of_classes, seed=0, num_classes=3)
-    gan.export(tmp_path / "g.tflite", "litert", "float32")
+    gan.export(tmp_path / "g.tflite", "tflite", "float32")
     drawn = edge.Generator(tmp_path / "g.tflite").generate(6, seed=1, labels=[0, 1, 2, 2, 1, 0]).astype(int)
     assert np.abs(drawn - gan.generate(6, seed=1, labels=[0, 1, 2, 2, 1, 0])).max() <= 1
     other = gan.generate(6, seed=1, labels=[1, 1, 2, 2, 1, 0])

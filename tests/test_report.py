@@ -74,7 +74,7 @@ def metrics():
 def exported(trained, tmp_path_factory):
     """A folder with an export of the trained run, and its report."""
     folder = tmp_path_factory.mktemp("export")
-    trained.gan.export(folder / "generator.tflite", "litert")
+    trained.gan.export(folder / "generator.tflite", "tflite")
     return folder
 
 

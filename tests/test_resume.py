@@ -135,7 +135,9 @@ def test_a_full_disk_ends_the_run_in_one_line_with_the_last_checkpoint_whole(tra
     less_than_a_checkpoint = {"largest_file_bytes": 100_000}
     status, stderr = ended(train(run_dir, "--steps", "100000", "--checkpoint-every", "0.5", **less_than_a_checkpoint))
     assert status == 2 and "Traceback" not in stderr
-    assert "File too large" in stderr.splitlines()[-1] and "what was saved before is complete" in stderr.splitlines()[-1]
+    assert (
+        "File too large" in stderr.splitlines()[-1] and "what was saved before is complete" in stderr.splitlines()[-1]
+    )
     assert os.listdir(run_dir / "checkpoints") == ["step_0000020.npz"]
     for name, array in checkpoints.read(run_dir / "checkpoints" / "step_0000020.npz").items():
         np.testing.assert_array_equal(array, before[name])

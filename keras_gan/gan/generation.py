@@ -90,16 +90,22 @@ class Generation:
         return tf.function(lambda *batch: self(list(batch) if len(batch) > 1 else batch[0]), reduce_retracing=True)
 
     def export(self, filepath, format="saved_model", quantize="float16", options=None):
-        """Writes the averaged generator for use without this package, and compares the file's output with Keras's.
+        """Writes the averaged generator for use without this package, after a comparison with Keras on the same seeds.
 
         Args:
-            filepath: a folder for "saved_model" and "web", a file ending in .tflite for "tflite", in .onnx for "onnx".
-            format: "saved_model", "tflite", "onnx" or "web".
-            quantize: storage of the .tflite's weights, "float32", "float16", "int8" or "int8-static".
-            options: further `keras_gan.exports.Options`.
+            filepath: a folder for "saved_model" and "web"; a file that ends in .tflite for "tflite", in .onnx for
+                "onnx".
+            format: "saved_model", "tflite", "onnx", or "web" for a web page. Keras's names "tf_saved_model" and
+                "litert" are taken too.
+            quantize: how a .tflite stores its weights: "float32", "float16", "int8" or "int8-static".
+            options: further `keras_gan.exports.Options`; None for the defaults.
 
         Returns:
-            The report of the check, a `keras_gan.exports.Report`.
+            The results of the comparison, a `keras_gan.exports.ExportReport`.
+
+        Raises:
+            InputError: for an unknown format or mode, a path that cannot be written, or an export whose samples differ
+                too much from Keras's.
         """
         from keras_gan import exports
 
