@@ -151,8 +151,8 @@ def test_every_preset_states_its_differences_from_the_reference(name):
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds_networks_that_fit_together(name):
     shape = (9, 12, 3) if PRESETS[name].networks in networks.IMAGE_FAMILIES else (2,)
-    generator = networks.generator(shape, family=name)
-    discriminator = networks.discriminator(shape, family=name)
+    generator = networks.generator(shape, PRESETS[name].latent_dim, PRESETS[name].networks)
+    discriminator = networks.discriminator(shape, PRESETS[name].networks)
     assert generator.input_shape == (None, PRESETS[name].latent_dim)
     assert generator.output_shape == discriminator.input_shape == (None, *shape)
     assert discriminator.output_shape == (None, 1)

@@ -95,15 +95,13 @@ def test_shapes_that_raise(build, shape):
     assert "--image-size" in message
 
 
-def test_unknown_preset_names_the_nearest():
-    with pytest.raises(InputError, match="unknown preset 'resnt'; did you mean resnet"):
+def test_an_unknown_family_raises_with_the_nearest():
+    with pytest.raises(InputError, match="unknown network family 'resnt'; did you mean resnet"):
         networks.generator((8, 8, 1), family="resnt")
 
 
-@pytest.mark.parametrize("preset", IMAGE_PRESETS)
-def test_latent_dim_is_the_presets_or_ones_own(narrow, preset):
-    assert networks.generator((8, 8, 1), family=preset).input_shape == (None, PRESETS[preset].latent_dim)
-    assert networks.generator((8, 8, 1), 7, preset).input_shape == (None, 7)
+def test_any_latent_dim_can_be_chosen(narrow):
+    assert networks.generator((8, 8, 1), 7, "lean").input_shape == (None, 7)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", "float32"])
@@ -473,7 +471,7 @@ def played(preset, dtype="float32", num_classes=None, steps=3):
     """A GAN of a preset after a few steps on noise, and its weights with their values before."""
     recipe = PRESETS[preset]
     shape, batch_size = (8, 8, 1), 4
-    generator = networks.generator(shape, None, preset, dtype, num_classes)
+    generator = networks.generator(shape, recipe.latent_dim, preset, dtype, num_classes)
     discriminator = networks.discriminator(shape, preset, dtype, num_classes)
     gan = GAN(generator, discriminator, latent=recipe.latent, num_classes=num_classes, seed=0)
     optimizers = {side: dict(getattr(recipe, side)) for side in ("generator_optimizer", "discriminator_optimizer")}
