@@ -14,7 +14,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
 from keras_gan.data import opening
 from keras_gan.data.source import fit_pixels
-from keras_gan.data.spec import check_size
+from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
 from keras_gan.metrics import extractors
 from keras_gan.metrics.evaluation import batch_of, check_samples, evaluate_batch
 from keras_gan.metrics.reference import check_data
@@ -71,10 +71,11 @@ def evaluate(
         )
     run = Run(path) if (path / CONFIG).is_file() else None
     out = _check_out(Path(out or (path / METRICS_FILE if run else METRICS_FILE)))
-    settings = _completed(settings or Settings(), run, path)
+    settings = settings or Settings()
+    spec = _data_spec(settings, run, path)
     lookup(extractors.CHOICES, settings.extractor, "extractor", ", ".join(extractors.CHOICES))
-    origin = _open(path, settings)  # before the data, so that a wrong path is reported at once
-    train, held_out = (_opened(settings.data, settings, split) for split in ("train", "test"))
+    origin = _open(path, spec, settings.trust)  # before the data, so that a wrong path is reported at once
+    train, held_out = data.open_source(spec), data.open_source(spec.held_out())
     count = _check_counts(path, origin, train, held_out, settings)
     extractor = metrics.extractor(train, held_out, settings.extractor)
     reference = metrics.Reference.of(train, held_out, extractor, count, settings.seed)
@@ -84,12 +85,6 @@ def evaluate(
     if run:
         reporting.write(run)
     return card
-
-
-def _opened(name, settings, split="train") -> data.Source | None:
-    """Opens the data, or samples in files, with the settings."""
-    options = (settings.image_size, settings.crop, settings.skip_damaged, split)
-    return data.open_source(name, *options, background=settings.background)
 
 
 @dataclass(frozen=True)
@@ -132,8 +127,8 @@ def _check_counts(path, origin, train, held_out, settings) -> int:
     return count
 
 
-def _completed(settings, run, path):
-    """Returns the settings, completed by those of the run.
+def _data_spec(settings, run, path) -> DataSpec:
+    """Returns the data to compare with: those of the settings, completed by the run's own.
 
     Raises:
         InputError: if there are no data, or if the image size is not that of the run's generator.
@@ -143,21 +138,20 @@ def _completed(settings, run, path):
             f"no data to compare {path} with; expected the data that its generator was trained on. Use data (--data)."
         )
     if run is None:
-        return settings
-    config, generated_size = run.config, run.data_shape[:2] if len(run.data_shape) == 3 else None
+        background = settings.background or BACKGROUND
+        return DataSpec(settings.data, settings.image_size, settings.crop, settings.skip_damaged, background)
+    spec, generated_size = run.config.data_spec, run.data_shape[:2] if len(run.data_shape) == 3 else None
     _check_size(settings.image_size, generated_size, path)
     if settings.data is not None:
-        can_resize = settings.data not in opening.OF_ONE_SIZE
-        size = settings.image_size or (generated_size if can_resize else None)
-    else:
-        size = settings.image_size or config.image_size
+        spec = dataclasses.replace(
+            spec, name=settings.data, image_size=None if settings.data in opening.OF_ONE_SIZE else generated_size
+        )
     return dataclasses.replace(
-        settings,
-        data=config.data if settings.data is None else settings.data,
-        image_size=size,
-        crop=settings.crop or config.crop,
-        skip_damaged=settings.skip_damaged or config.skip_damaged,
-        background=settings.background or config.background,
+        spec,
+        image_size=settings.image_size or spec.image_size,
+        crop=settings.crop or spec.crop,
+        skip_damaged=settings.skip_damaged or spec.skip_damaged,
+        background=settings.background or spec.background,
     )
 
 
@@ -179,15 +173,15 @@ def _check_size(size, generated_size, path):
     )
 
 
-def _open(path, settings) -> _Origin:
+def _open(path, spec, trust) -> _Origin:
     plain_folder = path.is_dir() and not any((path / name).exists() for name in (CONFIG, "saved_model.pb"))
     if plain_folder or path.suffix.lower() in opening.ARRAY_FILES:
         # As an absolute path, so that a folder called mnist is not confused with the dataset.
-        source = _opened(path.resolve(), settings)
+        source = data.open_source(dataclasses.replace(spec, name=str(path.resolve())))
         return _Origin(
             lambda reference, seed: Stream.of(source, source.sample(reference.count, seed)), source.count, source.shape
         )
-    generator = exports.open_generator(path, settings.trust)
+    generator = exports.open_generator(path, trust)
     return _Origin(
         # Different seeds give disjoint sets of samples.
         lambda reference, seed: metrics.draw(generator, reference, seed, seed * reference.count),
