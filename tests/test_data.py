@@ -124,7 +124,7 @@ def test_load_gives_whole_batches_in_the_range_of_the_networks():
 
 @pytest.mark.parametrize("batch_size", [0, 1798])
 def test_a_batch_that_the_data_cannot_fill_raises_an_error(batch_size):
-    with pytest.raises(InputError, match=rf"batch size {batch_size} .* of digits; expected 1 to 1797; .*--batch-size"):
+    with pytest.raises(InputError, match=rf"batch size {batch_size} .* of digits; expected 1 to 1797.*--batch-size"):
         data.load("digits", batch_size)
 
 

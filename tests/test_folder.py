@@ -144,7 +144,8 @@ def test_a_folder_without_images_raises_an_error(tmp_path, name):
     (tmp_path / "empty" / "deep").mkdir(parents=True)
     (tmp_path / "empty" / "notes.txt").write_text("no image")
     (tmp_path / "file").write_text("no folder")
-    message = "has no images; expected files ending in .*.bmp, .*" if name == "empty" else "is not a folder; expected"
+    missing = r"has no images .*\.txt \(1\).*; expected files ending in .*\.bmp"
+    message = missing if name == "empty" else "is not a folder; expected"
     with pytest.raises(InputError, match=f"{name} {message}"):
         data.open_source(tmp_path / name)
 
@@ -158,7 +159,7 @@ def test_a_folder_inside_that_may_not_be_read_is_named(four, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
-    with pytest.raises(InputError, match=r"/b cannot be read \(Permission denied\); expected a folder"):
+    with pytest.raises(InputError, match=r"/b cannot be read \(Permission denied\); expected a readable folder"):
         data.open_source(four[0])
 
 

@@ -236,7 +236,7 @@ def test_transparent_images_are_counted_once(tmp_path, monkeypatch):
 @pytest.mark.parametrize("background", ["", "whit", "#12", "#11223344", "255", "none"])
 def test_a_background_that_is_not_a_colour_raises_an_error(tmp_path, background):
     write(tmp_path / "0.png", smooth(8, 8))
-    with pytest.raises(InputError, match=r"is not a colour; expected white, .*#rrggbb.*\(--background\)"):
+    with pytest.raises(InputError, match=r"is not a colour; expected white, .*#rrggbb.*--background"):
         data.open_source(tmp_path, background=background)
 
 

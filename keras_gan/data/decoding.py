@@ -110,7 +110,7 @@ def colour(background: str) -> tuple[int, int, int]:
     if len(found) != 3:
         raise InputError(
             f"background {background!r} is not a colour; expected white, black, grey, another name of CSS, or #rrggbb. "
-            "Use --background with one of these (background)."
+            "Set background (--background) to one of these."
         )
     return found
 

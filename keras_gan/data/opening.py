@@ -86,7 +86,8 @@ def open_source(
     """
     if isinstance(name_or_path, DataSpec):
         return _open(name_or_path)
-    return _open(DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background or BACKGROUND, split))
+    background = BACKGROUND if background is None else background
+    return _open(DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background, split))
 
 
 def _open(spec: DataSpec) -> Source | None:
