@@ -65,10 +65,10 @@ def test_other_values_than_a_config_raise(values):
 @pytest.mark.parametrize(
     ("given", "message"),
     [
-        ({"steps": 0}, r"steps is 0; expected 1 to 2147483647; give --steps"),
-        ({"batch_size": -2}, r"batch_size is -2; expected 1 to 2147483647; give --batch-size"),
-        ({"latent_dim": 0}, r"latent_dim is 0; expected 1 to 65536; give --latent-dim"),
-        ({"seed": -1}, r"seed is -1; expected 0 to 2147483647; give --seed"),
+        ({"steps": 0}, r"steps is 0; expected 1 to 2147483647.*--steps"),
+        ({"batch_size": -2}, r"batch_size is -2; expected 1 to 2147483647.*--batch-size"),
+        ({"latent_dim": 0}, r"latent_dim is 0; expected 1 to 65536.*--latent-dim"),
+        ({"seed": -1}, r"seed is -1; expected 0 to 2147483647.*--seed"),
         ({"seed": 2**31}, r"seed is 2147483648; expected 0 to 2147483647"),
     ],
 )

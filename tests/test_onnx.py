@@ -128,7 +128,7 @@ def test_the_second_graph_makes_the_picture_of_a_seed(latent, tmp_path):
     for refused in (lambda: generator.generate(z=np.zeros((1, 4))), lambda: generator.compute(np.zeros((1, 4)))):
         with pytest.raises(InputError, match="takes seeds, not latents; .* name does not end in -sample"):
             refused()
-    with pytest.raises(InputError, match="label 3 is no class"):
+    with pytest.raises(InputError, match="label 3 is not a class"):
         generator.generate(1, labels=3)
 
 
