@@ -150,10 +150,11 @@ def test_every_preset_states_its_differences_from_the_reference(name):
 
 @pytest.mark.parametrize("name", PRESETS)
 def test_every_preset_builds_networks_that_fit_together(name):
-    shape = (9, 12, 3) if PRESETS[name].networks in networks.IMAGE_FAMILIES else (2,)
-    generator = networks.generator(shape, family=name)
-    discriminator = networks.discriminator(shape, family=name)
-    assert generator.input_shape == (None, PRESETS[name].latent_dim)
+    recipe = PRESETS[name]
+    shape = (9, 12, 3) if recipe.networks in networks.IMAGE_FAMILIES else (2,)
+    generator = networks.generator(shape, recipe.latent_dim, recipe.networks)
+    discriminator = networks.discriminator(shape, recipe.networks)
+    assert generator.input_shape == (None, recipe.latent_dim)
     assert generator.output_shape == discriminator.input_shape == (None, *shape)
     assert discriminator.output_shape == (None, 1)
 
