@@ -94,14 +94,14 @@ def test_shapes_that_raise(build, shape):
     assert "--image-size" in message
 
 
-def test_unknown_preset_names_the_nearest():
-    with pytest.raises(InputError, match="unknown preset 'resnt'; did you mean resnet"):
+def test_an_unknown_family_raises_with_the_nearest_name():
+    with pytest.raises(InputError, match="unknown network family 'resnt'; did you mean resnet"):
         networks.generator((8, 8, 1), family="resnt")
 
 
 @pytest.mark.parametrize("preset", IMAGE_PRESETS)
-def test_latent_dim_is_the_presets_or_ones_own(narrow, preset):
-    assert networks.generator((8, 8, 1), family=preset).input_shape == (None, PRESETS[preset].latent_dim)
+def test_latent_dim_is_the_default_or_an_argument(narrow, preset):
+    assert networks.generator((8, 8, 1), family=preset).input_shape == (None, networks.LATENT_DIM)
     assert networks.generator((8, 8, 1), 7, preset).input_shape == (None, 7)
 
 
