@@ -69,7 +69,7 @@ class TrainConfig:
         for name in ("discriminator_lr", "generator_lr"):
             self._check(name, getattr(self, name) is None or 0 <= getattr(self, name) <= LARGEST_FLOAT, "0 or more")
         divides = self.batch_size % self.pack == 0
-        self._check("pack", divides, f"a divisor of the batch size, {self.batch_size}", "such a divisor")
+        self._check("pack", divides, f"a divisor of the batch size, {self.batch_size}", "with such a divisor")
         number = not isinstance(self.gamma, str | None) and 0 <= self.gamma <= LARGEST_FLOAT
         self._check("gamma", number or self.gamma in (None, AUTO), f"0 or more, or {AUTO}")
         enough = AUTO not in self.penalties.values() or self.batch_size > 1

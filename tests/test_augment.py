@@ -191,7 +191,7 @@ def test_mixed_precision_rounds_the_result_alone():
 def test_unknown_names_raise(policy):
     with pytest.raises(InputError, match="expected a list of names from colour, flip, translation, cutout") as error:
         DiffAugment(policy)
-    assert repr(policy) in str(error.value) and "give policy=" in str(error.value)
+    assert repr(policy) in str(error.value) and "Use policy=" in str(error.value)
 
 
 @pytest.mark.parametrize("shape", [(64,), (None, 8, 1)])

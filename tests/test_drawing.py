@@ -59,7 +59,7 @@ def test_a_sample_is_the_same_in_parts_alone_and_moved(conditional):
     np.testing.assert_array_equal(moved, drawn)
     same = np.concatenate(list(sampling.parts(gan, 3, seed=1, label=2)))
     np.testing.assert_array_equal(same, gan.generate(3, seed=1, labels=2))
-    with pytest.raises(InputError, match="label 3 is no class"):
+    with pytest.raises(InputError, match="label 3 is not a class"):
         sampling.parts(gan, 2, label=3)
 
 

@@ -23,18 +23,18 @@ def refusal(call):
 def test_networks_that_do_not_fit_together(tiny_generator, tiny_discriminator):
     message = refusal(lambda: GAN(tiny_generator(), tiny_discriminator((9, 8, 1))))
     assert "generator makes data of shape (8, 8, 1), the discriminator takes (9, 8, 1)" in message
-    assert "build both for one data_shape" in message
+    assert "Build both networks for one data_shape" in message
 
 
 def test_an_unbuilt_generator_without_latent_dim(tiny_discriminator):
     generator = keras.Sequential([layers.Dense(64), layers.Reshape((8, 8, 1))])
     message = refusal(lambda: GAN(generator, tiny_discriminator()))
-    assert "generator has no known input shape" in message and "give latent_dim" in message
+    assert "generator has no known input shape" in message and "Give latent_dim" in message
 
 
 def test_a_latent_dim_that_the_generator_does_not_take(tiny_generator, tiny_discriminator):
     message = refusal(lambda: GAN(tiny_generator(latent_dim=4), tiny_discriminator(), latent_dim=5))
-    assert "takes inputs of shape (4,), latent_dim is 5" in message and "leave latent_dim out" in message
+    assert "takes inputs of shape (4,), latent_dim is 5" in message and "Leave latent_dim out" in message
 
 
 def sigmoid_in_last_layer():

@@ -134,7 +134,7 @@ def test_compute_gives_floats_in_the_range_of_networks(generator, gan):
         (lambda g: g.generate(z=np.zeros((2, DIM + 1))), rf"expected finite numbers \(n, {DIM}\)"),
         (lambda g: g.generate(z=np.full((2, DIM), np.nan)), "expected finite numbers"),
         (lambda g: g.compute(np.zeros((2, DIM))), r"1 inputs; expected \[latents, labels\]"),
-        (lambda g: g.compute([np.zeros((2, DIM)), np.array([0, 3])]), "label 3 is no class"),
+        (lambda g: g.compute([np.zeros((2, DIM)), np.array([0, 3])]), "label 3 is not a class"),
     ],
 )
 def test_all_generators_reject_wrong_arguments(generator, ask, message):
@@ -255,14 +255,14 @@ def test_a_class_is_chosen_by_name_or_else_by_number():
     "label, names, classes, message",
     [
         ("bird", NAMES, 3, "label bird is not a class; expected 0 to 2, or a name: cat, dog, 3"),
-        ("Cat", NAMES, 3, "label Cat is no class"),
+        ("Cat", NAMES, 3, "label Cat is not a class"),
         ("-1", NAMES, 3, "label -1 is not a class; expected 0 to 2"),
-        ("1.0", NAMES, 3, "label 1.0 is no class"),
-        ("", NAMES, 3, "label  is no class"),
+        ("1.0", NAMES, 3, "label 1.0 is not a class"),
+        ("", NAMES, 3, "label  is not a class"),
         ("cat", None, 3, "label cat is not a class; expected 0 to 2, since the names of its classes are not known"),
-        ("10", tuple("0123456789"), 10, r"expected 0 to 9; give one"),
+        ("10", tuple("0123456789"), 10, r"expected 0 to 9"),
         ("bread", (*(f"class{i}" for i in range(30)), "beard"), 31, "or a name such as beard; "),
-        ("9" * 5_000, NAMES, 3, "is no class"),
+        ("9" * 5_000, NAMES, 3, "is not a class"),
         ("cat", None, None, "takes no labels"),
         ("0", None, None, "takes no labels"),
     ],

@@ -115,7 +115,7 @@ def test_dictionaries_of_tensorflow_datasets(gan, conditional):
     assert conditional.step == 3
     other = {"pixels": images(), "more": np.arange(12)}
     message = refusal(lambda: game.fit(tf.data.Dataset.from_tensor_slices(other).batch(4), verbose=0))
-    assert "dictionary with" in message and "pixels" in message and "expected one with the key image" in message
+    assert "dictionary with" in message and "pixels" in message and "expected the key image" in message
 
 
 def encoded(shape):
@@ -249,7 +249,7 @@ def test_labels_that_are_not_classes_raise(conditional, wrong, jit_compile):
     labels[[5, 7]] = wrong
     before = weights(conditional)
     message = refusal(lambda: conditional.fit(images(), labels, batch_size=12, verbose=0))
-    assert "2 labels that are no classes; expected 0 to 2" in message and len(message.splitlines()) == 1
+    assert "2 labels that are not classes; expected 0 to 2" in message and len(message.splitlines()) == 1
     for mine, others in zip(weights(conditional), before, strict=True):
         np.testing.assert_array_equal(mine, others)
     assert "no classes" in refusal(lambda: conditional.evaluate(images(), labels, verbose=0))
@@ -260,7 +260,7 @@ def test_labels_that_are_wrong_later_raise_by_the_end_of_the_epoch(conditional):
     labels = np.arange(12) % 3
     labels[-1] = 9
     data = tf.data.Dataset.from_tensor_slices((images(), labels)).batch(4)
-    assert "1 labels that are no classes" in refusal(lambda: conditional.fit(data, epochs=2, verbose=0))
+    assert "1 labels that are not classes" in refusal(lambda: conditional.fit(data, epochs=2, verbose=0))
     assert conditional.step == 3
 
 

@@ -95,7 +95,7 @@ def test_shapes_that_raise(build, shape):
     assert "--image-size" in message
 
 
-def test_an_unknown_family_raises_with_the_nearest():
+def test_an_unknown_family_raises_with_the_nearest_name():
     with pytest.raises(InputError, match="unknown network family 'resnt'; did you mean resnet"):
         networks.generator((8, 8, 1), family="resnt")
 

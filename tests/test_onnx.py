@@ -128,7 +128,7 @@ def test_the_second_graph_takes_seeds(latent, tmp_path):
     for refused in (lambda: generator.generate(z=np.zeros((1, 4))), lambda: generator.compute(np.zeros((1, 4)))):
         with pytest.raises(InputError, match="takes seeds, not latents; .*-sample"):
             refused()
-    with pytest.raises(InputError, match="label 3 is no class"):
+    with pytest.raises(InputError, match="label 3 is not a class"):
         generator.generate(1, labels=3)
 
 

@@ -374,7 +374,7 @@ def test_a_chart_places_values_from_step_0_to_the_last_and_low_values_below():
     assert drawn.outside is None
 
 
-def test_a_rare_peak_does_not_flatten_the_rest_and_is_told():
+def test_a_rare_peak_does_not_flatten_the_rest_and_is_reported():
     losses = np.tile([1.0, 2.0], 100)
     losses[150] = -70.0
     drawn = inline.chart(np.arange(10, 2001, 10), {"a": losses, "b": losses * np.nan})

@@ -60,9 +60,7 @@ def first_seed(n: int, first: int | None = None) -> int:
         raise InputError(f"asked for {n:,} samples; expected at most {LARGEST_SEED + 1:,}. Use n (--n) in that range.")
     first = int(np.random.default_rng().integers(largest + 1)) if first is None else first
     if not 0 <= first <= largest:
-        raise InputError(
-            f"seed is {first}; expected 0 to {largest} for {n:,} samples. Use seed (--seed) in that range."
-        )
+        raise InputError(f"seed is {first}; expected 0 to {largest} for n={n:,}. Use seed (--seed) in that range.")
     return first
 
 
