@@ -1,7 +1,7 @@
 """The game as HTML: two charts and a table, sharp at any width, for light and dark colour schemes.
 
-Streamlit removes SVG from HTML, so the lines are in SVG pictures, and texts are HTML. Altair was tried: its charts
-in Streamlit have no alternative text, cut titles and legends at 360 pixels, and take 280 ms of CPU per update, not 5 ms.
+Streamlit removes SVG from HTML, so the lines are in SVG pictures, and texts are HTML. Altair was tried: in Streamlit,
+its charts have no alternative text, cut titles and legends at 360 pixels, and take 280 ms of CPU per update, not 5 ms.
 """
 
 import base64
