@@ -99,7 +99,7 @@ def test_it_trains_pauses_continues_and_restarts(opened):
     wait_for_step(page, 80)
     assert mean == 0 and 1 < number(page, "mean of G") < 7
     jsd = number(page, "JSD, exact")
-    assert number(page, "V of the best D") == pytest.approx(2 * jsd - 2 * np.log(2), abs=2e-4)
+    assert number(page, "V, best discriminator") == pytest.approx(2 * jsd - 2 * np.log(2), abs=2e-4)
     page.get_by_role("button", name="Pause").click()
     page.get_by_role("button", name="Continue").wait_for()
     page.wait_for_timeout(1_000)  # until the last steps are shown

@@ -27,6 +27,8 @@ def command(*words):
         ("tflite", "int8-static", True, "generator-int8-static-uint8.tflite"),
         ("saved_model", "float16", False, "saved_model"),
         ("saved_model", "float16", True, "saved_model-uint8"),
+        ("litert", "int8", False, "generator-int8.tflite"),  # Keras's names for the same formats
+        ("tf_saved_model", "float16", False, "saved_model"),
     ],
 )
 def test_each_file_of_a_run_has_a_name_of_its_own(kind, quantize, uint8, expected, tmp_path):
