@@ -33,7 +33,7 @@ from keras_gan.sampling import latents
 
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
-DESCRIPTION = ("data ", "classes ", "recipe ", "game ", "arithmetic ", "threads ", "run ")
+DESCRIPTION = ("data ", "classes ", "recipe ", "parameters ", "loss ", "precision ", "threads ", "run ")
 
 
 def command(*words):
@@ -275,11 +275,11 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     assert result.exit_code == 0 and result.stdout == "" and listing(place) == before
     lines = result.stderr.splitlines()
     assert [line.split()[0] for line in lines] == [line.strip() for line in DESCRIPTION]
-    data, classes, recipe, played, *_, run = lines
-    assert "digits: 1,797 of 9x12x1" in data and "resnet: generator " in recipe and "7 steps of 48" in recipe
+    data, classes, recipe, _, loss, *_, run = lines
+    assert "digits: 1,797 of 9x12x1" in data and "resnet" in recipe and "7 steps of 48" in recipe
     assert "10: 0 (178), 1 (182)" in classes
-    game = r"game +relativistic, r1 and r2 of weight (\S+) \(from the data\); learning rate 0.002"
-    assert 0.05 < float(re.fullmatch(game, played)[1]) < 0.2
+    expected = r"loss +relativistic, r1 and r2 of weight (\S+) \(from the data\); learning rate 0.002"
+    assert 0.05 < float(re.fullmatch(expected, loss)[1]) < 0.2
     assert run.endswith("runs/digits-resnet")
 
 
@@ -461,7 +461,7 @@ def test_train_shows_the_classes_with_their_numbers_of_images(tmp_path):
     assert re.search(r"^classes +3: kind 0 \(30\), kind 1 \(20\), kind 2 \(25\)$", shown, re.MULTILINE)
     many = dry_run(labelled(tmp_path / "b.npz", *[4] * 40))
     assert re.search(
-        r"^classes +40: kind 0 \(4\), .*, … and 35 more; learned only with --conditional$", many, re.MULTILINE
+        r"^classes +40: kind 0 \(4\), .*, … and 35 more; used only with --conditional$", many, re.MULTILINE
     )
     assert "Notice" not in shown + many
 

@@ -142,6 +142,6 @@ def test_the_command_trains_on_two_parts_of_the_processor(tmp_path):
     words += ["--strategy", "mirrored", "--replicas", "2"]
     done = subprocess.run([KGAN, *words], capture_output=True, text=True)
     assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    assert "replicas    2 replicas, each with 4 images of a step" in done.stderr
+    assert "replicas    2 replicas, each with 4 images in a step" in done.stderr
     assert not [line for line in done.stderr.splitlines() if "WARNING" in line or "INFO" in line]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["batch_size"] == 8

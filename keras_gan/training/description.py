@@ -18,7 +18,7 @@ SHOWN_IMAGES = 256  # from which γ is shown before training
 
 
 def describe(job: Job) -> Table:
-    """What will be trained, and in which arithmetic."""
+    """What will be trained, and with which precision."""
     config, gan = job.config, job.gan
     policy, why = networks.arithmetic(job.source.shape)
     with job.strategy.scope():
@@ -29,10 +29,10 @@ def describe(job: Job) -> Table:
     rows = {
         "data": f"{job.source.name}: {job.source.count:,} of {size}{augmented}",
         "classes": _classes(job),
-        "recipe": f"{config.preset}: generator {gan.generator.count_params():,} and discriminator "
-        f"{gan.discriminator.count_params():,} parameters, {config.steps:,} steps of {config.batch_size}",
-        "game": _game(job),
-        "arithmetic": f"{policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})",
+        "recipe": f"{config.preset}: {config.steps:,} steps of {config.batch_size}",
+        "parameters": f"generator {gan.generator.count_params():,}, discriminator {gan.discriminator.count_params():,}",
+        "loss": _game(job),
+        "precision": f"{policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})",
         "threads": f"{threads or 'automatic'} for one operation ({why_threads})",
         "replicas": _replicas(job),
         "run": str(job.run_dir),
@@ -41,7 +41,7 @@ def describe(job: Job) -> Table:
 
 
 def _classes(job):
-    """The classes of the data and the number of images of each; "" where they have none."""
+    """The classes of the data and the number of images in each; "" for data without classes."""
     if job.source.labels is None:
         return ""
     counts = data.class_counts(job.source)
@@ -49,17 +49,17 @@ def _classes(job):
     shown = shown if len(shown) <= MOST_SHOWN_CLASSES else shown[:FIRST_CLASSES]
     listed = ", ".join(f"{printable(name)} ({count:,})" for name, count in shown)
     more = f", … and {len(counts) - len(shown):,} more" if len(shown) < len(counts) else ""
-    unused = "" if job.config.conditional else "; learned only with --conditional"
+    unused = "" if job.config.conditional else "; used only with --conditional"
     return f"{len(counts):,}: {listed}{more}{unused}"
 
 
 def _replicas(job):
-    """What trains together; "" where it is one device."""
+    """The replicas; "" for one device."""
     count = job.strategy.num_replicas_in_sync
     if count == 1:
         return ""
     kind = "workers" if several_processes(job.strategy) else "replicas"
-    return f"{count} {kind}, each with {images_per_step(job.config) // count} images of a step"
+    return f"{count} {kind}, each with {images_per_step(job.config) // count} images in a step"
 
 
 def _game(job):
@@ -71,11 +71,7 @@ def _game(job):
         names[automatic if weight == AUTO else f"{weight:g}"].append(name)
     penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
     g_rate, d_rate = (schedules.now(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
-    rate = (
-        f"rate {g_rate:g}"
-        if g_rate == d_rate
-        else f"rates {g_rate:g} of the generator, {d_rate:g} of the discriminator"
-    )
+    rate = f"rate {g_rate:g}" if g_rate == d_rate else f"rates {g_rate:g} of G, {d_rate:g} of D"
     return f"{config.loss}{penalised}; learning {rate}"
 
 
