@@ -89,7 +89,7 @@ def _ascii():
 # terminals ------------------------------------------------------------------------------------------------------------
 
 NARROW_INDENT = 2
-MOST_WRAPPED = 1.25  # times the terminal's width: beyond it rich breaks words
+MOST_WRAPPED = 1.1  # of the width: a few numbers may be wrapped; beyond it rich breaks words
 COLOURS = {text.GOOD: "bold green", text.NOTE: "bold yellow", text.BAD: "bold red"}
 
 
@@ -125,7 +125,7 @@ def _renderables(block, console):
         yield Text(block.text, COLOURS[block.tone])
     elif not isinstance(block, text.Table):
         yield Text(block, overflow="fold")
-    elif not block.head or _fits(_table(block), console):
+    elif not block.head or _least_width(block) <= MOST_WRAPPED * console.width:
         yield _table(block)
     else:  # a table for each row, since columns narrower than their words are hard to read
         for name, *cells in block.rows:
@@ -133,10 +133,13 @@ def _renderables(block, console):
             yield _table(text.Table(list(zip(block.head[1:], cells, strict=True)), indent=NARROW_INDENT))
 
 
-def _fits(drawn, console):
-    """Whether a table can be read here: it fits, or a few of its cells are wrapped."""
-    width = console.measure(drawn, options=console.options.update(max_width=sys.maxsize)).maximum
-    return width <= MOST_WRAPPED * console.width
+def _least_width(block):
+    """The columns that a table needs where its numbers are not wrapped, and its texts and headings are."""
+    width = 0
+    for column, (head, *cells) in enumerate(zip(block.head, *block.rows, strict=True)):
+        unbroken = cells if column in block.numbers else [word for cell in cells for word in cell.split()]
+        width += max(map(len, [*unbroken, *head.split()])) + len(text.GAP)
+    return width
 
 
 def _table(block):
