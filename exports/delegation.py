@@ -1,8 +1,6 @@
 """What of a .tflite XNNPACK computes, the runtime's fast kernels for processors, and what is left to the slow ones."""
 
-from ai_edge_litert.tools import flatbuffer_utils
-
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 
 
 def left_out(content: bytes, signature: str) -> list[str]:
@@ -13,7 +11,7 @@ def left_out(content: bytes, signature: str) -> list[str]:
         interpreter = Interpreter(model_content=with_first(content, signature))
         interpreter.allocate_tensors()
         # Of the first graph only, hence the exchange. Nodes that were delegated stay in the list.
-        nodes = interpreter._get_ops_details()
+        nodes = compat.interpreter_operations(interpreter)
     made_by = {tensor: node for node in nodes if node["op_name"] != "DELEGATE" for tensor in node["outputs"]}
     delegated = set()
     for delegate in (node for node in nodes if node["op_name"] == "DELEGATE"):
@@ -36,11 +34,11 @@ def _within(delegate, made_by) -> set[int]:
 
 def with_first(content, signature) -> bytes:
     """The file with the graph of a signature as its first."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
     first, other = 0, entry.subgraphIndex
     model.subgraphs[first], model.subgraphs[other] = model.subgraphs[other], model.subgraphs[first]
     exchanged = {first: other, other: first}
     for entry in model.signatureDefs:
         entry.subgraphIndex = exchanged.get(entry.subgraphIndex, entry.subgraphIndex)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compat.write_tflite(model)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert.tools import flatbuffer_utils
 
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 from keras_gan.exports import delegation, storage
 
 NORM = (
@@ -47,7 +46,7 @@ def culprit(content: bytes, signature: str, inputs: dict[str, np.ndarray], layer
     Returns:
         The operation; None where none gives NaN, and the outputs are finite.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
     graph = model.subgraphs[entry.subgraphIndex]
     ends = [int(place) for place in graph.outputs]
@@ -79,7 +78,7 @@ def _results(model, entry, inputs) -> dict[int, np.ndarray]:
     places = [place for place in places if graph.tensors[place].type == storage.FLOAT32]
     # As outputs, what is between them is computed as ever, by XNNPACK where it can, and can be read afterwards.
     graph.outputs = np.array(places, "int32")
-    content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    content = compat.write_tflite(model)
     with silence.silence_native_stderr():
         interpreter = Interpreter(model_content=delegation.with_first(content, entry.signatureKey.decode()))
         interpreter.allocate_tensors()

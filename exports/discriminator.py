@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan._utils import pixels, silence
+from keras_gan._utils import compat, pixels, silence
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan.exports import edge, trial
@@ -89,7 +89,7 @@ def write(gan, path: Path) -> None:
         InputError: where D judges packs of pictures, needs operations that a .tflite has not built in, or the file
             gives other logits.
     """
-    pack = max(getattr(layer, "pack", 1) for layer in gan.discriminator._flatten_layers())
+    pack = max(getattr(layer, "pack", 1) for layer in compat.all_layers(gan.discriminator))
     if pack > 1:
         raise InputError(f"the discriminator judges packs of {pack} pictures; expected one that judges single ones")
     network = float32(gan)

@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from ai_edge_litert import schema_py_generated as schema
-
+from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling import latents, sliders
+
+schema = compat.litert_schema()
 
 NAME = "keras_gan"  # of our entry in the file's metadata
 BESIDE = Path("assets.extra", "keras_gan.json")  # in a SavedModel: where TensorFlow keeps files of one's own

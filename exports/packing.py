@@ -2,12 +2,10 @@
 
 import json
 
-from ai_edge_litert import schema_py_generated as schema
-
-# Not schema.ModelT alone: it would drop the weights that newer files keep outside the flatbuffer.
-from ai_edge_litert.tools import flatbuffer_utils
-
+from keras_gan._utils import compat
 from keras_gan.exports.metadata import NAME
+
+schema = compat.litert_schema()
 
 
 def pack(content: bytes, description: dict) -> bytes:
@@ -16,7 +14,7 @@ def pack(content: bytes, description: dict) -> bytes:
     Every signature is a graph of its own, which repeats the names of inner tensors and the scales of the quantized
     weights: a third of a small int8 file.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     shared = {}
     for graph in model.subgraphs:
         ends = {*graph.inputs, *graph.outputs}
@@ -29,7 +27,7 @@ def pack(content: bytes, description: dict) -> bytes:
     entry.name, entry.buffer = NAME, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata.append(entry)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compat.write_tflite(model)
 
 
 class _Once:

@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
+
+from keras_gan._utils import compat
+
+schema = compat.litert_schema()
 
 # A DEQUANTIZE operation takes about 100 bytes in each of four graphs: below this size nothing is gained.
 SMALLEST_BYTES = 1024
@@ -53,7 +55,7 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     Returns:
         The .tflite. Constants whose values float16 cannot hold stay float32.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     numbers = {number: _half(model.buffers[number].data) for number in _weights(model, seeded)}
     buffers, codes = {}, {}
     for graph in model.subgraphs:
@@ -67,7 +69,7 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     for number in buffers:
         if not any(tensor.buffer == number for graph in model.subgraphs for tensor in graph.tensors):
             model.buffers[number].data = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compat.write_tflite(model)
 
 
 def kept(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple[Kept, ...]:
@@ -79,7 +81,7 @@ def kept(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple
         seeded: as for `halve`.
         layers: the Keras layers that the file was made of.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     weights, found = _weights(model, seeded), {}
     for graph in model.subgraphs:
         for tensor, operation, place in _constants(model, graph):
@@ -93,7 +95,7 @@ def kept(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple
 
 def sizes(content: bytes) -> dict[str, int]:
     """The bytes of the constants of a .tflite that are float32, float16 or int8, by dtype."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     types = {tensor.buffer: DTYPES.get(tensor.type) for graph in model.subgraphs for tensor in graph.tensors}
     found = dict.fromkeys(BITS_OF, 0)
     for number, dtype in types.items():

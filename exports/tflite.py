@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
@@ -61,7 +61,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         tuple(edge.SIGNATURES),
         slow_operations=tuple(delegation.left_out(content, edge.GENERATE)),
         stored=storage.sizes(stored),
-        kept=storage.kept(stored, quantize, SEEDED, gan.ema_generator._flatten_layers(include_self=False)),
+        kept=storage.kept(stored, quantize, SEEDED, compat.all_layers(gan.ema_generator, include_self=False)),
         **measured,
     )
 
@@ -92,7 +92,7 @@ def _opened(draft, quantize):
 
 def _blame(gan, plain, stored, columns) -> str | None:
     """Words for what makes a sample NaN or infinite in the file, and the remedy; None where that is not found."""
-    inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers(include_self=False)
+    inputs, layers = edge.named(columns), compat.all_layers(gan.ema_generator, include_self=False)
     try:
         if found := diagnosis.culprit(plain, edge.GENERATE, inputs, layers):
             return f"{found.place}. {found.remedy} --saved-model and --onnx may compute it as Keras does."

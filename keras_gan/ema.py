@@ -6,7 +6,7 @@ Yazıcı et al. 2018 (arXiv:1806.04498); the half-life in images and its ramp as
 import keras
 from keras import ops
 
-from keras_gan._utils import seeding
+from keras_gan._utils import compat, seeding
 
 # The half-life is at most this share of the images seen, so that the untrained start is forgotten early on.
 RAMP = 0.05
@@ -26,7 +26,7 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
     try:
         with seeding.keras_seed(0):  # the copy's own initial weights are replaced
             copy = keras.models.clone_model(model)
-        for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
+        for layer in compat.all_layers(copy):
             if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
                 layer.dtype_policy = "float32"
         if not copy.built:

@@ -10,8 +10,8 @@ def keras_seed(seed: int | None = None) -> Iterator[None]:
     """Makes the layers that are built inside reproducible, and restores the random state afterwards.
 
     Keras draws the seed of every initializer, dropout layer and `SeedGenerator` that has none of its own from Python's
-    `random` (keras.src.random.seed_generator.make_default_seed; checked with Keras 3.15). The states of numpy and
-    TensorFlow, which `keras.utils.set_random_seed` would replace as well, take no part.
+    `random` (keras.src.random.seed_generator.make_default_seed; checked with Keras 3.10.0 and 3.15.1). The states of
+    numpy and TensorFlow, which `keras.utils.set_random_seed` would replace as well, take no part.
 
     Args:
         seed: of all that is drawn inside; None to leave it to chance.

@@ -11,13 +11,12 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 from keras_gan._utils.errors import InputError, first_line, how_to_install
 
 LOOPBACK, USUAL_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
 SOURCE = "KERAS_GAN_DEMO_SOURCE"  # where app.py, which Streamlit runs, finds what is to be shown
-UPLOADS = "/_stcore/upload_file"
 WAIT_FOR_READERS_S = 2  # at the end, for answers on their way
 # https://docs.streamlit.io/develop/api-reference/configuration/config.toml; over what the user's own files say.
 SETTINGS = {
@@ -135,9 +134,9 @@ def _server(host, address):
     with silence.silence_native_stderr():
         import uvicorn
         from starlette.middleware import Middleware
-        from streamlit.starlette import App
-        from streamlit.web import bootstrap
-    bootstrap.load_config_options(SETTINGS)
+        from streamlit import App
+
+        compat.set_streamlit_options(SETTINGS)
     app = App(APP, lifespan=told, middleware=[Middleware(DivergenceGuard, local=is_loopback(host))])
     settings = uvicorn.Config(
         app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=WAIT_FOR_READERS_S
@@ -183,7 +182,7 @@ class DivergenceGuard:
         host, origin = headers.get("host", ""), headers.get("origin")
         foreign = scope["type"] == "websocket" and origin is not None and _place(origin) != host
         misnamed = self.local and not is_loopback(_name(host))
-        return not (foreign or misnamed or scope["path"].startswith(UPLOADS))
+        return not (foreign or misnamed or scope["path"].startswith(compat.STREAMLIT_UPLOADS))
 
 
 def _place(url):

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 
 import tensorflow as tf
-from tensorflow.python.framework.config import is_op_determinism_enabled
+
+from keras_gan._utils import compat
 
 BF16_FLAGS = ("amx_bf16", "avx512_bf16")
 
@@ -44,7 +45,7 @@ def jit_compile() -> tuple[bool, str]:
     """
     if not tf.config.list_physical_devices("GPU"):
         return False, "XLA is slower than oneDNN on a CPU"
-    if is_op_determinism_enabled():
+    if compat.is_op_determinism_enabled():
         return False, "XLA has not all operations with the same bits each time"
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return False, "XLA fails with several replicas"
