@@ -1,5 +1,7 @@
 """What all generators in files have in common, whatever runs them; see `keras_gan.sampling.generators.Generator`."""
 
+import os
+
 import numpy as np
 
 from keras_gan._utils import pixels
@@ -21,7 +23,7 @@ class FileGenerator:
     """
 
     description: dict
-    path = None
+    path: str | os.PathLike | None = None
 
     latent = property(lambda self: self.description["latent"])
     latent_dim = property(lambda self: self.description["latent_dim"])

@@ -173,7 +173,7 @@ def _row(path, weights, output):
 
 def _kept(report) -> str:
     """What of the weights is stored with more bits than the file's mode promises, by type."""
-    sizes = {}
+    sizes: dict[str, int] = {}
     for one in report["kept"] if isinstance(report.get("kept"), list) else ():
         if isinstance(one, dict) and one.get("dtype") in ("float32", "float16") and _are_numbers(one.get("size_bytes")):
             sizes[one["dtype"]] = sizes.get(one["dtype"], 0) + one["size_bytes"]

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from keras_gan._utils import checkout
 from keras_gan._utils.errors import InputError, Notice, first_line, one_line
@@ -34,7 +35,8 @@ FIELDS = {
     "no_opinion": str | None,  # why D cannot be asked
     "no_real": str | None,  # why real images cannot be had
 }
-OF_A_FILE = {field: None for field in FIELDS} | {"notices": [], "paired": False}  # what is known of a .tflite alone
+# What is known of a .tflite alone.
+OF_A_FILE: dict[str, Any] = {field: None for field in FIELDS} | {"notices": [], "paired": False}
 JUDGED = 500  # real images, and samples, that D's opinion of a picture is told by
 FIRST_SEED = 2**29  # of those samples: far from what people look at
 REFUSED = 2  # exit status of the process, where the run cannot be used
