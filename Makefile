@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 with pip, and a package index; nothing else.
+# `make demo` and `make test` need Python 3.11 to 3.13 with pip, and a package index; nothing else.
 PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/demo
