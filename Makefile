@@ -1,4 +1,4 @@
-# `make demo` and `make test` need Python 3.11 with pip, and a package index; nothing else.
+# `make demo` and `make test` need Python 3.11 to 3.13 with pip, and a package index; nothing else.
 PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/demo
@@ -19,6 +19,11 @@ test: .venv/installed
 lint: .venv/installed
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
+	$(BIN)/zizmor --offline --quiet .github/workflows
+	@# The last two read the layout that is installed, in which cli and exports are subpackages.
+	rm -rf build/layout && mkdir -p build/layout && cp -r keras_gan build/layout/ && cp -r cli exports build/layout/keras_gan/
+	cd build/layout && ../../$(BIN)/lint-imports --no-logo ../../pyproject.toml
+	cd build/layout && ../../$(BIN)/mypy --config-file ../../pyproject.toml
 
 docs: .venv/installed
 	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs docs/_build/html

@@ -67,12 +67,17 @@ def allow_any_encoding() -> None:
 
     Streams in ASCII get a codec of another name, since click takes ASCII for a mistake and writes UTF-8 into it.
     """
-    codecs.register_error(ERRORS, lambda error: (in_ascii(error.object[error.start : error.end]), error.end))
+    codecs.register_error(ERRORS, _replacement)
     codecs.register(lambda name: _ascii() if name == ASCII else None)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # None where it is closed; others where something captures it
             is_ascii = codecs.lookup(stream.encoding).name == "ascii"
             stream.reconfigure(encoding=ASCII if is_ascii else stream.encoding, errors=ERRORS)
+
+
+def _replacement(error):
+    """What to write in place of characters that an encoding lacks, and where to go on."""
+    return in_ascii(error.object[error.start : error.end]), error.end
 
 
 def _ascii():

@@ -1,8 +1,6 @@
 """Which operations of a .tflite run on XNNPACK, the fast CPU kernels of LiteRT, and which on the slow kernels."""
 
-from ai_edge_litert.tools import flatbuffer_utils
-
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 
 
 def slow_operations(content: bytes, signature: str) -> list[str]:
@@ -21,7 +19,7 @@ def slow_operations(content: bytes, signature: str) -> list[str]:
         interpreter = Interpreter(model_content=with_signature_first(content, signature))
         interpreter.allocate_tensors()
         # It lists the first graph only, so the signature's graph is put first. Delegated nodes stay in the list.
-        nodes = interpreter._get_ops_details()
+        nodes = compat.interpreter_operations(interpreter)
     made_by = {tensor: node for node in nodes if node["op_name"] != "DELEGATE" for tensor in node["outputs"]}
     delegated = set()
     for delegate in (node for node in nodes if node["op_name"] == "DELEGATE"):
@@ -52,11 +50,11 @@ def with_signature_first(content, signature) -> bytes:
     Returns:
         The changed .tflite.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
     first, other = 0, entry.subgraphIndex
     model.subgraphs[first], model.subgraphs[other] = model.subgraphs[other], model.subgraphs[first]
     swapped = {first: other, other: first}
     for entry in model.signatureDefs:
         entry.subgraphIndex = swapped.get(entry.subgraphIndex, entry.subgraphIndex)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compat.write_tflite(model)

@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert.tools import flatbuffer_utils
 
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 from keras_gan.exports import delegation, storage
 
 NORM = (
@@ -50,7 +49,7 @@ def first_non_finite(
     Returns:
         The operation; None where no operation gives NaN and all outputs are finite.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
     graph = model.subgraphs[entry.subgraphIndex]
     outputs = [int(place) for place in graph.outputs]
@@ -82,7 +81,7 @@ def _results(model, entry, inputs) -> dict[int, np.ndarray]:
     places = [place for place in places if graph.tensors[place].type == storage.FLOAT32]
     # As outputs of the graph, intermediate results can be read afterwards, and XNNPACK still computes what it can.
     graph.outputs = np.array(places, "int32")
-    content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    content = compat.write_tflite(model)
     with silence.silence_native_stderr():
         interpreter = Interpreter(model_content=delegation.with_signature_first(content, entry.signatureKey.decode()))
         interpreter.allocate_tensors()

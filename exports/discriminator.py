@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan._utils import pixels, silence
+from keras_gan._utils import compat, pixels, silence
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan.exports import edge, trial
@@ -99,7 +99,7 @@ def write(gan, path: Path) -> None:
         InputError: where the discriminator takes packs of pictures, has operations that are not builtin in LiteRT, or
             gives logits that differ from Keras's.
     """
-    pack = max(getattr(layer, "pack", 1) for layer in gan.discriminator._flatten_layers())
+    pack = max(getattr(layer, "pack", 1) for layer in compat.all_layers(gan.discriminator))
     if pack > 1:
         raise InputError(
             f"the discriminator takes packs of {pack} pictures; expected one that takes single pictures. Use a "

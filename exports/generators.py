@@ -1,5 +1,7 @@
 """The common part of all generators in files, for every runtime; see `keras_gan.sampling.generators.Generator`."""
 
+import os
+
 import numpy as np
 
 from keras_gan._utils import pixels
@@ -21,7 +23,7 @@ class FileGenerator:
     """
 
     description: dict
-    path = None
+    path: str | os.PathLike | None = None
 
     latent = property(lambda self: self.description["latent"])
     latent_dim = property(lambda self: self.description["latent_dim"])

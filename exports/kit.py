@@ -179,7 +179,7 @@ def _row(path, weights, output):
 
 def _higher_precision(report) -> str:
     """A phrase for the weights that have more bits than the file's mode promises, by type."""
-    sizes = {}
+    sizes: dict[str, int] = {}
     for one in report["higher_precision"] if isinstance(report.get("higher_precision"), list) else ():
         if isinstance(one, dict) and one.get("dtype") in ("float32", "float16") and _are_numbers(one.get("size_bytes")):
             sizes[one["dtype"]] = sizes.get(one["dtype"], 0) + one["size_bytes"]

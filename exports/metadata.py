@@ -3,10 +3,11 @@
 import json
 from pathlib import Path
 
-from ai_edge_litert import schema_py_generated as schema
-
+from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling import latents, sliders
+
+schema = compat.litert_schema()
 
 NAME = "keras_gan"  # name of the description in the file's metadata
 DESCRIPTION_FILE = Path("assets.extra", "keras_gan.json")  # in a SavedModel; assets.extra is for the user's own files

@@ -2,12 +2,10 @@
 
 import json
 
-from ai_edge_litert import schema_py_generated as schema
-
-# schema.ModelT alone would lose the weights that newer files store outside the flatbuffer.
-from ai_edge_litert.tools import flatbuffer_utils
-
+from keras_gan._utils import compat
 from keras_gan.exports.metadata import NAME
+
+schema = compat.litert_schema()
 
 
 def pack(content: bytes, description: dict) -> bytes:
@@ -23,7 +21,7 @@ def pack(content: bytes, description: dict) -> bytes:
     Returns:
         The smaller .tflite, which computes the same.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     shared = {}
     for graph in model.subgraphs:
         visible = {*graph.inputs, *graph.outputs}  # signatures find these by name
@@ -36,7 +34,7 @@ def pack(content: bytes, description: dict) -> bytes:
     entry.name, entry.buffer = NAME, len(model.buffers)
     model.buffers.append(buffer)
     model.metadata.append(entry)
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compat.write_tflite(model)
 
 
 class _Once:

@@ -8,8 +8,10 @@ import re
 from dataclasses import dataclass
 
 import numpy as np
-from ai_edge_litert import schema_py_generated as schema
-from ai_edge_litert.tools import flatbuffer_utils
+
+from keras_gan._utils import compat
+
+schema = compat.litert_schema()
 
 # A DEQUANTIZE operation takes about 100 bytes in each of four graphs: smaller constants would not save bytes.
 SMALLEST_BYTES = 1024
@@ -62,7 +64,7 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     Returns:
         The smaller .tflite. Constants whose values float16 cannot hold stay float32.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     numbers = {number: _half(model.buffers[number].data) for number in _weights(model, seeded)}
     buffers, codes = {}, {}
     for graph in model.subgraphs:
@@ -76,7 +78,7 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     for number in buffers:
         if not any(tensor.buffer == number for graph in model.subgraphs for tensor in graph.tensors):
             model.buffers[number].data = None
-    return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
+    return compat.write_tflite(model)
 
 
 def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple[HigherPrecision, ...]:
@@ -91,7 +93,7 @@ def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=
     Returns:
         The constants, the largest first.
     """
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     weights, found = _weights(model, seeded), {}
     for graph in model.subgraphs:
         for tensor, operation, place in _constants(model, graph):
@@ -107,7 +109,7 @@ def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=
 
 def sizes(content: bytes) -> dict[str, int]:
     """Bytes of the float32, float16 and int8 constants of a .tflite, by dtype; dtypes without constants are omitted."""
-    model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
+    model = compat.read_tflite(content)
     types = {tensor.buffer: DTYPES.get(tensor.type) for graph in model.subgraphs for tensor in graph.tensors}
     found = dict.fromkeys(BITS_OF, 0)
     for number, dtype in types.items():

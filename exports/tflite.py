@@ -12,7 +12,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
@@ -64,7 +64,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         slow_operations=tuple(delegation.slow_operations(content, edge.GENERATE)),
         stored=storage.sizes(stored),
         higher_precision=storage.higher_precision(
-            stored, quantize, SEEDED, gan.ema_generator._flatten_layers(include_self=False)
+            stored, quantize, SEEDED, compat.all_layers(gan.ema_generator, include_self=False)
         ),
         **measured,
     )
@@ -96,7 +96,7 @@ def _opened(draft, quantize):
 
 def _explain(gan, plain, stored, columns) -> str | None:
     """A phrase for the operation that makes a sample NaN or infinite, and the remedy; None where it is not found."""
-    inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers(include_self=False)
+    inputs, layers = edge.named(columns), compat.all_layers(gan.ema_generator, include_self=False)
     try:
         if found := diagnosis.first_non_finite(plain, edge.GENERATE, inputs, layers):
             return f"{found.place}. {found.remedy} Or try --saved-model or --onnx, which may compute it as Keras does."

@@ -6,7 +6,7 @@ Yazıcı et al. 2018 (arXiv:1806.04498); the half-life in images and its ramp as
 import keras
 from keras import ops
 
-from keras_gan._utils import seeding
+from keras_gan._utils import compat, seeding
 
 # The half-life is at most this share of the images seen, so that early averages forget the untrained weights.
 RAMP = 0.05
@@ -29,7 +29,7 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
     try:
         with seeding.keras_seed(0):  # any seed: the initial weights are overwritten below
             copy = keras.models.clone_model(model)
-        for layer in copy._flatten_layers():  # includes wrapped layers and nested models, as no public method does
+        for layer in compat.all_layers(copy):  # includes wrapped layers and nested models, as no public method does
             if not isinstance(layer, keras.layers.InputLayer):  # its dtype is that of the data
                 layer.dtype_policy = "float32"
         if not copy.built:

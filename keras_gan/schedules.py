@@ -4,6 +4,8 @@ from typing import Any
 
 import keras
 
+from keras_gan._utils import compat
+
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 LARGEST_RATE, LEAST_RATE = 2e-3, 2e-4
 REFERENCE_WIDTH = 64  # up to this width the rate is LARGEST_RATE
@@ -103,7 +105,7 @@ def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimiz
 def schedule_of(optimizer: keras.optimizers.Optimizer) -> Schedule | None:
     """The schedule that an optimizer follows; None where its learning rate is a number."""
     # Keras's public attribute is the current rate only, and an unregistered schedule cannot be serialized.
-    rate = innermost(optimizer)._learning_rate
+    rate = compat.learning_rate_or_schedule(innermost(optimizer))
     return rate if isinstance(rate, Schedule) else None
 
 

@@ -13,6 +13,8 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import yaml
+from packaging import metadata
 from packaging.requirements import Requirement
 
 from keras_gan import GAN, __version__
@@ -47,6 +49,25 @@ def test_the_wheel_holds_one_package(wheel):
     assert {name for name in top if not name.endswith(".dist-info")} == {"keras_gan"}
     expected = {"gan/model.py", "cli/main.py", "exports/edge.py", "data/folder.py", "reporting/templates/report.html"}
     assert {f"keras_gan/{name}" for name in expected} <= set(files)
+
+
+def test_the_wheel_has_complete_and_valid_metadata(wheel):
+    archive = zipfile.ZipFile(wheel)
+    (file,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+    found = metadata.Metadata.from_email(archive.read(file))  # raises where a field is not valid
+    assert (found.name, str(found.version), found.license_expression) == ("keras-gan", __version__, "MIT")
+    assert found.description_content_type == "text/markdown" and found.description.strip() == README.strip()
+    assert found.summary and found.keywords and found.license_files == ["LICENSE"]
+    listed = {line.removeprefix("Programming Language :: Python :: ") for line in found.classifiers}
+    supported = {f"3.{minor}" for minor in range(11, 14)}
+    assert supported <= listed and all(version in found.requires_python for version in supported)
+
+
+def test_workflows_test_every_version_that_the_metadata_name():
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "test.yml").read_text())["jobs"]
+    named = {line.split(" :: ")[-1] for line in project["classifiers"] if "Python :: 3." in line}
+    assert set(jobs["test"]["strategy"]["matrix"]["python"]) == named
 
 
 @pytest.fixture(scope="module")

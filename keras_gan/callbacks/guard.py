@@ -6,6 +6,7 @@ import keras
 import numpy as np
 
 from keras_gan import schedules
+from keras_gan._utils import compat
 from keras_gan.runs import checkpoints
 
 RETREATS, FACTOR = 3, 0.5
@@ -120,7 +121,7 @@ def _state(model):
         variable
         for optimizer in map(schedules.innermost, _optimizers(model))
         for variable in optimizer.variables
-        if variable is not optimizer._iterations and variable is not optimizer.learning_rate
+        if variable is not compat.iterations_variable(optimizer) and variable is not optimizer.learning_rate
     ]
     networks = (model.generator, model.discriminator, model.ema_generator)
     return [*(variable for network in networks for variable in network.variables), *slots]

@@ -14,6 +14,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan.demo import preparing
 from keras_gan.demo.preparing import AVERAGED
 from keras_gan.directions import Directions
+from keras_gan.directions.fitting import Fitted
 from keras_gan.exports import discriminator, edge
 from keras_gan.runs import CONFIG, Run
 from keras_gan.sampling import latents
@@ -84,7 +85,8 @@ class Gallery:
         if self.samples is not None:
             file = folder / preparing.DISCRIMINATOR
             self.discriminator = discriminator.Discriminator(file, self.generator.data_shape)
-        self.sliders, self.lockable = self.generator.directions, ()
+        self.sliders: Directions | Fitted = self.generator.directions
+        self.lockable: tuple[str, ...] = ()
         found = directions.load(run) if run else None
         if found is not None and found.step == self.step:
             self.sliders = found

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import warnings
 from pathlib import Path
+from typing import Any
 
 from keras_gan._utils import checkout
 from keras_gan._utils.errors import InputError, Notice, first_line, one_line
@@ -34,7 +35,10 @@ FIELDS = {
     "no_opinion": str | None,  # the reason why there is no discriminator
     "no_real": str | None,  # the reason why there are no real images
 }
-OF_A_FILE = {field: None for field in FIELDS} | {"notices": [], "paired": False}  # for a .tflite without its run
+OF_A_FILE: dict[str, Any] = {field: None for field in FIELDS} | {
+    "notices": [],
+    "paired": False,
+}  # for a .tflite without its run
 COMPARED_IMAGES = 500  # real images, and samples, with which a picture is compared
 FIRST_SEED = 2**29  # of those samples: far from the seeds that people look at
 REJECTED = 2  # exit status of the process where the run cannot be used

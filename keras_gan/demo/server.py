@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 from keras_gan._utils.errors import InputError, first_line, how_to_install
 
 LOOPBACK, DEFAULT_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
@@ -136,9 +136,9 @@ def _server(host, address):
     with silence.silence_native_stderr():
         import uvicorn
         from starlette.middleware import Middleware
-        from streamlit.starlette import App
-        from streamlit.web import bootstrap
-    bootstrap.load_config_options(SETTINGS)
+        from streamlit import App
+
+        compat.set_streamlit_options(SETTINGS)
     app = App(APP, lifespan=lifespan, middleware=[Middleware(RequestFilter, local=is_loopback(host))])
     settings = uvicorn.Config(
         app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
@@ -185,7 +185,7 @@ class RequestFilter:
         host, origin = headers.get("host", ""), headers.get("origin")
         foreign = scope["type"] == "websocket" and origin is not None and _place(origin) != host
         misnamed = self.local and not is_loopback(_name(host))
-        return not (foreign or misnamed or scope["path"].startswith(UPLOADS))
+        return not (foreign or misnamed or scope["path"].startswith(compat.STREAMLIT_UPLOADS))
 
 
 def _place(url):

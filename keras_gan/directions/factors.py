@@ -3,6 +3,7 @@
 import keras
 import numpy as np
 
+from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
 
 
@@ -42,7 +43,7 @@ def factorize(gan, count: int) -> dict[str, np.ndarray]:
 
 def _first_matrix(gan):
     generator = getattr(gan, "ema_generator", None)
-    layers = generator._flatten_layers(include_self=False) if generator is not None else ()
+    layers = compat.all_layers(generator, include_self=False) if generator is not None else ()
     dense = next((layer for layer in layers if isinstance(layer, keras.layers.Dense)), None)
     rows = 0 if dense is None else dense.kernel.shape[0]
     # A generator that takes labels appends their embedding to z.

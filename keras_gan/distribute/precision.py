@@ -3,8 +3,8 @@
 import contextlib
 
 import tensorflow as tf
-from tensorflow.python.framework.config import is_op_determinism_enabled
 
+from keras_gan._utils import compat
 from keras_gan._utils.machine import cores, processor_flags
 
 BF16_FLAGS = ("amx_bf16", "avx512_bf16")
@@ -33,7 +33,7 @@ def jit_compile() -> tuple[bool, str]:
     """
     if not tf.config.list_physical_devices("GPU"):
         return False, "XLA is slower than oneDNN on a CPU"
-    if is_op_determinism_enabled():
+    if compat.is_op_determinism_enabled():
         return False, "XLA lacks deterministic versions of some operations"
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return False, "XLA fails with several replicas"

@@ -1,10 +1,11 @@
 """Computation and exchange across the replicas of a `tf.distribute` strategy; without a strategy there is one."""
 
-import contextlib
 from collections.abc import Callable
 
 import keras
 import tensorflow as tf
+
+from keras_gan._utils import compat
 
 
 def count() -> int:
@@ -74,7 +75,7 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
     def skip():
         # Not `iterations`, which is not a variable where gradients are accumulated.
         if not scales:
-            optimizer._iterations.assign_add(1)
+            compat.iterations_variable(optimizer).assign_add(1)
 
     if not tf.distribute.has_strategy():
         if scales:
@@ -85,7 +86,8 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
     def apply_on_all(strategy, condition, gradients):
         first = strategy.experimental_local_results(condition)[0]
         each = strategy.extended.call_for_each_replica
-        with _already_summed(getattr(optimizer, "inner_optimizer", optimizer)):
+        # The norm had to be known first. `clipnorm` and its kin then act on the global gradient, as on one replica.
+        with compat.without_gradient_sum(getattr(optimizer, "inner_optimizer", optimizer)):
             if scales:
                 each(update, (gradients,))
             updates = [] if scales else [lambda: each(update, (gradients,))]
@@ -106,22 +108,9 @@ def _either(condition, actions, otherwise):
     tf.cond(condition, lambda: run(*actions), lambda: run(otherwise))
 
 
-@contextlib.contextmanager
-def _already_summed(optimizer):
-    """Stops Keras's optimizer from summing gradients that are summed already, since their norm was needed first.
-
-    So `clipnorm` and similar options act on the global gradient, as they do on one replica.
-    """
-    optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
-    try:
-        yield
-    finally:
-        del optimizer._all_reduce_sum_gradients
-
-
 def several_processes(strategy: tf.distribute.Strategy) -> bool:
     """Whether the replicas of a strategy are spread over several processes."""
-    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and strategy.extended._in_multi_worker_mode()
+    return isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy) and compat.spans_processes(strategy)
 
 
 def without_exchange(

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.python.distribute.cluster_resolver import slurm_cluster_resolver as slurm
 
+from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute.replicas import several_processes
 
@@ -106,7 +106,7 @@ def _slurm():
     rank, count, nodes, tasks = (os.environ[name] for name in SLURM)
     try:
         port, rank = int(os.environ.get(PORT, DEFAULT_PORT)), int(rank)
-        nodes_and_tasks = zip(slurm.expand_hostlist(nodes), slurm.expand_tasks_per_node(tasks), strict=True)
+        nodes_and_tasks = zip(compat.slurm_nodes(nodes), compat.slurm_tasks(tasks), strict=True)
         workers = [f"{node}:{port + i}" for node, number in nodes_and_tasks for i in range(number)]
         if not 0 <= rank < len(workers) == int(count):
             raise ValueError(f"there are {len(workers)} tasks on these nodes")
@@ -198,7 +198,7 @@ def _exchange(strategy):
     def total(numbers):
         context = tf.distribute.get_replica_context()
         # Each process adds its vector once, on its first device.
-        first = context.replica_id_in_sync_group % strategy.extended._num_devices_per_worker == 0
+        first = context.replica_id_in_sync_group % compat.devices_per_process(strategy) == 0
         return context.all_reduce("SUM", tf.where(first, numbers, tf.zeros_like(numbers)))
 
     return tf.function(lambda numbers: strategy.run(total, args=(numbers,)))

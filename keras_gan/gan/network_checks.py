@@ -6,9 +6,8 @@ import keras
 import numpy as np
 from keras import ops
 
+from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
-
-RESIZING = ("UpSampling2D", "Resizing", "Resize")  # the last is the operation behind `keras.ops.image.resize`
 
 
 def example(shape, num_classes, batch_size=1):
@@ -84,7 +83,7 @@ def check_pair(generator, discriminator, latent_dim, num_classes=None):
 
 def images_at_once(discriminator):
     """The product of the sizes of D's `layers.Pack` layers, which divide this batch size; 1 without such layers."""
-    return math.prod(getattr(layer, "pack", 1) for layer in discriminator._flatten_layers())
+    return math.prod(getattr(layer, "pack", 1) for layer in compat.all_layers(discriminator))
 
 
 def _matches(shape, pattern):
@@ -94,7 +93,7 @@ def _matches(shape, pattern):
 
 def normalizes_batches(network):
     """Whether a network's output for one image depends on its batch, by batch normalisation."""
-    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in network._flatten_layers())
+    return any(isinstance(layer, keras.layers.BatchNormalization) for layer in compat.all_layers(network))
 
 
 def check_penalized(discriminator):
@@ -103,10 +102,10 @@ def check_penalized(discriminator):
     TensorFlow has no second derivative of smooth resizing: weights before it would get wrong gradients, and those after
     it none.
     """
-    operations = [op for layer in discriminator._flatten_layers() for op in getattr(layer, "operations", [layer])]
+    operations = [op for layer in compat.all_layers(discriminator) for op in getattr(layer, "operations", [layer])]
     for operation in operations:
         interpolation = getattr(operation, "interpolation", "nearest")
-        if type(operation).__name__ in RESIZING and interpolation != "nearest":
+        if compat.is_resizing(operation) and interpolation != "nearest":
             raise InputError(
                 f"the discriminator resizes by {interpolation} interpolation ({operation.name}), for which TensorFlow "
                 "has no second derivative; expected layers that gradient penalties can differentiate twice. Use "

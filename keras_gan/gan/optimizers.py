@@ -6,6 +6,7 @@ import keras
 import tensorflow as tf
 
 from keras_gan import schedules
+from keras_gan._utils import compat
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import InputError
 
@@ -35,7 +36,7 @@ def resolve(choice, network: keras.Model, updates: int = 1, role: str = "generat
     if not optimizer.built:
         optimizer.build(weights)
     elif {id(weight) for weight in weights} - {
-        id(weight) for weight in schedules.innermost(optimizer)._trainable_variables
+        id(weight) for weight in compat.updated_weights(schedules.innermost(optimizer))
     }:
         raise InputError(
             f"the {role}_optimizer was built for other weights than the {role}'s; expected a new optimizer, since it "
@@ -91,7 +92,7 @@ def copied(optimizer: keras.optimizers.Optimizer, suffix: str) -> keras.optimize
 
 def computes_in_float16(network: keras.Model) -> bool:
     """Whether a layer of the network computes in float16, whose small gradients become zero without loss scaling."""
-    return any(layer.compute_dtype == "float16" for layer in network._flatten_layers())
+    return any(layer.compute_dtype == "float16" for layer in compat.all_layers(network))
 
 
 def scale(optimizer: keras.optimizers.Optimizer):

@@ -10,8 +10,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import keras
-from keras import layers, ops
+from keras import layers
 
+from keras_gan._utils import compat
 from keras_gan.networks.family import Family, base, count_levels, crop, halved, pad, trimmed
 
 DENSE, UP, DOWN = "dense", "up", "down"  # kinds of layers, for initializers
@@ -69,7 +70,7 @@ def _generate(recipe, z, shape, dtype):
 def _doubled(recipe, x, width, shape, level, **options):
     """Upsamples to (batch, 2h, 2w, width), or to the size of that level."""
     x = _convolution(recipe, UP, x, width, 3, filters=4 * width, **options)
-    x = ops.depth_to_space(x, 2)
+    x = compat.depth_to_space(x, 2)
     return trimmed(x, halved(shape, level)) if recipe.trims else x
 
 

@@ -12,6 +12,7 @@ import math
 import keras
 from keras import layers, ops
 
+from keras_gan._utils import compat
 from keras_gan.distribute import precision
 from keras_gan.networks.family import Family, count_levels, crop, dot, embedding, pad, padded
 
@@ -127,7 +128,7 @@ def _mean_of_two(x, strides, dtype):
 
 def _doubled(x, dtype):
     """Upsamples to (batch, 2h, 2w, width): filter [1, 3, 3, 1] / 4 on the map with zeros between its pixels."""
-    x = ops.depth_to_space(layers.Concatenate(dtype=dtype)([x] * 4), 2)  # repeats each pixel 2×2: filter [1, 1]
+    x = compat.depth_to_space(layers.Concatenate(dtype=dtype)([x] * 4), 2)  # repeats each pixel 2×2: filter [1, 1]
     x = layers.ZeroPadding2D(1, dtype=dtype)(x)
     return _mean_of_two(_mean_of_two(x, 1, dtype), 1, dtype)
 

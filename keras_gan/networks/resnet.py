@@ -1,7 +1,8 @@
 """Residual networks without normalisation, whose blocks are the identity at first: the default family."""
 
-from keras import layers, ops
+from keras import layers
 
+from keras_gan._utils import compat
 from keras_gan.networks.family import Family, base, count_levels, crop, pad
 
 HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at each halving; maximum
@@ -32,7 +33,7 @@ def _more_blocks(levels):
 
 def _up(x, channels, kernel, dtype, name=None):
     """Upsamples by convolution and depth-to-space: (batch, 2h, 2w, channels)."""
-    return ops.depth_to_space(layers.Conv2D(4 * channels, kernel, padding="same", dtype=dtype, name=name)(x), 2)
+    return compat.depth_to_space(layers.Conv2D(4 * channels, kernel, padding="same", dtype=dtype, name=name)(x), 2)
 
 
 # Both networks work at half the image's size and below, since feature maps of full size cost more than they gain
@@ -62,11 +63,11 @@ def _discriminate(x, shape, dtype, head):
     x = pad(x, shape, levels)
     if levels == 1:
         x = _residual(layers.Conv2D(SMALL_WIDTHS[0], 3, padding="same", dtype=dtype)(x), dtype)
-        x = layers.Conv2D(_width(1, levels), 1, dtype=dtype)(ops.space_to_depth(x, 2))  # (batch, h/2, w/2, width)
+        x = layers.Conv2D(_width(1, levels), 1, dtype=dtype)(compat.space_to_depth(x, 2))  # (batch, h/2, w/2, width)
     else:
-        x = layers.Conv2D(_width(1, levels), 3, padding="same", dtype=dtype)(ops.space_to_depth(x, 2))
+        x = layers.Conv2D(_width(1, levels), 3, padding="same", dtype=dtype)(compat.space_to_depth(x, 2))
     for level in range(2, levels + 1):
-        x = ops.space_to_depth(_residual(x, dtype), 2)  # (batch, h/2, w/2, 4 · width)
+        x = compat.space_to_depth(_residual(x, dtype), 2)  # (batch, h/2, w/2, 4 · width)
         x = layers.Conv2D(_width(level, levels), 1, dtype=dtype)(x)
     for _ in range(1 + _more_blocks(levels)):
         x = _residual(x, dtype)

@@ -12,6 +12,7 @@ normalised embedding. G takes an embedding next to z; that code has class-condit
 
 from keras import layers, ops
 
+from keras_gan._utils import compat
 from keras_gan.networks.family import Family, base, count_levels, crop, dot, embedding, logit, pad
 
 SLOPE = 0.1  # of activations below 0
@@ -32,7 +33,7 @@ def _generate(z, shape, dtype):
     x = _activated(base(z, shape, levels, _width(levels), dtype, use_bias=False), dtype)
     for level in reversed(range(levels)):
         x = layers.Conv2D(4 * _width(level), 3, padding="same", use_bias=False, dtype=dtype)(x)
-        x = _activated(ops.depth_to_space(x, 2), dtype)  # (batch, 2h, 2w, width)
+        x = _activated(compat.depth_to_space(x, 2), dtype)  # (batch, 2h, 2w, width)
     x = layers.Conv2D(shape[2], 3, padding="same", activation="tanh", dtype="float32", name="image")(x)
     return crop(x, shape, levels)
 

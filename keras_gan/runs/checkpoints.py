@@ -8,6 +8,7 @@ import hashlib
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,9 +64,11 @@ def split(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict
 def write(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
     """Writes a checkpoint, which is flushed to the disk before it gets its name."""
 
+    content: dict[str, Any] = {**arrays, DIGEST: _digest(arrays)}
+
     def draft_to(draft):
         with open(draft, "wb") as stream:
-            np.savez(stream, **arrays, **{DIGEST: _digest(arrays)})
+            np.savez(stream, **content)
             stream.flush()
             os.fsync(stream.fileno())
 

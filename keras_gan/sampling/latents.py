@@ -122,7 +122,7 @@ def between(a: np.ndarray, b: np.ndarray, share: float, distribution: str = "nor
     """
     cosine = float(a @ b) / max(float(np.linalg.norm(a) * np.linalg.norm(b)), 1e-30)
     angle = math.acos(min(1.0, max(-1.0, cosine)))
-    shares = 1 - share, share
+    shares: tuple[float, ...] = (1 - share, share)
     if distribution == "normal" and math.sin(angle) > SMALLEST_SINE:
         shares = tuple(math.sin(part * angle) / math.sin(angle) for part in shares)
     return (shares[0] * a + shares[1] * b).astype("float32")
