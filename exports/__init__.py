@@ -19,7 +19,7 @@ FORMATS = {
 }
 KERAS_NAMES = {"litert": "tflite", "tf_saved_model": "saved_model"}  # of `keras.Model.export`, taken too
 # Public names, and the modules that are imported for them.
-LATER = {"About": "about", "Generator": "generators", "Options": "options", "Report": "report"}
+LATER = {"About": "about", "Options": "options", "Report": "report"}
 __all__ = ["FORMATS", "export", "open_generator", *LATER]
 
 
