@@ -172,8 +172,8 @@ def test_the_environment_is_what_the_constraints_pin():
             pytest.fail(f"{name} is pinned but not installed")
 
 
-def code_blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def code_blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
 @pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
@@ -197,12 +197,13 @@ def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request)
         assert np.abs(again - edge.Generator(tmp_path / "generator.tflite").generate(16, seed=7).astype(int)).max() <= 3
 
 
-def test_readme_commands_are_commands_with_those_options():
+def test_commands_in_the_readme_and_the_tour_are_commands_with_those_options():
     from click.testing import CliRunner
 
     from keras_gan.cli.main import VERBS, kgan
 
-    lines = [line for block in code_blocks("sh") for line in block.splitlines() if line.startswith("kgan ")]
+    text = README + (ROOT / "docs" / "commands.md").read_text()
+    lines = [line for block in code_blocks("sh", text) for line in block.splitlines() if line.startswith("kgan ")]
     assert {line.split()[1] for line in lines} >= set(VERBS)
     for line in lines:
         verb, *words = line.split("#")[0].split()[1:]
