@@ -176,9 +176,17 @@ def code_blocks(language, text=README):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
+def trainings():
+    """The examples that train, of the README and of the documentation, by page."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for number, block in enumerate(code_blocks("python", page.read_text())):
+            if "gan.fit(" in block:
+                yield pytest.param(block, id=f"{page.stem}-{number}")
+
+
 @pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
-@pytest.mark.parametrize("block", code_blocks("python"))
-def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request):
+@pytest.mark.parametrize("block", trainings())
+def test_an_example_on_a_page_runs_as_written(block, tmp_path, monkeypatch, request):
     if '"mnist"' in block:
         request.getfixturevalue("prepared_mnist")
     monkeypatch.chdir(tmp_path)
@@ -187,8 +195,8 @@ def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request)
     monkeypatch.setattr(
         GAN, "fit", lambda gan, images, **rest: fit(gan, images, **{**rest, "epochs": 1, "steps_per_epoch": 2})
     )
-    names = {"__name__": "readme"}
-    exec(compile(block, "README.md", "exec"), names)
+    names = {"__name__": "example"}
+    exec(compile(block, "example", "exec"), names)
     gan = names["gan"]
     assert gan.step == 2
     if "gan.save" in block:
