@@ -80,7 +80,7 @@ def pages():
 
 
 def write(app):
-    """Writes the pages that have changed, so that a second build is fast, and removes those of modules that are gone."""
+    """Writes the pages that changed, so that a second build is fast, and removes those of modules that are gone."""
     folder = Path(app.srcdir, FOLDER)
     folder.mkdir(exist_ok=True)
     wanted = {folder / f"{name}.md": text for name, text in pages()}
