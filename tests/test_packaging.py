@@ -181,7 +181,8 @@ def trainings():
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         for number, block in enumerate(code_blocks("python", page.read_text())):
             if "gan.fit(" in block:
-                yield pytest.param(block, id=f"{page.stem}-{number}")
+                marks = () if page.stem == "README" else pytest.mark.long
+                yield pytest.param(block, id=f"{page.stem}-{number}", marks=marks)
 
 
 @pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
