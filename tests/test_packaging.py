@@ -186,7 +186,7 @@ def trainings():
 
 
 @pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
-@pytest.mark.parametrize("block", trainings())
+@pytest.mark.parametrize("block", list(trainings()))
 def test_an_example_on_a_page_runs_as_written(block, tmp_path, monkeypatch, request):
     if '"mnist"' in block:
         request.getfixturevalue("prepared_mnist")
