@@ -11,7 +11,7 @@ from keras_gan import __version__
 from keras_gan._utils import errors, silence  # noqa: E402
 from keras_gan.doctor import MEANINGS, measurements, symptoms  # noqa: E402
 
-with silence.silence_native_stderr():  # TensorFlow's start-up notes are no warnings of the site
+with silence.silence_native_stderr():  # TensorFlow's start-up messages are not warnings of the site
     import tensorflow  # noqa: F401
 
 project = "keras_gan"
@@ -19,18 +19,18 @@ release = version = __version__
 copyright = "the authors of keras_gan, MIT license"
 html_title = f"keras_gan {release}"
 
-extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "rooms", "verbs"]
-smartquotes_action = "D"  # dashes only: names stand in quotes that are to be copied
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "docstrings", "mathml", "api_pages", "verbs"]
+smartquotes_action = "D"  # dashes only: quotes around names are to be copied as they are
 default_role = "name"
 exclude_patterns = ["_build", "extensions"]
 nitpicky = True
-# Other packages have their sites on other hosts; types of rooms that are not public have no page.
+# Other packages have their sites on other hosts; types of modules that are not public have no page.
 nitpick_ignore_regex = [("py:class", r"(keras|tf|tensorflow|np|numpy|PIL|collections|pathlib|types|os|keras_gan)\..*")]
 nitpick_ignore = [("py:exc", name) for name in vars(errors) if name[0].isupper()]
 
 myst_enable_extensions = ["dollarmath", "substitution"]
 myst_heading_anchors = 3
-# The doctor's bounds as they stand in its code, so that the pages cannot tell others.
+# The doctor's bounds, read from its code, so that the pages cannot state different ones.
 bounds = {**vars(measurements), **vars(symptoms)}
 myst_substitutions = {
     name: f"{value:g}" for name, value in bounds.items() if name.isupper() and isinstance(value, int | float)

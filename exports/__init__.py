@@ -19,7 +19,7 @@ FORMATS = {
 }
 KERAS_NAMES = {"litert": "tflite", "tf_saved_model": "saved_model"}  # of `keras.Model.export`, taken too
 # Public names and their modules, which are imported on first use.
-LAZY = {"About": "about", "Generator": "generators", "Options": "options", "ExportReport": "report"}
+LAZY = {"About": "about", "Options": "options", "ExportReport": "report"}
 __all__ = ["FORMATS", "export", "open_generator", *LAZY]
 
 

@@ -10,6 +10,7 @@ import re
 import shlex
 import subprocess
 import sys
+import sysconfig
 from pathlib import Path
 
 import nbformat
@@ -21,8 +22,9 @@ from keras_gan.exports.edge import Generator
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
 SCRIPTS = ("own_networks", "own_loss", "own_data", "many_devices", "on_the_edge")
+NOTEBOOKS = ("classroom", "colab")
 GRID_PX = 8 * (48 + 2) + 2  # 64 digits, each 8×8 enlarged to 48, with gaps of 2
-TIMEOUT_S = 200
+TIMEOUT_S = 600  # only against a test that hangs
 SMALL = "GAME_STEPS, IMAGE_STEPS, WINNING_STEPS, JUDGED = 20, 10, 300, 200"
 RESULTS = """
 import json
@@ -77,10 +79,11 @@ def picture(path):
 def test_every_example_is_run_here_and_in_the_table():
     table = (EXAMPLES / "README.md").read_text()
     files = {file.name for file in EXAMPLES.iterdir() if file.suffix in (".py", ".ipynb")}
-    assert files == {f"{name}.py" for name in SCRIPTS} | {"classroom.ipynb"}
+    assert files == {f"{name}.py" for name in SCRIPTS} | {f"{name}.ipynb" for name in NOTEBOOKS}
     for name in SCRIPTS:
         assert [f"examples/{name}.py" in command for command in commands(name)].count(True) == len(commands(name)) > 0
         assert f"`python examples/{name}.py`" in table
+    assert all(f"examples/{name}.ipynb" in table for name in NOTEBOOKS)
 
 
 def test_own_networks_learn(run, tmp_path):
@@ -162,42 +165,47 @@ def test_on_the_edge_a_seed_is_the_same_picture_without_tensorflow(tmp_path):
     assert np.abs(keras - float16).max() <= 2
 
 
-def register_kernel(folder):
+def register_kernel(folder, python):
     """Puts a kernel of this Python, called here, into a folder for JUPYTER_PATH; no other program will see it."""
     file = folder / "kernels" / "here" / "kernel.json"
     file.parent.mkdir(parents=True)
-    program = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    program = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
     file.write_text(json.dumps({"argv": program, "display_name": "here", "language": "python"}))
 
 
-@pytest.fixture(scope="module")
-def executed(tmp_path_factory):
-    """The notebook's cells with their outputs, and its results, computed with few steps."""
-    notebook = nbformat.read(EXAMPLES / "classroom.ipynb", as_version=4)
+def execute(name, parameters, folder, last=None, python=sys.executable, **environment):
+    """A notebook's cells with their outputs: the cell of parameters is followed by others, the end by a cell `last`."""
+    notebook = nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4)
     (place,) = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", ())]
-    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(SMALL))
-    notebook.cells.append(nbformat.v4.new_code_cell(RESULTS))
-    folder = tmp_path_factory.mktemp("classroom")
-    register_kernel(folder)
-    nbformat.write(notebook, folder / "classroom.ipynb")
-    # No MNIST here: the lesson must work without a download.
+    notebook.cells.insert(place + 1, nbformat.v4.new_code_cell(parameters))
+    notebook.cells += [nbformat.v4.new_code_cell(last)] if last else []
+    register_kernel(folder, python)
+    nbformat.write(notebook, folder / f"{name}.ipynb")
+    # No MNIST here: notebooks must work without a download.
     places = ("HOME", "IPYTHONDIR", "JUPYTER_PATH", "JUPYTER_RUNTIME_DIR", "TFDS_DATA_DIR", "TMPDIR")
-    command = ["-c", "from nbclient.cli import main; main()", "--kernel_name=here", "--inplace", "classroom.ipynb"]
-    environment = {**os.environ, **dict.fromkeys(places, str(folder))}
+    command = ["-c", "from nbclient.cli import main; main()", "--kernel_name=here", "--inplace", f"{name}.ipynb"]
+    environment = {**os.environ, **dict.fromkeys(places, str(folder)), **environment}
     environment.pop("MPLBACKEND", None)  # which others set, and a kernel would keep
     done = subprocess.run(
         [sys.executable, *command], cwd=folder, env=environment, capture_output=True, text=True, timeout=TIMEOUT_S
     )
     assert done.returncode == 0, done.stderr
-    return nbformat.read(folder / "classroom.ipynb", as_version=4).cells
+    return nbformat.read(folder / f"{name}.ipynb", as_version=4).cells
+
+
+@pytest.fixture(scope="module")
+def executed(tmp_path_factory):
+    """The classroom's cells with their outputs, and its results, computed with few steps."""
+    return execute("classroom", SMALL, tmp_path_factory.mktemp("classroom"), RESULTS)
 
 
 def outputs(cells, kind):
     return [output for cell in cells for output in cell.get("outputs", ()) if output.output_type == kind]
 
 
-def test_the_notebook_is_kept_without_outputs():
-    for cell in nbformat.read(EXAMPLES / "classroom.ipynb", as_version=4).cells:
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_a_notebook_is_saved_without_outputs(name):
+    for cell in nbformat.read(EXAMPLES / f"{name}.ipynb", as_version=4).cells:
         assert cell.cell_type == "markdown" or (cell.outputs, cell.execution_count) == ([], None)
 
 
@@ -228,3 +236,48 @@ def test_the_notebook_shows_pictures_and_no_warnings(executed):
     errors = "".join(output.text for output in outputs(executed, "stream") if output.name == "stderr")
     said = [line for line in errors.splitlines() if re.search("Warning|Notice|Traceback", line)]
     assert said == []  # WARNING is TensorFlow's, of functions traced anew, since the steps are so few
+
+
+@pytest.fixture
+def clean_python(tmp_path):
+    """Python of an environment that has the dependencies of this one, and not this package."""
+    folder = tmp_path / "environment"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder], check=True)
+    python = folder / "bin" / "python"
+    command = [python, "-c", "import sysconfig; print(sysconfig.get_path('purelib'))"]
+    site = subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    # Packages in the folder that a .pth names are found; the .pth files in it, as that of this project, are not read.
+    Path(site, "dependencies.pth").write_text(sysconfig.get_path("purelib"))
+    return python
+
+
+@pytest.fixture
+def repository(tmp_path):
+    """The address of a Git repository with what an installation needs."""
+    folder = tmp_path / "repository"
+    folder.mkdir()
+    names = ("keras_gan", "cli", "exports", "pyproject.toml", "README.md", "LICENSE")
+    subprocess.run(["cp", "-r", *(EXAMPLES.parent / name for name in names), folder], check=True)
+    git = ["git", "-C", folder, "-c", "user.name=test", "-c", "user.email=test@localhost"]
+    for words in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "--message", "all"]):
+        subprocess.run([*git, *words], check=True)
+    return folder.as_uri()
+
+
+@pytest.mark.long
+def test_the_colab_notebook_installs_trains_and_exports(tmp_path, repository, clean_python):
+    folder = tmp_path / "session"
+    folder.mkdir()
+    few = f'SOURCE, DATA, STEPS, SAMPLES, RUN = "{repository}", "digits", 20, 200, "runs/few"'
+    # The dependencies are there already: pip installs the package alone, from the clone, without an index.
+    pip = {"PIP_NO_DEPS": "1", "PIP_NO_INDEX": "1", "PIP_NO_BUILD_ISOLATION": "0", "PIP_IGNORE_INSTALLED": "1"}
+    where = "import keras_gan; print(keras_gan.__file__)"
+    cells = execute("colab", few, folder, where, clean_python, **pip)
+    installed = Path(cells[-1].outputs[0].text.strip())
+    assert installed.is_relative_to(clean_python.parents[1]), installed
+    run = folder / "runs" / "few"
+    assert json.loads((run / "config.json").read_text())["steps"] == 20
+    assert (run / "report.html").is_file() and (run / "export" / "generator.tflite").is_file()
+    assert picture(folder / "samples.png").shape == (GRID_PX, GRID_PX)
+    shown = [kind for output in outputs(cells, "execute_result") for kind in output.data if kind.startswith("image/")]
+    assert shown == ["image/gif", "image/png", "image/png", "image/png"]

@@ -193,13 +193,22 @@ def test_the_environment_is_what_the_constraints_pin():
             pytest.fail(f"{name} is pinned but not installed")
 
 
-def code_blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def code_blocks(language, text=README):
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+def trainings():
+    """The examples that train, of the README and of the documentation, by page."""
+    for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
+        for number, block in enumerate(code_blocks("python", page.read_text())):
+            if "gan.fit(" in block:
+                marks = () if page.stem == "README" else pytest.mark.long
+                yield pytest.param(block, id=f"{page.stem}-{number}", marks=marks)
 
 
 @pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
-@pytest.mark.parametrize("block", code_blocks("python"))
-def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request):
+@pytest.mark.parametrize("block", list(trainings()))
+def test_an_example_on_a_page_runs_as_written(block, tmp_path, monkeypatch, request):
     if '"mnist"' in block:
         request.getfixturevalue("prepared_mnist")
     monkeypatch.chdir(tmp_path)
@@ -208,8 +217,8 @@ def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request)
     monkeypatch.setattr(
         GAN, "fit", lambda gan, images, **rest: fit(gan, images, **{**rest, "epochs": 1, "steps_per_epoch": 2})
     )
-    names = {"__name__": "readme"}
-    exec(compile(block, "README.md", "exec"), names)
+    names = {"__name__": "example"}
+    exec(compile(block, "example", "exec"), names)
     gan = names["gan"]
     assert gan.step == 2
     if "gan.save" in block:
@@ -218,12 +227,13 @@ def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request)
         assert np.abs(again - edge.Generator(tmp_path / "generator.tflite").generate(16, seed=7).astype(int)).max() <= 3
 
 
-def test_readme_commands_are_commands_with_those_options():
+def test_commands_in_the_readme_and_the_tour_are_commands_with_those_options():
     from click.testing import CliRunner
 
     from keras_gan.cli.main import VERBS, kgan
 
-    lines = [line for block in code_blocks("sh") for line in block.splitlines() if line.startswith("kgan ")]
+    text = README + (ROOT / "docs" / "commands.md").read_text()
+    lines = [line for block in code_blocks("sh", text) for line in block.splitlines() if line.startswith("kgan ")]
     assert {line.split()[1] for line in lines} >= set(VERBS)
     for line in lines:
         verb, *words = line.split("#")[0].split()[1:]

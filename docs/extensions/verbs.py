@@ -1,4 +1,4 @@
-"""The command's own words: `{verbs}` gives every verb's --help, `{kgan} presets` what a verb prints."""
+"""What the command prints: `{verbs}` inserts the --help of every verb, `{kgan} presets` the output of a verb."""
 
 import click
 from click.testing import CliRunner
