@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import json
 import multiprocessing
 import os
 import re
@@ -13,7 +14,6 @@ import subprocess
 import sys
 import tempfile
 import time
-import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -99,22 +99,55 @@ def prepared_mnist():
         pytest.skip("MNIST is not prepared here: point TFDS_DATA_DIR at a folder that holds mnist/3.0.1")
 
 
-@pytest.fixture(scope="session")
-def converted_once():
-    """Conversion by TensorFlow, most of an export's time, is done once for a GAN as long as its weights stay."""
-    from keras_gan.exports import about, tflite
+def _conversion(gan, uint8):
+    """What a conversion depends on, as a key; None where the generator has no description."""
+    from keras_gan.exports import about
 
-    convert, done = tflite._converted, weakref.WeakKeyDictionary()
+    try:
+        generator = json.dumps(keras.saving.serialize_keras_object(gan.ema_generator), sort_keys=True)
+    except (NotImplementedError, TypeError, ValueError):
+        return None
+    return about.weights_sha256(gan), generator, gan.latent, gan.num_classes, gan.latent_dim, uint8
+
+
+@pytest.fixture(scope="session", autouse=True)
+def converted_once():
+    """Conversion by TensorFlow, most of an export's time, is done once for the same generator and weights."""
+    from keras_gan.exports import tflite
+
+    convert, done = tflite._converted, {}
 
     def remembered(gan, uint8):
-        of_gan, key = done.setdefault(gan, {}), (about.weights_sha256(gan), uint8)
-        if key not in of_gan:
-            of_gan[key] = convert(gan, uint8)
-        return of_gan[key]
+        key = _conversion(gan, uint8)
+        if key is None:
+            return convert(gan, uint8)
+        if key not in done:
+            done[key] = convert(gan, uint8)
+        return done[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tflite, "_converted", remembered)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brief_checks():
+    """Exports are compared on fewer samples and timed in fewer calls, except in tests that take `full_checks`."""
+    from keras_gan.exports import quality, report
+
+    brief = {(quality, "SAMPLES"): 64, (report, "UNTIMED_CALLS"): 1, (report, "TIMED_CALLS"): 5}
+    with pytest.MonkeyPatch.context() as patch:
+        before = {place: getattr(*place) for place in brief}
+        for place, value in brief.items():
+            patch.setattr(*place, value)
+        yield before
+
+
+@pytest.fixture
+def full_checks(brief_checks, monkeypatch):
+    """Exports are compared and timed as users have them."""
+    for place, value in brief_checks.items():
+        monkeypatch.setattr(*place, value)
 
 
 @pytest.fixture(scope="session")
@@ -294,12 +327,3 @@ def listing():
         }
 
     return of
-
-
-LAST_BY_NAME = ("test_training.py", "test_web.py")  # and half a minute each
-
-
-def pytest_collection_modifyitems(items):
-    """The files with long tests come first, so that none is left to run alone at the end."""
-    long = {item.path for item in items if item.get_closest_marker("long") or item.path.name in LAST_BY_NAME}
-    items.sort(key=lambda item: item.path not in long)

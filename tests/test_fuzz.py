@@ -419,15 +419,16 @@ def work(first, count, *paths):
         print(json.dumps([seed, judge(paths[seed % len(paths)], seed)]), flush=True)
 
 
-@pytest.fixture
-def failures(forked):
-    """A function that gives the seeds that fail, with file and reason.
+@pytest.fixture(params=[0.1, pytest.param(1, marks=pytest.mark.long)], ids=["few", "all"])
+def failures(request, forked):
+    """A function that gives the seeds that fail, with file and reason; of the seeds, the first few or all.
 
     A death of the process is a failure, after which another process goes on.
     """
 
     def of(paths, count):
         found, first = {}, 0
+        count = max(2 * len(paths), round(request.param * count))
         good = {path: path.read_bytes() for path in paths}
         while first < count:
             process = forked(__file__, first, count, *paths)
