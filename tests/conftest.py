@@ -265,7 +265,10 @@ def demo_server(tmp_path_factory):
     started = []
 
     def start(*words, in_background=False):
-        ignored = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # as a shell does for &
+        # A shell makes what ends in & ignore it, and so may tests that were started like that.
+        on_interrupt = functools.partial(
+            signal.signal, signal.SIGINT, signal.SIG_IGN if in_background else signal.SIG_DFL
+        )
         home, said = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("said") / "stderr"
         command = [Path(sys.executable).with_name("kgan"), "demo", *map(str, words), "--port", "0"]
         with said.open("w") as errors:
@@ -275,7 +278,7 @@ def demo_server(tmp_path_factory):
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                preexec_fn=ignored if in_background else None,
+                preexec_fn=on_interrupt,
             )
         started.append(SimpleNamespace(process=process, home=home, said=said))
         line = next((line for line in process.stdout if "http://" in line), "")  # after what it says of preparing

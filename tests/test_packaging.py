@@ -83,10 +83,17 @@ for name in ("tests", "keras_gan", "nothing"):
     sys.exit(f"keras_gan.{name} can be imported")
 print(keras_gan.__file__, keras_gan.cli.train.__file__, keras_gan.exports.edge.__file__, sep="\\n")
 """
-PLACES = [("installed", "checkout"), ("installed", "elsewhere"), ("editable", "checkout"), ("editable", "elsewhere")]
+OTHERS = [("installed", "checkout"), ("editable", "checkout"), ("editable", "elsewhere")]
 
 
-@pytest.mark.parametrize("kind, place", [*PLACES, ("none", "checkout")])
+@pytest.mark.parametrize(
+    "kind, place",
+    [
+        ("installed", "elsewhere"),
+        ("none", "checkout"),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in OTHERS),
+    ],
+)
 def test_subpackages_and_command_are_found_wherever_python_starts(environment, checkout, tmp_path, kind, place):
     folder = checkout if place == "checkout" else tmp_path
     options = {"cwd": folder, "capture_output": True, "text": True}
@@ -177,7 +184,9 @@ def code_blocks(language):
 
 
 @pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
-@pytest.mark.parametrize("block", code_blocks("python"))
+@pytest.mark.parametrize(
+    "block", [pytest.param(block, marks=pytest.mark.long if i else ()) for i, block in enumerate(code_blocks("python"))]
+)
 def test_a_readme_example_runs_as_written(block, tmp_path, monkeypatch, request):
     if '"mnist"' in block:
         request.getfixturevalue("prepared_mnist")
