@@ -131,6 +131,24 @@ def converted_once():
 
 
 @pytest.fixture(scope="session", autouse=True)
+def tried_once():
+    """A file that LiteRT or ONNX Runtime survived in a process of its own is not tried again; every other one is."""
+    from keras_gan.exports import edge
+
+    survive, sound = edge.survive, set()
+
+    def remembered(content, *module):
+        key = (hashlib.sha256(content).digest(), *module)
+        if key not in sound:
+            survive(content, *module)
+            sound.add(key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edge, "survive", remembered)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
 def brief_checks():
     """Exports are compared on fewer samples and timed in fewer calls, except in tests that take `full_checks`."""
     from keras_gan.exports import quality, report
