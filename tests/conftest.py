@@ -199,12 +199,14 @@ class Forked:
         folder: where a new folder for what it says is made.
         environment: variables to add.
         largest_file_bytes: how much it may write into one file; None for any.
+        started_in: its working directory; None for that of the process it is forked from.
     """
 
-    def __init__(self, words, folder, environment=None, largest_file_bytes=None):
+    def __init__(self, words, folder, environment=None, largest_file_bytes=None, started_in=None):
         self.output = Path(tempfile.mkdtemp(dir=folder))
         request = {"words": [str(word) for word in words], "output": str(self.output)}
         request |= {"environment": environment or {}, "largest_file_bytes": largest_file_bytes}
+        request["started_in"] = started_in and str(started_in)
         program = str(Path(__file__).with_name("forked.py"))
         self.process = FORKS.Process(target=runpy.run_path, args=(program, {"REQUEST": request}, "__main__"))
         self.process.start()

@@ -4,7 +4,6 @@ import dataclasses
 import json
 import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -148,13 +147,14 @@ def test_data_of_another_size_are_brought_to_the_runs(place, tmp_path):
     assert card.extractor is None and card.samples == 20 and "no labels" in card.header()[-1]
 
 
-def test_the_command_as_a_process_writes_here_and_is_quiet_on_stderr(place, tmp_path):
+def test_the_command_as_a_process_writes_here_and_is_quiet_on_stderr(place, tmp_path, forked):
     arguments = ["evaluate", place / "g.npz", "--data", "digits", "--extractor", "none"]
-    done = subprocess.run([KGAN, *arguments], cwd=tmp_path, capture_output=True, text=True)
-    assert done.returncode == 0 and not done.stderr, done.stderr
+    done = forked(KGAN, *arguments, started_in=tmp_path)
+    out, err = done.communicate()
+    assert done.returncode == 0 and not err, err
     assert {file.name for file in tmp_path.iterdir()} == WRITTEN
-    assert done.stdout.startswith(f"{place / 'g.npz'}\n60 samples against digits")
-    assert "Fréchet distance " not in done.stdout and "sliced Wasserstein distance  " in done.stdout
+    assert out.startswith(f"{place / 'g.npz'}\n60 samples against digits")
+    assert "Fréchet distance " not in out and "sliced Wasserstein distance  " in out
 
 
 BAD = {

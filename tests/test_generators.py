@@ -270,7 +270,9 @@ def test_what_is_no_class_is_told_with_those_there_are(label, names, classes, to
         chosen(label, names, classes)
 
 
-@pytest.mark.parametrize("name", ["g.tflite", "g.onnx", SEEDS_ALONE, "saved"])
+@pytest.mark.parametrize(
+    "name", ["g.tflite", *(pytest.param(name, marks=pytest.mark.long) for name in ("g.onnx", SEEDS_ALONE, "saved"))]
+)
 def test_the_command_takes_a_class_by_name(gan, folder, name, tmp_path):
     out, words = tmp_path / "x.npz", ["-n", "3", "--seed", "5", "--trust"]
     done = CliRunner().invoke(kgan, ["sample", str(folder / name), *words, "--label", "dog", "--out", str(out)])

@@ -39,7 +39,7 @@ def exported(folder, shape, name="generator.tflite", latent="normal", **options)
     """A folder with a .tflite, a SavedModel and what `kit.write` adds, and the GAN of three classes or none."""
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": options.pop("num_classes", None)}
-    pair = networks.generator(shape, 5, **build), networks.discriminator(shape, **build)
+    pair = networks.generator(shape, 5, "lean", **build), networks.discriminator(shape, "lean", **build)
     gan = GAN(*pair, seed=1, num_classes=build["num_classes"], latent=latent)
     rng = np.random.default_rng(0)
     for weight in gan.ema_generator.weights:  # away from their start, which is grey everywhere
@@ -97,7 +97,9 @@ def test_sample_py_is_short_and_needs_three_packages():
     assert outside == {"ai_edge_litert", "numpy", "PIL"}
 
 
-@pytest.mark.parametrize("kind, name", [("grey", "my $dots.tflite"), ("colour", "generator.tflite")])
+@pytest.mark.parametrize(
+    "kind, name", [("grey", "my $dots.tflite"), pytest.param("colour", "generator.tflite", marks=pytest.mark.long)]
+)
 def test_sample_py_draws_what_the_package_draws(kind, name, request, tmp_path):
     """21 pictures: one batch of 16, five alone; of the class of each seed where there are any."""
     folder, _ = request.getfixturevalue(kind)
@@ -118,6 +120,16 @@ def test_sample_py_draws_one_class_into_a_folder(colour, tmp_path):
         assert np.abs(np.asarray(Image.open(file)).astype(int) - image).max() <= 2
 
 
+OTHER_MISTAKES = [
+    (["-n", 0], "-n 0 --seed 0; expected 1 or more"),
+    (["-n", "many"], "invalid int value: 'many'"),
+    (["-n", 2, "--seed", 2**31 - 1], "-n 2 --seed 2147483647"),
+    (["--label", -1], "--label -1; expected 0 to 2"),
+    (["--out", "a.jpg"], "a .png for at most 10,000 pictures"),
+    (["-n", 10_001], "expected a folder"),
+]
+
+
 def test_the_last_seed_has_a_picture(grey, tmp_path):
     assert run(grey[0], "my $dots.tflite", "-n", 1, "--seed", 2**31 - 1, "--out", tmp_path / "a.png").returncode == 0
 
@@ -125,15 +137,10 @@ def test_the_last_seed_has_a_picture(grey, tmp_path):
 @pytest.mark.parametrize(
     "words, told",
     [
-        (["-n", 0], "-n 0 --seed 0; expected 1 or more"),
-        (["-n", "many"], "invalid int value: 'many'"),
         (["--seed", -1], "--seed -1; expected 1 or more, and seeds from 0 to 2147483647"),
-        (["-n", 2, "--seed", 2**31 - 1], "-n 2 --seed 2147483647"),
         (["--label", 3], "--label 3; expected 0 to 2"),
-        (["--label", -1], "--label -1; expected 0 to 2"),
-        (["--out", "a.jpg"], "a .png for at most 10,000 pictures"),
-        (["-n", 10_001], "expected a folder"),
         (["--out", "generator.tflite/a"], "cannot use generator.tflite/a (Not a directory)"),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in OTHER_MISTAKES),
     ],
 )
 def test_sample_py_says_in_one_line_what_is_wrong(colour, words, told):
@@ -157,6 +164,7 @@ def test_sample_py_refuses_what_is_no_generator(colour, grey, tmp_path):
     assert "expected none: it has no classes" in done.stderr
 
 
+@pytest.mark.long
 def test_sample_py_refuses_vectors(vectors, colour, tmp_path):
     shutil.copy(colour[0] / "sample.py", tmp_path)
     done = run(tmp_path, vectors[0] / "generator.tflite")
@@ -174,7 +182,7 @@ def blocks(text, language):
     return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
 
 
-@pytest.mark.parametrize("kind", ["grey", "colour"])
+@pytest.mark.parametrize("kind", [pytest.param("grey", marks=pytest.mark.long), "colour"])
 def test_the_python_command_runs_as_written(kind, request):
     folder, _ = request.getfixturevalue(kind)
     (block,) = blocks(page((folder, None)), "sh")
@@ -267,7 +275,9 @@ def test_swift_has_the_names_and_shapes_of_the_file(kind, resource, shape, kind_
 LATENTS = {"normal": lambda rng: rng.normal(size=(1, 5)), "uniform": lambda rng: rng.uniform(-1, 1, (1, 5))}
 
 
-@pytest.mark.parametrize("kind, latent", [("colour", "normal"), ("grey", "uniform")])
+@pytest.mark.parametrize(
+    "kind, latent", [("colour", "normal"), pytest.param("grey", "uniform", marks=pytest.mark.long)]
+)
 def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, request, tmp_path):
     folder, _ = request.getfixturevalue(kind)
     (file,) = folder.glob("*.tflite")
@@ -363,6 +373,7 @@ def with_onnx(colour, tmp_path_factory):
     return folder, colour[1]
 
 
+@pytest.mark.long
 def test_onnx_files_have_rows_of_their_own(with_onnx):
     folder, _ = with_onnx
     text = page(with_onnx)
@@ -391,6 +402,7 @@ def test_the_onnx_example_runs_as_written(with_onnx):
     (folder / "levels.npy").unlink()
 
 
+@pytest.mark.long
 def test_a_folder_of_onnx_alone_has_a_page(with_onnx, tmp_path):
     for name in ("generator.onnx", "generator-sample.onnx", "generator.onnx.json"):
         shutil.copy(with_onnx[0] / name, tmp_path)

@@ -25,12 +25,25 @@ def run(tmp_path):
     return Run.create(tmp_path / "run", CONFIG, SOURCE)
 
 
-@pytest.fixture
-def moved_gan(tiny_gan):
-    """A GAN after two steps, so that no slot, seed or average is at its start any more."""
+@pytest.fixture(scope="module")
+def moved(tiny_generator, tiny_discriminator):
+    """A GAN after two steps, and everything of it."""
+    gan = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
+    gan.compile()
     images = np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
-    tiny_gan.fit(images, batch_size=4, verbose=0)
-    return tiny_gan
+    gan.fit(images, batch_size=4, verbose=0)
+    optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
+    found = [*gan.variables, *(variable for optimizer in optimizers for variable in optimizer.variables)]
+    return gan, [(variable, variable.numpy()) for variable in found]
+
+
+@pytest.fixture
+def moved_gan(moved):
+    """A GAN after two steps, so that no slot, seed or average is at its start any more."""
+    gan, values = moved
+    for variable, value in values:
+        variable.assign(value)
+    return gan
 
 
 def variables(gan):
