@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,25 +25,20 @@ from keras import layers
 
 from keras_gan import GAN
 
-LOOP_S = 0.06  # of a million additions, on the machine where the bounds of times were set
+LONG_DOCTESTS = ("keras_gan.callbacks.",)  # examples that train
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.name.startswith(LONG_DOCTESTS):
+            item.add_marker("long")
+
 
 # Two devices on any machine, for the tests with several replicas; everything else stays on the first.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-
-
-@pytest.fixture
-def slowness():
-    """How much slower plain Python runs here and now than where the bounds of times were set; at least 1."""
-
-    def loop_s():
-        start, total = time.perf_counter(), 0
-        for i in range(10**6):
-            total += i
-        return time.perf_counter() - start
-
-    return max(1.0, min(loop_s() for _ in range(5)) / LOOP_S)
 
 
 @pytest.fixture(scope="session")
