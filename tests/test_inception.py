@@ -18,6 +18,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan._utils.errors import InputError
+from keras_gan.data import catalog
 from keras_gan.data.source import from_array
 from keras_gan.metrics import extractors, inception
 
@@ -285,8 +286,8 @@ def test_without_a_network_one_line_says_where_to_put_the_graph(folder, monkeypa
         monkeypatch.setattr(urllib.request, "_opener", None)  # urlopen keeps the proxies of its first call
         monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{server.getsockname()[1]}")
         monkeypatch.delenv("no_proxy", raising=False)
-        assert inception.SILENCE_S < 10
-        monkeypatch.setattr(inception, "SILENCE_S", 0.2)
+        assert catalog.ANSWER_S < 10
+        monkeypatch.setattr(catalog, "ANSWER_S", 0.2)
         with pytest.raises(
             InputError, match=r"is not there and the host of http.* does not answer; .* put .* take auto"
         ):
