@@ -26,23 +26,20 @@ def run(tmp_path):
 
 
 @pytest.fixture(scope="module")
-def moved(tiny_generator, tiny_discriminator):
-    """A GAN after two steps, and everything of it."""
+def moved(tiny_generator, tiny_discriminator, remembered):
+    """A GAN after two steps, and what puts it back there."""
     gan = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
     gan.compile()
     images = np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
     gan.fit(images, batch_size=4, verbose=0)
-    optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
-    found = [*gan.variables, *(variable for optimizer in optimizers for variable in optimizer.variables)]
-    return gan, [(variable, variable.numpy()) for variable in found]
+    return gan, remembered(gan)
 
 
 @pytest.fixture
 def moved_gan(moved):
     """A GAN after two steps, so that no slot, seed or average is at its start any more."""
-    gan, values = moved
-    for variable, value in values:
-        variable.assign(value)
+    gan, put_back = moved
+    put_back()
     return gan
 
 
