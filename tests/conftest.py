@@ -90,7 +90,7 @@ def remembered():
 
     def of(gan):
         optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
-        variables = [*gan.variables, gan.counters.steps, gan.skipped_steps, gan.seed_generator.state]
+        variables = [*gan.variables, *vars(gan.counters).values(), gan.seed_generator.state]
         variables += [variable for owner in (*optimizers, *gan.trackers) for variable in owner.variables]
         values = [variable.numpy() for variable in variables]
 

@@ -110,7 +110,9 @@ def test_points_have_a_card_but_no_nearest_images(tmp_path):
     assert card["modes"].value == 8 and card.shares is None
 
 
-@pytest.mark.parametrize("file", FILES)
+@pytest.mark.parametrize(
+    "file", [pytest.param(file, marks=() if file in ("g.tflite", "images") else pytest.mark.long) for file in FILES]
+)
 def test_every_file_of_one_generator_gets_nearly_the_same_card(file, place, of_run, tmp_path):
     words = ["--data", "digits", "--samples", COUNT, "--out", tmp_path / "new" / "m.json"]
     done = command("evaluate", place / file, *words, *(["--trust"] if file == "saved_model" else []))
@@ -525,8 +527,12 @@ def test_a_run_goes_on_judging_where_it_stopped(run_dir, trained):
     rows = run.columns("evaluations")
     assert list(rows["step"]) == [20, 35, 40] and not (run_dir / "best.keras").exists()
 
+
+@pytest.mark.long
+def test_a_run_that_becomes_better_than_it_was_is_saved(run_dir, trained):
+    run, config = Run(run_dir), trained.config
     (run_dir / "evaluations.csv").write_text("step,frechet_distance\n20,1e9\n")
-    training.prepare(dataclasses.replace(config, steps=45), run_dir, evaluate_every=5).train()
+    training.prepare(dataclasses.replace(config, steps=35), run_dir, evaluate_every=5).train()
     value = run.columns("evaluations")["frechet_distance"][-1]
     digits = trained.source
     reference = metrics.Reference.of(digits, None, metrics.extractor(digits), job.EVALUATION_SAMPLES, config.seed)

@@ -112,7 +112,7 @@ def test_a_sound_training_is_left_alone(gan, tiny_generator, tiny_discriminator)
 
 def test_a_run_that_runs_off_ends_with_a_verdict_and_status_1(forked, tmp_path):
     run_dir = tmp_path / "run"
-    words = ["train", "digits", "--preset", "lean", "--discriminator-lr", "1e30", "--steps", "100", "--run", run_dir]
+    words = ["train", "digits", "--preset", "lean", "--discriminator-lr", "1e30", "--steps", "50", "--run", run_dir]
     words += ["--evaluate-every", "7"]  # so that every step is a call of its own
     done = forked(Path(sys.executable).with_name("kgan"), *words)
     _, told = done.communicate(timeout=120)

@@ -246,6 +246,7 @@ def test_a_browser_without_relaxed_simd_draws_the_same(generators, addresses, re
         ]
 
 
+@pytest.mark.long
 def test_a_chosen_picture_is_the_left_end_and_the_one_before_the_right(trained, addresses, reader):
     with Visit(reader, addresses["grey"] + "#seed=7") as visit:
         page = visit.ready()
@@ -391,6 +392,7 @@ def test_names_of_features_are_text_and_many_leave_a_choice(addresses, generator
         assert near(large(page), moved(generators["many"]))
 
 
+@pytest.mark.long
 def test_few_features_leave_no_choice_and_none_no_section(addresses, reader):
     with Visit(reader, addresses["few"]) as visit:
         page = visit.ready()
@@ -464,6 +466,7 @@ def test_the_keyboard_is_enough(generators, addresses, reader):
         page.get_by_role("img", name="Picture 1 percent of the way from seed 31 to seed 7").wait_for()
 
 
+@pytest.mark.long
 def test_a_seed_that_is_none_changes_nothing(addresses, reader):
     with Visit(reader, addresses["grey"] + "#seed=7") as visit:
         page = visit.ready()
