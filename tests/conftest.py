@@ -13,6 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -117,8 +118,9 @@ def _conversion(gan, uint8):
     from keras_gan.exports import about
 
     try:
-        generator = json.dumps(keras.saving.serialize_keras_object(gan.ema_generator), sort_keys=True)
-    except (NotImplementedError, TypeError, ValueError):
+        with warnings.catch_warnings(action="error"):  # of functions without a name
+            generator = json.dumps(keras.saving.serialize_keras_object(gan.ema_generator), sort_keys=True)
+    except (NotImplementedError, TypeError, ValueError, Warning):
         return None
     return about.weights_sha256(gan), generator, gan.latent, gan.num_classes, gan.latent_dim, uint8
 

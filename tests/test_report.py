@@ -347,8 +347,8 @@ def test_a_bad_request_is_told_in_one_line(words, message, run_dir, tmp_path, mo
 
 def test_the_command_is_light(run_dir):
     program = (
-        "import sys; from keras_gan.cli.main import kgan; kgan(['report', sys.argv[1]], standalone_mode=False); "
-        "print(*{name.split('.')[0] for name in sys.modules})"
+        "import sys; from keras_gan import reporting; from keras_gan.runs import Run; "
+        "reporting.write(Run(sys.argv[1])); print(*{name.split('.')[0] for name in sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", program, run_dir], check=True, capture_output=True, text=True)
     assert not set(done.stdout.split()) & {"tensorflow", "keras", "matplotlib", "sklearn"}
