@@ -2,8 +2,9 @@
 PYTHON ?= python3
 BIN = .venv/bin
 RUN = runs/demo
+PYTEST = $(BIN)/python -m pytest -n logical --maxprocesses 4 --dist worksteal
 
-.PHONY: demo test lint docs links clean
+.PHONY: demo test test-long test-all lint docs links clean
 
 demo: .venv/installed
 	$(BIN)/kgan train digits --steps 3000 --run $(RUN) --export tflite
@@ -14,7 +15,13 @@ demo: .venv/installed
 	@echo "the run on one page, with the doctor's verdict:   $(RUN)/report.html"
 
 test: .venv/installed
-	$(BIN)/python -m pytest -n logical --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+	$(PYTEST) -m "not long"
+
+test-long: .venv/installed  # what `make test` leaves out
+	$(PYTEST) -m long
+
+test-all: .venv/installed
+	$(PYTEST)
 
 lint: .venv/installed
 	$(BIN)/ruff check

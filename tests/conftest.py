@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import hashlib
+import json
 import multiprocessing
 import os
 import re
@@ -12,8 +13,7 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
-import weakref
+import warnings
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -26,25 +26,20 @@ from keras import layers
 
 from keras_gan import GAN
 
-LOOP_S = 0.06  # of a million additions, on the machine where the bounds of times were set
+LONG_DOCTESTS = ("keras_gan.callbacks.",)  # examples that train
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.name.startswith(LONG_DOCTESTS):
+            item.add_marker("long")
+
 
 # Two devices on any machine, for the tests with several replicas; everything else stays on the first.
 tf.config.set_logical_device_configuration(
     tf.config.list_physical_devices("CPU")[0], [tf.config.LogicalDeviceConfiguration()] * 2
 )
-
-
-@pytest.fixture
-def slowness():
-    """How much slower plain Python runs here and now than where the bounds of times were set; at least 1."""
-
-    def loop_s():
-        start, total = time.perf_counter(), 0
-        for i in range(10**6):
-            total += i
-        return time.perf_counter() - start
-
-    return max(1.0, min(loop_s() for _ in range(5)) / LOOP_S)
 
 
 @pytest.fixture(scope="session")
@@ -91,6 +86,25 @@ def tiny_gan(tiny_generator, tiny_discriminator):
 
 
 @pytest.fixture(scope="session")
+def remembered():
+    """A function that notes everything of a GAN, and gives a function that puts it back; a trained one serves often."""
+
+    def of(gan):
+        optimizers = (gan.generator_optimizer, gan.discriminator_optimizer)
+        variables = [*gan.variables, *vars(gan.counters).values(), gan.seed_generator.state]
+        variables += [variable for owner in (*optimizers, *gan.trackers) for variable in owner.variables]
+        values = [variable.numpy() for variable in variables]
+
+        def put_back():
+            for variable, value in zip(variables, values, strict=True):
+                variable.assign(value)
+
+        return put_back
+
+    return of
+
+
+@pytest.fixture(scope="session")
 def prepared_mnist():
     """Skips where MNIST is not prepared: the tests download nothing."""
     import tensorflow_datasets as tfds
@@ -99,22 +113,74 @@ def prepared_mnist():
         pytest.skip("MNIST is not prepared here: point TFDS_DATA_DIR at a folder that holds mnist/3.0.1")
 
 
-@pytest.fixture(scope="session")
-def converted_once():
-    """Conversion by TensorFlow, most of an export's time, is done once for a GAN as long as its weights stay."""
-    from keras_gan.exports import about, tflite
+def _conversion(gan, uint8):
+    """What a conversion depends on, as a key; None where the generator has no description."""
+    from keras_gan.exports import about
 
-    convert, done = tflite._converted, weakref.WeakKeyDictionary()
+    try:
+        with warnings.catch_warnings(action="error"):  # of functions without a name
+            generator = json.dumps(keras.saving.serialize_keras_object(gan.ema_generator), sort_keys=True)
+    except (NotImplementedError, TypeError, ValueError, Warning):
+        return None
+    return about.weights_sha256(gan), generator, gan.latent, gan.num_classes, gan.latent_dim, uint8
+
+
+@pytest.fixture(scope="session", autouse=True)
+def converted_once():
+    """Conversion by TensorFlow, most of an export's time, is done once for the same generator and weights."""
+    from keras_gan.exports import tflite
+
+    convert, done = tflite._converted, {}
 
     def remembered(gan, uint8):
-        of_gan, key = done.setdefault(gan, {}), (about.weights_sha256(gan), uint8)
-        if key not in of_gan:
-            of_gan[key] = convert(gan, uint8)
-        return of_gan[key]
+        key = _conversion(gan, uint8)
+        if key is None:
+            return convert(gan, uint8)
+        if key not in done:
+            done[key] = convert(gan, uint8)
+        return done[key]
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(tflite, "_converted", remembered)
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def tried_once():
+    """A file that LiteRT or ONNX Runtime survived in a process of its own is not tried again; every other one is."""
+    from keras_gan.exports import edge
+
+    run, passed = edge.run_in_process, set()
+
+    def remembered(content, *module):
+        key = (hashlib.sha256(content).digest(), *module)
+        if key not in passed:
+            run(content, *module)
+            passed.add(key)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(edge, "run_in_process", remembered)
+        yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def brief_checks():
+    """Exports are compared on fewer samples and timed in fewer calls, except in tests that take `full_checks`."""
+    from keras_gan.exports import quality, report
+
+    brief = {(quality, "SAMPLES"): 64, (report, "UNTIMED_CALLS"): 1, (report, "TIMED_CALLS"): 5}
+    with pytest.MonkeyPatch.context() as patch:
+        before = {place: getattr(*place) for place in brief}
+        for place, value in brief.items():
+            patch.setattr(*place, value)
+        yield before
+
+
+@pytest.fixture
+def full_checks(brief_checks, monkeypatch):
+    """Exports are compared and timed as users have them."""
+    for place, value in brief_checks.items():
+        monkeypatch.setattr(*place, value)
 
 
 @pytest.fixture(scope="session")
@@ -148,12 +214,14 @@ class Forked:
         folder: where a new folder for what it says is made.
         environment: variables to add.
         largest_file_bytes: how much it may write into one file; None for any.
+        started_in: its working directory; None for that of the process it is forked from.
     """
 
-    def __init__(self, words, folder, environment=None, largest_file_bytes=None):
+    def __init__(self, words, folder, environment=None, largest_file_bytes=None, started_in=None):
         self.output = Path(tempfile.mkdtemp(dir=folder))
         request = {"words": [str(word) for word in words], "output": str(self.output)}
         request |= {"environment": environment or {}, "largest_file_bytes": largest_file_bytes}
+        request["started_in"] = started_in and str(started_in)
         program = str(Path(__file__).with_name("forked.py"))
         self.process = FORKS.Process(target=runpy.run_path, args=(program, {"REQUEST": request}, "__main__"))
         self.process.start()
@@ -232,7 +300,10 @@ def demo_server(tmp_path_factory):
     started = []
 
     def start(*words, in_background=False):
-        ignored = functools.partial(signal.signal, signal.SIGINT, signal.SIG_IGN)  # as a shell does for &
+        # A shell makes what ends in & ignore it, and so may tests that were started like that.
+        on_interrupt = functools.partial(
+            signal.signal, signal.SIGINT, signal.SIG_IGN if in_background else signal.SIG_DFL
+        )
         home, said = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("said") / "stderr"
         command = [Path(sys.executable).with_name("kgan"), "demo", *map(str, words), "--port", "0"]
         with said.open("w") as errors:
@@ -242,7 +313,7 @@ def demo_server(tmp_path_factory):
                 stdout=subprocess.PIPE,
                 stderr=errors,
                 text=True,
-                preexec_fn=ignored if in_background else None,
+                preexec_fn=on_interrupt,
             )
         started.append(SimpleNamespace(process=process, home=home, said=said))
         line = next((line for line in process.stdout if "http://" in line), "")  # after what it says of preparing
@@ -294,12 +365,3 @@ def listing():
         }
 
     return of
-
-
-LAST_BY_NAME = ("test_training.py", "test_web.py")  # and half a minute each
-
-
-def pytest_collection_modifyitems(items):
-    """The files with long tests come first, so that none is left to run alone at the end."""
-    long = {item.path for item in items if item.get_closest_marker("long") or item.path.name in LAST_BY_NAME}
-    items.sort(key=lambda item: item.path not in long)

@@ -2,17 +2,22 @@
 
 import os
 import runpy
+import signal
 import sys
 from pathlib import Path
 
 
-def begin(words, output, environment, largest_file_bytes):
-    """Takes on the words, the folder for what is said, the environment and the limit; gives the program."""
+def begin(words, output, environment, largest_file_bytes, started_in):
+    """Takes on the words, the folder for what is said, the environment, the limit and the working directory; gives
+    the program. Signals act as in a process that a terminal started, whatever the tests ignore."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     for number, name in enumerate(("out", "err"), start=1):
         descriptor = os.open(Path(output, name), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
         os.dup2(descriptor, number)
         os.close(descriptor)
     os.environ.update(environment)
+    if started_in is not None:
+        os.chdir(started_in)
     if largest_file_bytes is not None:
         import resource
 

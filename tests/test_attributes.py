@@ -290,6 +290,7 @@ def described(images, has, names=("left", "top")):
     return source.Source(held.name, held.shape, held.count, held.fetch, images, None, None, has, names)
 
 
+@pytest.mark.long
 def test_attributes_are_learned_once_and_a_rare_one_too(cache, capfd, monkeypatch):
     opened = described(*drawn())
     classifier = metrics.attribute_classifier(opened)

@@ -75,6 +75,7 @@ def test_only_the_last_layer_leaves_the_policy(tutorial):
         assert last.compute_dtype == "float32" and network.output.dtype == "float32"
 
 
+@pytest.mark.long
 def test_operations_of_a_step_by_hand(step):
     # Multiplications of one pass for one image, layer by layer; "same" padding counts as pixels.
     d = [14 * 14 * 64 * 25, 7 * 7 * 128 * 25 * 64, 6272]
@@ -96,7 +97,7 @@ def build(name):
         x = layers.Conv2DTranspose(2, 2, 2)(layers.Activation("tanh")(layers.Conv2D(3, 4)(x)))
         return keras.Model(inputs, layers.ReLU()(layers.BatchNormalization()(x))), image
     kind, preset = name.split()
-    options = {"preset_name": preset, "dtype": "float32"}
+    options = {"family": preset, "dtype": "float32"}
     if kind == "generator":
         return networks.generator((11, 13, 3), 6, **options), z
     return networks.discriminator((11, 13, 3), **options), image

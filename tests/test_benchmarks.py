@@ -47,6 +47,7 @@ def said(forked):
     return of
 
 
+@pytest.mark.long
 def test_table_1_on_a_file_of_faces(faces, said, tmp_path):
     status, out, err = said("table1.py", faces[0], "--steps", 2, "--checks", 2, "--run", tmp_path / "run")
     assert status == 0, err
@@ -56,6 +57,7 @@ def test_table_1_on_a_file_of_faces(faces, said, tmp_path):
     assert all(np.isfinite([row["nats"], row["error"]]).all() and 0.1 <= row["sigma"] <= 1 for row in (real, *ours))
 
 
+@pytest.mark.long
 def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(said, tmp_path):
     script, file = "time_to_quality.py", tmp_path / "curve.json"
     options = ["--data", "digits", "--minutes", "0.03", "--samples", "100", "--out", file]
@@ -72,6 +74,7 @@ def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(said, tmp_path)
     assert status == 2 and "neither a preset nor tutorial" in err
 
 
+@pytest.mark.long
 def test_growth_measures_each_point_in_a_process_of_its_own_and_draws(tmp_path):
     script, file = [sys.executable, BENCHMARKS / "growth.py"], tmp_path / "growth.json"
     options = ["--only", "images", "--most", "1000", "--seconds", "0.1", "--out", file]
@@ -160,6 +163,7 @@ def test_what_limits_many_gpus_on_paper(monkeypatch):
     assert one["speedup"] == pytest.approx(8 / (1.5 + 1.8221)) and one["limit"] == "bytes"
 
 
+@pytest.mark.long
 def test_edge_measures_every_way_to_run_a_run(said, run_dir, tmp_path):
     options = ["--rounds", "2", "--seconds", "0.001", "--samples", "100", "--out", tmp_path / "edge.json"]
     status, out, err = said("edge.py", run_dir, *options)
@@ -186,7 +190,7 @@ def edge(monkeypatch):
 
 
 def test_edge_refuses_to_time_what_gives_other_pictures(edge):
-    options = {"preset_name": "lean", "num_classes": 3}
+    options = {"family": "lean", "num_classes": 3}
     gan = GAN(networks.generator(SHAPE, **options), networks.discriminator(SHAPE, **options), num_classes=3)
     ways = list(edge.in_keras(gan))
     assert all(largest < 1e-5 for mean, largest in edge.check(gan, ways).values())

@@ -8,6 +8,14 @@ import pytest
 
 from keras_gan.callbacks import Every, Progress, Stop, recording
 
+
+@pytest.fixture
+def tiny_gan(tiny_gan):
+    """One whose steps need no tracing: callbacks see the same."""
+    tiny_gan.compile("sgd", "sgd", loss="hinge", run_eagerly=True)
+    return tiny_gan
+
+
 # Ctrl-C; a real process is stopped in test_training
 
 

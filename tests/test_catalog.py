@@ -2,7 +2,6 @@
 
 import hashlib
 import socket
-import time
 import urllib.request
 
 import numpy as np
@@ -107,6 +106,7 @@ def test_a_dataset_with_unlabelled_images_has_no_classes_and_a_reason(tmp_path):
     assert found["name"] == "half_labelled/whole/1.0.0/train" and found["count"] == 4
 
 
+@pytest.mark.long
 def test_prepared_mnist_is_complete(prepared_mnist):
     mnist = data.open_source("mnist")
     assert mnist.shape == (28, 28, 1) and mnist.count == 60_000
@@ -126,7 +126,7 @@ def test_a_dataset_without_images_raises_an_error():
 
 
 @pytest.mark.parametrize("answer", ["refused", "silent"])
-def test_without_a_network_one_line_offers_digits_within_10_s(monkeypatch, answer):
+def test_without_a_network_one_line_offers_digits(monkeypatch, answer):
     if tfds.builder("cifar10").is_prepared():
         pytest.skip("cifar10 is prepared here, so nothing has to be fetched")
     # As a proxy, a closed port or one that accepts and never answers makes any machine one without a network.
@@ -138,10 +138,10 @@ def test_without_a_network_one_line_offers_digits_within_10_s(monkeypatch, answe
         for variable in ("http_proxy", "https_proxy"):
             monkeypatch.setenv(variable, f"http://127.0.0.1:{port}")
         monkeypatch.delenv("no_proxy", raising=False)
-        start = time.monotonic()
+        assert catalog.ANSWER_S < 10
+        monkeypatch.setattr(catalog, "ANSWER_S", 0.2)
         with pytest.raises(
             InputError, match="cifar10 is not prepared in .* does not answer; .*train on digits"
         ) as caught:
             data.open_source("cifar10")
-    assert time.monotonic() - start < 10
     assert "\n" not in str(caught.value)

@@ -19,7 +19,8 @@ def conditional():
     """A compiled GAN of three classes, a few steps old."""
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": 3}
-    gan = GAN(networks.generator(SHAPE, 4, **build), networks.discriminator(SHAPE, **build), seed=1, num_classes=3)
+    pair = networks.generator(SHAPE, 4, "lean", **build), networks.discriminator(SHAPE, "lean", **build)
+    gan = GAN(*pair, seed=1, num_classes=3)
     gan.compile()
     rng = np.random.default_rng(0)
     images, labels = rng.uniform(-1, 1, (12, *SHAPE)).astype("float32"), np.arange(12) % 3
@@ -43,7 +44,10 @@ def test_each_class_learns_its_own_data():
     z, label = keras.Input((2,)), keras.Input((), dtype="int32")
     both = layers.Concatenate()([z, layers.Embedding(2, 4)(label)])
     generator = keras.Model([z, label], layers.Reshape(SHAPE)(layers.Dense(64, activation="tanh")(both)))
-    gan = GAN(generator, networks.discriminator(SHAPE, dtype="float32", num_classes=2), seed=0, num_classes=2)
+    image = keras.Input(SHAPE)
+    x = layers.Concatenate()([layers.Flatten()(image), layers.Embedding(2, 4)(label)])
+    discriminator = keras.Model([image, label], layers.Dense(1)(layers.Dense(32, "leaky_relu")(x)))
+    gan = GAN(generator, discriminator, seed=0, num_classes=2)
     gan.compile(keras.optimizers.Adam(0.01, 0.0), keras.optimizers.Adam(0.003, 0.0))
     labels = np.arange(64) % 2
     images = np.broadcast_to(np.where(labels, 0.6, -0.6)[:, None, None, None], (64, *SHAPE)).astype("float32")

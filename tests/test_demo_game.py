@@ -21,7 +21,6 @@ from keras_gan.losses import LOSSES
 
 PHONE, DESK = 360, 1280  # px
 WIDTHS = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth)"
-pytestmark = pytest.mark.long
 NAMELESS = r"- (button|slider|radio|radiogroup|spinbutton|textbox|img|link)\b(?! \")"
 
 
@@ -75,7 +74,7 @@ def press(page, name, key, expected):
 # the page -------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width, scheme", [(PHONE, "dark"), (DESK, "light")])
+@pytest.mark.parametrize("width, scheme", [pytest.param(PHONE, "dark", marks=pytest.mark.long), (DESK, "light")])
 def test_the_page_fits_the_screen_and_its_controls_have_names(opened, width, scheme):
     page = opened(width=width, color_scheme=scheme)
     assert max(page.evaluate(WIDTHS)) <= width
@@ -92,6 +91,16 @@ def test_the_page_fits_the_screen_and_its_controls_have_names(opened, width, sch
     assert page.get_by_role("button", name="Deploy").count() == 0
 
 
+def test_it_trains_and_pauses(opened):
+    page = opened("?g_lr=0.05")
+    page.get_by_role("button", name="Start", exact=True).click()
+    wait_for_step(page, 20)
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Go on").wait_for()
+    assert number(page, "mean of G") > 0
+
+
+@pytest.mark.long
 def test_it_trains_pauses_continues_and_restarts(opened):
     page, other = opened("?g_lr=0.05"), opened()
     before, mean = page.inner_text("table"), number(page, "mean of G")
@@ -114,6 +123,7 @@ def test_it_trains_pauses_continues_and_restarts(opened):
     assert page.inner_text("table") == before
 
 
+@pytest.mark.long
 def test_every_setting_is_in_the_address_and_changes_the_running_game(opened):
     page = opened()
     frozen, value = (number(page, "mean of G"), number(page, "std of G")), number(page, "V(D, G)")
@@ -190,8 +200,17 @@ def test_only_loopback_is_served_by_default(server):
     assert RequestFilter(None, local=False).allows(scope) and not RequestFilter(None, local=True).allows(scope)
 
 
-@pytest.mark.parametrize("in_background", [False, True], ids=["", "in the background"])
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
+@pytest.mark.parametrize(
+    "number, in_background",
+    [
+        (signal.SIGTERM, True),
+        *(
+            pytest.param(*case, marks=pytest.mark.long)
+            for case in ((signal.SIGTERM, False), (signal.SIGINT, False), (signal.SIGINT, True))
+        ),
+    ],
+    ids=["SIGTERM in the background", "SIGTERM", "SIGINT", "SIGINT in the background"],
+)
 def test_a_signal_ends_the_server_and_its_children(demo_server, number, in_background):
     started = demo_server(in_background=in_background)
     process = started.process

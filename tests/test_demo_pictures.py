@@ -32,7 +32,6 @@ WIDTHS = "[document.documentElement, ...document.querySelectorAll('[data-testid=
 NAMELESS = r"- (button|slider|radio|radiogroup|spinbutton|combobox|switch|textbox|img|link)\b(?! \")"
 LONGEST_WAIT_S = 20
 DEFAULT_SLIDERS = "thickness:0,slant:0,width:0"
-pytestmark = pytest.mark.long
 
 
 class Made:
@@ -56,6 +55,7 @@ def shown(trained, demo_server, tmp_path_factory):
     path = Path(shutil.copytree(trained.run_dir, tmp_path_factory.mktemp("shown") / "digits"))
     directions.find(trained.gan, Run(path), data.open_source("digits"), samples=200, least_r2=0.0, factors=2)
     before = {file: file.stat().st_mtime_ns for file in path.parent.rglob("*") if file.is_file()}
+    preparing.make(Run(path))  # here, where the generator is converted already; the command needs a process for it
     server = demo_server(path)
     files = {name: path / "demo" / file for name, file in preparing.GENERATORS.items()}
     made = Made(files, directions.load(Run(path)))
@@ -155,7 +155,7 @@ def download(page, name):
 # the page of a run ----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("width, scheme", [(PHONE, "dark"), (DESK, "light")])
+@pytest.mark.parametrize("width, scheme", [pytest.param(PHONE, "dark", marks=pytest.mark.long), (DESK, "light")])
 def test_the_page_fits_its_controls_have_names_and_the_picture_stays_visible(shown, opened, width, scheme):
     page = opened("?to=5&locks=", width=width, color_scheme=scheme)
     page.locator(".around img").nth(15).wait_for()
@@ -179,6 +179,14 @@ def test_the_page_fits_its_controls_have_names_and_the_picture_stays_visible(sho
     assert left >= 0 and top >= 0 and left + wide <= width and top + high <= 900
 
 
+def test_a_key_moves_a_slider_and_a_slider_the_picture(shown, opened):
+    page = opened()
+    press(page, "slant", "ArrowLeft")
+    wait_for_picture(page, shown.made(slant=-0.05))
+    wait_for_address(page, {"sliders": "thickness:0,slant:-0.05,width:0"})
+
+
+@pytest.mark.long
 def test_keys_move_sliders_and_sliders_change_the_picture(shown, opened):
     page, found = opened(), shown.made.found
     thickness, four = found["thickness"].limit, found["4"].limit
@@ -200,6 +208,7 @@ def test_keys_move_sliders_and_sliders_change_the_picture(shown, opened):
     wait_for_picture(page, shown.made())
 
 
+@pytest.mark.long
 def test_new_picture_takes_another_seed_and_the_grid_shows_neighbouring_seeds(shown, opened):
     page = opened("?sliders=slant:0.3")
     page.get_by_role("button", name="New picture").click()
@@ -218,6 +227,7 @@ def test_new_picture_takes_another_seed_and_the_grid_shows_neighbouring_seeds(sh
     assert page.locator(".around .this").inner_text() == "20"
 
 
+@pytest.mark.long
 def test_truncation_locks_and_weights_change_the_picture(shown, opened):
     page, made = opened("?sliders=thickness:0.45&locks=height,class"), shown.made
     wait_for_picture(page, made(locks=("height", "class"), thickness=0.45))
@@ -262,6 +272,7 @@ def test_the_address_restores_all_settings_and_the_download_has_them(shown, open
     assert settings["weights_sha256"] == description["weights_sha256"]
 
 
+@pytest.mark.long
 def test_the_animation_goes_to_the_other_picture_and_back(shown, opened):
     page = opened("?seed=3&sliders=slant:0.2")
     advanced(page)
@@ -282,6 +293,7 @@ def test_the_animation_goes_to_the_other_picture_and_back(shown, opened):
         np.testing.assert_allclose(grey, shown.made(seed, slant=0.2)[..., 0], atol=1)
 
 
+@pytest.mark.long
 def test_the_opinion_comes_from_the_discriminator(shown, opened, trained):
     real = data.open_source("digits")
     real = pixels.floats(real.fetch(real.sample(500, seed=0)))
@@ -327,7 +339,8 @@ def test_the_page_needs_no_tensorflow_and_writes_only_demo(shown):
 # the page of a file ---------------------------------------------------------------------------------------------------
 
 
-def test_the_page_of_a_conditional_file_has_a_choice_of_classes(demo_server, visit, tmp_path, converted_once):
+@pytest.mark.long
+def test_the_page_of_a_conditional_file_has_a_choice_of_classes(demo_server, visit, tmp_path):
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": 3}
     gan = GAN(networks.generator((8, 8, 1), 4, **build), networks.discriminator((8, 8, 1), **build), num_classes=3)
@@ -409,7 +422,7 @@ def _hostile(run, folder):
 @pytest.mark.parametrize(
     "write, message",
     [
-        (_vectors, "makes vectors of 1 numbers; expected a run of images"),
+        pytest.param(_vectors, "makes vectors of 1 numbers; expected a run of images", marks=pytest.mark.long),
         (_folder, "is a folder that is no run; expected a run or a .tflite"),
         (_of("g.keras", b"PK\x03\x04"), "is a .keras file; expected a run or a .tflite"),
         (_of("g.onnx", b"\x08\x07"), "is a .onnx file; expected a run or a .tflite"),
@@ -429,6 +442,15 @@ def test_a_source_that_cannot_be_shown_gives_one_line(shown, tmp_path, listing, 
     ended = CliRunner().invoke(kgan, ["demo", str(source), "--port", "0"])
     assert (ended.exit_code, ended.output.count("\n")) == (2, 1) and message in ended.output
     assert listing(tmp_path) == before
+
+
+@pytest.mark.long
+def test_the_command_prepares_a_run_in_a_process_of_its_own(shown, demo_server, tmp_path, visit):
+    run = Path(shutil.copytree(shown.path, tmp_path / "digits", ignore=shutil.ignore_patterns("demo")))
+    page = visit(demo_server(run).address + "?seed=3")
+    page.locator(".large img").wait_for()
+    wait_for_picture(page, shown.made(3))
+    assert {file.name for file in (run / "demo").iterdir()} == preparing.OWN
 
 
 def test_a_run_is_prepared_again_for_another_checkpoint_or_other_directions(shown, tmp_path):
@@ -453,6 +475,7 @@ def test_a_run_is_prepared_again_for_another_checkpoint_or_other_directions(show
         assert not preparing.is_prepared(run)
 
 
+@pytest.mark.long
 def test_a_killed_preparation_leaves_no_files(shown, forked, tmp_path, listing):
     run = Path(shutil.copytree(shown.path, tmp_path / "run"))
     before = listing(tmp_path)

@@ -1,7 +1,6 @@
 """Which strategy a name means, the shares of the data, and runs that change their number of replicas."""
 
 import json
-import subprocess
 import sys
 from pathlib import Path
 
@@ -117,6 +116,7 @@ def prepared(run_dir, steps, strategy=None):
     return training.prepare(config, run_dir, strategy=strategy)
 
 
+@pytest.mark.long
 def test_a_run_goes_on_with_another_number_of_replicas(two_replicas, tmp_path):
     run_dir = tmp_path / "run"
     two = prepared(run_dir, 10, two_replicas).train()
@@ -137,11 +137,12 @@ def test_replicas_that_do_not_divide_the_batch_raise_with_a_batch_size_that_work
         training.prepare(config, tmp_path / "run", strategy=two_replicas)
 
 
-def test_the_command_trains_on_two_replicas_of_the_cpu(tmp_path):
+def test_the_command_trains_on_two_replicas_of_the_cpu(tmp_path, forked):
     words = ["train", "digits", "--preset", "lean", "--batch-size", "8", "--steps", "10", "--run", tmp_path / "run"]
     words += ["--strategy", "mirrored", "--replicas", "2"]
-    done = subprocess.run([KGAN, *words], capture_output=True, text=True)
-    assert done.returncode == 0 and "Traceback" not in done.stderr, done.stderr
-    assert "replicas    2 replicas, each with 4 images in a step" in done.stderr
-    assert not [line for line in done.stderr.splitlines() if "WARNING" in line or "INFO" in line]
+    done = forked(KGAN, *words)
+    _, stderr = done.communicate()
+    assert done.returncode == 0 and "Traceback" not in stderr, stderr
+    assert "2 replicas, each with 4 images" in stderr
+    assert not [line for line in stderr.splitlines() if "WARNING" in line or "INFO" in line]
     assert json.loads((tmp_path / "run" / "config.json").read_text())["config"]["batch_size"] == 8

@@ -71,6 +71,7 @@ def is_external(address):
     return bool(urlsplit(address).scheme or urlsplit(address).netloc)
 
 
+@pytest.mark.long
 def test_every_link_inside_the_site_leads_somewhere(pages):
     followed = 0
     for path, page in pages.items():
@@ -84,11 +85,13 @@ def test_every_link_inside_the_site_leads_somewhere(pages):
     assert followed > 1000
 
 
+@pytest.mark.long
 def test_no_address_is_given_to_two_places_of_a_page(pages):
     for path, page in pages.items():
         assert len(page.ids) == len(set(page.ids)), path.name
 
 
+@pytest.mark.long
 def test_pages_load_only_what_lies_beside_them(site, pages):
     for path, page in pages.items():
         assert page.loads
@@ -105,12 +108,14 @@ def is_well_formed(address):
     return parts.scheme == "https" and re.fullmatch(r"([a-z0-9-]+\.)+[a-z]{2,}", parts.netloc) and " " not in address
 
 
+@pytest.mark.long
 def test_external_links_are_https(pages):
     external = {link for page in pages.values() for link in page.links if is_external(link)}
     assert "https://arxiv.org/abs/1406.2661" in external  # from a docstring's reference
     assert not [link for link in external if not is_well_formed(link)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("name", keras_gan.__all__)
 def test_a_public_name_has_its_place(site, pages, name):
     if name in keras_gan._HOME:
@@ -125,6 +130,7 @@ def test_a_public_name_has_its_place(site, pages, name):
     assert {f"keras_gan.{name}.{member}" for member in documented} <= set(page.ids)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("verb", VERBS)
 def test_a_verb_has_its_help(site, pages, verb):
     page = pages[site / "commands.html"]
@@ -146,6 +152,7 @@ def test_a_command_on_a_page_can_be_given(words):
     assert verb.make_context(words[0], words[1:], resilient_parsing=False).params
 
 
+@pytest.mark.long
 def test_every_verdict_of_the_doctor_is_explained(site, pages):
     calls = [node for node in ast.walk(ast.parse(inspect.getsource(symptoms))) if isinstance(node, ast.Call)]
     names = [call.args[0] for call in calls if getattr(call.func, "id", "") == "Verdict"]
@@ -174,6 +181,14 @@ def test_a_file_at_the_root_links_to_what_is_there(name):
             assert parts.fragment in map(slug, page.titles), address
 
 
+@pytest.mark.parametrize("page", sorted(DOCS.rglob("*.md")), ids=lambda page: page.stem)
+def test_a_page_links_to_files_that_are_there(page):
+    for address in re.findall(r"\]\(([^)\s]+)\)", page.read_text("utf-8")):
+        parts = urlsplit(address)
+        made = parts.path.startswith("api/")  # with the site
+        assert made or is_external(address) or (page.parent / unquote(parts.path)).exists(), address
+
+
 @pytest.fixture(scope="module")
 def shown(site, browser):
     """A function that opens a page from the disk; what it asks another host for, or complains of, is an error."""
@@ -192,6 +207,7 @@ def shown(site, browser):
     assert not complaints
 
 
+@pytest.mark.long
 def test_pages_fit_the_screen(site, pages, shown):
     for path in pages:
         tab = shown(path.relative_to(site))
@@ -201,6 +217,7 @@ def test_pages_fit_the_screen(site, pages, shown):
             assert tab.evaluate("document.documentElement.scrollWidth") <= width, (path.name, width)
 
 
+@pytest.mark.long
 def test_formulas_are_drawn_by_the_browser(shown):
     tab = shown("theory.html")
     sizes = tab.eval_on_selector_all("math", "all => all.map(math => math.getBoundingClientRect().height)")
@@ -208,6 +225,7 @@ def test_formulas_are_drawn_by_the_browser(shown):
     assert "$" not in tab.inner_text("article") and "\\" not in tab.inner_text("article")
 
 
+@pytest.mark.long
 def test_search_works_from_the_disk(shown):
     tab = shown("search.html?q=mode+collapse")
     tab.wait_for_selector("#search-results li a")

@@ -21,10 +21,11 @@ from keras_gan.sampling import latents
 SHAPE = (8, 8, 1)
 
 
-def built(shape=SHAPE, **options):
+def built(shape=SHAPE, preset="resnet", **options):
     """A GAN whose weights are all away from their start, so that an error in any of them would show."""
     classes = {"num_classes": options["num_classes"]} if "num_classes" in options else {}
-    gan = GAN(networks.generator(shape, 4, **classes), networks.discriminator(shape, **classes), seed=0, **options)
+    pair = networks.generator(shape, 4, preset, **classes), networks.discriminator(shape, preset, **classes)
+    gan = GAN(*pair, seed=0, **options)
     rng = np.random.default_rng(0)
     for weight in gan.ema_generator.weights:
         weight.assign(weight + rng.uniform(-0.05, 0.05, weight.shape).astype("float32"))
@@ -107,9 +108,15 @@ def test_the_graph_and_numpy_give_the_same_noise(latent, dim, tmp_path):
     np.testing.assert_allclose(made["sample"], expected, atol=5e-6 if latent == "normal" else 0)
 
 
-@pytest.mark.parametrize("mode", ["int8", "int8-static"])  # float16: tests/test_conditional.py
-def test_every_signature_takes_labels_and_gives_colours(mode, tmp_path):
-    gan = built((8, 8, 3), num_classes=3)
+@pytest.fixture(scope="module")
+def coloured():
+    return built((8, 8, 3), num_classes=3)
+
+
+# float16: tests/test_conditional.py
+@pytest.mark.parametrize("mode", ["int8", pytest.param("int8-static", marks=pytest.mark.long)])
+def test_every_signature_takes_labels_and_gives_colours(mode, coloured, tmp_path):
+    gan = coloured
     options = exports.Options(about=about.About(labels=("cat", "dog", "fish")))
     gan.export(tmp_path / "g.tflite", "tflite", mode, options)
     seeds, labels = np.full(16, 9, "int32"), np.arange(16, dtype="int32") % 3
@@ -353,7 +360,7 @@ def test_ranges_are_measured_on_all_classes():
 
 
 def test_a_generator_of_one_picture_can_be_exported(tmp_path):
-    gan = built()
+    gan = built(preset="lean")
     weights = gan.ema_generator.get_weights()
     gan.ema_generator.set_weights([weight * 0 for weight in weights[:-1]] + [weights[-1] + 0.5])
     report = gan.export(tmp_path / "g.tflite", "tflite", "int8")

@@ -94,6 +94,7 @@ def test_own_networks_learn(run, tmp_path):
     assert picture(tmp_path / "own_networks.png").shape == (GRID_PX, GRID_PX)
 
 
+@pytest.mark.long
 def test_an_own_loss_is_compared_with_a_shipped_one(run):
     (command,) = commands("own_loss")
     rows = run(command, "--epochs", "1").splitlines()
@@ -115,6 +116,7 @@ def photos(tmp_path):
         Image.fromarray(rng.integers(level, level + 100, (*size, 3), "uint8")).save(file)
 
 
+@pytest.mark.long
 def test_own_data_are_trained_on_judged_and_exported(photos, run, tmp_path):
     command = commands("own_data")[0]
     assert command[2:4] == ["./photos", "--image-size"]
@@ -132,6 +134,7 @@ def test_own_data_are_trained_on_judged_and_exported(photos, run, tmp_path):
     assert generator.description["data"] is not None
 
 
+@pytest.mark.long
 def test_many_devices_share_a_batch(run, tmp_path):
     plain, rehearsal = commands("many_devices")
     assert rehearsal[:1] == ["CUDA_VISIBLE_DEVICES=-1"] and rehearsal[1:3] == plain
@@ -142,6 +145,7 @@ def test_many_devices_share_a_batch(run, tmp_path):
     assert picture(tmp_path / "many_devices.png").shape == (GRID_PX, GRID_PX)
 
 
+@pytest.mark.long
 def test_on_the_edge_a_seed_is_the_same_picture_without_tensorflow(tmp_path):
     command = commands("on_the_edge")[0]
     words = [sys.executable, EXAMPLES.parent / command[1], *command[2:], "--epochs", "1"]
@@ -209,6 +213,7 @@ def test_a_notebook_is_saved_without_outputs(name):
         assert cell.cell_type == "markdown" or (cell.outputs, cell.execution_count) == ([], None)
 
 
+@pytest.mark.long
 def test_the_notebook_computes_what_theory_says(executed):
     results = json.loads(executed[-1].outputs[0].text)
     a, b, jsd = results["best"]
@@ -221,6 +226,7 @@ def test_the_notebook_computes_what_theory_says(executed):
     assert set(results["hidden_nats"]) == {"1", "5"} and results["steps"] == [20, 20, 20, 10]
 
 
+@pytest.mark.long
 def test_the_notebook_judges_diagnoses_and_exports(executed):
     results = json.loads(executed[-1].outputs[0].text)
     assert results["data"] == "digits" and {"frechet_distance", "class_divergence"} <= set(results["scores"])
@@ -229,6 +235,7 @@ def test_the_notebook_judges_diagnoses_and_exports(executed):
     assert results["difference"] < 2
 
 
+@pytest.mark.long
 def test_the_notebook_shows_pictures_and_no_warnings(executed):
     shown = [data for kind in ("display_data", "execute_result") for data in outputs(executed, kind)]
     kinds = [next(name for name in ("image/gif", "image/png") if name in data.data) for data in shown]

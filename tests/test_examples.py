@@ -315,6 +315,7 @@ def test_a_job_that_fails_over_and_over_ends(submit, tmp_path):
     assert requeued(tmp_path) == []
 
 
+@pytest.mark.long
 def test_the_script_trains_with_two_workers_here(submit, tmp_path):
     options = ["--steps", "4", "--batch-size", "6"]
     status, said = submit("digits", "--run", "runs/digits", *options, KERAS_GAN_PORT=str(two_free_ports()))

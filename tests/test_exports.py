@@ -44,10 +44,10 @@ def exported(gan, tmp_path_factory):
 @pytest.mark.parametrize(
     "preset, shape, quantize, latent",
     [
-        ("dcgan", (9, 17, 3), "float32", "normal"),
-        ("dcgan", (9, 17, 3), "float16", "uniform"),
-        ("goodfellow2014", SHAPE, "float16", "normal"),
-        ("goodfellow2014", SHAPE, "float32", "uniform"),
+        pytest.param("dcgan", (9, 17, 3), "float32", "normal", marks=pytest.mark.long),
+        pytest.param("dcgan", (9, 17, 3), "float16", "uniform", marks=pytest.mark.long),
+        ("goodfellow2014", SHAPE, "float16", "uniform"),
+        pytest.param("goodfellow2014", SHAPE, "float32", "normal", marks=pytest.mark.long),
         ("resnet", (2,), "float32", "normal"),
     ],
     ids=str,
@@ -120,7 +120,7 @@ def test_operations_that_are_not_builtin_are_rejected(tmp_path):
 
 
 def test_a_generator_that_gives_nan_is_rejected_and_the_old_file_stays(tmp_path):
-    gan = built()
+    gan = built("goodfellow2014")
     path = tmp_path / "g.tflite"
     path.write_bytes(b"before")
     gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))

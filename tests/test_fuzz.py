@@ -419,15 +419,16 @@ def work(first, count, *paths):
         print(json.dumps([seed, judge(paths[seed % len(paths)], seed)]), flush=True)
 
 
-@pytest.fixture
-def failures(forked):
-    """A function that gives the seeds that fail, with file and reason.
+@pytest.fixture(params=[0.1, pytest.param(1, marks=pytest.mark.long)], ids=["few", "all"])
+def failures(request, forked):
+    """A function that gives the seeds that fail, with file and reason; of the seeds, the first few or all.
 
     A death of the process is a failure, after which another process goes on.
     """
 
     def of(paths, count):
         found, first = {}, 0
+        count = max(2 * len(paths), round(request.param * count))
         good = {path: path.read_bytes() for path in paths}
         while first < count:
             process = forked(__file__, first, count, *paths)
@@ -900,8 +901,9 @@ def test_a_tflite_that_ends_the_process_of_litert(generators, tmp_path):
 
 
 def test_a_tflite_that_takes_for_ever(generators, monkeypatch):
-    from keras_gan.exports import trial
+    from keras_gan.exports import edge, trial
 
+    monkeypatch.setattr(edge, "run_in_process", trial.run_in_process)  # not what the tests remember of it
     check_generator(generators / "g.tflite")
     monkeypatch.setenv(trial.SECONDS, "0.01")
     refused(generators / "g.tflite", "took longer than 0.01 s", check_generator)

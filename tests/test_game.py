@@ -1,9 +1,6 @@
-"""The 1-D example as users run it: the command in real processes, and the files in the run folder."""
+"""The 1-D example as users run it: the command and the files in the run folder."""
 
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -18,7 +15,6 @@ from keras_gan.cli.main import kgan as command
 from keras_gan.runs import Run
 from keras_gan.theory.mixtures import MIXTURES
 
-KGAN = Path(sys.executable).with_name("kgan")
 COLUMNS = [
     *("step", log_names.JSD, log_names.JSD_ESTIMATE, log_names.VALUE, log_names.BEST_VALUE),
     *(log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT, log_names.MEAN, log_names.STD),
@@ -38,11 +34,9 @@ def kgan(run, *options):
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
-    """A run of 40 steps in a process of its own, and its output."""
+    """A run of 40 steps and its output."""
     path = tmp_path_factory.mktemp("game") / "run"
-    ended = subprocess.run([KGAN, *words(path, "--steps", 40)], capture_output=True, text=True)
-    assert ended.returncode == 0, ended.stderr
-    return path, ended.stderr
+    return path, kgan(path, "--steps", 40)
 
 
 def game(gan, run):
@@ -111,8 +105,12 @@ def test_the_same_command_goes_on_and_what_no_checkpoint_kept_is_made_anew(short
     "options, text",
     [
         (["-k", 2, "--loss", "minimax", "--latent", "normal"], "A linear G of normal z can equal the data"),
-        (["--preset", "gaussian_deep", "--latent-dim", 2], "This G is not linear, so it could equal the data"),
-        (["--loss", "hinge"], "With the loss hinge, D does not learn log-odds"),
+        pytest.param(
+            ["--preset", "gaussian_deep", "--latent-dim", 2],
+            "This G is not linear, so it could equal the data",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(["--loss", "hinge"], "With the loss hinge, D does not learn log-odds", marks=pytest.mark.long),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
@@ -173,6 +171,7 @@ def test_rings_are_drawn_on_top_of_the_data_at_the_same_axes(tmp_path):
     np.testing.assert_array_equal(first[-50:], last[-50:])  # the numbers below the axes
 
 
+@pytest.mark.long
 def test_the_preset_comes_near_the_optimum(tmp_path):
     config = training.configure("gaussian")
     job = training.prepare(config, tmp_path / "run")

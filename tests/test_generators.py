@@ -272,7 +272,9 @@ def test_an_unknown_class_gives_an_error_with_the_known_ones(label, names, class
         chosen(label, names, classes)
 
 
-@pytest.mark.parametrize("name", ["g.tflite", "g.onnx", SEEDS_ALONE, "saved"])
+@pytest.mark.parametrize(
+    "name", ["g.tflite", *(pytest.param(name, marks=pytest.mark.long) for name in ("g.onnx", SEEDS_ALONE, "saved"))]
+)
 def test_the_command_takes_a_class_by_name(gan, folder, name, tmp_path):
     out, words = tmp_path / "x.npz", ["-n", "3", "--seed", "5", "--trust"]
     done = CliRunner().invoke(kgan, ["sample", str(folder / name), *words, "--label", "dog", "--out", str(out)])

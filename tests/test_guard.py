@@ -33,7 +33,7 @@ class Poison(keras.callbacks.Callback):
 @pytest.fixture
 def gan(tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
-    gan.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02))
+    gan.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="hinge")
     return gan
 
 
@@ -81,7 +81,7 @@ def test_too_many_retreats_end_fit_with_a_verdict_and_the_last_good_weights(gan)
 def test_a_continued_run_keeps_its_retreats(gan, tiny_generator, tiny_discriminator):
     guard, _ = fitted(gan, 2)
     other = GAN(tiny_generator(), tiny_discriminator(), seed=3)
-    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02))
+    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="hinge")
     again = DivergenceGuard()
     again.restore(other, guard.state())
     assert again.made == 1
@@ -102,7 +102,7 @@ def test_a_lowered_schedule_is_saved_with_its_optimizer():
 def test_a_healthy_training_is_not_changed(gan, tiny_generator, tiny_discriminator):
     guard, _ = fitted(gan)
     other = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
-    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02))
+    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="hinge")
     other.fit(IMAGES, batch_size=4, shuffle=False, verbose=0)
     assert guard.made == 0 and guard.stream.getvalue() == ""
     for weights, wanted in zip(gan.get_weights(), other.get_weights(), strict=True):
@@ -111,7 +111,7 @@ def test_a_healthy_training_is_not_changed(gan, tiny_generator, tiny_discriminat
 
 def test_a_run_that_diverges_ends_with_a_verdict_and_status_1(forked, tmp_path):
     run_dir = tmp_path / "run"
-    words = ["train", "digits", "--preset", "lean", "--discriminator-lr", "1e30", "--steps", "100", "--run", run_dir]
+    words = ["train", "digits", "--preset", "lean", "--discriminator-lr", "1e30", "--steps", "50", "--run", run_dir]
     words += ["--evaluate-every", "7"]  # so that every step is a call of its own
     done = forked(Path(sys.executable).with_name("kgan"), *words)
     _, printed = done.communicate(timeout=120)

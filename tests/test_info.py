@@ -30,7 +30,7 @@ def files(tmp_path_factory):
     folder = tmp_path_factory.mktemp("files")
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": 3}
-    networks_ = networks.generator((8, 8, 3), 5, **build), networks.discriminator((8, 8, 3), **build)
+    networks_ = networks.generator((8, 8, 3), 5, "lean", **build), networks.discriminator((8, 8, 3), "lean", **build)
     gan = GAN(*networks_, seed=1, num_classes=3, latent="uniform")
     gan.compile()
     about = About("tiny", "dots", LABELS, "CC0", {"preset": "lean", "steps": 1234})

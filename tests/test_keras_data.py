@@ -15,11 +15,16 @@ def images(count=12, shape=SHAPE):
     return np.random.default_rng(0).uniform(-1, 1, (count, *shape)).astype("float32")
 
 
+LONG = pytest.mark.long
+GRAPH = {"run_eagerly": False}  # what users have; a step is traced for seconds, so most of these tests do without
+LIGHT = {"generator_optimizer": "sgd", "discriminator_optimizer": "sgd", "loss": "hinge"}  # few operations a step
+
+
 @pytest.fixture
 def gan(tiny_generator, tiny_discriminator):
-    def build(num_classes=None, **options):
+    def build(recipe=LIGHT, **options):
         gan = GAN(tiny_generator(), tiny_discriminator(), seed=3)
-        gan.compile(**{"jit_compile": False} | options)
+        gan.compile(**{"jit_compile": False, "run_eagerly": True} | recipe | options)
         return gan
 
     return build
@@ -32,7 +37,7 @@ def conditional():
     x = layers.Dense(64, "tanh")(layers.Concatenate()([z, layers.Embedding(3, 2)(label)]))
     y = layers.Dense(1)(layers.Concatenate()([layers.Flatten()(image), layers.Embedding(3, 2)(label)]))
     gan = GAN(keras.Model([z, label], layers.Reshape(SHAPE)(x)), keras.Model([image, label], y), num_classes=3, seed=3)
-    gan.compile("sgd", "sgd", loss="hinge", jit_compile=False)
+    gan.compile("sgd", "sgd", loss="hinge", jit_compile=False, run_eagerly=True)
     return gan
 
 
@@ -50,14 +55,14 @@ def weights(gan):
 
 
 def test_a_last_batch_of_one_image_is_trained_on(gan):
-    game = gan()  # γ of the default recipe follows from the batch
+    game = gan({}, **GRAPH)  # γ of the default recipe follows from the batch
     log = game.fit(images(9), batch_size=4, epochs=2, verbose=0).history
     assert np.isfinite(log["penalty"]).all() and np.min(log["penalty"]) > 0
     assert int(game.skipped_steps.numpy()) == 0 and game.step == 6
 
 
 def test_a_single_image_has_the_automatic_weight_of_the_batch_before(gan):
-    game = gan()
+    game = gan({})
     batch = tf.constant(images())
     expected = float(game._automatic_weight(batch))
     assert expected > 0
@@ -66,17 +71,20 @@ def test_a_single_image_has_the_automatic_weight_of_the_batch_before(gan):
 
 @pytest.mark.parametrize("dataset", [False, True])
 def test_batches_that_are_all_single_images_raise(gan, dataset):
-    data = tf.data.Dataset.from_tensor_slices(images()).batch(1) if dataset else images()
-    message = refusal(lambda: gan().fit(data, batch_size=None if dataset else 1, verbose=0))
+    data = tf.data.Dataset.from_tensor_slices(images(4)).batch(1) if dataset else images(4)
+    message = refusal(lambda: gan({}).fit(data, batch_size=None if dataset else 1, verbose=0))
     assert "1 image for each discriminator step; expected at least 2" in message
-    game = gan(penalties={"r1": 1.0})
+    game = gan({}, penalties={"r1": 1.0})
     game.fit(data, batch_size=None if dataset else 1, verbose=0)
-    assert game.step == 12
+    assert game.step == 4
 
 
-@pytest.mark.parametrize("k, rows", [(5, 2), (3, 1), (4, 4)])
-def test_a_last_batch_smaller_than_k_is_trained_on(gan, k, rows):
-    game = gan(discriminator_steps=k)
+@pytest.mark.parametrize(
+    "k, rows, options",
+    [(5, 2, {}), (3, 1, {}), (4, 4, {}), *(pytest.param(*kr, GRAPH, marks=LONG) for kr in ((5, 2), (3, 1)))],
+)
+def test_a_last_batch_smaller_than_k_is_trained_on(gan, k, rows, options):
+    game = gan(discriminator_steps=k, **options)
     log = game.fit(images(10 + rows), batch_size=10, verbose=0).history
     assert game.step == 2 and np.isfinite([value[0] for value in log.values()]).all()
 
@@ -87,18 +95,27 @@ def test_first_batches_smaller_than_k_raise(gan):
     assert "a batch of 2 for discriminator_steps=3; expected at least one image for each step" in message
 
 
-def test_unequal_shares_of_replicas_are_left_out_or_refused(tiny_generator, tiny_discriminator, two_replicas):
+@pytest.fixture
+def trained_by_two(tiny_generator, tiny_discriminator, two_replicas):
     def trained(count, batch_size):
         with two_replicas.scope():
             game = GAN(tiny_generator(), tiny_discriminator(), seed=3)
-            game.compile("sgd", "sgd", loss="hinge", jit_compile=False)
+            game.compile("sgd", "sgd", loss="hinge", penalties={}, jit_compile=False)
         game.fit(images(count), batch_size=batch_size, shuffle=False, verbose=0)
         return game
 
-    one_less, odd = trained(8, 4), trained(9, 4)
+    return trained
+
+
+@pytest.mark.long
+def test_unequal_shares_of_replicas_are_left_out(trained_by_two):
+    one_less, odd = trained_by_two(8, 4), trained_by_two(9, 4)
     for mine, others in zip(weights(one_less), weights(odd), strict=True):
         np.testing.assert_array_equal(mine, others)
-    assert "replicas cannot share evenly" in refusal(lambda: trained(9, 3))
+
+
+def test_unequal_shares_of_replicas_alone_are_refused(trained_by_two):
+    assert "replicas cannot share evenly" in refusal(lambda: trained_by_two(9, 3))
 
 
 # forms ----------------------------------------------------------------------------------------------------------------
@@ -106,7 +123,7 @@ def test_unequal_shares_of_replicas_are_left_out_or_refused(tiny_generator, tiny
 
 def test_dictionaries_of_tensorflow_datasets(gan, conditional):
     columns = {"image": images(), "label": np.arange(12) % 3, "id": np.arange(12)}
-    game, plain = gan("unused"), gan("unused")
+    game, plain = gan(), gan()
     game.fit(tf.data.Dataset.from_tensor_slices(columns).batch(4), verbose=0)
     plain.fit(tf.data.Dataset.from_tensor_slices(images()).batch(4), verbose=0)
     for mine, others in zip(weights(game), weights(plain), strict=True):
@@ -133,7 +150,7 @@ def decoded(contents, channels):
 def test_images_of_unknown_size_are_taken_where_they_fit(gan):
     data = decoded(encoded(SHAPE), 1)
     assert data.element_spec.shape.as_list() == [None, None, 1]
-    game = gan()
+    game = gan(**GRAPH)
     game.fit(data.batch(4), verbose=0)
     assert game.step == 2
     message = refusal(lambda: gan().fit(decoded(encoded((9, 8, 1)), 1).batch(4), verbose=0))
@@ -146,7 +163,7 @@ def test_a_dataset_without_any_known_shape_is_taken(gan):
 
     data = tf.data.Dataset.from_generator(draw, output_signature=tf.TensorSpec(None, "float32"))
     data = data.apply(tf.data.experimental.assert_cardinality(2))
-    game = gan()
+    game = gan(**GRAPH)
     game.fit(data, verbose=0)
     assert game.step == 2
 
@@ -196,18 +213,27 @@ def test_datasets_keep_their_order_and_arrays_are_shuffled(gan, recwarn):
 # values ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("as_dataset", [False, True])
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_pixels_in_another_range_raise_at_the_first_batch(gan, as_dataset, jit_compile):
+@pytest.mark.parametrize(
+    "as_dataset, options",
+    [
+        (False, {}),
+        (True, {}),
+        (False, GRAPH),
+        pytest.param(True, GRAPH, marks=LONG),
+        pytest.param(False, GRAPH | {"jit_compile": True}, marks=LONG),
+        pytest.param(True, GRAPH | {"jit_compile": True}, marks=LONG),
+    ],
+)
+def test_pixels_in_another_range_raise_at_the_first_batch(gan, as_dataset, options):
     for scaled, expected, remedy in (
         ((images(32) + 1) * 127.5, "pixels beyond [-2, 2]", "to_signed"),
         ((images(32) + 1) / 2, "without a pixel below 0", "x * 2 - 1"),
     ):
-        game = gan(jit_compile=jit_compile)
+        game = gan(**options)
         data = tf.data.Dataset.from_tensor_slices(scaled).batch(16) if as_dataset else scaled
         message = refusal(lambda game=game, data=data: game.fit(data, batch_size=None if as_dataset else 16, verbose=0))
         assert expected in message and "expected floats in [-1, 1]" in message and remedy in message
-        assert game.step == 1
+        assert game.step == (0 if game.run_eagerly else 1)  # which a graph has counted by then
 
 
 def test_pixels_far_outside_change_no_weight(gan):
@@ -241,10 +267,16 @@ def test_vectors_may_have_any_range(tiny_generator, tiny_discriminator):
     assert game.step == 2
 
 
-@pytest.mark.parametrize("wrong", [3, -1, 255])
-@pytest.mark.parametrize("jit_compile", [False, True])
-def test_labels_that_are_not_classes_raise(conditional, wrong, jit_compile):
-    conditional.compile("sgd", "sgd", loss="hinge", jit_compile=jit_compile)
+@pytest.mark.parametrize(
+    "wrong, options",
+    [
+        *((wrong, {"jit_compile": False, "run_eagerly": True}) for wrong in (3, -1, 255)),
+        (3, {"jit_compile": False}),
+        *(pytest.param(wrong, {"jit_compile": True}, marks=LONG) for wrong in (3, -1, 255)),
+    ],
+)
+def test_labels_that_are_not_classes_raise(conditional, wrong, options):
+    conditional.compile("sgd", "sgd", loss="hinge", **options)
     labels = np.arange(12) % 3
     labels[[5, 7]] = wrong
     before = weights(conditional)
@@ -260,6 +292,7 @@ def test_labels_that_are_wrong_later_raise_by_the_end_of_the_epoch(conditional):
     labels = np.arange(12) % 3
     labels[-1] = 9
     data = tf.data.Dataset.from_tensor_slices((images(), labels)).batch(4)
+    conditional.compile("sgd", "sgd", loss="hinge", jit_compile=False)
     assert "1 labels that are not classes" in refusal(lambda: conditional.fit(data, epochs=2, verbose=0))
     assert conditional.step == 3
 
@@ -310,11 +343,14 @@ def stochastic_networks():
     return generator, discriminator
 
 
-@pytest.mark.parametrize("kind", ["save", "save_weights", "checkpoint"])
-def test_training_continues_from_a_file_as_if_it_had_not_stopped(tmp_path, kind):
+@pytest.mark.parametrize(
+    "kind, eagerly",
+    [("save", True), ("save_weights", True), ("checkpoint", True), pytest.param("save", False, marks=LONG)],
+)
+def test_training_continues_from_a_file_as_if_it_had_not_stopped(tmp_path, kind, eagerly):
     def build():
         game = GAN(*stochastic_networks(), seed=3)
-        game.compile("adam", "adam", jit_compile=False)
+        game.compile("adam", "adam", loss="hinge", jit_compile=False, run_eagerly=eagerly)
         return game
 
     options = {"batch_size": 4, "shuffle": False, "verbose": 0}
@@ -338,7 +374,7 @@ def test_training_continues_from_a_file_as_if_it_had_not_stopped(tmp_path, kind)
 
 
 def test_steps_run_eagerly(gan):
-    compiled, eager = gan(), gan(run_eagerly=True)
+    compiled, eager = gan({}, **GRAPH), gan({})
     assert eager.run_eagerly and not compiled.run_eagerly
     for game in (compiled, eager):
         game.fit(images(), batch_size=4, shuffle=False, verbose=0)
@@ -351,8 +387,7 @@ def test_steps_run_eagerly(gan):
 
 def test_binary_cross_entropy_of_keras_is_the_non_saturating_loss(gan):
     ours, theirs = (
-        gan(loss=loss, penalties={}, generator_optimizer="sgd", discriminator_optimizer="sgd")
-        for loss in ("non_saturating", keras.losses.BinaryCrossentropy(from_logits=True))
+        gan(loss=loss, penalties={}) for loss in ("non_saturating", keras.losses.BinaryCrossentropy(from_logits=True))
     )
     for game in (ours, theirs):
         game.fit(images(), batch_size=4, shuffle=False, verbose=0)

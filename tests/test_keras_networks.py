@@ -59,7 +59,11 @@ def lambda_in_nested_model():
 
 @pytest.mark.parametrize(
     "build",
-    [lambda: Plain(lambda x: ops.tanh(x)), with_lambda, lambda_in_nested_model],
+    [
+        lambda: Plain(lambda x: ops.tanh(x)),
+        pytest.param(with_lambda, marks=pytest.mark.long),
+        pytest.param(lambda_in_nested_model, marks=pytest.mark.long),
+    ],
     ids=["plain", "lambda", "nested"],
 )
 def test_networks_that_keras_cannot_clone_train_generate_and_are_averaged(build, tmp_path):
@@ -193,7 +197,8 @@ def test_penalties_raise_where_tensorflow_has_no_second_derivative(resize):
 def game(*optimizers, **options):
     keras.utils.set_random_seed(1)
     gan = GAN(maker(layers.Dense(64, "tanh"), layers.Reshape((8, 8, 1))), small_discriminator(), seed=1)
-    gan.compile(*(optimizers or (keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))), jit_compile=False, **options)
+    options = {"loss": "hinge", "jit_compile": False} | options
+    gan.compile(*(optimizers or (keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.2))), **options)
     return gan
 
 

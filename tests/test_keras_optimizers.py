@@ -11,6 +11,7 @@ from keras_gan.gan import optimizers
 from keras_gan.schedules import PerTrainingStep
 
 SGD, Adam, LossScale = keras.optimizers.SGD, keras.optimizers.Adam, keras.optimizers.LossScaleOptimizer
+GRAPH, LONG = {"run_eagerly": False}, pytest.mark.long
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (12, 8, 8, 1)).astype("float32")
 
 
@@ -30,7 +31,8 @@ def dense_networks(num_classes=None, width=6, **options):
 
 def compiled(generator_optimizer=None, discriminator_optimizer=None, networks=None, num_classes=None, **options):
     gan = GAN(*(networks or dense_networks(num_classes)), seed=3, num_classes=num_classes)
-    options = {"loss": "non_saturating", "jit_compile": False} | options
+    # A traced step takes seconds, so most of these tests do without; GRAPH is what users have.
+    options = {"loss": "non_saturating", "jit_compile": False, "run_eagerly": True} | options
     gan.compile(generator_optimizer or SGD(0.1), discriminator_optimizer or SGD(0.1), **options)
     return gan
 
@@ -65,11 +67,13 @@ def differ(mine, others):
         lambda rate: LossScale(SGD(rate), initial_scale=256.0, dynamic_growth_steps=2),
     ],
 )
-@pytest.mark.parametrize("k", [1, 2])
-def test_loss_scaling_changes_neither_the_updates_nor_the_logs(scaled, k):
+@pytest.mark.parametrize(
+    "k, options", [(2, {}), pytest.param(1, GRAPH, marks=LONG), pytest.param(2, GRAPH, marks=LONG)]
+)
+def test_loss_scaling_changes_neither_the_updates_nor_the_logs(scaled, k, options):
     runs = []
     for optimizer in (SGD, scaled):
-        gan = compiled(optimizer(0.1), optimizer(0.2), penalties={"r1": 0.5}, discriminator_steps=k)
+        gan = compiled(optimizer(0.1), optimizer(0.2), penalties={"r1": 0.5}, discriminator_steps=k, **options)
         logs = fit(gan).history
         runs.append((weights(gan), logs))
     (plain, logs), (others, other_logs) = runs
@@ -80,7 +84,7 @@ def test_loss_scaling_changes_neither_the_updates_nor_the_logs(scaled, k):
 
 
 def test_a_scale_that_overflows_is_lowered_and_is_no_fault_of_the_data():
-    gan = compiled(LossScale(SGD(0.1), initial_scale=1e38), LossScale(SGD(0.1), initial_scale=1e38))
+    gan = compiled(LossScale(SGD(0.1), initial_scale=1e38), LossScale(SGD(0.1), initial_scale=1e38), **GRAPH)
     before = weights(gan)
     logs = fit(gan, 1e3 * 0 + IMAGES, epochs=1).history
     assert int(gan.skipped_steps.numpy()) == 0 and gan.step == 3
@@ -121,7 +125,8 @@ def test_float16_updates_are_those_of_float32_within_its_precision():
     for policy in ("float32", "mixed_float16"):
         gan = GAN(*float16(policy), seed=3)
         gan.generator.set_weights(GAN(*float16("float32"), seed=3).generator.get_weights())
-        gan.compile(SGD(0.05), SGD(0.05), penalties={"r1": 1.0, "r2": 1.0}, jit_compile=False)
+        options = {"jit_compile": False, "run_eagerly": True}
+        gan.compile(SGD(0.05), SGD(0.05), penalties={"r1": 1.0, "r2": 1.0}, **options)
         before = weights(gan)
         fit(gan, IMAGES[:4])
         moved[policy] = np.concatenate([(a - b).ravel() for a, b in zip(weights(gan), before, strict=True)])
@@ -253,7 +258,9 @@ class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
 @pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "loss scale"])
 def test_a_schedule_counts_training_steps_whatever_its_class(schedule, wrapped):
     optimizer = SGD(schedule())
-    gan = compiled(SGD(schedule()), LossScale(optimizer, 4.0) if wrapped else optimizer, discriminator_steps=3)
+    options = GRAPH if schedule is Unregistered else {}
+    scaled = LossScale(optimizer, 4.0) if wrapped else optimizer
+    gan = compiled(SGD(schedule()), scaled, discriminator_steps=3, **options)
     fit(gan)
     assert int(schedules.innermost(gan.discriminator_optimizer).iterations) == 9
     assert schedules.current_rate(gan.discriminator_optimizer) == pytest.approx(

@@ -306,14 +306,21 @@ def test_penalties_through_the_layer_against_finite_differences(name):
             assert slope(variable, change) == pytest.approx(expected, abs=1e-4 * 1e-4 * np.linalg.norm(gradient))
 
 
-@pytest.mark.parametrize("penalties", [{"r1": 1.0, "r2": 1.0}, {"wgan_gp": 1.0}])
+@pytest.mark.parametrize(
+    "penalties, eagerly",
+    [
+        ({"r1": 1.0, "r2": 1.0}, True),
+        pytest.param({"r1": 1.0, "r2": 1.0}, False, marks=pytest.mark.long),
+        pytest.param({"wgan_gp": 1.0}, False, marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("name", FRONTS)
-def test_a_gan_trains_with_the_layer_on_batches_of_any_size(tiny_generator, name, penalties):
+def test_a_gan_trains_with_the_layer_on_batches_of_any_size(tiny_generator, name, penalties, eagerly):
     discriminator = keras.Sequential(
         [keras.Input((8, 8, 1)), FRONTS[name]("float32"), layers.Flatten(), layers.Dense(2, "tanh"), layers.Dense(1)]
     )
     gan = GAN(tiny_generator(), discriminator, seed=3)
-    gan.compile(loss="non_saturating", penalties=penalties)
+    gan.compile(loss="non_saturating", penalties=penalties, run_eagerly=eagerly)
     before = [weight.numpy() for weight in gan.trainable_weights]
     history = gan.fit(random_images(6, 8, 8, 1).numpy(), batch_size=4, verbose=0).history  # then 2
     assert all(np.all(np.isfinite(values)) for values in history.values())

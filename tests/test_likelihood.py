@@ -70,6 +70,7 @@ def mnist(prepared_mnist):
     return images[:50_000], images[50_000:], data.open_source("mnist", split="test").array
 
 
+@pytest.mark.long
 def test_real_training_images_reach_242_5_nats(mnist):
     train, validation, test = mnist
     chosen = np.random.default_rng(0).permutation(50_000)[:10_000]
@@ -81,6 +82,7 @@ def test_real_training_images_reach_242_5_nats(mnist):
     assert value == pytest.approx(242.5, abs=3)
 
 
+@pytest.mark.long
 def test_blurred_training_images_score_far_above_sharp_ones(mnist):
     train, validation, test = mnist
     images, some = train[:10_000], test[:1_000]

@@ -16,6 +16,8 @@ PAPERS = ["dcgan", "wgan-gp", "sngan", "r3gan"]
 NO_TANH = ("resnet", "r3gan")
 SIZES = [(8, 8), (28, 28), (32, 32), (48, 48), (64, 64), (30, 50), (9, 17)]
 PAPER_SIZES = [(8, 8), (28, 28), (64, 64), (9, 17)]  # these networks are large
+LONG = pytest.mark.long
+ONE_PAPER = ["wgan-gp", *(pytest.param(name, marks=LONG) for name in PAPERS if name != "wgan-gp")]  # others are large
 
 
 def latents(batch, model, scale=1.0):
@@ -28,7 +30,14 @@ def narrow(monkeypatch):
     monkeypatch.setattr(r3gan, "WIDTH", 32)
 
 
-SIZED = [(preset, size) for preset in IMAGE_PRESETS for size in SIZES if preset not in PAPERS or size in PAPER_SIZES]
+QUICK_SIZES = [*((preset, (9, 17)) for preset in ("lean", "wgan-gp", "r3gan", "sngan")), ("lean", (8, 8))]
+QUICK_SIZES += [("resnet", (8, 8)), ("resnet", (9, 17)), ("resnet", (28, 28)), ("goodfellow2014", (8, 8))]
+SIZED = [
+    (preset, size) if (preset, size) in QUICK_SIZES else pytest.param(preset, size, marks=LONG)
+    for preset in IMAGE_PRESETS
+    for size in SIZES
+    if preset not in PAPERS or size in PAPER_SIZES
+]
 
 
 @pytest.mark.parametrize(
@@ -66,6 +75,7 @@ def test_odd_sizes_use_every_pixel(narrow, preset):
     assert np.all(tape.gradient(logit, images) != 0)
 
 
+@pytest.mark.long
 def test_largest_images_build_and_run():
     generator = networks.generator((256, 256, 3), dtype="float32")
     discriminator = networks.discriminator((256, 256, 3), dtype="float32")
@@ -75,7 +85,7 @@ def test_largest_images_build_and_run():
 
 
 @pytest.mark.parametrize("preset", PRESETS)
-@pytest.mark.parametrize("features", [1, 2])
+@pytest.mark.parametrize("features", [pytest.param(1, marks=LONG), 2])
 def test_vectors(preset, features):
     generator = networks.generator((features,), 3, preset)
     vectors = generator(latents(4, generator, scale=100.0))
@@ -175,7 +185,7 @@ NETWORKS = {
 }
 
 
-@pytest.mark.parametrize("preset", NETWORKS)
+@pytest.mark.parametrize("preset", [pytest.param(name, marks=LONG if name == "dcgan" else ()) for name in NETWORKS])
 def test_convolutions_are_those_of_the_paper(preset):
     shape, up, down = NETWORKS[preset]
     generator = networks.generator(shape, family=preset)
@@ -199,12 +209,15 @@ WEIGHTS = {
 }
 
 
-@pytest.mark.parametrize("preset, shape", WEIGHTS)
+@pytest.mark.parametrize(
+    "preset, shape", [pytest.param(*key, marks=LONG if key[0] in ("dcgan", "r3gan") else ()) for key in WEIGHTS]
+)
 def test_discriminators_have_as_many_weights_as_in_the_paper(preset, shape):
     discriminator = networks.discriminator(shape, preset)
     assert sum(np.prod(weight.shape) for weight in discriminator.trainable_weights) == WEIGHTS[preset, shape]
 
 
+@pytest.mark.long
 def test_the_generator_of_r3gan_has_as_many_weights_as_in_its_code():
     """NoiseDimension 64, 768 channels at every size, 2 blocks of each of 4; the basis, and 3 colours."""
     generator = networks.generator((32, 32, 3), family="r3gan")
@@ -488,10 +501,10 @@ def played(preset, dtype="float32", num_classes=None, steps=3):
 @pytest.mark.parametrize(
     "preset, dtype, num_classes",
     [
-        ("dcgan", "mixed_bfloat16", None),
+        pytest.param("dcgan", "mixed_bfloat16", None, marks=LONG),
         ("wgan-gp", "float32", None),
-        ("sngan", "mixed_bfloat16", 3),
-        ("r3gan", "float32", 3),
+        pytest.param("sngan", "mixed_bfloat16", 3, marks=LONG),
+        pytest.param("r3gan", "float32", 3, marks=LONG),
     ],
 )
 def test_every_weight_learns(narrow, preset, dtype, num_classes):
@@ -501,7 +514,7 @@ def test_every_weight_learns(narrow, preset, dtype, num_classes):
     assert all(path.endswith("logit/bias") for path in still)  # which losses on differences of logits do not move
 
 
-@pytest.mark.parametrize("num_classes", [None, 3])
+@pytest.mark.parametrize("num_classes", [pytest.param(None, marks=LONG), 3])
 def test_sngan_normalizes_every_kernel_of_its_discriminator(num_classes):
     discriminator = networks.discriminator((8, 8, 1), "sngan", "float32", num_classes)
     image = np.ones((1, 8, 8, 1), "float32")
@@ -513,7 +526,7 @@ def test_sngan_normalizes_every_kernel_of_its_discriminator(num_classes):
     np.testing.assert_allclose(norms, 1.0, atol=0.1)
 
 
-@pytest.mark.parametrize("preset", PAPERS)
+@pytest.mark.parametrize("preset", ONE_PAPER)
 def test_generators_of_the_papers_run_as_tflite(narrow, preset, tmp_path):
     shape = (9, 12, 3)
     gan = GAN(networks.generator(shape, 4, preset), networks.discriminator(shape, preset), seed=0)
@@ -523,6 +536,7 @@ def test_generators_of_the_papers_run_as_tflite(narrow, preset, tmp_path):
     np.testing.assert_allclose(images, gan.predict(z, verbose=0), atol=1e-4)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["sngan", "r3gan"])
 def test_conditional_generators_of_the_papers_run_as_tflite(narrow, preset, tmp_path):
     shape = (8, 8, 1)

@@ -55,7 +55,12 @@ def exported(gan, tmp_path_factory):
 
 @pytest.mark.parametrize(
     "preset, shape",
-    [("resnet", SHAPE), ("dcgan", (9, 17, 3)), ("goodfellow2014", SHAPE), ("resnet", (2,))],
+    [
+        pytest.param("resnet", SHAPE, marks=pytest.mark.long),
+        pytest.param("dcgan", (9, 17, 3), marks=pytest.mark.long),
+        ("goodfellow2014", SHAPE),
+        ("resnet", (2,)),
+    ],
     ids=["resnet", "dcgan, odd size, colour", "perceptron", "vectors"],
 )
 def test_onnx_agrees_with_keras(preset, shape, tmp_path):
@@ -69,7 +74,7 @@ def test_onnx_agrees_with_keras(preset, shape, tmp_path):
 
 
 def test_a_conditional_generator_takes_labels(tmp_path):
-    gan = built("resnet", num_classes=3)
+    gan = built("lean", num_classes=3)
     gan.export(tmp_path / "g.onnx", "onnx")
     z, labels = latents.draw(4, 4, seed=1), np.array([2, 0, 0, 1], "int32")
     images = run(tmp_path / "g.onnx", z, labels)
@@ -89,7 +94,7 @@ def test_images_as_uint8(gan, tmp_path):
     assert report.tolerance == pytest.approx(1e-4 + 1 / 127.5)
 
 
-@pytest.mark.parametrize("latent", ["normal", "uniform"])
+@pytest.mark.parametrize("latent", ["normal", pytest.param("uniform", marks=pytest.mark.long)])
 def test_a_seed_gives_the_picture_of_keras(latent, tmp_path):
     gan = built(latent=latent)
     gan.export(tmp_path / "g.onnx", "onnx")
@@ -112,7 +117,10 @@ def test_names_and_shapes_of_the_graphs(exported, name, taken):
 SEEDS = np.int32([0, 1, 7, 65_535, 65_536, 2**24, 2**30 + 1, 2**31 - 2, 2**31 - 1])
 
 
-@pytest.mark.parametrize("latent", latents.DISTRIBUTIONS)
+@pytest.mark.parametrize(
+    "latent",
+    [name if name == "uniform" else pytest.param(name, marks=pytest.mark.long) for name in latents.DISTRIBUTIONS],
+)
 def test_the_second_graph_takes_seeds(latent, tmp_path):
     gan = built(latent=latent, num_classes=3)
     gan.export(tmp_path / "g.onnx", "onnx")
@@ -211,7 +219,7 @@ kgan.main(sys.argv[1:], standalone_mode=False)
 """
 
 
-@pytest.mark.parametrize("name", ["g.onnx", "g-sample.onnx"])
+@pytest.mark.parametrize("name", [pytest.param("g.onnx", marks=pytest.mark.long), "g-sample.onnx"])
 def test_sampling_needs_onnx_runtime_alone(gan, exported, name, tmp_path):
     words = ["sample", exported[0].with_name(name), "-n", "3", "--seed", "5", "--out", tmp_path / "x.npz"]
     done = subprocess.run([sys.executable, "-c", WITHOUT_TENSORFLOW, *map(str, words)], capture_output=True, text=True)

@@ -104,10 +104,17 @@ for name in ("tests", "keras_gan", "nothing"):
     sys.exit(f"keras_gan.{name} can be imported")
 print(keras_gan.__file__, keras_gan.cli.train.__file__, keras_gan.exports.edge.__file__, sep="\\n")
 """
-PLACES = [("installed", "checkout"), ("installed", "elsewhere"), ("editable", "checkout"), ("editable", "elsewhere")]
+OTHERS = [("installed", "checkout"), ("editable", "checkout"), ("editable", "elsewhere")]
 
 
-@pytest.mark.parametrize("kind, place", [*PLACES, ("none", "checkout")])
+@pytest.mark.parametrize(
+    "kind, place",
+    [
+        ("installed", "elsewhere"),
+        ("none", "checkout"),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in OTHERS),
+    ],
+)
 def test_subpackages_and_command_are_found_wherever_python_starts(environment, checkout, tmp_path, kind, place):
     folder = checkout if place == "checkout" else tmp_path
     options = {"cwd": folder, "capture_output": True, "text": True}

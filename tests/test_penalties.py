@@ -187,7 +187,11 @@ def randomize(model, kernel_scale=1.0):
             weight.assign((-1.0) ** channels * (1 + channels % 5 / 2))
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+QUICK_AND_LONG = ["r1", *(pytest.param(name, marks=pytest.mark.long) for name in PENALTIES if name != "r1")]
+LARGER = ("resnet", "goodfellow2014", "r3gan")
+
+
+@pytest.mark.parametrize("name", QUICK_AND_LONG)
 def test_every_weight_of_a_convolutional_discriminator_against_finite_differences(game, name):
     options = {"activation": "tanh", "padding": "same", "dtype": "float64"}
     discriminator = keras.Sequential(
@@ -222,8 +226,14 @@ def assert_matches_along_directions(probe, gradients, weights, step):
             assert probe.slope(weight, unit, step) == pytest.approx(expected, abs=0.01 * norm + 1e-4 * max(norms))
 
 
-@pytest.mark.parametrize("penalties", [{"r1": 1.0, "r2": 2.0}, {"wgan_gp": 1.0}])
-@pytest.mark.parametrize("preset", ["resnet", "lean", "goodfellow2014", "r3gan"])
+@pytest.mark.parametrize(
+    "preset, penalties",
+    [
+        ("lean", {"r1": 1.0, "r2": 2.0}),
+        *(pytest.param(preset, {"r1": 1.0, "r2": 2.0}, marks=pytest.mark.long) for preset in LARGER),
+        *(pytest.param(preset, {"wgan_gp": 1.0}, marks=pytest.mark.long) for preset in ("lean", *LARGER)),
+    ],
+)
 def test_preset_discriminators_against_finite_differences(game, preset, penalties, monkeypatch):
     monkeypatch.setattr(r3gan, "WIDTH", 16)
     keras.utils.set_random_seed(0)  # of dropout
@@ -237,7 +247,7 @@ def test_preset_discriminators_against_finite_differences(game, preset, penaltie
     assert_matches_along_directions(probe, gradients, discriminator.trainable_variables, step=3e-3)
 
 
-@pytest.mark.parametrize("name", PENALTIES)
+@pytest.mark.parametrize("name", QUICK_AND_LONG)
 def test_spectrally_normalized_discriminator_against_finite_differences(game, tiny_discriminator, name):
     plain, images = tiny_discriminator(), random_images((3, 8, 8, 1), 3)
     randomize(plain)

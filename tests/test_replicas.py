@@ -1,6 +1,7 @@
 """The same step on one replica and on two, and steps that are not applied."""
 
 import contextlib
+import functools
 
 import keras
 import numpy as np
@@ -48,6 +49,23 @@ def trained(scope, loss="non_saturating", penalties=None, k=1, normalised=False,
     return gan, {name: values[0] for name, values in logs.items()}
 
 
+@pytest.fixture(scope="module")
+def plain(remembered):
+    """A function that gives what `trained` gives, traced once for all tests and put back to where it was."""
+
+    @functools.cache
+    def started(scope):
+        gan, logs = trained(scope)
+        return gan, logs, remembered(gan)
+
+    def of(scope):
+        gan, logs, put_back = started(scope)
+        put_back()
+        return gan, logs
+
+    return of
+
+
 def assert_alike(one, two):
     (gan, logs), (other, others) = one, two
     for mine, its in zip(gan.variables, other.variables, strict=True):
@@ -66,17 +84,26 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("case", CASES)
+@pytest.mark.parametrize("case", [pytest.param(case, marks=pytest.mark.long) for case in CASES])
 def test_two_replicas_make_the_step_of_one_on_the_same_batch(two_replicas, case):
     assert_alike(trained(ONE, **CASES[case]), trained(two_replicas.scope, **CASES[case]))
 
 
-def test_a_strategy_of_one_replica_makes_the_step_of_none():
-    assert_alike(trained(ONE), trained(tf.distribute.MirroredStrategy(["CPU:1"]).scope))
+def test_two_replicas_make_the_step_of_one_with_several_options_at_once(two_replicas):
+    options = {"loss": "relativistic", "penalties": {"r1": "auto"}, "clipnorm": 0.5, "num_classes": 3, "k": 2}
+    assert_alike(trained(ONE, **options), trained(two_replicas.scope, **options))
 
 
-def test_the_steps_move_the_weights_further_than_the_tolerance(two_replicas):
-    gan, _ = trained(two_replicas.scope)
+def test_two_replicas_make_the_step_of_one(two_replicas, plain):
+    assert_alike(plain(ONE), plain(two_replicas.scope))
+
+
+def test_a_strategy_of_one_replica_makes_the_step_of_none(plain):
+    assert_alike(plain(ONE), trained(tf.distribute.MirroredStrategy(["CPU:1"]).scope))
+
+
+def test_the_steps_move_the_weights_further_than_the_tolerance(two_replicas, plain):
+    gan, _ = plain(two_replicas.scope)
     start, _ = networks()
     moved = np.abs(gan.generator.get_weights()[0] - start.get_weights()[0]).max()
     average = np.abs(gan.ema_generator.get_weights()[0] - start.get_weights()[0]).max()
@@ -125,32 +152,32 @@ def assert_same(arrays, others):
 
 
 @pytest.mark.parametrize("poison", [np.nan, np.inf])
-def test_a_step_on_data_that_are_not_finite_leaves_the_discriminator(scope, poison):
-    gan, _ = trained(scope)
+def test_a_step_on_data_that_are_not_finite_leaves_the_discriminator(scope, plain, poison):
+    gan, _ = plain(scope)
     before = side(gan, "discriminator")
-    images = IMAGES[:4].copy()
-    images[2, 3, 3] = poison  # in the second replica's share
-    gan.fit(images, batch_size=4, verbose=0)
+    images = IMAGES[:12].copy()
+    images[8, 3, 3] = poison  # in the second replica's share
+    gan.fit(images, batch_size=12, verbose=0)
     assert_same(side(gan, "discriminator"), before)
     # G's own update, by a D that is whole, is made.
     assert int(gan.skipped_steps.numpy()) == 1 and gan.step == 3
     assert all(np.isfinite(array).all() for array in side(gan, "generator"))
 
 
-def test_a_generator_that_is_not_finite_changes_nothing(scope):
-    gan, _ = trained(scope)
+def test_a_generator_that_is_not_finite_changes_nothing(scope, plain):
+    gan, _ = plain(scope)
     gan.generator.layers[-1].bias.assign([np.nan])
     before = [side(gan, name) for name in ("generator", "discriminator")]
-    gan.fit(IMAGES[:4], batch_size=4, verbose=0)
+    gan.fit(IMAGES[:12], batch_size=12, verbose=0)
     assert int(gan.skipped_steps.numpy()) == 2 and gan.step == 3  # which still tells what data come next
     for name, arrays in zip(("generator", "discriminator"), before, strict=True):
         assert_same(side(gan, name), arrays)
 
 
-def test_training_goes_on_after_a_step_that_was_not_applied(scope):
-    gan, _ = trained(scope)
-    gan.fit(np.full((4, *SHAPE), np.nan, "float32"), batch_size=4, verbose=0)
+def test_training_goes_on_after_a_step_that_was_not_applied(scope, plain):
+    gan, _ = plain(scope)
+    gan.fit(np.full((12, *SHAPE), np.nan, "float32"), batch_size=12, verbose=0)
     before = side(gan, "discriminator")
-    gan.fit(IMAGES[:4], batch_size=4, verbose=0)
+    gan.fit(IMAGES[:12], batch_size=12, verbose=0)
     assert int(gan.skipped_steps.numpy()) == 1
     assert not np.array_equal(side(gan, "discriminator")[0], before[0])

@@ -18,8 +18,7 @@ from keras_gan.runs.tables import TABLES
 
 KGAN = Path(sys.executable).with_name("kgan")
 CLOCK = ("seconds", "images_per_s")  # columns that tell of the machine, not of the game
-STEPS, KILLS, KILLS_IN_A_WRITE = 2_400, 10, 4
-PATIENCE_S = 120
+PATIENCE_S = 300
 
 
 def command(run_dir, *options):
@@ -79,35 +78,40 @@ def assert_events_are_the_history(run):
         assert value.tensor.float_val[0] == pytest.approx(history[value.tag][-1], rel=1e-6)
 
 
-@pytest.mark.long
-def test_a_run_killed_ten_times_ends_like_one_that_was_never_interrupted(train, tmp_path):
-    options = ("--steps", str(STEPS), "--deterministic")
-    assert ended(train(tmp_path / "whole", *options))[0] == 0
+@pytest.mark.parametrize(
+    "steps, kills, kills_in_a_write", [(1_200, 1, 0), pytest.param(2_400, 10, 4, marks=pytest.mark.long)]
+)
+def test_a_run_that_is_killed_ends_like_one_that_was_never_interrupted(train, tmp_path, steps, kills, kills_in_a_write):
+    options = ("--steps", str(steps), "--deterministic")
+    whole = train(tmp_path / "whole", *options)  # at the same time
     chance, run_dir = random.Random(7), tmp_path / "parts"
-    in_a_write = set(chance.sample(range(KILLS), KILLS_IN_A_WRITE))
+    in_a_write = set(chance.sample(range(kills), kills_in_a_write))
     caught = 0
-    for kill in range(KILLS):
+    for kill in range(kills):
         before = saved(run_dir)
         process = train(run_dir, *options, "--checkpoint-every", "0.1")
-        if kill:  # the first may come before there is anything
+        if kill or kills == 1:  # the first of many may come before there is anything
             wait_for(lambda: saved(run_dir) != before, process)  # noqa: B023  within this round only
-        time.sleep(chance.uniform(0, 1.0 if not kill else 0.2))
+        if kills > 1:
+            time.sleep(chance.uniform(0, 1.0 if not kill else 0.2))
         if kill in in_a_write:
             wait_for(lambda: (run_dir / "checkpoints").exists() and files.drafts(run_dir / "checkpoints"), process)
         process.send_signal(signal.SIGKILL)
         assert ended(process)[0] == -signal.SIGKILL  # and so it had not come to its end
         caught += bool((run_dir / "checkpoints").exists() and files.drafts(run_dir / "checkpoints"))
-    assert caught  # a checkpoint was cut short at least once
+    assert kills == 1 or caught  # a checkpoint was cut short at least once
     status, stderr = ended(train(run_dir, *options))
     assert status == 0, stderr
     assert not files.drafts(run_dir / "checkpoints") and not files.drafts(run_dir / "samples")
+    assert ended(whole)[0] == 0
     assert_same_runs(run_dir, tmp_path / "whole")
 
 
 def test_sigterm_saves_and_ends_with_the_status_that_schedulers_restart_on(tmp_path):
     run_dir = tmp_path / "run"
     words = command(run_dir, "--steps", "100000", "--checkpoint-every", "1000")
-    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:  # from its first line on
+    # A process of its own, not a fork: signals count from its first line on.
+    with subprocess.Popen(words, stderr=subprocess.PIPE, text=True) as process:
         try:
             wait_for(lambda: (run_dir / "history.csv").exists(), process)
             process.send_signal(signal.SIGTERM)
@@ -116,9 +120,7 @@ def test_sigterm_saves_and_ends_with_the_status_that_schedulers_restart_on(tmp_p
             process.kill()
     step = int(saved(run_dir).removeprefix("step_"))
     assert status == 128 + signal.SIGTERM and 0 < step < 100_000, stderr
-    stopping, outcome = stderr.splitlines()[-2:]
-    assert "SIGTERM" in stopping
-    assert f"step {step:,} of 100,000" in outcome and str(run_dir) in outcome and "same command" in outcome
+    assert "SIGTERM" in stderr and f"step {step:,} of 100,000" in stderr and str(run_dir) in stderr
     assert_events_are_the_history(Run(run_dir))
 
 
@@ -145,6 +147,7 @@ def test_a_full_disk_ends_the_run_in_one_line_with_the_last_checkpoint_whole(tra
     assert status == 0 and saved(run_dir) == "step_0000040", stderr
 
 
+@pytest.mark.long
 def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_goes_on(train, short_run):
     run_dir, _ = short_run
     assert ended(train(run_dir, "--steps", "40"))[0] == 0

@@ -25,12 +25,22 @@ def run(tmp_path):
     return Run.create(tmp_path / "run", CONFIG, SOURCE)
 
 
-@pytest.fixture
-def moved_gan(tiny_gan):
-    """A GAN after two steps, so that no slot, seed or average is at its start any more."""
+@pytest.fixture(scope="module")
+def moved(tiny_generator, tiny_discriminator, remembered):
+    """A GAN after two steps, and what puts it back there."""
+    gan = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
+    gan.compile()
     images = np.random.default_rng(0).uniform(-1, 1, (8, *SHAPE)).astype("float32")
-    tiny_gan.fit(images, batch_size=4, verbose=0)
-    return tiny_gan
+    gan.fit(images, batch_size=4, verbose=0)
+    return gan, remembered(gan)
+
+
+@pytest.fixture
+def moved_gan(moved):
+    """A GAN after two steps, so that no slot, seed or average is at its start any more."""
+    gan, put_back = moved
+    put_back()
+    return gan
 
 
 def variables(gan):

@@ -40,8 +40,17 @@ ACTIONS = {
 }
 
 
-@pytest.mark.parametrize("warm", [False, True], ids=["fresh", "drawn from before"])
-@pytest.mark.parametrize("name", ACTIONS)
+QUICK = {("build", True), ("load a run", True), ("load a file", False), ("a discriminator with a seed", True)}
+
+
+@pytest.mark.parametrize(
+    "name, warm",
+    [
+        pytest.param(name, warm, marks=() if (name, warm) in QUICK else pytest.mark.long)
+        for name in ACTIONS
+        for warm in (False, True)
+    ],
+)
 def test_global_random_states_stay_as_they_are(request, trained, name, warm):
     def drawn(action):
         keras.utils.set_random_seed(11)
@@ -57,7 +66,9 @@ def values(gan):
     return [variable.numpy() for variable in gan.variables]
 
 
-@pytest.mark.parametrize("preset", ["lean", "goodfellow2014", "sngan"])
+@pytest.mark.parametrize(
+    "preset", ["lean", *(pytest.param(name, marks=pytest.mark.long) for name in ("goodfellow2014", "sngan"))]
+)
 def test_weights_and_noise_of_layers_follow_from_the_seed_alone(preset):
     keras.utils.set_random_seed(1)
     first = values(build(preset))

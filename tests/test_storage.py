@@ -196,7 +196,9 @@ def test_weights_larger_than_int8_are_listed_by_layer_and_bytes(various, tmp_pat
     assert f"| int8, {halves / 1000:,.0f} kB of them float16" in readme
 
 
-@pytest.mark.parametrize("scale", [1e6, 1e-9], ids=["beyond 65,504", "below 6e-8"])
+@pytest.mark.parametrize(
+    "scale", [1e6, pytest.param(1e-9, marks=pytest.mark.long)], ids=["beyond 65,504", "below 6e-8"]
+)
 def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
     keras.utils.set_random_seed(0)
     z = keras.Input((16,))

