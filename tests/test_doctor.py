@@ -77,7 +77,7 @@ def test_eight_training_images_are_memorised(tmp_path_factory, tmp_path):
     folder = train(tmp_path_factory, "eight", tmp_path / "eight.npz", "resnet", 160, **game)
     verdicts = doctor.examine(Run(folder))
     assert names(verdicts) == ["memorising"]
-    assert "There are only 8 of them" in verdicts[0].sentence and verdicts[0].evidence["memorised"] > 0.2
+    assert "only 8 training images" in verdicts[0].sentence and verdicts[0].evidence["memorised"] > 0.2
 
 
 def test_healthy_images_raise_no_alarm(healthy):
@@ -322,7 +322,7 @@ def test_oscillation_takes_two_full_swings(swings, expected):
     accuracy[20 : 20 + 4 * (swings + 1) : 4] = [(0.2, 0.8)[number % 2] for number in range(swings + 1)]
     verdicts = diagnose(game(d_accuracy=accuracy), samples(), DCGAN)
     assert names(verdicts) == [expected]
-    assert expected == "healthy" or "swung 4 times" in verdicts[0].sentence
+    assert expected == "healthy" or " 4 times" in verdicts[0].sentence
 
 
 def test_oscillation_that_ended_is_over():
