@@ -11,6 +11,7 @@ import tensorflow as tf
 
 from keras_gan import data, distribute, training
 from keras_gan._utils.errors import InputError
+from keras_gan.distribute import strategies
 from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
@@ -39,7 +40,7 @@ def test_mirrored_divides_the_cpu_into_the_number_of_replicas():
     ],
 )
 def test_wrong_names_and_counts_raise(monkeypatch, name, count, message):
-    for variable in (distribute.TF_CONFIG, *distribute.SLURM):
+    for variable in (strategies.TF_CONFIG, *strategies.SLURM):
         monkeypatch.delenv(variable, raising=False)
     tf.constant(0)  # TensorFlow has started
     with pytest.raises(InputError, match=message):
@@ -60,7 +61,7 @@ def test_wrong_names_and_counts_raise(monkeypatch, name, count, message):
     ],
 )
 def test_an_unreadable_cluster_raises_with_an_example(monkeypatch, described):
-    monkeypatch.setenv(distribute.TF_CONFIG, described)
+    monkeypatch.setenv(strategies.TF_CONFIG, described)
     with pytest.raises(InputError, match='TF_CONFIG cannot be read .*; expected {"cluster": {"worker": '):
         distribute.strategy("multiworker")
 

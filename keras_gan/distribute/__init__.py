@@ -1,5 +1,12 @@
 """Devices: strategies of `tf.distribute`, exchange between replicas, and precision."""
 
-from keras_gan.distribute.strategies import from_chief, is_chief, is_loss_of_worker, several_processes, strategy
+from keras_gan.distribute.strategies import (
+    agree,
+    from_chief,
+    is_chief,
+    is_loss_of_worker,
+    several_processes,
+    strategy,
+)
 
-__all__ = ["from_chief", "is_chief", "is_loss_of_worker", "several_processes", "strategy"]
+__all__ = ["agree", "from_chief", "is_chief", "is_loss_of_worker", "several_processes", "strategy"]
