@@ -342,7 +342,7 @@ def test_vectors_are_sampled_as_an_array_only(place):
     assert command("sample", "vectors", "-n", 4, "--out", "v.npz").exit_code == 0
     assert zipfile.is_zipfile("v.npz")
     result = command("sample", "vectors", "-n", 4, "--out", "v.png")
-    assert_one_line(result.exit_code, result.stdout, result.stderr, "are no images; .*--out x.npz")
+    assert_one_line(result.exit_code, result.stdout, result.stderr, "are not images; .*--out x.npz")
 
 
 # usage errors and encodings -------------------------------------------------------------------------------------------

@@ -154,7 +154,7 @@ def test_a_walk_that_cannot_be_drawn_raises(tiny_gan, tmp_path):
     with pytest.raises(InputError, match="between 1 seeds; expected at least 2"):
         sampling.save_walk(tiny_gan, 1, 0, None, tmp_path / "w.gif")
     vectors = GAN(networks.generator((2,), 4), networks.discriminator((2,)))
-    with pytest.raises(InputError, match="are no images"):
+    with pytest.raises(InputError, match="are not images"):
         sampling.save_walk(vectors, 2, 0, None, tmp_path / "w.gif")
     with pytest.raises(InputError, match="101 samples in one .gif; expected at most 100"):
         sampling.save_walk(tiny_gan, 101, 0, None, tmp_path / "w.gif")

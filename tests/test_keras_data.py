@@ -284,8 +284,8 @@ def test_labels_that_are_not_classes_raise(conditional, wrong, options):
     assert "2 labels that are not classes; expected 0 to 2" in message and len(message.splitlines()) == 1
     for mine, others in zip(weights(conditional), before, strict=True):
         np.testing.assert_array_equal(mine, others)
-    assert "no classes" in refusal(lambda: conditional.evaluate(images(), labels, verbose=0))
-    assert "no classes" in refusal(lambda: conditional.train_on_batch(images(), labels))
+    assert "not classes" in refusal(lambda: conditional.evaluate(images(), labels, verbose=0))
+    assert "not classes" in refusal(lambda: conditional.train_on_batch(images(), labels))
 
 
 def test_labels_that_are_wrong_later_raise_by_the_end_of_the_epoch(conditional):
