@@ -65,7 +65,7 @@ def exported(gan, folder: Path):
     from keras_gan.exports.quantize import MODES
 
     for mode in MODES:
-        report = gan.export(folder / f"{mode}.tflite", "litert", mode, Options(force=True))
+        report = gan.export(folder / f"{mode}.tflite", "tflite", mode, Options(force=True))
         generator = edge.Generator(report.file)
         calls = {name: generator.runner(name) for name in TIMED}
         yield Contestant(OURS.format(mode), calls, mode, report.size_bytes, generator.generate)

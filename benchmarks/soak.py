@@ -192,10 +192,10 @@ def verdicts(record: dict, tolerance: float) -> list[Verdict]:
 
 def drops_checkpoints(record: dict) -> bool:
     """Whether there were never more checkpoints than are kept, and the one that is being written."""
-    from keras_gan.runs.checkpoints import KEPT
+    from keras_gan.runs.checkpoints import NEWEST
 
     most = max(look["checkpoints"] for look in record["looks"])
-    return record["kept"] <= KEPT and most <= KEPT + 1
+    return record["kept"] <= NEWEST and most <= NEWEST + 1
 
 
 def table(record: dict, judged: list[Verdict], tolerance: float) -> str:

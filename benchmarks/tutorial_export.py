@@ -54,7 +54,7 @@ def main(images, steps):
     gan.compile()
     gan.fit(data.load(images, batch_size=32, image_size=32), epochs=1, steps_per_epoch=steps, verbose=2)
     with tempfile.TemporaryDirectory() as folder:
-        reports = [gan.export(Path(folder, f"{mode}.tflite"), "litert", mode) for mode in MODES]
+        reports = [gan.export(Path(folder, f"{mode}.tflite"), "tflite", mode) for mode in MODES]
     for report in reports:
         click.echo(report)
     click.echo(f"\n{gan.ema_generator.count_params():,} parameters\n{table(reports)}")

@@ -38,7 +38,7 @@ def export(folder, run, epochs):
         gan.compile()
         gan.fit(data.load("digits", batch_size=32), epochs=epochs, shuffle=False, verbose=0)
     for mode in MODES:
-        gan.export(folder / f"{mode}.tflite", format="litert", quantize=mode)
+        gan.export(folder / f"{mode}.tflite", format="tflite", quantize=mode)
     return gan.generate(SHOWN, seed=SEED)
 
 

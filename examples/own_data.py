@@ -47,4 +47,4 @@ print(job.outcome())
 print(evaluation.evaluate(given.run))
 
 about = About.of(Run(given.run), gan.step)
-print(gan.export(given.run / "export" / "generator.tflite", "litert", options=Options(about=about)))
+print(gan.export(given.run / "export" / "generator.tflite", "tflite", options=Options(about=about)))

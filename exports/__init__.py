@@ -1,6 +1,6 @@
-"""How a generator leaves the house: SavedModel, .tflite and .onnx, each compared with Keras before it is handed over.
+"""Exports of a generator: SavedModel, .tflite, .onnx and a web page, each compared with Keras before it is written.
 
-`keras_gan.exports.edge` samples a .tflite without TensorFlow, so nothing here imports it before it is needed.
+`keras_gan.exports.edge` samples a .tflite without TensorFlow, so this module imports TensorFlow only where needed.
 """
 
 import importlib
@@ -18,38 +18,38 @@ FORMATS = {
     "web": "keras_gan.exports.web",
 }
 KERAS_NAMES = {"litert": "tflite", "tf_saved_model": "saved_model"}  # of `keras.Model.export`, taken too
-# Public names, and the modules that are imported for them.
-LATER = {"About": "about", "Generator": "generators", "Options": "options", "Report": "report"}
-__all__ = ["FORMATS", "export", "open_generator", *LATER]
+# Public names and their modules, which are imported on first use.
+LAZY = {"About": "about", "Generator": "generators", "Options": "options", "ExportReport": "report"}
+__all__ = ["FORMATS", "export", "open_generator", *LAZY]
 
 
 def __getattr__(name):
-    if name not in LATER:
+    if name not in LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{LATER[name]}"), name)
+    return getattr(importlib.import_module(f"{__name__}.{LAZY[name]}"), name)
 
 
 def export(gan, filepath: str | os.PathLike, format="saved_model", quantize="float16", options=None):
     """Writes the averaged generator of `gan` for use without this package.
 
-    The file is compared with the Keras generator on the same seeds before it takes its place at `filepath`; what is
-    there already stays until then. The report of the check is written beside it, as <filepath>.json.
+    The file is compared with the Keras generator on the same seeds. It replaces what is at `filepath` only if its
+    errors are small enough. The results of the comparison are written to <filepath>.json.
 
     Args:
         gan: a `keras_gan.GAN`.
-        filepath: a folder for "saved_model" and "web", a file ending in .tflite for "tflite", in .onnx for "onnx".
+        filepath: a folder for "saved_model" and "web"; a file that ends in .tflite for "tflite", in .onnx for "onnx".
         format: a name in `FORMATS`: "saved_model", "tflite", "onnx", or "web" for a page that holds a .tflite. Keras's
             own names "tf_saved_model" and "litert" are taken too.
         quantize: how a .tflite stores its weights, a name in `quantize.MODES`: "float32", "float16", "int8" or
             "int8-static".
-        options: further `Options`; None for their defaults.
+        options: further `Options`; None for the defaults.
 
     Returns:
-        The `Report` of the check.
+        The results of the comparison, an `ExportReport`.
 
     Raises:
-        InputError: for an unknown format or mode, a path that cannot be written, a file that fails the check, or one
-            that loses quality.
+        InputError: for an unknown format or mode, a path that cannot be written, a file whose errors are too large, or
+            a file whose samples lose quality.
     """
     from keras_gan.exports.options import Options
 
@@ -61,20 +61,42 @@ def export(gan, filepath: str | os.PathLike, format="saved_model", quantize="flo
         report = _module(format).write(gan, path, quantize, options or Options())
         replace(path.with_name(path.name + ".json"), lambda draft: draft.write_text(report.to_json(), "utf-8"))
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
+        raise InputError(
+            f"cannot write {path} ({error.strerror}); expected a path that can be written. Give another path."
+        ) from error
     return report
 
 
 def check(filepath: str | os.PathLike, format: str, quantize: str = "float16") -> None:
-    """Raises InputError where it can be told beforehand that `export` cannot write there, so or in that format."""
+    """Checks the path, the format and the mode before a generator is loaded.
+
+    Args:
+        filepath: as in `export`.
+        format: as in `export`.
+        quantize: as in `export`.
+
+    Raises:
+        InputError: where `export` would reject one of them.
+    """
     _module(format).check(Path(filepath), quantize)
 
 
 def canonical(format: str) -> str:
-    """The name in `FORMATS` of a format, from that or from Keras's name. Raises InputError where it is unknown."""
+    """The name in `FORMATS` of a format.
+
+    Args:
+        format: a name in `FORMATS`, or Keras's name for the same format.
+
+    Returns:
+        The name in `FORMATS`.
+
+    Raises:
+        InputError: where the format is unknown.
+    """
     name = KERAS_NAMES.get(format, format)
     if name not in FORMATS:
-        raise InputError(f"unknown format {format!r}; expected one of {', '.join(FORMATS)}")
+        names = ", ".join(FORMATS)
+        raise InputError(f"format {format!r} is unknown; expected one of {names}. Use one of these names.")
     return name
 
 
@@ -83,21 +105,21 @@ def _module(format):
 
 
 def open_generator(path: str | os.PathLike, trust: bool = False):
-    """Opens whatever generates: a run folder, a .keras file, a .tflite, an .onnx or a SavedModel.
+    """Opens a generator: a run folder, a .keras file, a .tflite, an .onnx or a SavedModel.
 
-    Only runs, .keras files and SavedModels need TensorFlow; an .onnx needs ONNX Runtime.
+    Runs, .keras files and SavedModels need TensorFlow. An .onnx needs ONNX Runtime.
 
     Args:
         path: the file or folder.
-        trust: whether the user trusts whoever made it. A SavedModel can run code and is not opened without; nor is a
-            .keras file that holds Python code, such as that of a Lambda layer.
+        trust: whether the user trusts the maker of the file. It has to be True for a SavedModel, which can run code,
+            and for a .keras file that holds Python code, such as a Lambda layer's.
 
     Returns:
-        A `keras_gan.sampling.Generator`: a `GAN` for a run and for a .keras file. The same seed gives the same sample
-        whichever of a GAN's files it is.
+        A `keras_gan.sampling.Generator`; a `GAN` for a run and for a .keras file. A seed gives the same sample in all
+        files that were exported from one GAN.
 
     Raises:
-        InputError: where the path is none of these, or has to be trusted.
+        InputError: where the path is none of these, or can only be opened with `trust`.
     """
     path = Path(path)
     if (path / "saved_model.pb").is_file():
@@ -116,7 +138,7 @@ def open_generator(path: str | os.PathLike, trust: bool = False):
 
 
 def _saved_model(path, trust):
-    check_trust(path, trust)  # before TensorFlow is imported for nothing
+    check_trust(path, trust)  # checked here, before the slow import of TensorFlow
     from keras_gan.exports.saved_model import Generator
 
     return Generator(path, trust)
@@ -133,7 +155,7 @@ def check_trust(path: str | os.PathLike, trust: bool) -> None:
 
 
 def _of_run(path):
-    """The GAN of a run at its newest checkpoint, with what the run knows of it."""
+    """The GAN of a run at its newest checkpoint, with its class names, description and sliders."""
     from keras_gan import directions, training
     from keras_gan.exports.about import About
     from keras_gan.runs import Run
@@ -146,6 +168,6 @@ def _of_run(path):
     gan.description = generators.describe(gan, gan.name) | facts
     try:
         gan.directions = directions.load(run) or gan.directions
-    except InputError as error:  # pictures can be drawn without
-        warnings.warn(Notice(f"{error}; the sliders are left out"), stacklevel=3)
+    except InputError as error:  # sampling does not need sliders
+        warnings.warn(Notice(f"{error} The generator is opened without sliders."), stacklevel=3)
     return gan

@@ -1,4 +1,4 @@
-"""What an export is made to say of itself: of its generator, and of the run that trained it."""
+"""The description inside an exported file: facts about the generator and about the run that trained it."""
 
 import hashlib
 import warnings
@@ -17,18 +17,38 @@ FORMAT = 1  # of the description
 
 @dataclass(frozen=True)
 class About:
-    """What a file is to say of itself that its generator does not know."""
+    """Facts for the description of an exported file that the generator itself does not hold.
+
+    Attributes:
+        name: name of the generator.
+        data: name of the training data.
+        labels: names of the classes of a class-conditional generator, in order.
+        license: license of the generator, written into the file. It does not follow from the data: their own license
+            may set conditions.
+        training: preset, loss, steps and the like, in JSON's types.
+        directions: sliders of the generator.
+    """
 
     name: str | None = None
-    data: str | None = None  # what it was trained on
-    labels: tuple[str, ...] | None = None  # names of the classes, of a class-conditional generator
-    license: str | None = None  # of the file; what the data's license asks is the user's to know
-    training: dict | None = None  # recipe, steps, images, in JSON's types
-    directions: Directions | None = None  # its sliders
+    data: str | None = None
+    labels: tuple[str, ...] | None = None
+    license: str | None = None
+    training: dict | None = None
+    directions: Directions | None = None
 
     @classmethod
     def of(cls, run: Run, step: int, license: str | None = None, with_directions: bool = True) -> "About":
-        """What a run knows of its generator at a step, with or without its directions."""
+        """The facts that a run holds about its generator.
+
+        Args:
+            run: the run.
+            step: training step of the generator.
+            license: license of the generator.
+            with_directions: whether to read the run's directions, too.
+
+        Returns:
+            An `About`. Its `directions` are None, with a `Notice`, where they were found at another step.
+        """
         config = run.config
         summary = {"preset": config.preset, "loss": config.loss, "seed": config.seed, "batch_size": config.batch_size}
         summary |= {"steps": step, "images_seen": step * config.batch_size * config.discriminator_steps}
@@ -39,14 +59,14 @@ class About:
 
 
 def _directions(run, step):
-    """The sliders of a run; none, with a `Notice`, where they were found at another step."""
+    """The directions of a run; None, with a `Notice`, where they were found at another step."""
     found = directions.load(run)
     if found is None or found.step == step:
         return found
     warnings.warn(
         Notice(
-            f"the directions of {run.path} are those of step {found.step:,}, and the generator is that of step "
-            f"{step:,}; its sliders are left out; run kgan directions again"
+            f"the directions of {run.path} were found at step {found.step:,}, and the generator is at step {step:,}; "
+            "the file gets no sliders. Run kgan directions again."
         ),
         stacklevel=3,
     )
@@ -54,23 +74,28 @@ def _directions(run, step):
 
 
 def describe(gan, about: About | None = None, quantize: str = "float32", uint8: bool = False) -> dict:
-    """What an exported generator says of itself, in JSON's types.
+    """The description of an exported generator, in JSON's types.
 
     Args:
         gan: the `keras_gan.GAN`.
-        about: what the generator does not know of itself.
-        quantize: how the file stores the weights.
-        uint8: whether its signatures give uint8 images.
+        about: facts that the generator does not hold; None for none.
+        quantize: how the file stores the weights, a name in `quantize.MODES`.
+        uint8: whether the signatures give uint8 images in [0, 255] instead of float32 in [-1, 1].
+
+    Returns:
+        The fields `metadata.FIELDS`, by name.
 
     Raises:
-        InputError: for uint8 vectors, or texts of `about` that are too long.
+        InputError: where the data are vectors and uint8 is asked for, or a text of `about` is too long.
     """
     from keras_gan import __version__
 
     about = about or About()
     images = len(gan.data_shape) == 3
     if uint8 and not images:
-        raise InputError(f"uint8 for data of shape {gan.data_shape}; expected images; leave uint8 (--uint8) out")
+        raise InputError(
+            f"uint8 for data of shape {gan.data_shape}; expected images. Export without uint8 (without --uint8)."
+        )
     output = "uint8" if uint8 else "float32"
     description = {
         "format": FORMAT,
@@ -94,7 +119,7 @@ def describe(gan, about: About | None = None, quantize: str = "float32", uint8: 
 
 
 def weights_sha256(gan) -> str:
-    """The SHA-256 of the averaged generator's weights, as float32, one after the other."""
+    """The SHA-256 of the averaged generator's weights: their bytes as little-endian float32, in the order of Keras."""
     digest = hashlib.sha256()
     for weight in gan.ema_generator.get_weights():
         digest.update(np.ascontiguousarray(weight, "<f4").tobytes())

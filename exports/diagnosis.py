@@ -1,4 +1,4 @@
-"""Which operation of a .tflite, and which layer of the Keras generator, gives NaN or infinity where Keras does not."""
+"""The operation of a .tflite, and its Keras layer, that gives NaN or infinity where the Keras generator does not."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ NORM = (
     "LiteRT gives NaN for the norm of a vector of zeros. Use layers.RMSNormalization or layers.LayerNormalization "
     "instead, or divide by ops.sqrt(ops.sum(x**2) + 1e-6) in a layer of your own."
 )
-# What LiteRT does where Keras's result is finite, and the remedy.
+# By operation: why LiteRT's result is not finite although Keras's is, and the remedy.
 REMEDIES = {
     "L2_NORMALIZATION": NORM,
     "RSQRT": NORM,
@@ -23,65 +23,68 @@ REMEDIES = {
     "EXP": "The result overflows. Use ops.minimum(x, 80) in that layer.",
 }
 REPLACE = (
-    "Use another layer in its place, or add a small number to what it divides by, or takes the root or logarithm of."
+    "Use another layer in its place. If the layer divides, or takes a root or a logarithm, add a small number to that "
+    "value first."
 )
 
 
 @dataclass(frozen=True)
-class Culprit:
+class NonFiniteOperation:
     """The first operation whose result is not finite."""
 
-    place: str  # words for the operation and its layer
+    place: str  # a phrase that names the operation and its layer
     remedy: str
 
 
-def culprit(content: bytes, signature: str, inputs: dict[str, np.ndarray], layers=()) -> Culprit | None:
+def first_non_finite(
+    content: bytes, signature: str, inputs: dict[str, np.ndarray], layers=()
+) -> NonFiniteOperation | None:
     """The first operation of a signature whose result is not finite.
 
     Args:
-        content: a .tflite before `packing.pack`, which takes the names of tensors away.
-        signature: the signature.
-        inputs: what it takes, by name.
-        layers: the Keras layers that it was made of.
+        content: a .tflite before `packing.pack`, which removes the names of tensors.
+        signature: name of a signature.
+        inputs: the inputs of the signature, by name.
+        layers: the Keras layers from which the file was converted.
 
     Returns:
-        The operation; None where none gives NaN, and the outputs are finite.
+        The operation; None where no operation gives NaN and all outputs are finite.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
     graph = model.subgraphs[entry.subgraphIndex]
-    ends = [int(place) for place in graph.outputs]
+    outputs = [int(place) for place in graph.outputs]
     results = _results(model, entry, inputs)
-    # Infinity inside can be harmless, since 1 / inf is 0. NaN never is.
-    lost = any(not np.isfinite(results[end]).all() for end in ends if end in results)
-    for broken in (np.isnan, np.isinf) if lost else (np.isnan,):
+    # Infinity in between can be harmless, since 1 / inf is 0. NaN never is.
+    outputs_broken = any(not np.isfinite(results[place]).all() for place in outputs if place in results)
+    for broken in (np.isnan, np.isinf) if outputs_broken else (np.isnan,):
         for operator in graph.operators:
             for place in map(int, operator.outputs):
                 if place in results and broken(results[place]).any():
-                    return _culprit(storage.operation(model, operator), storage.name_of(graph.tensors[place]), layers)
+                    return _described(storage.operation(model, operator), storage.name_of(graph.tensors[place]), layers)
     return None
 
 
-def _culprit(operation, tensor, layers):
+def _described(operation, tensor, layers):
     layer = storage.layer_of(tensor.split(";")[0], layers)
     where = f" of layer {layer.name!r} ({type(layer).__name__})" if layer is not None else ""
-    return Culprit(f"first in operation {operation}{where}", REMEDIES.get(operation, REPLACE))
+    return NonFiniteOperation(f"first in operation {operation}{where}", REMEDIES.get(operation, REPLACE))
 
 
 def _results(model, entry, inputs) -> dict[int, np.ndarray]:
-    """The float32 results of a signature's operations, by their place in the graph, after one run."""
+    """The float32 results of a signature's operations in one run, by tensor index."""
     from ai_edge_litert.interpreter import Interpreter
 
     graph = model.subgraphs[entry.subgraphIndex]
-    # What DEQUANTIZE gives are weights, which XNNPACK does not write.
+    # DEQUANTIZE gives weights, and XNNPACK does not write these into their tensors.
     computing = (one for one in graph.operators if storage.operation(model, one) != "DEQUANTIZE")
     places = [int(place) for operator in computing for place in operator.outputs]
     places = [place for place in places if graph.tensors[place].type == storage.FLOAT32]
-    # As outputs, what is between them is computed as ever, by XNNPACK where it can, and can be read afterwards.
+    # As outputs of the graph, intermediate results can be read afterwards, and XNNPACK still computes what it can.
     graph.outputs = np.array(places, "int32")
     content = bytes(flatbuffer_utils.convert_object_to_bytearray(model))
     with silence.silence_native_stderr():
-        interpreter = Interpreter(model_content=delegation.with_first(content, entry.signatureKey.decode()))
+        interpreter = Interpreter(model_content=delegation.with_signature_first(content, entry.signatureKey.decode()))
         interpreter.allocate_tensors()
         for end in entry.inputs:
             interpreter.set_tensor(end.tensorIndex, inputs[end.name.decode()])

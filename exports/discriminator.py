@@ -1,6 +1,6 @@
-"""The discriminator as a .tflite of one signature, `judge`: what D makes of one picture, without TensorFlow.
+"""The discriminator as a .tflite with one signature, `discriminate`: the logit of one picture, without TensorFlow.
 
-It does not leave the house as a generator does: the demo asks it for D's opinion.
+It is for the demo alone, which shows the logit. `keras_gan.exports.export` writes generators only.
 """
 
 import contextlib
@@ -17,19 +17,19 @@ from keras_gan._utils.files import replace
 from keras_gan.exports import edge, trial
 from keras_gan.sampling import latents
 
-JUDGE = "judge"
+SIGNATURE = "discriminate"
 IMAGES, LOGIT = "images", "logit"  # and edge.LABEL, of a class-conditional discriminator
-CHECKED = 16  # pictures
-TOLERANCE = 1e-3  # of the largest logit, or of 1 where that is larger
-BATCH = 50  # pictures judged at once by Keras
+CHECKED_IMAGES = 16
+TOLERANCE = 1e-3  # as a share of the largest logit, or of 1 where all logits are smaller
+BATCH = 50  # pictures that Keras computes at once
 
 
-class Judge:
-    """A discriminator that `write` wrote.
+class Discriminator:
+    """A discriminator in a file that `write` wrote.
 
     Args:
         path: the file.
-        data_shape: of one picture: height, width, channels.
+        data_shape: shape of one picture: (height, width, channels).
 
     Raises:
         InputError: where the file is no such .tflite, or is damaged.
@@ -38,44 +38,50 @@ class Judge:
     def __init__(self, path: str | os.PathLike, data_shape: tuple[int, ...]):
         try:
             content = Path(path).read_bytes()
-            edge.survive(content, __name__)
+            edge.run_in_process(content, __name__)
             with silence.silence_native_stderr():
                 self._open(content)
                 self(np.zeros(data_shape, "uint8"), 0)
-        except trial.Unable as error:
-            raise InputError(f"{path} cannot be tried: {error}") from error
+        except trial.TrialUnavailable as error:
+            raise InputError(f"{path} cannot be tested: {error}") from error
         except ImportError as error:
             raise InputError(f"{path} cannot be opened: {trial.missing(error)}") from error
         except MemoryError as error:
             raise InputError(f"{path} cannot be opened: memory ran out. Free memory, then try again.") from error
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
-            raise InputError(f"{path} is damaged; expected a discriminator as kgan demo keeps it; delete it") from error
+            raise InputError(
+                f"{path} is damaged ({first_line(error)}); expected a discriminator that kgan demo wrote. Delete the "
+                "file, then run kgan demo again."
+            ) from error
 
     def _open(self, content):
         from ai_edge_litert.interpreter import Interpreter
 
-        self._run = Interpreter(model_content=content, num_threads=1).get_signature_runner(JUDGE)
-        self._takes = self._run.get_input_details()
+        self._run = Interpreter(model_content=content, num_threads=1).get_signature_runner(SIGNATURE)
+        self._inputs = self._run.get_input_details()
 
     def __call__(self, image: np.ndarray, label: int | None = None) -> float:
-        """D's logit.
+        """The logit of a picture.
 
         Args:
             image: uint8 (height, width, channels).
-            label: its class; of no concern to a discriminator that takes none.
+            label: class of the picture; ignored by a discriminator that takes no labels.
+
+        Returns:
+            The logit; the larger, the more real the picture looks to the discriminator.
         """
-        given = {IMAGES: pixels.floats(image[None])}
-        if edge.LABEL in self._takes:
-            given[edge.LABEL] = np.array([label], "int32")
-        return float(self._run(**given)[LOGIT].item())
+        inputs = {IMAGES: pixels.floats(image[None])}
+        if edge.LABEL in self._inputs:
+            inputs[edge.LABEL] = np.array([label], "int32")
+        return float(self._run(**inputs)[LOGIT].item())
 
     def trial(self) -> None:
-        """Judges zeros of whatever shape it takes."""
-        self._run(**{name: np.zeros(one["shape"], one["dtype"]) for name, one in self._takes.items()})
+        """Runs once, on zeros of the input shapes that the file states."""
+        self._run(**{name: np.zeros(one["shape"], one["dtype"]) for name, one in self._inputs.items()})
 
 
 def float32(gan):
-    """D of a `keras_gan.GAN` as a Keras model that computes in float32: what is written, and what `logits` asks."""
+    """The discriminator of a `keras_gan.GAN` as a Keras model that computes in float32, for `write` and `logits`."""
     from keras_gan import ema
     from keras_gan.gan import network_checks
 
@@ -83,44 +89,54 @@ def float32(gan):
 
 
 def write(gan, path: Path) -> None:
-    """Writes the discriminator of a `keras_gan.GAN` of images, once it judges as Keras does in float32.
+    """Writes the discriminator of a `keras_gan.GAN` of images, after a comparison with Keras in float32.
+
+    Args:
+        gan: the GAN.
+        path: the .tflite to write.
 
     Raises:
-        InputError: where D judges packs of pictures, needs operations that a .tflite has not built in, or the file
-            gives other logits.
+        InputError: where the discriminator takes packs of pictures, has operations that are not builtin in LiteRT, or
+            gives logits that differ from Keras's.
     """
     pack = max(getattr(layer, "pack", 1) for layer in gan.discriminator._flatten_layers())
     if pack > 1:
-        raise InputError(f"the discriminator judges packs of {pack} pictures; expected one that judges single ones")
+        raise InputError(
+            f"the discriminator takes packs of {pack} pictures; expected one that takes single pictures. Use a "
+            "discriminator without layers.Pack."
+        )
     network = float32(gan)
     content = _converted(gan, network)
 
     def compared(draft):
         draft.write_bytes(content)
-        judge = Judge(draft, gan.data_shape)
-        images = gan.generate(CHECKED, seed=0)
-        labels = latents.choose_labels(CHECKED, gan.num_classes, seeds=latents.seeds(CHECKED, 0))
+        converted = Discriminator(draft, gan.data_shape)
+        images = gan.generate(CHECKED_IMAGES, seed=0)
+        labels = latents.choose_labels(CHECKED_IMAGES, gan.num_classes, seeds=latents.seeds(CHECKED_IMAGES, 0))
         expected = logits(network, images, labels)
-        found = [judge(image, label) for image, label in zip(images, columns(labels, CHECKED), strict=True)]
+        found = [converted(image, label) for image, label in zip(images, _column(labels, CHECKED_IMAGES), strict=True)]
         error, largest = np.abs(found - expected).max(), max(1.0, np.abs(expected).max())
         if not error <= TOLERANCE * largest:
-            raise InputError(f"the converted discriminator's logits are off by {error:.1g}; expected those of Keras")
+            raise InputError(
+                f"the logits of the converted discriminator differ from Keras by {error:.1g}; expected at most "
+                f"{TOLERANCE * largest:.1g}. Change the layers that LiteRT computes in another way."
+            )
 
     replace(path, compared)
 
 
-def columns(labels: np.ndarray | None, n: int) -> list:
-    """n labels, or n times None."""
+def _column(labels, n) -> list:
+    """n labels, or n times None where there are no labels."""
     return [None] * n if labels is None else labels.tolist()
 
 
 def logits(network, images: np.ndarray, labels: np.ndarray | None = None) -> np.ndarray:
-    """What Keras makes of pictures, each by itself.
+    """The logits of pictures, by Keras.
 
     Args:
-        network: of `float32`.
+        network: the discriminator, as `float32` gives it.
         images: uint8 (n, height, width, channels).
-        labels: their classes, (n,), where D takes any.
+        labels: classes of the images, (n,); None for a discriminator that takes no labels.
 
     Returns:
         float32 (n,).
@@ -128,8 +144,8 @@ def logits(network, images: np.ndarray, labels: np.ndarray | None = None) -> np.
     found = []
     for start in range(0, len(images), BATCH):
         x = pixels.floats(images[start : start + BATCH])
-        given = x if labels is None else [x, labels[start : start + BATCH].astype("int32")]
-        found.append(np.asarray(network(given, training=False), "float32").reshape(len(x)))
+        inputs = x if labels is None else [x, labels[start : start + BATCH].astype("int32")]
+        found.append(np.asarray(network(inputs, training=False), "float32").reshape(len(x)))
     return np.concatenate(found)
 
 
@@ -144,36 +160,45 @@ def _converted(gan, network) -> bytes:
         contextlib.redirect_stdout(io.StringIO()),
     ):
         _archive(gan, network, folder)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[JUDGE])
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=[SIGNATURE])
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
             content = converter.convert()
-        except Exception as error:  # the converter's own class has no public name
-            raise InputError(f"the discriminator cannot be converted ({first_line(error)})") from error
+        except Exception as error:  # the class of the converter's error has no public name
+            raise _not_convertible(first_line(error)) from error
     if foreign := metadata.foreign_operations(content):
-        raise InputError(f"the discriminator needs operations that a .tflite has not built in: {', '.join(foreign)}")
+        raise _not_convertible(", ".join(foreign))
     return content
+
+
+def _not_convertible(what):
+    return InputError(
+        f"the discriminator cannot be converted to a .tflite ({what}); expected operations that are builtin in LiteRT. "
+        "Change the layers that need other operations."
+    )
 
 
 def _archive(gan, network, folder):
     import keras
     import tensorflow as tf
 
-    def judge(*inputs):
+    def discriminate(*inputs):
         return {LOGIT: network(inputs[0] if len(inputs) == 1 else list(inputs), training=False)}
 
     label = [tf.TensorSpec((1,), "int32", name=edge.LABEL)] if gan.num_classes else []
     exporter = keras.export.ExportArchive()
     exporter.track(network)
-    exporter.add_endpoint(JUDGE, judge, [tf.TensorSpec((1, *gan.data_shape), "float32", name=IMAGES), *label])
+    exporter.add_endpoint(
+        SIGNATURE, discriminate, [tf.TensorSpec((1, *gan.data_shape), "float32", name=IMAGES), *label]
+    )
     exporter.write_out(folder, verbose=False)
 
 
 def _try(content):
-    """What the process of `trial.survive` does."""
-    tried = Judge.__new__(Judge)
-    tried._open(content)
-    tried.trial()
+    """Opens a file and runs it once, in the process that `trial.run_in_process` starts."""
+    discriminator = Discriminator.__new__(Discriminator)
+    discriminator._open(content)
+    discriminator.trial()
 
 
 if __name__ == "__main__":

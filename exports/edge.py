@@ -9,15 +9,16 @@ import numpy as np
 from keras_gan._utils import silence
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan.exports.generators import BATCH, FileGenerator, finite, to_samples
-from keras_gan.exports.trial import Unable, missing, run, survive
+from keras_gan.exports.trial import TrialUnavailable, missing, run, run_in_process
 from keras_gan.sampling import latents
 
-__all__ = ["Generator", "finite", "survive", "to_samples"]
+__all__ = ["Generator", "finite", "run_in_process", "to_samples"]
 
 IDENTIFIER = b"TFL3"  # bytes 4 to 8 of every .tflite
-LARGEST_BYTES = 2**31  # the flatbuffer format holds no more
+LARGEST_BYTES = 2**31  # the limit of the flatbuffer format
 GENERATE, SAMPLE = "generate", "sample"  # signatures: from latents, and from seeds
-BATCHES = {"": 1, "_16": 16}  # by the end of a signature's name; fixed, since XNNPACK and browsers refuse others
+# Batch sizes by the end of a signature's name. They are fixed, since XNNPACK and browsers support no open batch.
+BATCHES = {"": 1, "_16": 16}
 SIGNATURES = {name + end: size for name in (GENERATE, SAMPLE) for end, size in BATCHES.items()}
 INPUT, SEED, LABEL, OUTPUT = "z", "seed", "label", "images"  # LABEL only of a class-conditional generator
 
@@ -26,38 +27,38 @@ class Generator(FileGenerator):
     """A generator that was exported as a .tflite.
 
     Args:
-        path: the file, written by `keras_gan.exports.export(format="litert")`.
+        path: the file, written by `keras_gan.exports.export(format="tflite")`.
 
     Raises:
-        InputError: where the file is no such .tflite, or is damaged, or where this machine cannot run it: then the
-            message says why.
+        InputError: where the file is no such .tflite or is damaged, or where this machine cannot run it. The message
+            gives the reason.
 
     Attributes:
-        description: what the file says of itself; see `keras_gan.exports.about.describe`.
+        description: the description inside the file; see `keras_gan.exports.about.describe`.
     """
 
     def __init__(self, path: str | os.PathLike):
         self.path = path
         content = _read(Path(path))
         try:
-            survive(content)
+            run_in_process(content)
             with silence.silence_native_stderr():
                 self._open(content)
-                self._try(GENERATE)  # brings the runtime's own note
-        except Unable as error:
-            raise InputError(f"{path} cannot be tried: {error}") from error
+                self._try(GENERATE)  # LiteRT prints a note at its first run: here it is silenced
+        except TrialUnavailable as error:
+            raise InputError(f"{path} cannot be tested: {error}") from error
         except ImportError as error:
             raise InputError(f"{path} cannot be opened: {missing(error)}") from error
         except MemoryError as error:
             raise InputError(f"{path} cannot be opened: memory ran out. Free memory, then try again.") from error
         except Exception as error:  # a damaged flatbuffer fails anywhere, with any error
             raise InputError(
-                f"{path} is damaged, or a .tflite of something else; expected a generator that kgan export wrote "
-                f"({first_line(error)}). Export it again, or check where the file comes from."
+                f"{path} is damaged, or is no generator ({first_line(error)}); expected a .tflite that kgan export "
+                "wrote. Export it again, or check where the file comes from."
             ) from error
 
     def _open(self, content):
-        # Imported here, so that a wrong path is told without waiting for the runtime.
+        # Imported here, so that the error for a wrong path comes at once.
         from ai_edge_litert.interpreter import Interpreter
 
         from keras_gan.exports import metadata
@@ -67,31 +68,46 @@ class Generator(FileGenerator):
         self._runners = {name: interpreter.get_signature_runner(name) for name in SIGNATURES}
 
     def _try(self, signature):
-        """Raises ValueError where a signature does not give what the description says."""
+        """Runs a signature. Raises ValueError where its output does not match the description."""
         size = SIGNATURES[signature]
         images = self.runner(signature)(*self.signature_inputs(signature, latents.seeds(size, 0)))
         expected = (size, *self.description["data_shape"])
         if images.shape != expected or images.dtype != self.description["output"]:
-            raise ValueError(f"{images.dtype} of shape {images.shape}; expected {expected}")
+            raise ValueError(f"it gives {images.dtype} of shape {images.shape}, not of shape {expected}")
 
     def runner(self, signature: str) -> Callable[[np.ndarray], np.ndarray]:
-        """The function that a signature computes, of a batch of its fixed size.
+        """The function that a signature computes.
 
-        It takes what `signature_inputs` gives: float32 latents (batch, dim) or int32 seeds (batch,), and int32 labels
-        (batch,) where the generator takes them; it gives float32 data in [-1, 1], or uint8 images.
+        Args:
+            signature: a name in `SIGNATURES`.
+
+        Returns:
+            A function of what `signature_inputs` gives, in a batch of the signature's fixed size: float32 latents
+            (batch, latent_dim) or int32 seeds (batch,), and int32 labels (batch,) where the generator takes them. Its
+            result is (batch, *data_shape): float32, images nominally in [-1, 1], or uint8 images in [0, 255].
         """
         run, first = self._runners[signature], first_input(signature)
         return lambda *columns: run(**named(columns, first))[OUTPUT]
 
     def signature_inputs(self, signature: str, seeds: np.ndarray, labels=None) -> list[np.ndarray]:
-        """What a signature takes to make the pictures of seeds: [seeds or latents], and labels where there are any."""
+        """The inputs of a signature for the pictures of seeds.
+
+        Args:
+            signature: a name in `SIGNATURES`.
+            seeds: int32 (batch,).
+            labels: as in `Generator.generate`.
+
+        Returns:
+            [seeds] for a signature that takes seeds, otherwise [latents float32 (batch, latent_dim)]; and labels int32
+            (batch,) where the generator takes them.
+        """
         from_seeds = first_input(signature) == SEED
         z = seeds if from_seeds else latents.of_seeds(seeds, self.latent_dim, self.latent)
         labels = latents.choose_labels(len(seeds), self.num_classes, labels, seeds)
         return [z] if labels is None else [z, labels]
 
     def _outputs(self, columns, batch_size=BATCH):
-        """In the batches of 16 and 1 that the file has, whatever `batch_size` says."""
+        """Computed in batches of 16 and 1, which the file has; `batch_size` has no effect."""
         outputs, start, n = [], 0, len(columns[0])
         for end, size in reversed(BATCHES.items()):
             run = self.runner(GENERATE + end)
@@ -102,7 +118,10 @@ class Generator(FileGenerator):
 
 
 def trial(content: bytes) -> None:
-    """What the process of `survive` does. Raises where the file is no generator that works."""
+    """Opens a file and runs all its signatures, in the process that `run_in_process` starts.
+
+    Raises any error where the file is no generator that works.
+    """
     generator = Generator.__new__(Generator)
     generator._open(content)
     for signature in SIGNATURES:
@@ -110,23 +129,24 @@ def trial(content: bytes) -> None:
 
 
 def first_input(signature: str) -> str:
-    """The name of what a signature makes pictures of."""
+    """The name of a signature's first input: `SEED` or `INPUT`."""
     return SEED if signature.startswith(SAMPLE) else INPUT
 
 
 def named(columns, first=INPUT) -> dict:
-    """Latents or seeds, and labels where there are any, by the names that signatures give them."""
+    """Inputs by their names in the signatures: the first one under `first`, labels, if there are any, under `LABEL`."""
     return dict(zip((first, LABEL), columns, strict=False))
 
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise InputError(f"{path} is not a file; expected a .tflite; check the path")
+        raise InputError(f"{path} is not a file; expected a .tflite. Check the path.")
     if path.stat().st_size > LARGEST_BYTES:
-        raise InputError(f"{path} is larger than any .tflite; expected at most 2 GB")
+        size_gb = path.stat().st_size / 2**30
+        raise InputError(f"{path} has {size_gb:.1f} GB; expected at most 2 GB, the limit of a .tflite. Check the path.")
     content = path.read_bytes()
     if content[4:8] != IDENTIFIER:
-        raise InputError(f"{path} is not a .tflite; expected a file written by kgan export --tflite")
+        raise InputError(f"{path} is not a .tflite; expected a file that kgan export --tflite wrote. Check the path.")
     return content
 
 

@@ -1,4 +1,4 @@
-"""What all generators in files have in common, whatever runs them; see `keras_gan.sampling.generators.Generator`."""
+"""The common part of all generators in files, for every runtime; see `keras_gan.sampling.generators.Generator`."""
 
 import numpy as np
 
@@ -13,11 +13,11 @@ BATCH = 64  # samples computed at once
 
 
 class FileGenerator:
-    """A generator in a file: all of `Generator` from the file's description and one function, `_outputs`.
+    """A generator in a file. It derives all of `Generator` from the file's description and the method `_outputs`.
 
     Attributes:
-        description: what the file says of itself; see `keras_gan.exports.about.describe`.
-        path: of the file.
+        description: the description inside the file; see `keras_gan.exports.about.describe`.
+        path: path of the file.
     """
 
     description: dict
@@ -36,33 +36,33 @@ class FileGenerator:
 
     @property
     def directions(self) -> sliders.Directions:
-        """The sliders that the file brings; none where it has no directions."""
+        """The sliders in the file; a `Directions` without sliders where the file has none."""
         return sliders.from_json(self.description.get("directions"), self.latent, self.latent_dim)
 
     @property
     def step(self) -> int | None:
-        """Training steps, as the file says."""
+        """Training steps of the generator, from the description; None where they are not known."""
         steps = (self.description.get("training") or {}).get("steps")
         return steps if type(steps) is int else None
 
     def _outputs(self, columns: list[np.ndarray], batch_size: int) -> np.ndarray:
-        """What the file gives for [latents] or [latents, labels]: float32, or uint8 images."""
+        """The file's outputs for [latents] or [latents, labels]: float32, or uint8 images."""
         raise NotImplementedError
 
     def inputs(self, n: int, seed: int | None = None, labels=None):
-        """What `compute` takes for n samples; see `Generator.inputs`."""
+        """The inputs of `compute` for n samples; see `Generator.inputs`."""
         return generators.inputs(self, n, seed, labels)
 
     def compute(self, inputs, batch_size: int = BATCH) -> np.ndarray:
-        """float32 (n, *data_shape), images in [-1, 1], also those of a uint8 file; see `Generator.compute`."""
+        """Outputs as float32 (n, *data_shape), images in [-1, 1], also for a file of uint8; see `Generator.compute`."""
         return pixels.floats(self._checked(generators.columns(self, inputs), batch_size))
 
     def generate(
         self, n: int | None = None, seed: int | None = None, batch_size: int = BATCH, labels=None, z=None
     ) -> np.ndarray:
-        """Draws samples; a seed gives the sample that `GAN.generate` gives, within the export's tolerance.
+        """Draws samples. A seed gives the sample of `GAN.generate`, within the tolerance of the export.
 
-        Arguments and errors as in `Generator.generate`.
+        Arguments, result and errors are those of `Generator.generate`.
         """
         columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
         return to_samples(self._checked(columns, batch_size))
@@ -72,23 +72,35 @@ class FileGenerator:
         if outputs.dtype not in (np.uint8, np.float32) or outputs.shape != expected:
             raise InputError(
                 f"{self.path} gives {outputs.dtype} of shape {outputs.shape}; expected uint8 or float32 of shape "
-                f"{expected}; export it anew"
+                f"{expected}. Export it again."
             )
         return outputs
 
 
 def to_samples(outputs: np.ndarray) -> np.ndarray:
-    """A generator's outputs as users see them: images as uint8. Raises InputError where some are NaN or infinite."""
+    """Outputs of a generator as samples: images become uint8, vectors stay float32.
+
+    Args:
+        outputs: float32 images (n, height, width, channels), nominally in [-1, 1]; uint8 images; or vectors
+            (n, features).
+
+    Returns:
+        uint8 images in [0, 255], or the vectors.
+
+    Raises:
+        InputError: where an output is NaN or infinite.
+    """
     if outputs.ndim != 4 or outputs.dtype == np.uint8:
         return finite(outputs)
-    return pixels.to_uint8(np.clip(finite(outputs), -1, 1))  # clipped first, since huge values would overflow
+    return pixels.to_uint8(np.clip(finite(outputs), -1, 1))  # clipped before the cast, in which huge values overflow
 
 
 def finite(samples: np.ndarray) -> np.ndarray:
-    """The samples themselves. Raises InputError where some are NaN or infinite."""
+    """Returns the samples. Raises InputError where one is NaN or infinite."""
     if not np.isfinite(samples).all():
         raise InputError(
-            "the generator gives NaN or infinity; expected finite data. Export it again: kgan export names the layer, "
-            "or says that Keras's own generator gives NaN and has to be trained anew with lower learning rates."
+            "the generator gives NaN or infinity; expected finite data. Export it again: kgan export then names the "
+            "layer, or reports that the Keras generator gives NaN and has to be trained again with lower learning "
+            "rates."
         )
     return samples

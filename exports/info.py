@@ -1,4 +1,4 @@
-"""What a generator's file or a run says of itself, read without TensorFlow, Keras or, but for an .onnx, a runtime."""
+"""Facts about a generator's file or a run, read without TensorFlow and Keras. Only an .onnx needs its runtime."""
 
 import json
 import os
@@ -14,9 +14,9 @@ from keras_gan.exports.about import About
 from keras_gan.runs import Run, step_of
 
 INDENT, NAME_WIDTH, LONGEST_NAME = 2, 10, 36  # columns; the width is that of most names
-LONGEST_TEXT = 1_000  # that is shown of a value
+LONGEST_TEXT = 1_000  # characters of a value that are printed
 SAVED_MODEL = "saved_model.pb"
-GAN_CLASS = "keras_gan>GAN"  # its registered name in a .keras file
+GAN_CLASS = "keras_gan>GAN"  # the registered name of `GAN` in a .keras file
 KINDS = {
     ".tflite": "a .tflite",
     ".onnx": "an .onnx",
@@ -28,30 +28,37 @@ EXPECTED = "expected a .tflite, an .onnx, a SavedModel, a .keras file or a run"
 
 
 def describe(path: str | os.PathLike) -> dict:
-    """What a .tflite, an .onnx, a SavedModel, a .keras file or a run says of itself, in JSON's types.
+    """Facts about a .tflite, an .onnx, a SavedModel, a .keras file or a run, in JSON's types.
 
-    No graph is run but that of an .onnx, which ONNX Runtime opens, in a process of its own first.
+    No graph is run, except that of an .onnx: ONNX Runtime opens it, first in a separate process.
+
+    Args:
+        path: the file or folder.
 
     Returns:
-        kind (in KINDS), path and size_bytes; what is known of an export's description
-        (`keras_gan.exports.about.describe`); of an export also signatures (`keras_gan.exports.metadata.signatures`); of
-        a run also step, which its newest checkpoint holds, steps, which it is to reach, and files, name -> bytes.
+        kind (in KINDS), path and size_bytes; the fields of a description that are known (see
+        `keras_gan.exports.about.describe`). An export also has signatures (see
+        `keras_gan.exports.metadata.signatures`). A run also has step, the step of its newest checkpoint; steps, the
+        number of steps it is trained for; and files, name -> bytes.
 
     Raises:
-        InputError: where the path is none of these, or is damaged, or an .onnx is read without ONNX Runtime.
+        InputError: where the path is none of these or is damaged, or where ONNX Runtime is missing for an .onnx.
     """
     path = Path(path)
     kind, read = _kind(path)
     try:
-        said = read(path)
+        description = read(path)
         size = size_bytes(path)
     except InputError:
         raise
     except OSError as error:
-        raise InputError(f"cannot read {path} ({error.strerror}); expected {KINDS[kind]}; check the path") from error
+        raise InputError(f"cannot read {path} ({error.strerror}); expected {KINDS[kind]}. Check the path.") from error
     except Exception as error:  # a damaged file fails anywhere, with any error
-        raise InputError(f"{path} is damaged, or not of keras_gan ({first_line(error)}); {EXPECTED}") from error
-    return said | {"kind": kind, "path": str(path), "size_bytes": size}
+        raise InputError(
+            f"{path} is damaged, or keras_gan did not write it ({first_line(error)}); {EXPECTED}. Export it again, or "
+            "check the path."
+        ) from error
+    return description | {"kind": kind, "path": str(path), "size_bytes": size}
 
 
 def _kind(path):
@@ -61,15 +68,15 @@ def _kind(path):
         return "run", _run
     readers = {".tflite": _tflite, ".onnx": _onnx, ".keras": _keras}
     if not path.is_file() or path.suffix not in readers:
-        what = "is none of ours" if path.exists() else "does not exist"
-        raise InputError(f"{path} {what}; {EXPECTED}; check the path")
+        what = "is no such file" if path.exists() else "does not exist"
+        raise InputError(f"{path} {what}; {EXPECTED}. Check the path.")
     return path.suffix, readers[path.suffix]
 
 
 def _tflite(path):
     content = path.read_bytes()
     if content[4:8] != edge.IDENTIFIER:
-        raise ValueError("it has no .tflite's mark")
+        raise ValueError("it is no .tflite")
     return _checked(metadata.read(content)) | {"signatures": metadata.signatures(content)}
 
 
@@ -80,22 +87,22 @@ def _onnx(path):
     return _checked(generator.description) | {"signatures": generator.signatures()}
 
 
-def _checked(said):
-    """A description itself. Raises ValueError where it is not of a kind that we write."""
-    if not said:
-        raise ValueError("it does not say what it holds")
+def _checked(description):
+    """The fields of a description. Raises ValueError where it is not one that keras_gan writes."""
+    if not description:
+        raise ValueError("it has no description")
     try:
-        return {field: metadata.check(said)[field] for field in metadata.FIELDS}
+        return {field: metadata.check(description)[field] for field in metadata.FIELDS}
     except InputError as error:
         raise ValueError(str(error).split(";")[0]) from error
 
 
 def _saved_model(path):
-    file = path / metadata.BESIDE
-    said = json.loads(file.read_bytes()) if file.is_file() else {}
-    shown = _checked(said) | {"signatures": said["signatures"]}
+    file = path / metadata.DESCRIPTION_FILE
+    description = json.loads(file.read_bytes()) if file.is_file() else {}
+    shown = _checked(description) | {"signatures": description["signatures"]}
     for ends in shown["signatures"].values():
-        _signature(ends)  # raises where it is not of the kind that is shown
+        _signature(ends)  # raises an error where it cannot be printed
     return shown
 
 
@@ -106,15 +113,18 @@ def _keras(path):
     if saved["registered_name"] != GAN_CLASS:
         raise ValueError(f"it holds a {saved['class_name']!s:.60}, not a keras_gan.GAN")
     config, training = saved["config"], saved.get("compile_config") or {}
-    said = {name: config[name] for name in ("name", "latent", "latent_dim", "num_classes")}
+    description = {name: config[name] for name in ("name", "latent", "latent_dim", "num_classes")}
     shape = _input_shape(config["discriminator"])
-    said |= {"data_shape": shape, "value_range": [-1, 1] if len(shape) == 3 else None, "output": "float32"}
-    said |= {"training": {"loss": training.get("loss")}}
-    return _checked(dict.fromkeys(metadata.FIELDS) | said) | {"keras": by["keras_version"], "saved": by["date_saved"]}
+    description |= {"data_shape": shape, "value_range": [-1, 1] if len(shape) == 3 else None, "output": "float32"}
+    description |= {"training": {"loss": training.get("loss")}}
+    return _checked(dict.fromkeys(metadata.FIELDS) | description) | {
+        "keras": by["keras_version"],
+        "saved": by["date_saved"],
+    }
 
 
 def _input_shape(network):
-    """The shape of a network's first input, which is the data where it is a discriminator."""
+    """The shape of a network's first input; for a discriminator, the shape of the data."""
     first = next(layer for layer in network["config"]["layers"] if layer["class_name"] == "InputLayer")
     return first["config"]["batch_shape"][1:]
 
@@ -140,13 +150,13 @@ def _run(path):
     }
 
 
-def to_text(said: dict) -> Text:
-    """What `describe` gives, in lines of at most 80 columns."""
-    blocks = [f"{one_line(said['path'])}: {KINDS[said['kind']]}, {said['size_bytes']:,} bytes"]
+def to_text(description: dict) -> Text:
+    """The result of `describe` as lines of at most 80 columns."""
+    blocks = [f"{one_line(description['path'])}: {KINDS[description['kind']]}, {description['size_bytes']:,} bytes"]
     for heading, rows in (
-        ("", _facts(said)),
-        ("signatures", [(name, _signature(ends)) for name, ends in said.get("signatures", {}).items()]),
-        ("files", [(name, f"{size:,} bytes") for name, size in said.get("files", {}).items()]),
+        ("", _facts(description)),
+        ("signatures", [(name, _signature(ends)) for name, ends in description.get("signatures", {}).items()]),
+        ("files", [(name, f"{size:,} bytes") for name, size in description.get("files", {}).items()]),
     ):
         if rows:
             cells = [(_cut(name), one_line(text)[:LONGEST_TEXT]) for name, text in rows]
@@ -158,44 +168,48 @@ def _cut(name):
     return f"{one_line(name)[:LONGEST_NAME]:{NAME_WIDTH}}"
 
 
-def _facts(said):
-    """Names and texts of what is known."""
+def _facts(description):
+    """(name, text) of each fact that is known."""
     facts = {
-        "name": said.get("name"),
-        "made by": _maker(said),
-        "step": f"{said['step']:,} of {said['steps']:,}" if "step" in said else None,
-        "latents": f"{said['latent_dim']:,} numbers, {said['latent']}" if "latent" in said else None,
-        "classes": _classes(said) if "latent" in said else None,
-        "data": _data(said) if "data_shape" in said else None,
-        "weights": said.get("quantize"),
-        "trained on": said.get("data"),
+        "name": description.get("name"),
+        "made by": _maker(description),
+        "step": f"{description['step']:,} of {description['steps']:,}" if "step" in description else None,
+        "latents": f"{description['latent_dim']:,} numbers, {description['latent']}"
+        if "latent" in description
+        else None,
+        "classes": _classes(description) if "latent" in description else None,
+        "data": _data(description) if "data_shape" in description else None,
+        "weights": description.get("quantize"),
+        "trained on": description.get("data"),
         "training": ", ".join(
-            f"{name.replace('_', ' ')} {_shown(v)}" for name, v in (said.get("training") or {}).items()
+            f"{name.replace('_', ' ')} {_shown(v)}" for name, v in (description.get("training") or {}).items()
         ),
-        "sliders": ", ".join(f"{slider['name']} ±{slider['reach']:g}" for slider in said.get("directions") or ()),
-        "license": said.get("license") or ("not stated" if "license" in said else None),
-        "sha256": said.get("weights_sha256"),
+        "sliders": ", ".join(
+            f"{slider['name']} ±{slider['limit']:g}" for slider in description.get("directions") or ()
+        ),
+        "license": description.get("license") or ("not stated" if "license" in description else None),
+        "sha256": description.get("weights_sha256"),
     }
     return [(name, text) for name, text in facts.items() if text]
 
 
-def _maker(said):
-    versions = {"keras_gan": said.get("keras_gan"), "Keras": said.get("keras")}
+def _maker(description):
+    versions = {"keras_gan": description.get("keras_gan"), "Keras": description.get("keras")}
     makers = [f"{name} {version}" for name, version in versions.items() if version]
-    return ", ".join([*makers, *([f"on {said['saved']}"] if "saved" in said else [])])
+    return ", ".join([*makers, *([f"on {description['saved']}"] if "saved" in description else [])])
 
 
-def _classes(said):
-    if said["num_classes"] is None:
-        return "none: it takes no label"
-    names = (f"{number} {name}" for number, name in enumerate(said.get("labels") or ()))
-    return ": ".join(filter(None, [f"{said['num_classes']:,}", ", ".join(names)]))
+def _classes(description):
+    if description["num_classes"] is None:
+        return "none (it takes no labels)"
+    names = (f"{number} {name}" for number, name in enumerate(description.get("labels") or ()))
+    return ": ".join(filter(None, [f"{description['num_classes']:,}", ", ".join(names)]))
 
 
-def _data(said):
-    shape = " × ".join(map(str, said["data_shape"]))
-    kind = "images" if len(said["data_shape"]) == 3 else "numbers"
-    output, scale = said.get("output"), said.get("value_range")
+def _data(description):
+    shape = " × ".join(map(str, description["data_shape"]))
+    kind = "images" if len(description["data_shape"]) == 3 else "numbers"
+    output, scale = description.get("output"), description.get("value_range")
     return f"{shape} {kind}" + (f", {output}" if output else "") + (f" in {_shown(scale)}" if scale else "")
 
 

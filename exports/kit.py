@@ -1,4 +1,4 @@
-"""What an export folder tells whoever receives it: README.md, with its files' own names and shapes, and sample.py."""
+"""The files next to an export for the people who use it: README.md, with the files' names and shapes, and sample.py."""
 
 import json
 import re
@@ -19,21 +19,27 @@ SAMPLE, README = "sample.py", "README.md"
 MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
 SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
 SAVED_MODELS = (SAVED_MODEL, f"{SAVED_MODEL}-uint8")
-NO_CODE = str.maketrans("`|", "'/")  # what would end a cell, or code, in a table
-MAIN = "generator.tflite"  # whose numbers the examples have, where there are several
+NO_CODE = str.maketrans("`|", "'/")  # characters that would end inline code, or a cell, in a Markdown table
+MAIN = "generator.tflite"  # the file in the examples, where there are several
 
 
 def write(folder: Path) -> None:
-    """Writes README.md, and sample.py where a .tflite makes pictures, about the exports that lie in a folder.
+    """Writes README.md about the exports in a folder, and sample.py where one is a .tflite of pictures.
 
-    Files of these names that are not ours stay; a `Notice` says so. Without an export of ours nothing is written.
+    Files of these names that another program wrote are not replaced; a `Notice` names them. Nothing is written where
+    the folder holds no export of keras_gan.
+
+    Args:
+        folder: the folder.
 
     Raises:
         OSError: where the folder cannot be written.
     """
-    tflites = {file.name: said for file in sorted(folder.glob("*.tflite")) if (said := _read(file))}
-    onnxes = {file.name: said for file in sorted(folder.glob("*.onnx")) if (said := _read(file))}
-    saved = {name: said for name in SAVED_MODELS if (said := _read(folder / name / metadata.BESIDE))}
+    tflites = {file.name: description for file in sorted(folder.glob("*.tflite")) if (description := _read(file))}
+    onnxes = {file.name: description for file in sorted(folder.glob("*.onnx")) if (description := _read(file))}
+    saved = {
+        name: description for name in SAVED_MODELS if (description := _read(folder / name / metadata.DESCRIPTION_FILE))
+    }
     served = next(iter(saved.values()), None)
     if not tflites and not served and not onnxes:
         return
@@ -46,7 +52,7 @@ def write(folder: Path) -> None:
 
 
 def _read(file) -> dict | None:
-    """What an export says of itself; None where it is none of ours."""
+    """The description inside an export; None where keras_gan did not write the file, or it is damaged."""
     try:
         if file.suffix == ".onnx":
             return onnx_runtime.Generator(file).description
@@ -58,7 +64,7 @@ def _read(file) -> dict | None:
 
 def _put(path, write):
     if path.exists() and MARKS[path.name] not in path.read_text(encoding="utf-8", errors="replace"):
-        warnings.warn(Notice(f"{path} is not of kgan export; it stays as it is"), stacklevel=3)
+        warnings.warn(Notice(f"{path} was not written by kgan export and is not replaced."), stacklevel=3)
     else:
         replace(path, write)
 
@@ -91,7 +97,7 @@ def _page(folder, tflites, onnxes, about, name, saved):
         by_rows=_request(served, "instances", [7, 8]),
         by_columns=_request(served, "inputs", [7, 8]),
         onnx=_from_seeds(onnxes),
-        onnx_output=next((said["output"] for said in onnxes.values()), None),
+        onnx_output=next((description["output"] for description in onnxes.values()), None),
         web=(folder / WEB).is_dir(),
         kinds=sliders.KINDS,
         mark=MARKS[README],
@@ -99,12 +105,12 @@ def _page(folder, tflites, onnxes, about, name, saved):
 
 
 def plain(text: str) -> str:
-    """A text as Markdown shows it, on one line, whatever signs it holds."""
+    """A text on one line, escaped so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", one_line(text))
 
 
 def _quoted(text):
-    """A text as Python and Swift write it."""
+    """A text as a string literal of Python and Swift."""
     return json.dumps(text, ensure_ascii=False)
 
 
@@ -119,15 +125,15 @@ def _what(shape):
     return f"{kind}, {shape[0]} pixels high and {shape[1]} wide"
 
 
-def _training(said):
-    """How long it was trained, as a phrase."""
-    steps, preset = said.get("steps"), said.get("preset")
-    done = f"{steps:,} steps" if isinstance(steps, int) else ""
-    return done + (f" of the preset {plain(preset)}" if done and preset else "")
+def _training(training):
+    """The length of the training, as a phrase."""
+    steps, preset = training.get("steps"), training.get("preset")
+    phrase = f"{steps:,} steps" if isinstance(steps, int) else ""
+    return phrase + (f" of the preset {plain(preset)}" if phrase and preset else "")
 
 
 def _kotlin_array(shape, innermost):
-    """A nested array of zeros."""
+    """Kotlin code of a nested array of zeros."""
     size, *rest = shape
     return f"Array({size}) {{ {_kotlin_array(rest, innermost)} }}" if rest else f"{innermost}({size})"
 
@@ -138,7 +144,7 @@ def _from_seeds(onnxes) -> str | None:
 
 
 def _request(served, form, seeds):
-    """What TensorFlow Serving's predict takes, by rows ("instances") or by columns ("inputs")."""
+    """A request to TensorFlow Serving's predict, in the row format ("instances") or the column format ("inputs")."""
     if not served:
         return None
     columns = {"seed": seeds} | ({"label": [0] * len(seeds)} if served["num_classes"] else {})
@@ -148,13 +154,13 @@ def _request(served, form, seeds):
 
 def _rows(folder, tflites, onnxes, saved):
     """The cells of the table of files."""
-    for name, said in tflites.items():
-        yield _row(folder / name, said["quantize"], said["output"])
-    for name, said in saved.items():
-        yield _row(folder / name, "float32", said["output"])
-    for name, said in onnxes.items():
-        yield _row(folder / name, said["quantize"], said["output"])
-    if (folder / ONNX).is_file() and ONNX not in onnxes:  # without ONNX Runtime it cannot be read
+    for name, description in tflites.items():
+        yield _row(folder / name, description["quantize"], description["output"])
+    for name, description in saved.items():
+        yield _row(folder / name, "float32", description["output"])
+    for name, description in onnxes.items():
+        yield _row(folder / name, description["quantize"], description["output"])
+    if (folder / ONNX).is_file() and ONNX not in onnxes:  # ONNX Runtime, which reads the description, is missing
         yield _row(folder / ONNX, "float32", "")
 
 
@@ -164,24 +170,24 @@ def _row(path, weights, output):
     return [
         f"`{one_line(path.name).translate(NO_CODE)}{'/' * path.is_dir()}`",
         kilobytes(size_bytes(path)),
-        plain(weights) + _kept(report),
+        plain(weights) + _higher_precision(report),
         output,
         f"{mean:.1e} ({largest:.1e})" if _are_numbers(mean, largest) else "",
         f"{latency:.3f}" if _are_numbers(latency) else "",
     ]
 
 
-def _kept(report) -> str:
-    """What of the weights is stored with more bits than the file's mode promises, by type."""
+def _higher_precision(report) -> str:
+    """A phrase for the weights that have more bits than the file's mode promises, by type."""
     sizes = {}
-    for one in report["kept"] if isinstance(report.get("kept"), list) else ():
+    for one in report["higher_precision"] if isinstance(report.get("higher_precision"), list) else ():
         if isinstance(one, dict) and one.get("dtype") in ("float32", "float16") and _are_numbers(one.get("size_bytes")):
             sizes[one["dtype"]] = sizes.get(one["dtype"], 0) + one["size_bytes"]
     return "".join(f", {kilobytes(size)} of them {dtype}" for dtype, size in sizes.items())
 
 
 def _report(path) -> dict:
-    """The report of an export's check, which lies beside it; empty where there is none."""
+    """The `ExportReport` next to an export, as a dictionary; empty where there is none."""
     try:
         report = json.loads(path.with_name(f"{path.name}.json").read_bytes())
     except (OSError, ValueError, RecursionError):

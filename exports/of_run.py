@@ -1,4 +1,4 @@
-"""Exporting a run: the standard file names, the description and the quality check that a run allows, and the README."""
+"""Exports of a run: standard file names, the run's facts for the description and the quality check, and the README."""
 
 import os
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from pathlib import Path
 from keras_gan import exports, reporting, training
 from keras_gan._utils.errors import InputError
 from keras_gan.exports import kit
-from keras_gan.exports.report import Report
+from keras_gan.exports.report import ExportReport
 from keras_gan.runs import Run
 
 STANDARD_NAMES = {
@@ -27,25 +27,28 @@ def export_run(
     license: str | None = None,
     uint8: bool = False,
     force: bool = False,
-) -> Iterator[Report]:
-    """Exports the generator of a run in each mode, and yields the reports of the checks.
+) -> Iterator[ExportReport]:
+    """Exports the generator of a run in each mode, and yields a report for each file.
 
-    The files carry what the run knows of its generator: names of classes, sliders, training. Where an extractor knows
-    the data, the Fréchet distance of the samples is checked too. In the run's own folder for exports README.md,
-    sample.py and the page of the run are written anew.
+    The files hold facts from the run: names of classes, sliders and training. Where there is a feature extractor for
+    the data, the Fréchet distance of the samples is checked too. An export to the run's own folder also updates its
+    README.md and sample.py, and the page of the run.
 
     Args:
         run_dir: the run folder.
         format: a name in `exports.FORMATS`.
         modes: how a .tflite stores its weights, names in `exports.quantize.MODES`.
         out: the file or folder to write; None for the standard name in RUN/export.
-        gan: the run's GAN where it is loaded already; None loads it.
+        gan: the run's GAN if it is loaded already; None loads it.
         license: license of the generator, written into the file.
-        uint8: images as uint8 in [0, 255] instead of float32 in [-1, 1].
-        force: write the file even where its errors or its loss of quality are too large.
+        uint8: whether the files give images as uint8 in [0, 255] instead of float32 in [-1, 1].
+        force: whether to write a file although its errors or its loss of quality are too large.
+
+    Yields:
+        The `ExportReport` of each file, in the order of `modes`.
 
     Raises:
-        InputError: as `exports.export`; for paths and modes before anything is loaded.
+        InputError: as in `exports.export`. Paths and modes are checked before the run is loaded.
     """
     modes = tuple(dict.fromkeys(modes))
     paths = [export_path(run_dir, format, mode, out, uint8) for mode in modes]
@@ -71,7 +74,18 @@ def check_modes(format: str, modes: Sequence[str], out: str | os.PathLike | None
 
 
 def export_path(run_dir, format, quantize="float16", out=None, uint8=False) -> Path:
-    """Where an export will be written: in the run, or where `out` says. Raises InputError where it cannot be."""
+    """The path of an export: in the run's folder, or the one that `out` gives.
+
+    Args:
+        run_dir: the run folder.
+        format: a name in `exports.FORMATS`.
+        quantize: how a .tflite stores its weights, a name in `exports.quantize.MODES`.
+        out: the file or folder to write; None for the run's folder.
+        uint8: whether the file gives uint8 images.
+
+    Raises:
+        InputError: where `exports.export` cannot write there.
+    """
     name = standard_name(format, quantize, uint8)
     if not out:
         path = Path(run_dir, "export", name)
@@ -90,5 +104,5 @@ def standard_name(format, quantize="float16", uint8=False) -> str:
 
 
 def is_folder(format, out) -> bool:
-    """Whether `out` is a folder to put an export's file into. A SavedModel and a page are folders themselves."""
+    """Whether `out` names a folder in which to put the file. A SavedModel and a page are folders themselves."""
     return exports.canonical(format) in ("tflite", "onnx") and (str(out).endswith(("/", os.sep)) or Path(out).is_dir())

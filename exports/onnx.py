@@ -1,6 +1,6 @@
-"""The generator as ONNX graphs with an open batch, for ONNX Runtime and whatever else reads the format.
+"""The generator as ONNX graphs with an open batch size, for ONNX Runtime and other programs that read the format.
 
-A graph has one signature, so the export is two files: NAME.onnx, `generate`, takes latents, and NAME-sample.onnx,
+An ONNX graph has one signature, so an export is two files: NAME.onnx, `generate`, takes latents; NAME-sample.onnx,
 `sample`, takes seeds. `keras_gan.exports.onnx_runtime` runs both.
 """
 
@@ -21,69 +21,69 @@ from keras_gan.exports.about import describe
 from keras_gan.exports.edge import GENERATE, INPUT, LABEL, SAMPLE, SEED
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
-from keras_gan.exports.report import Report, verify
+from keras_gan.exports.report import ExportReport, verify
 
 OPSETS = {
-    GENERATE: 15,  # of ONNX 1.10 (2021); the converter's own default
-    SAMPLE: 18,  # of ONNX 1.13 (2022); the first with BitwiseXor
+    GENERATE: 15,  # ONNX 1.10 (2021); the default of the converter
+    SAMPLE: 18,  # ONNX 1.13 (2022); the first with BitwiseXor
 }
 
 
 def _multiplied(x, factor: int):
-    """x · factor modulo 2³² of uint32 numbers, since ONNX Runtime multiplies none on a processor.
+    """x · factor modulo 2³² of uint32 numbers, for which ONNX Runtime has no multiplication on CPUs.
 
-    It computes with int64 and the factor's upper and lower 16 bits, so that no product reaches 2⁴⁸.
+    The product is computed in int64 with the upper and the lower 16 bits of the factor, so that it stays below 2⁴⁸.
     """
     wide = tf.cast(x, "int64")
     upper = tf.math.floormod(wide * (factor >> 16), 2**16) * 2**16
     return tf.cast(tf.math.floormod(upper + wide * (factor & 0xFFFF), 2**32), "uint32")
 
 
-# What `latents.of_seeds` computes with in an ONNX graph.
+# The operations for `latents.of_seeds` in an ONNX graph.
 GRAPH = SimpleNamespace(**{**vars(saved_model.GRAPH), "multiply": _multiplied})
 
 
 def check(path: Path, quantize: str) -> None:
-    """Raises InputError where a package is missing, or for a path that cannot be an .onnx; weights stay float32."""
+    """Raises InputError for a missing package or a path that is no .onnx. `quantize` has no effect on an .onnx."""
     onnx_runtime.check_packages(*onnx_runtime.PACKAGES)
     if path.suffix != ".onnx":
-        raise InputError(f"{path} does not end in .onnx; expected a name that does; give {path.stem}.onnx")
+        raise InputError(f"{path} does not end in .onnx; expected a name that does. Use {path.stem}.onnx.")
     if path.is_dir():
-        raise InputError(f"{path} is a folder; expected the name of a file; give another")
+        raise InputError(f"{path} is a folder; expected the name of a file. Give another name.")
 
 
-def write(gan, path: Path, quantize: str, options: Options) -> Report:
-    """Writes, compares and reports; see `keras_gan.exports.export`. Weights are float32 whatever `quantize` says."""
+def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
+    """Writes both files after the comparison; see `keras_gan.exports.export`. Weights are float32 in every mode."""
     description = describe(gan, options.about, "float32", options.uint8)
     contents = {signature: _converted(gan, description, signature) for signature in OPSETS}
 
     def compared(draft):
         draft.write_bytes(contents[GENERATE])
-        return replace(onnx_runtime.beside(path), lambda other: both_compared(draft, other))
+        return replace(onnx_runtime.seeds_path(path), lambda other: both_compared(draft, other))
 
     def both_compared(draft, other):
         other.write_bytes(contents[SAMPLE])
         files = {GENERATE: onnx_runtime.Generator(draft), SAMPLE: onnx_runtime.Generator(other)}
-        # One graph runs both sizes: what it takes for one sample, and for sixteen.
+        # One graph runs batches of 1 and of 16. Both are compared and timed.
         runs = {name + end: files[name].run for name in files for end in ("", "_16")}
         return verify(gan, runs, files[GENERATE].generate, MODES["float32"], options)
 
     measured = replace(path, compared)
-    return Report(str(path), len(contents[GENERATE]), "float32", tuple(OPSETS), **measured)
+    return ExportReport(str(path), len(contents[GENERATE]), "float32", tuple(OPSETS), **measured)
 
 
 def _converted(gan, description, signature) -> bytes:
-    """The file of a signature, with the description in its metadata."""
+    """The .onnx of a signature, with the description in its metadata."""
     import onnx
 
     uint8 = description["output"] == "uint8"
     try:
         with _silence():
             model = _graph(gan, uint8, signature)
-    except Exception as error:  # the converter's are of any class
-        raise _unknown(first_line(error)) from error
+    except Exception as error:  # tf2onnx documents no errors, and raises many classes
+        raise _not_convertible(first_line(error)) from error
     if foreign := sorted({node.op_type for node in model.graph.node if not onnx.defs.has(node.op_type, node.domain)}):
-        raise _unknown(", ".join(foreign))
+        raise _not_convertible(", ".join(foreign))
     for end in (*model.graph.input, *model.graph.output):
         end.type.tensor_type.shape.dim[0].dim_param = "batch"
     onnx.helper.set_model_props(model, {metadata.NAME: json.dumps(description)})
@@ -100,10 +100,10 @@ def _graph(gan, uint8, signature):
     return tf2onnx.convert.from_function(tf.function(function), [first, *label], opset=OPSETS[signature])[0]
 
 
-def _unknown(what):
+def _not_convertible(what):
     return InputError(
-        f"the generator cannot be converted to ONNX: {what}; expected operations that ONNX has; change the layers "
-        "that bring others"
+        f"the generator cannot be converted to ONNX: {what}; expected operations that ONNX has. Change the layers "
+        "that need other operations."
     )
 
 

@@ -1,7 +1,7 @@
 """Sampling from an .onnx with ONNX Runtime and numpy: no TensorFlow, no Keras.
 
-A graph has one signature. So an export is two files: NAME.onnx, `generate`, takes latents; NAME-sample.onnx, `sample`,
-takes seeds.
+An ONNX graph has one signature, so an export is two files: NAME.onnx, `generate`, takes latents; NAME-sample.onnx,
+`sample`, takes seeds.
 """
 
 import importlib.util
@@ -15,38 +15,38 @@ from keras_gan._utils.errors import InputError, first_line, how_to_install, prin
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.edge import GENERATE, LABEL, OUTPUT, SAMPLE, SEED, named
 from keras_gan.exports.generators import BATCH, FileGenerator, to_samples
-from keras_gan.exports.trial import Unable, run
+from keras_gan.exports.trial import TrialUnavailable, run
 from keras_gan.sampling import latents
 from keras_gan.sampling.sliders import Directions
 
 PACKAGES = ("onnx", "onnxruntime", "tf2onnx")  # the extra "onnx"
-ERRORS_ONLY = 3  # ONNX Runtime's name for it
-LARGEST_BYTES = 2**31  # a protocol buffer holds no more
+ERRORS_ONLY = 3  # log level of ONNX Runtime
+LARGEST_BYTES = 2**31  # the limit of a protocol buffer
 TYPES = {"tensor(float)": "float32", "tensor(uint8)": "uint8", "tensor(int32)": "int32"}
-SEEDS_FILE = "-sample"  # at the end of that file's stem
+SEEDS_FILE = "-sample"  # end of the stem of the file that takes seeds
 
 
-def beside(path: Path) -> Path:
-    """The file of `sample` that belongs to the file of `generate`."""
+def seeds_path(path: Path) -> Path:
+    """The path of the file that takes seeds, from the path of the file that takes latents."""
     return path.with_name(f"{path.stem}{SEEDS_FILE}{path.suffix}")
 
 
 def check_packages(*names: str) -> None:
-    """Raises InputError where some of the packages of the extra are not installed."""
+    """Raises InputError where one of the packages of the extra "onnx" is not installed."""
     if missing := [name for name in names if importlib.util.find_spec(name) is None]:
         raise InputError(f"{', '.join(missing)} not installed; expected for ONNX. {how_to_install('onnx')}.")
 
 
 class Generator(FileGenerator):
-    """A generator that was exported as an .onnx, on one thread of the processor.
+    """A generator that was exported as an .onnx. It runs on one CPU thread.
 
-    A file of `sample` takes seeds: it cannot make samples of given latents, so that it has no sliders either.
+    A file that takes seeds cannot make samples from latents, so it has no sliders.
 
     Args:
         path: the file, written by `keras_gan.exports.export(format="onnx")`.
 
     Raises:
-        InputError: where ONNX Runtime is not installed, or the file is no such .onnx, or is damaged.
+        InputError: where ONNX Runtime is not installed, the file is no such .onnx, or it is damaged.
     """
 
     def __init__(self, path: str | os.PathLike):
@@ -54,53 +54,60 @@ class Generator(FileGenerator):
         self.path = path
         content = _read(Path(path))
         try:
-            edge.survive(content, __name__)
+            edge.run_in_process(content, __name__)
             self.open(content)
-        except Unable as error:
-            raise InputError(f"{path} cannot be tried: {error}") from error
+        except TrialUnavailable as error:
+            raise InputError(f"{path} cannot be tested: {error}") from error
         except Exception as error:  # a damaged file fails anywhere, with any error
             raise InputError(
-                f"{path} is damaged, or an .onnx of something else; expected a generator that kgan export wrote "
-                f"({first_line(error)}). Export it again, or check where the file comes from."
+                f"{path} is damaged, or is no generator ({first_line(error)}); expected an .onnx that kgan export "
+                "wrote. Export it again, or check where the file comes from."
             ) from error
 
     def open(self, content: bytes) -> None:
-        """Loads the graph, and checks that it has a signature of ours."""
+        """Loads the graph and the description. Raises any error where the file is no such .onnx."""
         import onnxruntime
 
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         options.log_severity_level = ERRORS_ONLY
-        # Of bytes, not of a path: so a graph cannot have other files read in.
+        # From bytes, since a graph that is loaded from a path can read other files.
         self._session = onnxruntime.InferenceSession(
             content, options, providers=["CPUExecutionProvider"], enable_fallback=False
         )
-        said = json.loads(self._session.get_modelmeta().custom_metadata_map[metadata.NAME])
-        self.description = metadata.check(said)
-        taken = [end.name for end in self._session.get_inputs()]
-        self.signature = SAMPLE if SEED in taken else GENERATE
+        description = json.loads(self._session.get_modelmeta().custom_metadata_map[metadata.NAME])
+        self.description = metadata.check(description)
+        names = [end.name for end in self._session.get_inputs()]
+        self.signature = SAMPLE if SEED in names else GENERATE
         classes = [] if self.num_classes is None else [LABEL]
-        if sorted(taken) != sorted([edge.first_input(self.signature), *classes]):
-            raise ValueError(f"it takes {', '.join(taken)}")
+        if sorted(names) != sorted([edge.first_input(self.signature), *classes]):
+            raise ValueError(f"its inputs are {', '.join(names)}")
 
     def try_out(self) -> None:
-        """Raises InputError or ValueError where the graph does not give what the description says."""
+        """Runs the graph once. Raises InputError or ValueError where its output does not match the description."""
         seed, labels = latents.seeds(1, 0), latents.choose_labels(1, self.num_classes)
         first = seed if self.signature == SAMPLE else latents.of_seeds(seed, self.latent_dim, self.latent)
         self._checked([first] if labels is None else [first, labels], 1)
 
     @property
     def directions(self) -> Directions:
-        """The sliders that the file brings; none where it takes seeds, since sliders move latents."""
+        """The sliders in the file; none where it takes seeds, since sliders move latents."""
         return super().directions if self.signature == GENERATE else Directions(self.latent, ())
 
     def run(self, *columns: np.ndarray) -> np.ndarray:
-        """What the graph gives for float32 latents (batch, dim), or int32 seeds (batch,), and int32 labels (batch,)
-        where it takes them."""
+        """Runs the graph.
+
+        Args:
+            columns: float32 latents (batch, latent_dim) or int32 seeds (batch,); and int32 labels (batch,) where the
+                generator takes them.
+
+        Returns:
+            (batch, *data_shape): float32, images nominally in [-1, 1], or uint8 images in [0, 255].
+        """
         return self._session.run([OUTPUT], named(columns, edge.first_input(self.signature)))[0]
 
     def signatures(self) -> dict[str, dict]:
-        """The one signature, as `metadata.signatures` gives it; a size that is open is None."""
+        """The signature, in the form of `metadata.signatures`; None stands for an open size."""
         inputs, outputs = ({end.name: _end(end) for end in ends} for ends in self._ends())
         return {self.signature: {"inputs": inputs, "outputs": outputs}}
 
@@ -126,8 +133,8 @@ class Generator(FileGenerator):
     def _check_takes_latents(self):
         if self.signature == SAMPLE:
             raise InputError(
-                f"{self.path} takes seeds, not latents; expected the file that takes latents, which sliders need; give "
-                f"the .onnx whose name does not end in {SEEDS_FILE}"
+                f"{self.path} takes seeds, not latents; expected the file that takes latents, which sliders need. Use "
+                f"the .onnx whose name does not end in {SEEDS_FILE}."
             )
 
     def _outputs(self, columns, batch_size=BATCH):
@@ -142,14 +149,18 @@ def _end(end):
 
 def _read(path: Path) -> bytes:
     if not path.is_file():
-        raise InputError(f"{path} is not a file; expected an .onnx; check the path")
+        raise InputError(f"{path} is not a file; expected an .onnx. Check the path.")
     if path.stat().st_size > LARGEST_BYTES:
-        raise InputError(f"{path} is larger than any .onnx in one file; expected at most 2 GB")
+        size_gb = path.stat().st_size / 2**30
+        raise InputError(f"{path} has {size_gb:.1f} GB; expected at most 2 GB, the limit of an .onnx. Check the path.")
     return path.read_bytes()
 
 
 def trial(content: bytes) -> None:
-    """What the process of `survive` does. Raises where the file is no generator that works."""
+    """Opens a file and runs it once, in the process that `run_in_process` starts.
+
+    Raises any error where the file is no generator that works.
+    """
     generator = Generator.__new__(Generator)
     generator.path = "the file"
     generator.open(content)

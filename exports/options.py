@@ -1,4 +1,4 @@
-"""What an export can be asked for."""
+"""The options of an export."""
 
 from dataclasses import dataclass
 
@@ -8,9 +8,17 @@ from keras_gan.exports.about import About
 
 @dataclass(frozen=True)
 class Options:
-    """Beside path, format and quantization."""
+    """The options of an export, in addition to path, format and quantization.
 
-    uint8: bool = False  # images as uint8 in [0, 255], not float32 in [-1, 1]
-    about: About | None = None  # what the file says of itself
-    reference: metrics.Reference | None = None  # what the quality of the samples is measured against
-    force: bool = False  # write it even where the errors or the loss of quality are too large
+    Attributes:
+        uint8: whether the file gives images as uint8 in [0, 255] instead of float32 in [-1, 1].
+        about: facts for the description inside the file; None for none.
+        reference: real images, to which the Fréchet distance is measured; None measures the distance to Keras's
+            samples only.
+        force: whether to write the file although its errors or its loss of quality are too large.
+    """
+
+    uint8: bool = False
+    about: About | None = None
+    reference: metrics.Reference | None = None
+    force: bool = False

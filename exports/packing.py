@@ -4,24 +4,31 @@ import json
 
 from ai_edge_litert import schema_py_generated as schema
 
-# Not schema.ModelT alone: it would drop the weights that newer files keep outside the flatbuffer.
+# schema.ModelT alone would lose the weights that newer files store outside the flatbuffer.
 from ai_edge_litert.tools import flatbuffer_utils
 
 from keras_gan.exports.metadata import NAME
 
 
 def pack(content: bytes, description: dict) -> bytes:
-    """The file without what no runtime reads, and with `description` inside, as JSON under the metadata name NAME.
+    """Removes what no runtime reads from a .tflite, and writes a description into it.
 
-    Every signature is a graph of its own, which repeats the names of inner tensors and the scales of the quantized
-    weights: a third of a small int8 file.
+    Every signature has its own graph, which repeats the names of inner tensors and the scales of the quantized weights.
+    They are a third of a small int8 file.
+
+    Args:
+        content: a .tflite.
+        description: JSON's types, written into the metadata under the name NAME.
+
+    Returns:
+        The smaller .tflite, which computes the same.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     shared = {}
     for graph in model.subgraphs:
-        ends = {*graph.inputs, *graph.outputs}
+        visible = {*graph.inputs, *graph.outputs}  # signatures find these by name
         for number, tensor in enumerate(graph.tensors):
-            tensor.name = tensor.name if number in ends else None
+            tensor.name = tensor.name if number in visible else None
             tensor.quantization = _shared(tensor.quantization, shared)
     model.metadata = [entry for entry in model.metadata or [] if entry.name not in (NAME, NAME.encode())]
     buffer, entry = schema.BufferT(), schema.MetadataT()
@@ -33,7 +40,7 @@ def pack(content: bytes, description: dict) -> bytes:
 
 
 class _Once:
-    """A table that a flatbuffer holds once, however many tensors have it."""
+    """A table that is written into the flatbuffer once, for any number of tensors."""
 
     def __init__(self, table):
         self.table = table
@@ -46,7 +53,7 @@ class _Once:
 
 
 def _shared(quantization, shared):
-    """The one table for all tensors of these scales; None where there are none."""
+    """One table for all tensors with the same scales; None where a tensor has no scales."""
     if quantization is None or quantization.scale is None or not len(quantization.scale):
         return None
     fields = (quantization.scale, quantization.zeroPoint, [quantization.quantizedDimension, quantization.detailsType])

@@ -1,4 +1,4 @@
-"""What an export costs in the quality of images: its samples beside those of the Keras generator for the same seeds."""
+"""The loss of quality of an export: its samples compared with those of the Keras generator for the same seeds."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,40 +13,53 @@ from keras_gan.metrics.samples import generated
 from keras_gan.metrics.streams import Images, blocks, collect
 
 SAMPLES = 1_024  # for the sliced Wasserstein distance
-LARGEST_VALUES = 2**26  # of these samples together
+LARGEST_VALUES = 2**26  # limit of the numbers in all these samples
 MOST_LOST = 0.05
 
 
 @dataclass(frozen=True)
 class Quality:
-    """What was measured."""
+    """Distances of an export's samples.
 
-    sliced_wasserstein: float  # to Keras's samples, as a share of the spread of these
+    Attributes:
+        sliced_wasserstein: distance to Keras's samples, as a share of their spread.
+        samples: the number of samples for `sliced_wasserstein`.
+        frechet_distance: distance to real images, in the features of `kgan evaluate`; None without an extractor.
+        frechet_keras: the same distance of Keras's samples.
+        frechet_baseline: the same distance of other real images.
+        frechet_samples: the number of samples for the Fréchet distances.
+    """
+
+    sliced_wasserstein: float
     samples: int
-    frechet_distance: float | None = None  # to real images, on the metric card's features; None without an extractor
-    frechet_keras: float | None = None  # that of Keras's samples
-    frechet_baseline: float | None = None  # that of real images
+    frechet_distance: float | None = None
+    frechet_keras: float | None = None
+    frechet_baseline: float | None = None
     frechet_samples: int | None = None
 
     @property
     def lost(self) -> float:
-        """The share of quality that is lost: how much farther from real images, or, unknown that, from Keras's."""
+        """The loss of quality: the relative increase of the Fréchet distance, or else `sliced_wasserstein`."""
         if self.frechet_distance is None:
             return self.sliced_wasserstein
-        # Where G is nearer to the reference than real images are, differences are noise.
+        # Below the baseline, differences are noise, so the increase is divided by the baseline at least.
         return (self.frechet_distance - self.frechet_keras) / max(self.frechet_keras, self.frechet_baseline)
 
 
 def measure(gan, generate: Callable[..., np.ndarray], reference: metrics.Reference | None = None) -> Quality:
-    """Compares the samples of an export.
+    """Compares the samples of an export with Keras's samples, and with real images.
 
-    The classes of a conditional generator's samples are drawn by their shares in the training data, where these are
-    known. Samples are generated and compared block by block, so that large images are never all held in memory.
+    A conditional generator draws the classes by their shares in the training data, where these are known. Samples are
+    generated and compared block by block, so that large images do not fill the memory.
 
     Args:
         gan: the `keras_gan.GAN` that was exported.
-        generate: gives the export's samples as `GAN.generate` does, given n, seed and, of a conditional one, labels.
-        reference: what the Fréchet distance is measured to; None where there is no extractor.
+        generate: function of the export from n, seed and, where the GAN is conditional, labels to samples, as
+            `GAN.generate`.
+        reference: real images, to which the Fréchet distance is measured; None measures none.
+
+    Returns:
+        The distances.
     """
     n = min(SAMPLES, max(2, LARGEST_VALUES // int(np.prod(gan.data_shape))))
     sliced = _sliced(*(collect(generated(draw, n, gan.data_shape)) for draw in (generate, gan.generate)))
@@ -63,21 +76,21 @@ def measure(gan, generate: Callable[..., np.ndarray], reference: metrics.Referen
 
 
 def check(quality: Quality, force: bool = False) -> None:
-    """Raises InputError where more than MOST_LOST is lost, unless forced."""
+    """Raises InputError where the loss of quality is above MOST_LOST and `force` is False."""
     if quality.lost <= MOST_LOST or force:
         return
-    fell = f"its samples are {quality.sliced_wasserstein:.1%} of their spread away from Keras's"
+    loss = f"its samples differ from Keras's by {quality.sliced_wasserstein:.1%} of their spread"
     if quality.frechet_distance is not None:
-        fell = f"its Fréchet distance is {quality.frechet_distance:.3g}, {quality.lost:.0%} above Keras's"
+        loss = f"its Fréchet distance is {quality.frechet_distance:.3g}, {quality.lost:.0%} above Keras's"
     raise InputError(
-        f"the export loses quality: {fell}; expected at most {MOST_LOST:.0%}; use --quantize float16, or "
-        "float32 if it is that already, or write it all the same with --force"
+        f"the export loses quality: {loss}; expected at most {MOST_LOST:.0%}. Use a mode with more bits (--quantize "
+        "float16, or float32), or --force to write the file with this loss."
     )
 
 
 def _sliced(ours: Images, keras: Images) -> float:
-    """The sliced Wasserstein distance as a share of the spread: the root of the mean variance of a pixel."""
-    finest = 1 / pixels.HALF_RANGE if keras.dtype == np.uint8 else 0.0  # one grey level, of pictures that are all alike
+    """The sliced Wasserstein distance as a share of the spread, the root of the mean variance of a pixel."""
+    finest = 1 / pixels.HALF_RANGE if keras.dtype == np.uint8 else 0.0  # one grey level, where all pictures are equal
     shape = len(keras), int(np.prod(keras.shape[1:]))
     distance = distance_of_projections(*(projected(lambda of=of: _rows(of), *shape) for of in (ours, keras)))
     spread = max(finest, _spread(keras, *shape))

@@ -1,8 +1,8 @@
-"""Weights, and perhaps arithmetic, of a .tflite in 16 or 8 bits.
+"""Quantization of a .tflite: weights of 16 or 8 bits, and activations of 8 bits.
 
-int8 is ai-edge-quantizer's, for the operations whose weights are nearly all of the file and of the time. Other large
-constants become float16 (`storage`). The arithmetic that makes latents from seeds stays float32: rounding it would
-change every image.
+ai-edge-quantizer stores the weights of a few operations as int8; these take nearly all of the file and of the time.
+Other large constants become float16 (`storage`). The arithmetic that makes latents from seeds stays float32, since
+rounding it would change every image.
 """
 
 import contextlib
@@ -17,7 +17,7 @@ import numpy as np
 from keras_gan._utils import silence
 from keras_gan.exports import edge, storage
 
-# Those whose int8 kernels are XNNPACK's. Of depthwise convolutions only the static one is, and their weights are few.
+# Operations that have int8 kernels in XNNPACK. A depthwise convolution has a static one only, and few weights.
 DYNAMIC = ("CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE", "BATCH_MATMUL")
 STATIC = ("CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE", "DEPTHWISE_CONV_2D")
 SEEDED = tuple(name for name in edge.SIGNATURES if edge.first_input(name) == edge.SEED)
@@ -25,9 +25,9 @@ SEEDED = tuple(name for name in edge.SIGNATURES if edge.first_input(name) == edg
 
 @dataclass(frozen=True)
 class Mode:
-    """How a .tflite stores its weights, and how far its outputs, in [-1, 1], may then be from Keras's."""
+    """How a .tflite stores its weights, and the allowed differences of its outputs, in [-1, 1], from Keras's."""
 
-    # (the float32 file, what `_static` takes its ranges from) to the file in this mode
+    # From the float32 file and the batches for the ranges (see `_static`) to the file in this mode.
     apply: Callable[[bytes, Iterable[dict]], bytes]
     largest_error: float
     mean_error: float
@@ -35,12 +35,12 @@ class Mode:
 
 
 def _half(content: bytes) -> bytes:
-    """A .tflite with float16 weights; the converter's own way would round the constants of the noise, too."""
+    """A .tflite with float16 weights. The converter's own float16 mode would round the constants of the noise, too."""
     return storage.halve(content, SEEDED)
 
 
 def _dynamic(content: bytes) -> bytes:
-    """A float32 .tflite with int8 weights, whose activations are quantized as it runs."""
+    """A .tflite with int8 weights, from a float32 one. Activations are quantized while it runs."""
     worker = _worker(content)
     for operation in DYNAMIC:
         worker.add_dynamic_config(".*", operation, 8, _granularity(operation))
@@ -49,13 +49,12 @@ def _dynamic(content: bytes) -> bytes:
 
 
 def _static(content: bytes, batches: Iterable[dict[str, dict[str, np.ndarray]]]) -> bytes:
-    """A float32 .tflite with int8 weights and activations.
+    """A .tflite with int8 weights and activations, from a float32 one.
 
     Args:
-        content: the file.
-        batches: signature -> its inputs, several times: what the ranges of activations are taken from. All signatures
-            of one of them compute the same pictures, and get the same ranges, which are those of the largest batches: a
-            single picture's say nothing of the next one's.
+        content: the float32 .tflite.
+        batches: signature -> inputs, several times. They give the ranges of the activations. All signatures get the
+            same ranges, taken over all batches, since the ranges of one picture do not fit the next.
     """
     worker = _worker(content)
     for operation in STATIC:
@@ -78,7 +77,7 @@ def _worker(content):
 
 
 def _merged(before, found):
-    """The ranges that hold both: the graphs of all signatures list their tensors in one order."""
+    """The smallest ranges that hold both. The graphs of all signatures list their tensors in the same order."""
     if before is None:
         return list(found)
     return [
@@ -88,8 +87,8 @@ def _merged(before, found):
 
 
 def _granularity(operation):
-    """One scale a channel, but one for all of a dense layer: it has thousands of units, each scale takes twelve bytes,
-    and they bring no precision (benchmarks/RESULTS.md)."""
+    """One scale per channel, but one per tensor in a dense layer: it has thousands of units, a scale takes 12 bytes,
+    and more scales make it no more precise (benchmarks/RESULTS.md)."""
     from ai_edge_quantizer.qtyping import QuantGranularity
 
     return QuantGranularity.TENSORWISE if operation == "FULLY_CONNECTED" else QuantGranularity.CHANNELWISE
@@ -97,10 +96,10 @@ def _granularity(operation):
 
 @contextlib.contextmanager
 def _silence():
-    """Keeps the quantizer's progress bars and warnings off the terminal.
+    """Silences the quantizer's progress bars and warnings.
 
-    It warns that it keeps all tensors, which is what it is for, and that it writes a weight again for every signature,
-    which gives the same numbers, since they have the same ranges.
+    It warns that it preserves all tensors, as it is asked to, and that it writes a weight again for every signature,
+    which gives the same numbers, since all signatures have the same ranges.
     """
     before = logging.root.manager.disable
     logging.disable(logging.WARNING)
@@ -112,8 +111,8 @@ def _silence():
         logging.disable(before)
 
 
-# Bounds of the 99.9th percentile: trained and random generators, of this package and of Keras's tutorial, showed up to
-# 3e-6 in float32, 4e-3 in float16, 0.10 in int8 and 0.12 in int8-static (benchmarks/RESULTS.md).
+# The bounds of the 99.9th percentile follow from measurements of trained and random generators, of this package and of
+# Keras's tutorial: up to 3e-6 in float32, 4e-3 in float16, 0.10 in int8, 0.12 in int8-static (benchmarks/RESULTS.md).
 MODES = {
     "float32": Mode(lambda content, batches: content, 1e-4, 1e-5, 5e-5),
     "float16": Mode(lambda content, batches: _half(content), 2e-2, 2e-3, 1e-2),

@@ -1,4 +1,4 @@
-"""The check that every export passes, and its report: size, error against Keras, latency, quality."""
+"""The comparison of an export with Keras, and its report: size, errors, latency and quality."""
 
 import dataclasses
 import json
@@ -17,20 +17,38 @@ from keras_gan.exports.edge import SEED, SIGNATURES, first_input
 from keras_gan.exports.options import Options
 from keras_gan.exports.quality import Quality
 from keras_gan.exports.quantize import Mode
-from keras_gan.exports.storage import Kept
+from keras_gan.exports.storage import HigherPrecision
 from keras_gan.sampling import latents
 
-SEEDS = 64  # pictures in which an export is compared with Keras
-# Of rounding to whole grey levels, beside what was there before: a step where a value lies on the edge, which few do.
+SEEDS = 64  # samples for the comparison with Keras
+# The additional error of uint8 images: one grey level, where a value lies between two of them.
 GREY = 1 / pixels.HALF_RANGE
 TIMED_CALLS, UNTIMED_CALLS = 50, 5
-PERCENTILE = 99.9  # of the errors, that is bounded as well: the largest error says little about the others
-SHOWN_KEPT = 3  # weights that a message lists
+PERCENTILE = 99.9  # of the errors. It has a bound of its own, since the largest error says little about the others
+SHOWN_WEIGHTS = 3  # weights that a report lists
 
 
 @dataclass(frozen=True)
-class Report:
-    """What was measured of an export; errors are those of `differences`."""
+class ExportReport:
+    """Measurements of an export. Errors are differences from Keras; see `differences`.
+
+    Attributes:
+        file: path of the export.
+        size_bytes: size of the export.
+        quantize: how the file stores the weights, a name in `quantize.MODES`.
+        signatures: names of the signatures.
+        largest_error: the largest error.
+        mean_error: the mean error.
+        tolerance: upper bound of `largest_error`.
+        percentile_error: the 99.9th percentile of the errors.
+        percentile_tolerance: upper bound of `percentile_error`.
+        latency_ms: milliseconds for one sample at batch size 1 on this machine, the median of 50 calls.
+        latency_16_ms: milliseconds for one sample at batch size 16.
+        quality: the loss of quality; None where it was not measured.
+        slow_operations: operations of `generate` that XNNPACK does not compute; None where that is not known.
+        stored: dtype -> bytes of the weights; None where that is not known.
+        higher_precision: large weights that are stored with more bits than the mode promises.
+    """
 
     file: str
     size_bytes: int
@@ -38,25 +56,25 @@ class Report:
     signatures: tuple[str, ...]
     largest_error: float
     mean_error: float
-    tolerance: float  # the largest error that is let through
-    percentile_error: float  # the 99.9th percentile
-    percentile_tolerance: float  # the largest such percentile that is let through
-    latency_ms: float  # of one sample at batch 1 on this machine: the median of 50 calls
-    latency_16_ms: float  # of one sample at batch 16
+    tolerance: float
+    percentile_error: float
+    percentile_tolerance: float
+    latency_ms: float
+    latency_16_ms: float
     quality: Quality | None = None
-    slow_operations: tuple[str, ...] | None = None  # of `generate`, that XNNPACK does not compute; None: not known
-    stored: dict[str, int] | None = None  # dtype -> bytes of the weights; None: not known
-    kept: tuple[Kept, ...] = ()  # large weights stored with more bits than the mode promises
+    slow_operations: tuple[str, ...] | None = None
+    stored: dict[str, int] | None = None
+    higher_precision: tuple[HigherPrecision, ...] = ()
 
     @property
     def forced(self) -> bool:
-        """Whether an error is larger than what is allowed."""
+        """Whether an error is above its bound, so that the file was written because of `Options.force`."""
         return self.largest_error > self.tolerance or self.percentile_error > self.percentile_tolerance
 
     @property
-    def kept_bytes(self) -> int:
-        """The size of the large weights that are stored with more bits than the mode promises."""
-        return sum(one.size_bytes for one in self.kept)
+    def higher_precision_bytes(self) -> int:
+        """Bytes of the large weights that are stored with more bits than the mode promises."""
+        return sum(one.size_bytes for one in self.higher_precision)
 
     def to_json(self) -> str:
         """The report as indented JSON."""
@@ -69,31 +87,32 @@ class Report:
             f"{self.percentile_tolerance:g}), mean {self.mean_error:.1e}, {self.latency_ms:.2f} ms a sample; "
             f"signatures {', '.join(self.signatures)}"
             + (f"; not computed by XNNPACK: {', '.join(self.slow_operations)}" if self.slow_operations else "")
-            + ("; the errors are above what is allowed, and it was written by --force" if self.forced else "")
-            + "".join(f"\n{line}" for line in self._kept_lines())
+            + ("; the errors are too large, and the file was written because of --force" if self.forced else "")
+            + "".join(f"\n{line}" for line in self._higher_precision_lines())
         )
 
-    def _kept_lines(self):
-        """What is stored with more bits than the mode promises, the largest first, with the remedy."""
-        if not self.kept:
+    def _higher_precision_lines(self):
+        """Lines about the weights with more bits than the mode promises, the largest first, with remedies."""
+        if not self.higher_precision:
             return
-        share = self.kept_bytes / self.size_bytes
-        yield f"  stored with more bits than {self.quantize}: {kilobytes(self.kept_bytes)}, {share:.0%} of the file"
-        for one in self.kept[:SHOWN_KEPT]:
+        share = self.higher_precision_bytes / self.size_bytes
+        size = kilobytes(self.higher_precision_bytes)
+        yield f"  stored with more bits than {self.quantize}: {size}, {share:.0%} of the file"
+        for one in self.higher_precision[:SHOWN_WEIGHTS]:
             yield f"    {one.layer} ({one.operation}), {one.dtype}, {kilobytes(one.size_bytes)}: {one.reason}"
-        if len(self.kept) > SHOWN_KEPT:
-            rest = sum(one.size_bytes for one in self.kept[SHOWN_KEPT:])
-            yield f"    {len(self.kept) - SHOWN_KEPT} more, {kilobytes(rest)}"
+        if len(self.higher_precision) > SHOWN_WEIGHTS:
+            rest = sum(one.size_bytes for one in self.higher_precision[SHOWN_WEIGHTS:])
+            yield f"    {len(self.higher_precision) - SHOWN_WEIGHTS} more, {kilobytes(rest)}"
 
 
-def table(reports: list[Report]) -> Text:
-    """Several exports of one generator in a table, with what its columns mean."""
-    judged = any(report.quality and report.quality.frechet_distance is not None for report in reports)
+def table(reports: list[ExportReport]) -> Text:
+    """A table of several exports of one generator."""
+    with_frechet = any(report.quality and report.quality.frechet_distance is not None for report in reports)
     head = ("", "size", "mean error", "99.9 %", "largest", "ms a sample", "at 16", "samples moved", "Fréchet")
     rows = [_row(report) for report in reports]
-    head, rows = (head, rows) if judged else (head[:-1], [row[:-1] for row in rows])
+    head, rows = (head, rows) if with_frechet else (head[:-1], [row[:-1] for row in rows])
     return Text(
-        [Table(rows, head, numbers=range(1, len(head))), "", Table(list(_legend(reports, judged)), width=WIDTH)]
+        [Table(rows, head, numbers=range(1, len(head))), "", Table(list(_legend(reports, with_frechet)), width=WIDTH)]
     )
 
 
@@ -113,10 +132,10 @@ def _row(report):
     )
 
 
-def _legend(reports, judged):
-    """What the columns of the table mean."""
+def _legend(reports, with_frechet):
+    """The meaning of the columns."""
     yield "errors", f"of values in [-1, 1], against Keras, in {SEEDS} samples"
-    yield "99.9 %", "the error that all but one of 1,000 values stay below"
+    yield "99.9 %", "999 of 1,000 values have a smaller error"
     yield "ms a sample", "on this machine, with one thread, in batches of 1 and of 16"
     cost = next((report.quality for report in reports if report.quality), None)
     if cost:
@@ -124,48 +143,56 @@ def _legend(reports, judged):
             "samples moved",
             f"sliced Wasserstein distance to {cost.samples:,} samples of Keras, as a share of their spread",
         )
-    if judged:
+    if with_frechet:
         yield "Fréchet", f"distance of {cost.frechet_samples:,} samples to real images, and the change against Keras"
 
 
-def verify(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, options: Options, blame=None) -> dict:
-    """Takes an export through the whole check: `compare`, and then its quality, with `generate` as `quality.measure`
-    takes it, and `blame` as `compare` takes it.
+def verify(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, options: Options, explain=None) -> dict:
+    """Compares an export with Keras, and measures its quality.
+
+    Args:
+        gan: the `keras_gan.GAN` that was exported.
+        runs: the signatures, as in `compare`.
+        generate: function that draws samples, as in `quality.measure`.
+        mode: the allowed errors.
+        options: the options of the export.
+        explain: as in `compare`.
 
     Returns:
-        The measured fields of `Report`.
+        The measured fields of `ExportReport`.
 
     Raises:
-        InputError: where it does not pass.
+        InputError: where an error or the loss of quality is too large, or an output is not finite.
     """
-    measured = compare(gan, runs, mode, options.uint8, blame, options.force)
+    measured = compare(gan, runs, mode, options.uint8, explain, options.force)
     try:
         cost = quality.measure(gan, generate, options.reference)
     except InputError as error:
         if (seed := _first_not_finite(generate)) is not None:
-            raise _not_finite(gan, seed, blame) from error
+            raise _not_finite(gan, seed, explain) from error
         raise
     quality.check(cost, options.force)
     return measured | {"quality": cost}
 
 
 def compare(
-    gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False, blame=None, force: bool = False
+    gan, runs: Mapping[str, Callable], mode: Mode, uint8: bool = False, explain=None, force: bool = False
 ) -> dict[str, float]:
     """Runs every signature of an export and the Keras generator on the same seeds.
 
     Args:
         gan: the `keras_gan.GAN` that was exported.
-        runs: signature -> function from what it takes, float32 latents (batch, dim) or int32 seeds (batch,), and
-            perhaps int32 labels (batch,), to float32 data, or uint8 images.
-        mode: the errors to let through.
+        runs: signature -> function from float32 latents (batch, latent_dim) or int32 seeds (batch,), and int32 labels
+            (batch,) where the GAN is conditional, to float32 data or uint8 images (batch, *data_shape).
+        mode: the allowed errors.
         uint8: whether the signatures give uint8 images.
-        blame: function from the inputs of one sample, [z (1, dim)] and perhaps a label (1,), to the words for what
-            makes it NaN or infinite, with the remedy; None where nothing is known.
-        force: whether errors that the mode does not allow are let through. NaN and infinity never are.
+        explain: function from the inputs of one sample, [z (1, latent_dim)] and a label (1,) where there are labels,
+            to a sentence about the operation that makes it NaN or infinite, with a remedy; or to None. None explains
+            nothing.
+        force: whether to accept errors that the mode does not allow. NaN and infinity are never accepted.
 
     Returns:
-        The measured fields of `Report`.
+        The measured fields of `ExportReport`.
 
     Raises:
         InputError: where an output is not finite or differs by more than the mode allows.
@@ -182,7 +209,7 @@ def compare(
         outputs = _in_batches(run, taken, SIGNATURES[name])
         sound = np.isfinite(outputs).reshape(SEEDS, -1).all(axis=1)
         if not sound.all():
-            raise _not_finite(gan, int(np.argmin(sound)), blame)
+            raise _not_finite(gan, int(np.argmin(sound)), explain)
         errors.append(differences(outputs, expected))
     grey = GREY if uint8 else 0
     measured = {
@@ -195,10 +222,10 @@ def compare(
     try:
         _check_errors(measured, mode.mean_error + grey / 10)
     except InputError as error:
-        # In uint8 images, and behind a ReLU, NaN is another number.
+        # NaN becomes a number in uint8 images and after a ReLU.
         worst = int(np.argmax(np.max([error.reshape(SEEDS, -1).max(axis=1) for error in errors], axis=0)))
-        if blamed := blame and blame([column[worst : worst + 1] for column in columns]):
-            raise _lost(blamed) from error
+        if explained := explain and explain([column[worst : worst + 1] for column in columns]):
+            raise _lost(explained) from error
         if not force:
             raise
     return measured | {
@@ -209,13 +236,13 @@ def compare(
 
 def _untrained():
     return InputError(
-        "Keras's generator itself gives NaN or infinity; expected finite data. Train anew with lower learning rates "
-        "(--generator-lr, --discriminator-lr), or export an earlier checkpoint."
+        "Keras's generator itself gives NaN or infinity; expected finite data. Train it again with lower learning "
+        "rates (--generator-lr, --discriminator-lr), or export an earlier checkpoint."
     )
 
 
 def _first_not_finite(generate) -> int | None:
-    """The first seed for which `generate` refuses its own sample; None where it takes all that `quality` draws."""
+    """The first seed whose sample is not finite; None where all samples that `quality` draws are finite."""
     for seed in range(quality.SAMPLES):
         try:
             generate(1, seed)
@@ -224,13 +251,13 @@ def _first_not_finite(generate) -> int | None:
     return None
 
 
-def _not_finite(gan, seed: int, blame) -> InputError:
+def _not_finite(gan, seed: int, explain) -> InputError:
     """The error for an export that gives NaN or infinity for a seed."""
     inputs = gan.inputs(1, seed=seed)
     columns = inputs if isinstance(inputs, list) else [inputs]
     if not np.isfinite(gan.compute(inputs)).all():
         return _untrained()
-    return _lost((blame and blame(columns)) or "in an operation that was not found. Export another format.")
+    return _lost((explain and explain(columns)) or "in an operation that was not found. Use another format.")
 
 
 def _lost(where):
@@ -238,15 +265,15 @@ def _lost(where):
 
 
 def differences(outputs: np.ndarray, expected: np.ndarray) -> np.ndarray:
-    """How far outputs are from Keras's, value by value, as whoever reads them sees it.
+    """The errors of an export's outputs, value by value.
 
     Args:
-        outputs: float32, or uint8 images.
-        expected: Keras's, float32.
+        outputs: float32 data or uint8 images, (n, *data_shape).
+        expected: Keras's outputs, float32 (n, *data_shape).
 
     Returns:
-        Of images, differences in [-1, 1], what is beyond being clipped; of vectors, relative to the largest expected
-        value where that is over 1.
+        Absolute differences, (n, *data_shape). Images are compared in [-1, 1], after clipping. Vectors are compared
+        relative to the largest expected value where that is above 1.
     """
     if expected.ndim == 2:
         return np.abs(outputs - expected) / max(1.0, float(np.abs(expected).max()))
@@ -270,8 +297,8 @@ def _check_errors(measured, mean_tolerance):
         if measured[f"{field}_error"] > most:
             raise InputError(
                 f"the exported generator differs from Keras by {measured[f'{field}_error']:.2g} ({what}); expected at "
-                f"most {most:g}; export with quantize=float16 or float32 (--quantize float32), change the layers that "
-                "differ if it is float32 already, or write it all the same with --force"
+                f"most {most:g}. Use a mode with more bits (quantize=float32, --quantize float32), or --force to write "
+                "the file with these errors. If it is float32 already, change the layers that differ."
             )
 
 

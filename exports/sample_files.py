@@ -1,4 +1,4 @@
-"""What `kgan sample` does: samples, walks between seeds and sweeps of a slider, from any generator into files."""
+"""Files of samples for `kgan sample`: images, walks between seeds and sweeps of a slider, from any generator."""
 
 import os
 import re
@@ -16,12 +16,12 @@ SAMPLES, WALK_SEEDS, SWEEP_SEEDS = 64, 5, 16  # by default
 
 @dataclass(frozen=True)
 class Plan:
-    """Which samples to write, and where; `Plan.of` makes it."""
+    """The samples to write, and their file. `Plan.of` creates it."""
 
-    n: int  # samples; seeds of a .gif
-    seed: int  # of the first
-    label: str | None  # a class, by name or number
-    amounts: Mapping[str, float]  # slider -> how far it is moved
+    n: int  # number of samples, or of seeds in a .gif
+    seed: int  # seed of the first sample
+    label: str | None  # name or number of a class
+    amounts: Mapping[str, float]  # slider -> amount in standard deviations
     sweep: str | None  # the slider that a .gif shows from end to end
     out: str
 
@@ -35,7 +35,7 @@ class Plan:
         sweep: str | None = None,
         out: str | None = None,
     ) -> "Plan":
-        """A plan with the defaults filled in. Raises InputError where wishes contradict each other."""
+        """A plan with defaults for the missing options. Raises InputError where options contradict each other."""
         _check_amounts([name for name, _ in amounts], sweep)
         out = out or (f"{_file_name(sweep)}.gif" if sweep else "samples.png")
         gif = _is_gif(out)
@@ -50,11 +50,11 @@ class Plan:
         """Draws and writes the samples.
 
         Args:
-            source: what the generator was opened from.
+            source: path of the generator.
             generator: a `keras_gan.sampling.Generator`.
 
         Returns:
-            A sentence that says what was written.
+            A message with the number of samples and the path.
 
         Raises:
             InputError: for a class or a slider that the generator does not have, or a path that cannot be written.
@@ -64,7 +64,7 @@ class Plan:
         move = sliders.mover(self.amounts) if self.amounts else None
         drawn = (generator, self.n, self.seed, label)
         if self.sweep:
-            limit = sliders[self.sweep].reach
+            limit = sliders[self.sweep].limit
             path = sampling.save_sweep(*drawn, self.out, sliders.sweep(self.sweep, sampling.FRAMES, self.amounts))
             return f"{self.n} seeds from {-limit:g} to {limit:g} of {self.sweep} in {path}"
         if _is_gif(self.out):
@@ -85,7 +85,7 @@ def _is_gif(out):
 
 
 def _file_name(slider):
-    """A slider's name as that of a file."""
+    """A file name from the name of a slider."""
     return re.sub(r"[^\w.+-]+", "-", slider).strip("-.") or "sweep"
 
 
@@ -96,12 +96,12 @@ def _sliders(source, generator):
 
     if not (Path(source) / CONFIG).is_file():
         return generator.directions
-    found = directions.load(Run(source))  # again, for its error
+    found = directions.load(Run(source))  # loaded again, since opening the run turned an error into a Notice
     if found is not None and found.step not in (None, generator.step):
         warnings.warn(
             Notice(
-                f"the directions of {source} are those of step {found.step:,}, and the generator is that of step "
-                f"{generator.step:,}. Run kgan directions again for its own."
+                f"the directions of {source} were found at step {found.step:,}, and the generator is at step "
+                f"{generator.step:,}. Run kgan directions again."
             ),
             stacklevel=3,
         )

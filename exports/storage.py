@@ -1,7 +1,7 @@
-"""How a .tflite stores its weights: float16 in place of float32, and a list of what keeps more bits than promised.
+"""The weights of a .tflite: float16 in place of float32, and a list of those with more bits than the mode promises.
 
-A float16 constant is read through a DEQUANTIZE operation, as in TensorFlow's own float16 files. The runtime computes it
-once, when the file is opened.
+A float16 constant is read through a DEQUANTIZE operation, as in TensorFlow's own float16 files. The runtime computes
+that operation once, when it opens the file.
 """
 
 import re
@@ -11,47 +11,56 @@ import numpy as np
 from ai_edge_litert import schema_py_generated as schema
 from ai_edge_litert.tools import flatbuffer_utils
 
-# A DEQUANTIZE operation takes about 100 bytes in each of four graphs: below this size nothing is gained.
+# A DEQUANTIZE operation takes about 100 bytes in each of four graphs: smaller constants would not save bytes.
 SMALLEST_BYTES = 1024
-# Of a value of normal size, float16 keeps 11 bits; numbers beyond 65,504 or below 6e-5 are rounded further.
+# float16 has 11 significant bits between 6e-5 and 65,504. Outside this range the rounding errors are larger.
 LARGEST_ROUNDING = 2.0**-11
 FLOAT32, FLOAT16 = schema.TensorType.FLOAT32, schema.TensorType.FLOAT16
 DEQUANTIZE = schema.BuiltinOperator.DEQUANTIZE
 DTYPES = {FLOAT32: "float32", FLOAT16: "float16", schema.TensorType.INT8: "int8"}
 BITS_OF = {"float32": 32, "float16": 16, "int8": 8}
-PROMISED = BITS_OF | {"int8-static": 8}  # by the mode
+PROMISED_BITS = BITS_OF | {"int8-static": 8}  # by mode
 NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
-BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}  # place of the bias
-OUT_OF_RANGE = "its values do not fit float16. Rescale the layer's weights, or accept the larger file."
+# Index of the bias among the inputs of an operation.
+BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+OUT_OF_RANGE = "float16 cannot hold its values. Rescale the layer's weights, or accept the larger file."
 NO_INT8 = (
     "int8 is for Dense, Conv2D and Conv2DTranspose only. Use one of these layers where you can, or accept the larger "
     "file."
 )
-BIAS = "int8 operations add their bias, and a BatchNormalization folded into it, in float32. Accept the larger file."
-OTHER = "its operation reads it in this type only. Accept the larger file."
+BIAS = "int8 operations add a bias in float32, also that of a folded BatchNormalization. Accept the larger file."
+OTHER = "its operation takes this type only. Accept the larger file."
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A constant that is stored with more bits than the mode of the file promises."""
+class HigherPrecision:
+    """A constant that is stored with more bits than the mode of the file promises.
 
-    layer: str  # the Keras layers that it was made of, or its name in the file
-    operation: str  # that reads it
+    Attributes:
+        layer: names of the Keras layers from which it was converted, or its name in the file.
+        operation: name of the operation that reads it.
+        dtype: "float32" or "float16".
+        size_bytes: its size.
+        reason: the reason, and a remedy.
+    """
+
+    layer: str
+    operation: str
     dtype: str
     size_bytes: int
-    reason: str  # why, and the remedy
+    reason: str
 
 
 def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
-    """The file with float16 in place of its large float32 constants.
+    """Stores the large float32 constants of a .tflite as float16.
 
     Args:
         content: a .tflite.
-        seeded: signatures that make latents from seeds. The constants of that arithmetic stay float32, since rounding
-            them would change every image: only what other graphs read too counts as a weight.
+        seeded: names of the signatures that make latents from seeds. The constants of that arithmetic stay float32,
+            since rounding them would change every image. So only constants that other graphs read too are weights.
 
     Returns:
-        The .tflite. Constants whose values float16 cannot hold stay float32.
+        The smaller .tflite. Constants whose values float16 cannot hold stay float32.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     numbers = {number: _half(model.buffers[number].data) for number in _weights(model, seeded)}
@@ -70,14 +79,17 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def kept(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple[Kept, ...]:
-    """The large constants that have more bits than a mode of `quantize.MODES` promises, from the largest down.
+def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple[HigherPrecision, ...]:
+    """The large constants with more bits than the mode promises.
 
     Args:
-        content: a .tflite before `packing.pack`, which takes the names away.
-        mode: the mode in which it is stored.
-        seeded: as for `halve`.
-        layers: the Keras layers that the file was made of.
+        content: a .tflite before `packing.pack`, which removes the names.
+        mode: how the file stores its weights, a name in `quantize.MODES`.
+        seeded: as in `halve`.
+        layers: the Keras layers from which the file was converted.
+
+    Returns:
+        The constants, the largest first.
     """
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     weights, found = _weights(model, seeded), {}
@@ -85,14 +97,16 @@ def kept(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple
         for tensor, operation, place in _constants(model, graph):
             size, dtype = _size(model, tensor), DTYPES.get(tensor.type)
             bits = BITS_OF.get(dtype, 0)
-            if bits > PROMISED[mode] and size >= SMALLEST_BYTES * bits // 32 and tensor.buffer not in found:
+            if bits > PROMISED_BITS[mode] and size >= SMALLEST_BYTES * bits // 32 and tensor.buffer not in found:
                 reason = _reason(model, tensor, operation, place, weights, mode)
-                found[tensor.buffer] = Kept(_layer_names(name_of(tensor), layers), operation, dtype, size, reason)
+                found[tensor.buffer] = HigherPrecision(
+                    _layer_names(name_of(tensor), layers), operation, dtype, size, reason
+                )
     return tuple(sorted(found.values(), key=lambda one: -one.size_bytes))
 
 
 def sizes(content: bytes) -> dict[str, int]:
-    """The bytes of the constants of a .tflite that are float32, float16 or int8, by dtype."""
+    """Bytes of the float32, float16 and int8 constants of a .tflite, by dtype; dtypes without constants are omitted."""
     model = flatbuffer_utils.read_model_from_bytearray(bytearray(content))
     types = {tensor.buffer: DTYPES.get(tensor.type) for graph in model.subgraphs for tensor in graph.tensors}
     found = dict.fromkeys(BITS_OF, 0)
@@ -103,9 +117,9 @@ def sizes(content: bytes) -> dict[str, int]:
 
 
 def _weights(model, seeded) -> set[int]:
-    """The buffers of large float32 constants that graphs without arithmetic of seeds read.
+    """The buffers of large float32 constants that are read by graphs without the arithmetic of seeds.
 
-    XNNPACK refuses a file whose int8 operation has a float16 bias: these biases are left out.
+    Biases of int8 operations are not among them, since XNNPACK rejects a file in which such a bias is float16.
     """
     names = {entry.subgraphIndex: entry.signatureKey.decode() for entry in model.signatureDefs or ()}
     graphs = [graph for number, graph in enumerate(model.subgraphs) if names.get(number) not in seeded]
@@ -119,13 +133,13 @@ def _biases_of_integers(model, graph):
     for operator in graph.operators:
         place = BIASED.get(operation(model, operator))
         if place and place < len(operator.inputs) and operator.inputs[place] >= 0:
-            # The weights are the second input of all of them.
+            # The weights are the second input of all these operations.
             if graph.tensors[operator.inputs[1]].type not in (FLOAT32, FLOAT16):
                 yield graph.tensors[operator.inputs[place]].buffer
 
 
 def _read(graph) -> set[int]:
-    """The places of the tensors that a graph's operations read."""
+    """Indices of the tensors that a graph's operations read."""
     return {int(place) for operator in graph.operators for place in operator.inputs if place >= 0}
 
 
@@ -135,7 +149,7 @@ def _size(model, tensor) -> int:
 
 
 def _half(data) -> np.ndarray | None:
-    """float32 numbers, given as bytes, in float16; None where float16 does not hold them."""
+    """float32 numbers, given as bytes, as float16; None where float16 cannot hold them."""
     numbers = np.frombuffer(np.asarray(data, np.uint8).tobytes(), "<f4")
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         rounded = numbers.astype("<f2")
@@ -144,7 +158,7 @@ def _half(data) -> np.ndarray | None:
 
 
 def _append(model, numbers) -> int:
-    """Adds a buffer, and gives its number."""
+    """Adds a buffer, and returns its index."""
     buffer = schema.BufferT()
     buffer.data = np.frombuffer(numbers.tobytes(), np.uint8)
     model.buffers.append(buffer)
@@ -152,14 +166,14 @@ def _append(model, numbers) -> int:
 
 
 def _insert(model, graph, found, buffers, codes) -> None:
-    """Puts a DEQUANTIZE before a graph's other operations for each of these tensors."""
+    """Puts a DEQUANTIZE for each of these tensors before a graph's other operations."""
     operators = []
     for place in found:
         tensor = graph.tensors[place]
         half = schema.TensorT()
         half.shape, half.shapeSignature, half.name = tensor.shape, tensor.shapeSignature, tensor.name
         half.type, half.buffer = FLOAT16, buffers[tensor.buffer]
-        tensor.buffer = 0  # by custom the empty one
+        tensor.buffer = 0  # the empty buffer, by convention
         graph.tensors.append(half)
         operator = schema.OperatorT()
         operator.opcodeIndex = codes.get(DEQUANTIZE)
@@ -171,22 +185,22 @@ def _insert(model, graph, found, buffers, codes) -> None:
 
 
 def _code(model) -> int:
-    """The number of DEQUANTIZE among the model's operations, which it becomes if it is none yet."""
+    """The index of DEQUANTIZE among the model's operations. It is added where it is missing."""
     for number, code in enumerate(model.operatorCodes):
         if max(code.builtinCode, code.deprecatedBuiltinCode) == DEQUANTIZE:
             code.version = max(code.version, 3)
             return number
     code = schema.OperatorCodeT()
     code.builtinCode = code.deprecatedBuiltinCode = DEQUANTIZE
-    code.version = 3  # the first that takes float16
+    code.version = 3  # the first version that takes float16
     model.operatorCodes.append(code)
     return len(model.operatorCodes) - 1
 
 
 def _constants(model, graph):
-    """(tensor, name of the operation that reads it, place among its inputs) of a graph's constants.
+    """(tensor, name of the operation that reads it, index among its inputs) of each constant of a graph.
 
-    What is read by way of a DEQUANTIZE counts as read by the operation behind it.
+    A constant that is read through a DEQUANTIZE counts as read by the operation after it.
     """
     behind = {}
     for operator in graph.operators:
@@ -207,25 +221,29 @@ def operation(model, operator) -> str:
 
 
 def name_of(tensor) -> str:
-    """The name of a tensor, which holds the names of the layers that it was made of."""
+    """The name of a tensor. It contains the names of the layers from which the tensor was converted."""
     return (tensor.name or b"").decode(errors="replace")
 
 
 def layer_of(name: str, layers):
-    """The layer whose name stands last in one part of a tensor's name; None where none does.
+    """The layer whose name comes last in a tensor's name; None where no layer's name is in it.
 
     Tracing adds a number to each name: norm_1 is most likely the layer norm, not a layer norm_1.
+
+    Args:
+        name: name of a tensor, parts with "/" between.
+        layers: the Keras layers to choose from.
     """
     for part in reversed(name.split("/")):
         numbers = {one: part.removeprefix(one.name) for one in layers if part.startswith(one.name)}
-        fitting = {one: added.count("_") for one, added in numbers.items() if re.fullmatch(r"(_\d+)*", added)}
-        if fitting:
-            return min(fitting, key=lambda one: (fitting[one] != 1, fitting[one]))
+        matches = {one: added.count("_") for one, added in numbers.items() if re.fullmatch(r"(_\d+)*", added)}
+        if matches:
+            return min(matches, key=lambda one: (matches[one] != 1, matches[one]))
     return None
 
 
 def _layer_names(name, layers) -> str:
-    """The names of the layers in a tensor's name. Folding joins the names of several tensors."""
+    """The names of the layers in a tensor's name. Constant folding joins the names of several tensors."""
     found = (layer_of(part, layers) for part in name.split(";"))
     return ", ".join(dict.fromkeys(one.name for one in found if one is not None)) or name or "a constant"
 

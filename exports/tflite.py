@@ -1,7 +1,7 @@
 """The generator as a .tflite of builtin operations, with signatures of fixed batch size.
 
-The way through `ExportArchive` and `from_saved_model` is the one that keeps names and shares weights between
-signatures; `tf.saved_model.save` and `from_concrete_functions` lose the weights without a word.
+`ExportArchive` and `from_saved_model` preserve names, and all signatures share the weights. `tf.saved_model.save` and
+`from_concrete_functions` lose the weights without an error.
 """
 
 import contextlib
@@ -20,12 +20,12 @@ from keras_gan.exports import delegation, diagnosis, edge, metadata, packing, sa
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES, SEEDED
-from keras_gan.exports.report import Report, verify
-from keras_gan.exports.trial import Unsound
+from keras_gan.exports.report import ExportReport, verify
+from keras_gan.exports.trial import UnusableFile
 from keras_gan.sampling import latents
 
 CALIBRATION_BATCHES = 16
-CALIBRATION_SEED = 2**30  # far from those that people look at
+CALIBRATION_SEED = 2**30  # far from the seeds that people look at
 
 
 def check(path: Path, quantize: str) -> None:
@@ -33,14 +33,14 @@ def check(path: Path, quantize: str) -> None:
     lookup(MODES, quantize, "quantization", ", ".join(MODES))
     if path.suffix != ".tflite":
         raise InputError(
-            f"{path} does not end in .tflite; expected a name that does. Give {path.stem}.tflite, or a folder, {path}/."
+            f"{path} does not end in .tflite; expected a name that does. Use {path.stem}.tflite, or a folder, {path}/."
         )
     if path.is_dir():
-        raise InputError(f"{path} is a folder; expected the name of a file; give another")
+        raise InputError(f"{path} is a folder; expected the name of a file. Give another name.")
 
 
-def write(gan, path: Path, quantize: str, options: Options) -> Report:
-    """Writes, compares and reports; see `keras_gan.exports.export`."""
+def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
+    """Writes the file after the comparison; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
     plain = _converted(gan, options.uint8)
     stored = _stored(gan, plain, quantize)
@@ -51,38 +51,42 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
         draft.write_bytes(content)
         generator = _opened(draft, quantize)
         runs = {name: generator.runner(name) for name in edge.SIGNATURES}
-        return verify(gan, runs, generator.generate, mode, options, lambda columns: _blame(gan, plain, stored, columns))
+        return verify(
+            gan, runs, generator.generate, mode, options, lambda columns: _explain(gan, plain, stored, columns)
+        )
 
     measured = replace(path, compared)
-    return Report(
+    return ExportReport(
         str(path),
         len(content),
         quantize,
         tuple(edge.SIGNATURES),
-        slow_operations=tuple(delegation.left_out(content, edge.GENERATE)),
+        slow_operations=tuple(delegation.slow_operations(content, edge.GENERATE)),
         stored=storage.sizes(stored),
-        kept=storage.kept(stored, quantize, SEEDED, gan.ema_generator._flatten_layers(include_self=False)),
+        higher_precision=storage.higher_precision(
+            stored, quantize, SEEDED, gan.ema_generator._flatten_layers(include_self=False)
+        ),
         **measured,
     )
 
 
 def _stored(gan, plain, quantize) -> bytes:
-    """The float32 file with its weights as a mode stores them."""
+    """The file with its weights stored in a mode, from the float32 file."""
     try:
         return MODES[quantize].apply(plain, _calibration(gan))
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
-            "layers, whose weights it stores in 8 bits; take quantize=float32 (--quantize float32), or float16"
+            "layers, whose weights have 8 bits in this mode. Use quantize=float32 (--quantize float32), or float16."
         ) from error
 
 
 def _opened(draft, quantize):
-    """The generator in a file just written. Raises InputError where LiteRT cannot run it in this mode."""
+    """The generator in a file that was written just now. Raises InputError where LiteRT cannot run it."""
     try:
         return edge.Generator(draft)
     except InputError as error:
-        if quantize == "float32" or not isinstance(error.__cause__, Unsound):
+        if quantize == "float32" or not isinstance(error.__cause__, UnusableFile):
             raise
         raise InputError(
             f"LiteRT cannot run the generator stored as {quantize} ({first_line(error.__cause__)}); expected a file "
@@ -90,15 +94,15 @@ def _opened(draft, quantize):
         ) from error
 
 
-def _blame(gan, plain, stored, columns) -> str | None:
-    """Words for what makes a sample NaN or infinite in the file, and the remedy; None where that is not found."""
+def _explain(gan, plain, stored, columns) -> str | None:
+    """A phrase for the operation that makes a sample NaN or infinite, and the remedy; None where it is not found."""
     inputs, layers = edge.named(columns), gan.ema_generator._flatten_layers(include_self=False)
     try:
-        if found := diagnosis.culprit(plain, edge.GENERATE, inputs, layers):
-            return f"{found.place}. {found.remedy} --saved-model and --onnx may compute it as Keras does."
-        if found := diagnosis.culprit(stored, edge.GENERATE, inputs, layers):
+        if found := diagnosis.first_non_finite(plain, edge.GENERATE, inputs, layers):
+            return f"{found.place}. {found.remedy} Or try --saved-model or --onnx, which may compute it as Keras does."
+        if found := diagnosis.first_non_finite(stored, edge.GENERATE, inputs, layers):
             return f"{found.place}, but not with float32 weights. Use quantize=float32 (--quantize float32)."
-    except (RuntimeError, ValueError):  # LiteRT cannot give all results of this file
+    except (RuntimeError, ValueError):  # LiteRT cannot output all results of this file
         return None
     return None
 
@@ -114,24 +118,24 @@ def _converted(gan, uint8) -> bytes:
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
         try:
             return converter.convert()
-        except Exception as error:  # the converter's own class has no public name
+        except Exception as error:  # the class of the converter's error has no public name
             unknown = sorted(set(re.findall(r"'(tf\.\w+)' op is neither a custom op nor a flex op", str(error))))
             raise _foreign(unknown or [first_line(error)]) from error
 
 
 def _calibration(gan):
-    """Batches of pictures for `quantize.MODES`: for every signature the same ones."""
+    """Batches of inputs for `quantize.MODES`, signature -> inputs; all signatures get the same seeds."""
     for number in range(CALIBRATION_BATCHES):
         seeds = latents.seeds(16, CALIBRATION_SEED + 16 * number)
         z = latents.of_seeds(seeds, gan.latent_dim, gan.latent)
         labels = [seeds % gan.num_classes] if gan.num_classes else []
-        # The small signatures once, for the names of their tensors.
+        # All signatures are in the first batch, for the names of their tensors. One is enough for the ranges.
         names = edge.SIGNATURES if number == 0 else ["generate_16"]
         yield {name: _cut(name, {edge.INPUT: z, edge.SEED: seeds}, labels) for name in names}
 
 
 def _cut(signature, firsts, labels):
-    """What a signature takes, by name, of a batch of 16."""
+    """The inputs of a signature by name, cut from a batch of 16."""
     first, size = edge.first_input(signature), edge.SIGNATURES[signature]
     return edge.named([column[:size] for column in (firsts[first], *labels)], first)
 
@@ -143,6 +147,6 @@ def _check_operations(content):
 
 def _foreign(operations):
     return InputError(
-        f"the generator needs operations that a .tflite has not built in: {', '.join(operations)}; "
-        "expected builtin ones; change the layers that bring them (upsample by convolution and depth_to_space)"
+        f"the generator needs operations that are not builtin in LiteRT: {', '.join(operations)}; expected builtin "
+        "ones. Change the layers that need them, for example upsample by a convolution and depth_to_space."
     )

@@ -1,6 +1,6 @@
-"""Running a .tflite in a process of its own, since LiteRT can crash or hang the process that reads a hostile file.
+"""A trial run of a file in a separate process, since a hostile file can crash or hang the runtime that reads it.
 
-The caller of `survive` learns what went wrong: the file, or this machine.
+`run_in_process` raises one error where the file is at fault, and another where this machine is.
 """
 
 import contextlib
@@ -18,33 +18,33 @@ SECONDS, GIGABYTES = "KERAS_GAN_TRIAL_SECONDS", "KERAS_GAN_TRIAL_GB"  # environm
 LONGEST_TRIAL_S = 60
 LARGEST_TRIAL_GB = 8
 MISSING, MEMORY, UNSOUND = 3, 4, 5  # exit statuses of the process
-LARGEST_STATUS = 255  # of a process that was not ended by Windows
+LARGEST_STATUS = 255  # larger exit statuses are Windows's, for a process that crashed
 NO_MEMORY = ("bad_alloc", "MemoryError", "Cannot allocate memory", "failed to allocate")
 NO_MODULE = ("ModuleNotFoundError", "ImportError", "No module named")
 
 
-class Unable(InputError):
-    """The trial could not be made on this machine; that says nothing about the file."""
+class TrialUnavailable(InputError):
+    """The trial could not be made on this machine. The file may be good or bad."""
 
 
-class Unsound(ValueError):
-    """The file does not run."""
+class UnusableFile(ValueError):
+    """The file does not run, or it crashes the runtime."""
 
 
-def survive(content: bytes, module: str = "keras_gan.exports.edge") -> None:
-    """Runs a file in a process of its own.
+def run_in_process(content: bytes, module: str = "keras_gan.exports.edge") -> None:
+    """Runs a file in a separate process.
 
     Args:
-        content: of the file.
-        module: what that process runs; it calls `run`.
+        content: content of the file.
+        module: the module that the process runs; it calls `run`.
 
     Raises:
-        Unable: where a package is missing, memory runs out, or the process takes longer than is allowed.
-        Unsound: where the file does not run, or ends the process.
+        TrialUnavailable: where a package is missing, memory runs out, or the process exceeds the time limit.
+        UnusableFile: where the file does not run, or crashes the process.
     """
     allowed_s = _number(SECONDS, LONGEST_TRIAL_S)
-    _number(GIGABYTES, LARGEST_TRIAL_GB)  # which the process reads
-    # -P: a module in the folder where the command runs is not taken for one of ours.
+    _number(GIGABYTES, LARGEST_TRIAL_GB)  # checked here; the process uses it
+    # -P: Python must not import modules from the current folder.
     command = [sys.executable, "-P", "-m", module]
     try:
         done = subprocess.run(
@@ -56,13 +56,14 @@ def survive(content: bytes, module: str = "keras_gan.exports.edge") -> None:
             env=checkout.environment(),
         )
     except subprocess.TimeoutExpired as error:
-        raise Unable(
-            f"the trial of the file took longer than {allowed_s:g} s; expected less on most machines. On a slow board, "
-            f"set the environment variable {SECONDS} to a larger number; otherwise the file is damaged or hostile."
+        raise TrialUnavailable(
+            f"the trial run of the file took longer than {allowed_s:g} s; expected less on most machines. On a slow "
+            f"board, set the environment variable {SECONDS} to a larger number. Otherwise the file is damaged or "
+            "hostile."
         ) from error
     except OSError as error:
-        raise Unable(
-            f"the process that tries the file cannot be started ({error.strerror or first_line(error)}); expected to "
+        raise TrialUnavailable(
+            f"the process for the trial run cannot be started ({error.strerror or first_line(error)}); expected to "
             f"run {sys.executable or 'Python'}. Free memory or processes, then try again."
         ) from error
     if done.returncode:
@@ -71,7 +72,13 @@ def survive(content: bytes, module: str = "keras_gan.exports.edge") -> None:
 
 
 def run(check: Callable[[bytes], None]) -> None:
-    """What that process does: `check` of the file from standard input. Ends the process with one of the statuses."""
+    """Checks the file from standard input, in the process that `run_in_process` starts.
+
+    A failure ends the process with one of the exit statuses of this module.
+
+    Args:
+        check: function of the file's content; it raises an error where the file does not run.
+    """
     try:
         limit_memory()
         check(sys.stdin.buffer.read())
@@ -89,8 +96,8 @@ def _end(status, error):
 
 
 def limit_memory() -> None:
-    """Lets this process use as much memory as a trial may."""
-    with contextlib.suppress(ImportError):  # elsewhere than on Unix
+    """Limits the memory of this process to that of a trial run."""
+    with contextlib.suppress(ImportError):  # Windows has no such limit
         import resource
 
         largest = int(_number(GIGABYTES, LARGEST_TRIAL_GB) * 2**30)
@@ -99,45 +106,45 @@ def limit_memory() -> None:
         resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
 
 
-def missing(error: ImportError | str) -> Unable:
+def missing(error: ImportError | str) -> TrialUnavailable:
     """The error for a package that cannot be imported."""
-    told = first_line(error) if isinstance(error, ImportError) else error
-    return Unable(
-        f"LiteRT cannot be imported ({told}); expected ai-edge-litert and numpy next to keras_gan. Run pip install "
+    detail = first_line(error) if isinstance(error, ImportError) else error
+    return TrialUnavailable(
+        f"LiteRT cannot be imported ({detail}); expected the packages ai-edge-litert and numpy. Run pip install "
         "ai-edge-litert in this environment."
     )
 
 
 def _diagnosis(status: int, out: str, err: str) -> Exception:
-    """What a process that failed tells of the file, or of this machine."""
-    told = printable((out.splitlines() or err.splitlines() or [""])[-1][:200])
+    """The error for a process that failed, from its exit status and its output."""
+    detail = printable((out.splitlines() or err.splitlines() or [""])[-1][:200])
     if status < 0 or status > LARGEST_STATUS:
         return _ended(status, err)
     if status == MISSING or (status not in (MEMORY, UNSOUND) and any(words in err for words in NO_MODULE)):
-        return missing(told)
+        return missing(detail)
     if status == MEMORY or (status != UNSOUND and any(words in err for words in NO_MEMORY)):
-        return _out_of_memory(told)
-    return Unsound(told or f"the trial ended with status {status}")
+        return _out_of_memory(detail)
+    return UnusableFile(detail or f"the trial run ended with status {status}")
 
 
 def _ended(status, err):
     """The error for a process that a signal ended."""
     if status == -getattr(signal, "SIGKILL", 0):
-        return _out_of_memory("the system ended the process with SIGKILL, as it does where memory runs out")
+        return _out_of_memory("the system ended the process with SIGKILL, as it does when memory runs out")
     if any(words in err for words in NO_MEMORY):
         return _out_of_memory("LiteRT could not allocate memory")
     with contextlib.suppress(ValueError):
         name = signal.Signals(-status).name
-        return Unsound(f"it crashes LiteRT (signal {-status}, {name}): the file is damaged or hostile")
-    return Unsound(f"it crashes LiteRT (status {status}): the file is damaged or hostile")
+        return UnusableFile(f"it crashes LiteRT (signal {-status}, {name}): the file is damaged or hostile")
+    return UnusableFile(f"it crashes LiteRT (status {status}): the file is damaged or hostile")
 
 
-def _out_of_memory(told):
-    """The error for a trial that needed more memory than there is, or than it may have."""
-    return Unable(
-        f"memory ran out ({told}); expected at most {_number(GIGABYTES, LARGEST_TRIAL_GB):g} GB to be enough. Free "
-        f"memory, or set the environment variable {GIGABYTES} to a larger number if this limit is too low for the "
-        "generator. A damaged file can ask for too much memory as well."
+def _out_of_memory(detail):
+    """The error for a trial run that needed more memory than there is, or than its limit."""
+    return TrialUnavailable(
+        f"memory ran out ({detail}); expected {_number(GIGABYTES, LARGEST_TRIAL_GB):g} GB to be enough. Free memory, "
+        f"or set the environment variable {GIGABYTES} to a larger number if the generator needs more. A damaged file "
+        "can ask for too much memory, too."
     )
 
 
@@ -150,4 +157,4 @@ def _number(variable: str, default: float) -> float:
         number = float(text)
         if 0 < number < math.inf:
             return number
-    raise Unable(f"{variable} is {text!r:.60}; expected a number above 0. Set it to one, or unset it.")
+    raise TrialUnavailable(f"{variable} is {text!r:.60}; expected a number above 0. Set it to one, or unset it.")

@@ -1,7 +1,7 @@
-"""A generator as a web page: a folder of static files that runs a .tflite on the reader's own device.
+"""A generator as a web page: a folder of static files that runs a .tflite in the reader's browser.
 
-LiteRT.js, which runs it, comes from the npm registry when the folder is written; page/package-lock.json says which
-files those are. The page itself lies in page/.
+The files of the page are in page/. LiteRT.js, the runtime, comes from the npm registry when the folder is written;
+page/package-lock.json fixes its version and hashes.
 """
 
 import contextlib
@@ -26,15 +26,15 @@ from keras_gan._utils.files import replace_folder
 from keras_gan.exports import edge
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
-from keras_gan.exports.report import Report
+from keras_gan.exports.report import ExportReport
 
 PAGE = Path(__file__).with_name("page")
 SCRIPTS = ("app.js", "address.js", "generator.js", "latents.js", "pictures.js", "sliders.js")
 MODEL, DESCRIPTION, INDEX = "generator.tflite", "generator.json", "index.html"
-MARK = '<meta name="generator" content="keras_gan">'  # of a page that is ours
+MARK = '<meta name="generator" content="keras_gan">'  # in the index.html of every page that keras_gan wrote
 LOCK = ("package.json", "package-lock.json")
-# Where npm puts it, where the page looks for it. Of each loader one pair is fetched by a reader: the first is up to
-# 2.4 times as fast and needs relaxed SIMD, the second runs where that is missing (Safari).
+# Path in the npm packages -> name in the page. A browser fetches one of the two loaders and its .wasm: the first is up
+# to 2.4 times as fast and needs relaxed SIMD, the second runs without it (Safari).
 LITERT = {
     "core/dist/index.js": "core.js",
     "wasm-utils/dist/index.js": "wasm-utils.js",
@@ -43,13 +43,13 @@ LITERT = {
     "core/wasm/litert_wasm_compat_internal.js": "litert_wasm_compat_internal.js",
     "core/wasm/litert_wasm_compat_internal.wasm": "litert_wasm_compat_internal.wasm",
 }
-LICENSE = "litert-license.txt"  # LiteRT.js's, which its packages leave out
+LICENSE = "litert-license.txt"  # the license of LiteRT.js, which is missing in its packages
 LONGEST_FETCH_S = 600
 ADDRESS = "127.0.0.1"
 
 
-def write(gan, path: Path, quantize: str, options: Options) -> Report:
-    """Writes, compares and reports; see `keras_gan.exports.export`. What is compared is the .tflite of the page."""
+def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
+    """Writes the folder after the comparison of its .tflite; see `keras_gan.exports.export`."""
     from keras_gan.exports import tflite
 
     with tempfile.TemporaryDirectory() as folder:
@@ -59,25 +59,25 @@ def write(gan, path: Path, quantize: str, options: Options) -> Report:
 
 
 def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
-    """Makes a folder of static files that any web server, or `serve`, shows as a page.
+    """Writes a folder of static files, a page for any web server or for `serve`.
 
-    The folder takes its place when it is whole. One that is there already is replaced where it holds a page of ours
-    and nothing else.
+    The folder is written as a whole or not at all. It may exist already if it is empty, or if it holds a page of
+    keras_gan and nothing else; that page is replaced.
 
     Args:
-        tflite: a generator of images, written by `keras_gan.exports.export(format="litert")`.
-        folder: the folder to write; missing parents are made.
+        tflite: a generator of images, written by `keras_gan.exports.export(format="tflite")`.
+        folder: the folder to write; missing parents are created.
 
     Raises:
-        InputError: for a file that is no such generator, a folder that holds anything else or cannot be written, or
+        InputError: for a file that is no such generator, a folder that holds other files or cannot be written, or
             where npm is missing or fails.
     """
     description = edge.Generator(tflite).description
     shape = description["data_shape"]
     if len(shape) != 3 or shape[2] not in (1, 3):
         raise InputError(
-            f"{tflite} makes data of shape {tuple(shape)}; expected images (height, width, 1 or 3) for a page; "
-            "sample it with kgan sample"
+            f"{tflite} makes data of shape {tuple(shape)}; expected images (height, width, 1 or 3) for a page. Use "
+            "kgan sample for other data."
         )
     folder = Path(folder).resolve()
     _check_folder(folder)
@@ -85,11 +85,13 @@ def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
         folder.parent.mkdir(parents=True, exist_ok=True)
         replace_folder(folder, lambda draft: _fill(draft, tflite, description))
     except OSError as error:
-        raise InputError(f"cannot write {folder} ({error.strerror}); expected a writable path; give another") from error
+        raise InputError(
+            f"cannot write {folder} ({error.strerror}); expected a path that can be written. Give another path."
+        ) from error
 
 
 def check(path: Path, quantize: str) -> None:
-    """Raises InputError for an unknown mode, without npm, or for a path where something else than a page lies."""
+    """Raises InputError for an unknown mode, a missing npm, or a path that holds anything but a page."""
     lookup(MODES, quantize, "quantization", ", ".join(MODES))
     _find_npm()
     _check_folder(path.resolve())
@@ -99,17 +101,19 @@ def _check_folder(folder):
     if not folder.exists() or (folder.is_dir() and not any(folder.iterdir())):
         return
     if not _is_page(folder):
-        raise InputError(f"{folder} exists and is no page of kgan export --web; expected a new folder; give another")
+        raise InputError(
+            f"{folder} exists and is no page of kgan export --web; expected a new folder. Give another folder."
+        )
     names = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
     if foreign := sorted(names - set(_names())):
         raise InputError(
-            f"{folder} holds {', '.join(foreign[:3])}, which kgan export --web did not write; expected its own files "
-            "alone, since they are replaced; move the others, or give another folder"
+            f"{folder} holds {', '.join(foreign[:3])}, which kgan export --web did not write; expected a page alone, "
+            "since the folder is replaced. Move the other files, or give another folder."
         )
 
 
 def _names() -> list[str]:
-    """All files of a page, by their path in its folder."""
+    """The paths of all files of a page in its folder."""
     litert = [f"litert/{name}" for name in (*LITERT.values(), LICENSE)]
     return [INDEX, "style.css", *SCRIPTS, *litert, DESCRIPTION, MODEL]
 
@@ -133,7 +137,7 @@ def _fill(draft, tflite, description):
 
 
 def _fetch_litert(folder):
-    """Puts the files of `LITERT` into a folder, from npm, which compares them with the hashes of the lock."""
+    """Copies the files of `LITERT` into a folder. npm fetches them, and checks the hashes of package-lock.json."""
     npm = _find_npm()
     with tempfile.TemporaryDirectory() as project:
         for name in LOCK:
@@ -147,29 +151,29 @@ def _find_npm() -> str:
     npm = shutil.which("npm")
     if npm is None:
         raise InputError(
-            "npm is not on the PATH; expected it, to fetch LiteRT.js for the page; install Node.js (nodejs.org, or "
-            "apt install npm)"
+            "npm is not on the PATH; expected npm, which fetches LiteRT.js for the page. Install Node.js (nodejs.org, "
+            "or apt install npm)."
         )
     return npm
 
 
 def _run_npm(npm, project):
-    # Nothing that the packages bring is run.
+    # --ignore-scripts: no script of a package is run.
     options = ["--ignore-scripts", "--no-audit", "--no-fund", "--prefer-offline", "--loglevel=error"]
     try:
         subprocess.run(
             [npm, "ci", *options], cwd=project, capture_output=True, text=True, timeout=LONGEST_FETCH_S, check=True
         )
     except subprocess.CalledProcessError as error:
-        said = [line.removeprefix("npm error ") for line in error.stderr.splitlines() if line.startswith("npm error")]
+        errors = [line.removeprefix("npm error ") for line in error.stderr.splitlines() if line.startswith("npm error")]
         raise InputError(
-            f"npm cannot fetch LiteRT.js ({first_line(ValueError('; '.join(said[:3])))}); expected the files of "
-            "page/package-lock.json; look at the connection, then export again"
+            f"npm cannot fetch LiteRT.js ({first_line(ValueError('; '.join(errors[:3])))}); expected the files of "
+            "page/package-lock.json. Check the connection, then export again."
         ) from error
     except subprocess.TimeoutExpired as error:
         raise InputError(
-            f"npm has not fetched LiteRT.js in {LONGEST_FETCH_S} s; expected 10 MB sooner; look at the connection, "
-            "then export again"
+            f"npm has not fetched LiteRT.js in {LONGEST_FETCH_S} s; expected 10 MB in less time. Check the connection, "
+            "then export again."
         ) from error
 
 
@@ -177,9 +181,9 @@ def _run_npm(npm, project):
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """The files of one folder, and nothing else."""
+    """Serves the files of one folder, and nothing else."""
 
-    # The system's own table may lack these or have others.
+    # The table of the system may lack these types.
     extensions_map = {
         ".css": "text/css; charset=utf-8",
         ".html": "text/html; charset=utf-8",
@@ -193,7 +197,7 @@ class _Handler(SimpleHTTPRequestHandler):
     def send_head(self):
         try:
             inside = Path(self.translate_path(self.path)).resolve().is_relative_to(self.directory)
-        except ValueError:  # a name that no file can have
+        except ValueError:  # an impossible name, such as one with a null byte
             inside = False
         return super().send_head() if inside else self.send_error(HTTPStatus.NOT_FOUND)
 
@@ -201,40 +205,53 @@ class _Handler(SimpleHTTPRequestHandler):
         self.send_error(HTTPStatus.NOT_FOUND)
 
     def end_headers(self):
-        self.send_header("Cache-Control", "no-cache")  # a new export is seen at once
+        self.send_header("Cache-Control", "no-cache")  # so that a new export is shown at once
         super().end_headers()
 
     def log_message(self, format, *args):
-        """Says nothing: the terminal is for the address."""
+        """Logs nothing, so that the address stays visible on the terminal."""
 
 
 class _Server(ThreadingHTTPServer):
     def handle_error(self, request, client_address):
-        """Says nothing where a reader went away midway."""
+        """Logs nothing where a browser closed the connection."""
         if not isinstance(sys.exception(), ConnectionError):
             super().handle_error(request, client_address)
 
 
 def server(folder: str | os.PathLike, port: int = 0) -> ThreadingHTTPServer:
-    """A server of a page on loopback, not yet at work; port 0 takes any that is free.
+    """A server of a page on loopback. `serve_forever` starts it.
+
+    Args:
+        folder: a folder that `assemble` wrote.
+        port: the port; 0 for any free port.
 
     Raises:
         InputError: where the folder is no page, or the port is taken.
     """
     folder = Path(folder).resolve()
     if not _is_page(folder):
-        raise InputError(f"{folder} is no page; expected a folder that kgan export --web wrote")
+        raise InputError(f"{folder} is no page; expected a folder that kgan export --web wrote. Check the path.")
     try:
         return _Server((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
     except (OSError, OverflowError) as error:
-        raise InputError(f"cannot serve on port {port} ({first_line(error)}); expected a free port; give 0") from error
+        raise InputError(
+            f"cannot serve on port {port} ({first_line(error)}); expected a free port. Use 0 for any free port."
+        ) from error
 
 
 def serve(folder: str | os.PathLike, port: int = 0, open_browser: bool = True) -> None:
-    """Shows a page on loopback, prints its address, and returns at Ctrl-C, SIGINT or SIGTERM.
+    """Serves a page on loopback, prints its address, and returns at Ctrl-C, SIGINT or SIGTERM.
 
-    Both signals end it also where it was started in the background, where shells have SIGINT ignored. Arguments and
-    errors as in `server`.
+    SIGINT ends it in the background, too, although shells let background processes ignore that signal.
+
+    Args:
+        folder: as in `server`.
+        port: as in `server`.
+        open_browser: whether to open the page in the default browser.
+
+    Raises:
+        InputError: as in `server`.
     """
     with server(folder, port) as running, _ended_by(signal.SIGINT, signal.SIGTERM):
         address = f"http://{ADDRESS}:{running.server_port}/"
@@ -249,7 +266,7 @@ def serve(folder: str | os.PathLike, port: int = 0, open_browser: bool = True) -
 
 @contextlib.contextmanager
 def _ended_by(*numbers):
-    """Lets signals raise KeyboardInterrupt, whatever they did before; only a program's main thread can."""
+    """Lets signals raise KeyboardInterrupt. Only the main thread of a program can set this."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return

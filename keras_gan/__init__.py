@@ -1,4 +1,4 @@
-"""Generative adversarial networks that `fit()`. Public names load on first use, so that importing this is light."""
+"""Generative adversarial networks that `fit()`. Public names load on first use, which keeps `import keras_gan` fast."""
 
 import importlib
 

@@ -1,7 +1,7 @@
 """Differentiable augmentation of images: each transform as a pure function, and the layer that draws their parameters.
 
-Everything is affine in the pixels and made of matrix products and masks, so that gradient penalties, which
-differentiate twice, pass through. Images are floats in [-1, 1], (batch, height, width, channels).
+Every transform is affine in the pixels and consists of matrix products and masks, so that gradient penalties can
+differentiate it twice. Images are floats in [-1, 1], (batch, height, width, channels).
 """
 
 import keras
@@ -22,31 +22,31 @@ def brightened(x, shift):
 
 
 def saturated(x, scale):
-    """Distances of the channels from their mean, pixel by pixel, times scale; scale has shape (batch,)."""
+    """Scales the distance of each channel from the pixel's mean; scale has shape (batch,)."""
     _, height, width, channels = x.shape
     scale = ops.reshape(scale, (-1, 1, 1))
-    # As matrices that mix the channels; on a CPU the mean over an axis of 3 takes six times as long.
+    # A matrix product over the channels: on a CPU the mean over an axis of 3 takes six times as long.
     mixing = scale * ops.eye(channels, dtype=x.dtype) + (1.0 - scale) / channels  # (batch, channels, channels)
     mixed = ops.matmul(ops.reshape(x, (-1, height * width, channels)), mixing)
     return ops.reshape(mixed, (-1, height, width, channels))
 
 
 def contrasted(x, scale):
-    """Distances from the image's mean, times scale; scale has shape (batch,)."""
+    """Scales the distance of each pixel from the image's mean; scale has shape (batch,)."""
     mean = ops.mean(x, axis=(1, 2, 3), keepdims=True)
     return mean + _by_image(scale) * (x - mean)
 
 
 def flipped(x, chosen):
-    """Mirrors left and right the images that are chosen; chosen has shape (batch,), boolean."""
+    """Mirrors the chosen images left to right; chosen has shape (batch,), boolean."""
     return ops.where(_by_image(chosen), ops.flip(x, axis=2), x)
 
 
 def translated(x, down, right):
     """Moves each image by whole pixels; down and right have shape (batch,), int32.
 
-    The border is filled with 0, mid-grey, as in the paper. It differs from a black background on purpose: it shows D
-    how far an image was moved, so that G is not taught to move its own.
+    The border is filled with 0, mid-grey, as in the paper. On a black background it shows D how far an image was moved,
+    so that G does not learn to shift its own images.
     """
     _, height, width, channels = x.shape
     rows = ops.reshape(x, (-1, height, width * channels))
@@ -57,7 +57,7 @@ def translated(x, down, right):
 def cut_out(x, row, column):
     """Sets to 0 a rectangle of half the sides around a centre; row and column have shape (batch,), int32.
 
-    The part of the rectangle that lies outside the image is lost, so that the hole may be smaller.
+    The part of the rectangle outside the image has no effect, so that near the border the hole is smaller.
     """
     _, height, width, _ = x.shape
     rows = ops.cast(_window(row, height), x.dtype)[:, :, None, None]
@@ -70,13 +70,13 @@ def _by_image(values):
 
 
 def _selection(shift, side, dtype):
-    """Matrices (batch, side, side) that move a column of `side` values by `shift`, with zeros moving in."""
+    """Matrices (batch, side, side) that shift a column of `side` values by `shift` and fill in zeros."""
     to, source = ops.arange(side)[:, None], ops.arange(side)[None, :]
     return ops.cast(to - source == shift[:, None, None], dtype)
 
 
 def _window(centre, side):
-    """Which of `side` pixels the cut covers: (batch, side), boolean."""
+    """Mask of the pixels that the cut covers: (batch, side), boolean."""
     size = _cut_pixels(side)
     distance = ops.arange(side)[None, :] - (centre[:, None] - size // 2)
     return ops.logical_and(distance >= 0, distance < size)
@@ -86,7 +86,7 @@ def _cut_pixels(side):
     return int(CUT * side + 0.5)
 
 
-# What the layer draws --------------------------------------------------------------------------------------------
+# Random parameters ---------------------------------------------------------------------------------------------
 
 
 def _between(x, low, high, seed):
@@ -94,7 +94,7 @@ def _between(x, low, high, seed):
 
 
 def _whole(x, low, high, seed):
-    """Whole numbers from low to high, both included: (batch,), int32."""
+    """Random integers from low to high, both included: (batch,), int32."""
     return replicas.share(lambda rows: keras.random.randint((rows,), low, high + 1, seed=seed), ops.shape(x)[0])
 
 
@@ -115,12 +115,12 @@ def _random_translation(x, seed):
 
 
 def _random_cutout(x, seed):
-    # A window of even size has its centre between two pixels, hence one place more.
+    # The centre of a window of even size lies between two pixels, so there is one position more.
     last = [side - _cut_pixels(side) % 2 for side in x.shape[1:3]]
     return cut_out(x, *(_whole(x, 0, pixel, seed) for pixel in last))
 
 
-# In the order in which they are applied: holes and borders keep their grey.
+# In the order of application: colours come first, so that holes and borders stay grey.
 TRANSFORMS = {
     "colour": _random_colour,
     "flip": _random_flip,
@@ -131,22 +131,23 @@ TRANSFORMS = {
 
 @keras.saving.register_keras_serializable("keras_gan")
 class DiffAugment(keras.layers.Layer):
-    """Changes real and generated images alike before D judges them, so that D cannot learn few images by heart.
+    """Augments real and generated images alike, so that D cannot memorise a small data set.
 
-    The first layer of a discriminator; active in training only. G learns through it. Each image has its own random
-    parameters, and each call draws new ones.
+    Use it as the first layer of a discriminator. It is active in training only, and gradients for G pass through it.
+    Each image has its own random parameters, and each call draws new ones.
 
     Args:
         policy: names of transforms, in any order: "translation" by up to 1/8 of the side, rounded, "cutout" of half
             the sides, "colour" (brightness by -0.5 to 0.5, saturation times 0 to 2 where there are three channels,
-            contrast times 0.5 to 1.5), and "flip", left to right, for images that have no left and right.
-        seed: of the parameters; None for a fresh one. The state of the noise is saved with the weights.
+            contrast times 0.5 to 1.5), and "flip", left to right, for images whose mirror image is as plausible.
+        seed: seed of the random parameters; None for a fresh one. The random state is saved with the weights.
 
-    Input float images (batch, height, width, channels) in [-1, 1], output the same shape in the policy's compute
-    dtype; computed in at least float32. Colours may leave [-1, 1]. The gaps are 0, mid-grey.
+    Input: float images (batch, height, width, channels) in [-1, 1].
+    Output: the same shape, in the policy's compute dtype; computed in at least float32. Colours may leave [-1, 1].
+    Holes and borders are 0, mid-grey.
 
     Raises:
-        InputError: for an unknown transform, or input that is no image of known size.
+        InputError: for an unknown transform, or for input that is not an image of known size.
 
     Example:
         >>> from keras_gan.augment import DiffAugment
@@ -158,11 +159,11 @@ class DiffAugment(keras.layers.Layer):
     """
 
     def __init__(self, policy=POLICY, seed=None, **layer_options):
-        super().__init__(autocast=False, **layer_options)  # which would round the pixels before the arithmetic
+        super().__init__(autocast=False, **layer_options)  # autocast would round the pixels before the arithmetic
         if not set(policy) <= set(TRANSFORMS):
             raise InputError(
-                f"DiffAugment received policy={policy!r}; expected a list of names from {', '.join(TRANSFORMS)}; "
-                'give policy=["translation", "cutout", "colour"], or leave it out'
+                f"DiffAugment received policy={policy!r}; expected a list of names from {', '.join(TRANSFORMS)}. "
+                'Use policy=["translation", "cutout", "colour"], or leave policy out.'
             )
         self.policy = tuple(policy)
         self.seed = seed
@@ -172,7 +173,7 @@ class DiffAugment(keras.layers.Layer):
         if len(input_shape) != 4 or None in input_shape[1:]:
             raise InputError(
                 f"DiffAugment received data of shape {tuple(input_shape)}; expected images (batch, height, width, "
-                "channels) of known size; give the network an Input of that shape, or leave DiffAugment out"
+                "channels) of known size. Give the network an Input of that shape, or leave DiffAugment out."
             )
 
     def call(self, x, training=False):

@@ -19,7 +19,7 @@ CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may chan
 
 
 def _is_of(value, kind):
-    """Whether a value is of a field's type; whole numbers will do for floats, and no bool for a number."""
+    """Whether a value is of a field's type. An int is accepted for a float, a bool is not accepted for a number."""
     if get_origin(kind) is tuple:
         kinds = get_args(kind)
         return type(value) is tuple and len(value) == len(kinds) and all(map(_is_of, value, kinds))
@@ -30,31 +30,31 @@ def _is_of(value, kind):
 
 @dataclass(frozen=True)
 class TrainConfig:
-    """Everything that decides what a run computes. Written into the run folder before step one.
+    """All settings that decide what a run computes. They are written into the run folder before the first step.
 
-    None means the preset's value, which is filled in; the preset itself follows from the data.
+    None is replaced by the preset's value. Where the preset itself is None, the data set decides which it is.
     """
 
     data: str  # dataset name, or the absolute path of a folder or a file of arrays
-    preset: str | None = None  # recipe, a name in PRESETS
-    steps: int | None = None  # generator updates in all; a continued run may change it
+    preset: str | None = None  # name of a recipe in PRESETS
+    steps: int | None = None  # total number of generator updates; a continued run may change it
     batch_size: int | None = None  # images in one discriminator step
-    image_size: tuple[int, int] | None = None  # height, width to resize to; None keeps the images' own size
-    crop: bool = False  # cut the centre to the target's proportions before resizing
+    image_size: tuple[int, int] | None = None  # (height, width) to resize to; None leaves the size as it is
+    crop: bool = False  # crop to the target's aspect ratio, about the centre, before resizing
     skip_damaged: bool = False  # leave unreadable images out instead of stopping; a continued run may change it
-    background: str = BACKGROUND  # the colour behind transparent pixels of a folder's images: a name of CSS, or #rrggbb
+    background: str = BACKGROUND  # colour behind transparent pixels of a folder's images: a CSS name or #rrggbb
     latent_dim: int | None = None  # dimension of z
     latent: str | None = None  # distribution of z
     loss: str | None = None  # name in losses.LOSSES
-    gamma: float | str | None = None  # weight γ, or "auto", of every penalty, R1's where there is none; None: preset's
+    gamma: float | str | None = None  # weight γ of every penalty, or "auto"; of R1 where the preset has no penalty
     discriminator_steps: int | None = None  # k of Algorithm 1
-    discriminator_lr: float | None = None  # learning rate of D; None keeps the preset's
-    generator_lr: float | None = None  # learning rate of G; None keeps the preset's
+    discriminator_lr: float | None = None  # learning rate of the discriminator; None for the preset's
+    generator_lr: float | None = None  # learning rate of the generator; None for the preset's
     conditional: bool = False  # class-conditional networks, for data with labels
-    augment: bool | None = None  # whether D sees images through DiffAugment; None: where they are few and seen often
-    pack: int = 1  # images that D judges together, as in PacGAN
-    seed: int = 0  # of weights, noise and data order
-    deterministic: bool = False  # only operations that give the same bits each time
+    augment: bool | None = None  # whether to use DiffAugment; None for few images that are seen often
+    pack: int = 1  # images that the discriminator sees together (PacGAN)
+    seed: int = 0  # seed of weights, noise and data order
+    deterministic: bool = False  # use only operations that give the same bits each time
 
     def __post_init__(self):
         self._check_data()
@@ -68,60 +68,67 @@ class TrainConfig:
             self._check(name, 1 <= getattr(self, name) <= largest, f"1 to {largest}")
         for name in ("discriminator_lr", "generator_lr"):
             self._check(name, getattr(self, name) is None or 0 <= getattr(self, name) <= LARGEST_FLOAT, "0 or more")
-        self._check("pack", self.batch_size % self.pack == 0, f"a divisor of the batch size, {self.batch_size}")
+        divides = self.batch_size % self.pack == 0
+        self._check("pack", divides, f"a divisor of the batch size, {self.batch_size}", "with such a divisor")
         number = not isinstance(self.gamma, str | None) and 0 <= self.gamma <= LARGEST_FLOAT
         self._check("gamma", number or self.gamma in (None, AUTO), f"0 or more, or {AUTO}")
-        automatic = AUTO in self.penalties.values()
-        self._check("batch_size", not automatic or self.batch_size > 1, "2 or more, unless gamma is a number")
+        enough = AUTO not in self.penalties.values() or self.batch_size > 1
+        self._check("batch_size", enough, "2 or more, unless gamma is a number", "2 or more, or a number as --gamma")
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
 
     def _check_data(self):
         try:
             self.data.encode()
         except UnicodeEncodeError as error:
-            raise InputError(f"data {self.data!r} is no UTF-8; expected a name or path that is; rename it") from error
+            raise InputError(
+                f"data is {self.data!r}, which is not UTF-8; expected UTF-8. Rename the file or folder."
+            ) from error
 
-    def _check(self, name, holds, expected):
+    def _check(self, name, holds, expected, remedy=None):
         if not holds:
             option = "--" + name.replace("_", "-")
-            raise InputError(f"{name} is {getattr(self, name)}; expected {expected}; give {option} in that range")
+            raise InputError(
+                f"{name} is {getattr(self, name)}; expected {expected}. Use {option} {remedy or expected}."
+            )
 
     @property
     def data_spec(self) -> DataSpec:
-        """The training data, and how they are opened."""
+        """The training data set and the options with which it is opened."""
         return DataSpec(self.data, self.image_size, self.crop, self.skip_damaged, self.background)
 
     @property
     def penalties(self) -> dict[str, float | str]:
-        """Weights γ of the penalties, numbers or "auto", by name in penalties.PENALTIES."""
+        """Names in penalties.PENALTIES, each with its weight γ: a number or "auto"."""
         penalties = default_penalties(preset(self.preset), self.loss)
         if self.gamma == 0:
-            return {}  # a penalty of weight 0 would cost its gradients all the same
+            return {}  # with weight 0 the gradients would be computed for nothing
         return dict(penalties) if self.gamma is None else dict.fromkeys(penalties or ["r1"], self.gamma)
 
     def optimizer(self, side: str) -> dict[str, Any]:
-        """The optimizer of a "generator" or "discriminator", in Keras's serialized form."""
+        """The optimizer of one network, "generator" or "discriminator", in Keras's serialized form."""
         choice = getattr(preset(self.preset), f"{side}_optimizer")
         rate = getattr(self, f"{side}_lr")
-        settings = copy.deepcopy(choice["config"])  # Keras builds schedules in place of what it is given
+        settings = copy.deepcopy(choice["config"])  # Keras replaces serialized schedules in the dict that it is given
         if rate is not None:
             settings["learning_rate"] = rate
         return {**choice, "config": settings}
 
     @classmethod
     def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
-        """The config whose fields `dataclasses.asdict`, and JSON after it, made a mapping of."""
+        """The config that `dataclasses.asdict` turned into `values`. Raises InputError for any other mapping."""
         try:
             config = cls(**values)
             for f in dataclasses.fields(cls):
                 if not _is_of(getattr(config, f.name), f.type):
                     raise TypeError(f"{f.name} is {getattr(config, f.name)!r:.80}")
         except (TypeError, AttributeError) as error:
-            raise InputError(f"not a run's config ({error}); expected the settings that kgan train writes") from error
+            raise InputError(
+                f"not a run's config ({error}); expected the settings that kgan train writes. Restore config.json."
+            ) from error
         return config
 
     def differences(self, other: "TrainConfig") -> list[str]:
-        """The settings that decide what is computed, and differ, as lines "name: mine -> other's"."""
+        """The settings that differ, as lines "name: mine -> other's", without those that a continued run may change."""
         return [
             f"{f.name}: {getattr(self, f.name)} -> {getattr(other, f.name)}"
             for f in dataclasses.fields(self)

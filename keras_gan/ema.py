@@ -8,9 +8,9 @@ from keras import ops
 
 from keras_gan._utils import seeding
 
-# The half-life is at most this share of the images seen, so that the untrained start is forgotten early on.
+# The half-life is at most this share of the images seen, so that early averages forget the untrained weights.
 RAMP = 0.05
-NOT_CLONABLE = (NotImplementedError, TypeError, ValueError)  # what `clone_model` raises, by the kind of network
+NOT_CLONABLE = (NotImplementedError, TypeError, ValueError)  # raised by `clone_model`, depending on the network
 
 
 def float32_copy(model: keras.Model, example=None) -> keras.Model:
@@ -20,14 +20,17 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
     which computes in the network's own precision.
 
     Args:
-        model: the network, built.
-        example: an input, needed for networks that only a call builds.
+        model: the built network.
+        example: an input, needed for networks that are built by their first call.
+
+    Returns:
+        A built `keras.Model`.
     """
     try:
-        with seeding.keras_seed(0):  # the copy's own initial weights are replaced
+        with seeding.keras_seed(0):  # any seed: the initial weights are overwritten below
             copy = keras.models.clone_model(model)
-        for layer in copy._flatten_layers():  # the only way that also reaches into wrappers and nested models
-            if not isinstance(layer, keras.layers.InputLayer):  # whose dtype is the data's
+        for layer in copy._flatten_layers():  # includes wrapped layers and nested models, as no public method does
+            if not isinstance(layer, keras.layers.InputLayer):  # its dtype is that of the data
                 layer.dtype_policy = "float32"
         if not copy.built:
             copy(example)
@@ -38,16 +41,16 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
 
 
 class SecondWeights(keras.Model):
-    """What another network computes, with weights of its own in place of that network's.
+    """Computes the same function as another network, with its own set of weights.
 
     Args:
-        network: the network, built; it stays as it is. The weights start as copies of its weights, in the same order.
+        network: the built network, which is not changed. The weights start as copies of its weights, in the same order.
     """
 
     def __init__(self, network: keras.Model):
         super().__init__(name=f"{network.name}_second_weights")
-        self._network = lambda: network  # a function, so that Keras does not count the network's own weights as ours
-        # None of them trainable: Keras lists trainable weights first, which would change the order.
+        self._network = lambda: network  # a function, since Keras tracks weights of attributes
+        # Not trainable, since Keras lists trainable weights first, which would change the order.
         self.copies = [
             self.add_weight(shape=weight.shape, dtype=weight.dtype, trainable=False, name=f"weight_{index}")
             for index, weight in enumerate(network.weights)
@@ -63,12 +66,21 @@ class SecondWeights(keras.Model):
 
 
 def decay(batch_size, images_seen, half_life_images):
-    """β of one update: ½ ** (batch_size / half-life). All three in images; returns a float32 scalar in [0, 1)."""
+    """The decay rate β of one update, ½ ** (batch_size / half-life).
+
+    Args:
+        batch_size: images of this update.
+        images_seen: images seen so far, these included.
+        half_life_images: half-life after the ramp.
+
+    Returns:
+        float32 scalar in [0, 1).
+    """
     half_life = ops.minimum(ops.cast(half_life_images, "float32"), RAMP * ops.cast(images_seen, "float32"))
     return ops.exp(-0.6931472 * ops.cast(batch_size, "float32") / ops.maximum(half_life, 1e-8))
 
 
 def update(average: keras.Model, model: keras.Model, beta) -> None:
-    """average ← β · average + (1 - β) · model, for trained weights; batch statistics are copied."""
+    """average ← β · average + (1 - β) · model for trainable weights; others, such as batch statistics, are copied."""
     for mean, weight in zip(average.weights, model.weights, strict=True):
         mean.assign(weight + beta * (mean - weight) if weight.trainable else weight)

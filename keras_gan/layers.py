@@ -1,25 +1,26 @@
-"""Layers that the literature's networks need and Keras does not have, and the wrapping of whole networks."""
+"""Layers from papers that Keras does not have, and spectral normalisation of whole networks."""
 
 import keras
 from keras import ops
 
 from keras_gan._utils.errors import InputError
 
-# Keeps the derivatives of the root finite where all images of a group are one; the value of Karras et al.'s code.
+# Keeps the root's derivative finite where all images of a group are identical; the value in Karras et al.'s code.
 VARIANCE_EPSILON = 1e-8
 
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Maxout(keras.layers.Layer):
-    """The largest of several linear pieces, unit by unit.
+    """A dense layer in which each unit is the maximum of several linear functions.
 
     Args:
-        units: outputs.
-        pieces: linear functions that each output is the largest of.
+        units: number of outputs.
+        pieces: number of linear functions for each output.
         kernel_initializer: as in `keras.layers.Dense`.
         kernel_constraint: as in `keras.layers.Dense`.
 
-    Input (batch, features), output (batch, units).
+    Input: (batch, features).
+    Output: (batch, units).
 
     Reference: Goodfellow et al. 2013, Maxout networks (arXiv:1302.4389), eq. 1.
     """
@@ -41,7 +42,7 @@ class Maxout(keras.layers.Layer):
 
     @property
     def kernel(self):
-        """Weights of all pieces, (features, units · pieces); what `spectrally_normalized` divides."""
+        """Weights of all pieces, (features, units · pieces), which `spectrally_normalized` normalises."""
         return self.dense.kernel
 
     def call(self, x):
@@ -63,21 +64,23 @@ class Maxout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Pack(keras.layers.Layer):
-    """Puts `size` adjacent images into the channels of one, so that D judges several at once and sees a lost mode.
+    """Stacks `size` adjacent images along the channels, so that D sees several at once and notices missing modes.
 
-    The first layer of a discriminator, or the one after augmentation. D then gives one logit for each pack. `GAN`
-    judges real and generated images as one batch: with a batch divisible by `size` no pack holds both. Penalties
-    still take the norm of D's gradient image by image: r1 is 1/size of what it would be on whole packs.
+    Use it as the first layer of a discriminator, or as the one after augmentation. D then returns one logit for each
+    pack. `GAN` passes real and generated images through D as one batch: where `size` divides the batch size, no pack
+    contains both. Penalties still take the norm of D's gradient for each image, so that r1 is 1/size of its value on
+    whole packs.
 
     Args:
         size: images in a pack, at least 1.
 
-    Input (batch, height, width, channels) or (batch, features), output (batch / size, height, width, size · channels)
-    or (batch / size, size · features): all channels of the first image, then those of the next.
+    Input: (batch, height, width, channels) or (batch, features).
+    Output: (batch / size, height, width, size · channels) or (batch / size, size · features): all channels of the first
+    image, then those of the next.
 
     Raises:
-        InputError: for size < 1, or where the batch is known and not divisible by it. A batch that is known only at
-            run time fails then, in the reshape.
+        InputError: for size < 1, or where the batch size is known and `size` does not divide it. A batch size that is
+            known only at run time fails in the reshape.
 
     Example:
         >>> from keras_gan.layers import Pack
@@ -91,12 +94,12 @@ class Pack(keras.layers.Layer):
     def __init__(self, size, **layer_options):
         super().__init__(**layer_options)
         if size < 1:
-            raise InputError(f"Pack received size={size}; expected at least 1; give size=2 to judge pairs")
+            raise InputError(f"Pack received size={size}; expected at least 1. Use size=2 for pairs of images.")
         self.size = size
 
     @property
     def pack(self):
-        """Images judged at once; `GAN` reads it to try D with a whole pack."""
+        """Images in a pack. `GAN` reads it to choose the batch size with which it tries D."""
         return self.size
 
     def call(self, x):
@@ -117,25 +120,26 @@ class Pack(keras.layers.Layer):
     def _check(self, batch):
         if batch is not None and batch % self.size:
             raise InputError(
-                f"Pack received a batch of {batch}; expected one divisible by its size {self.size}; give batches of a "
-                f"multiple of {self.size}, or another size"
+                f"Pack received a batch of {batch}; expected one divisible by its size {self.size}. Use a multiple of "
+                f"{self.size}, or another size."
             )
 
 
 @keras.saving.register_keras_serializable("keras_gan")
 class MinibatchStd(keras.layers.Layer):
-    """Appends how much the images of a group differ, so that D sees where G makes the same image again and again.
+    """Appends a channel with the standard deviation over a group of images, so that D notices identical samples.
 
-    One of the last layers of a discriminator. The standard deviation of each value over a group of adjacent images,
-    averaged over all values, becomes one more channel, constant over the group. `GAN` judges real and generated
-    images as one batch: with a batch divisible by `group_size` no group holds both.
+    Use it as one of the last layers of a discriminator. The standard deviation of each value over a group of adjacent
+    images, averaged over all values, becomes one more channel, constant over the group. `GAN` passes real and generated
+    images through D as one batch: where `group_size` divides the batch size, no group contains both.
 
     Args:
-        group_size: images in a group, at least 2. A batch that it does not divide has groups of its largest divisor
-            below; that may be 1, and then the new channel says nothing.
+        group_size: images in a group, at least 2. Where it does not divide the batch size, the largest smaller divisor
+            is used. Groups of 1 image give a constant channel.
 
-    Input (batch, height, width, channels) or (batch, features), output with one channel or feature more, in the
-    policy's compute dtype; the statistic is computed in at least float32 and is at least 0.0001.
+    Input: (batch, height, width, channels) or (batch, features).
+    Output: one channel or feature more, in the policy's compute dtype. The statistic is computed in at least float32
+    and is at least 0.0001.
 
     Raises:
         InputError: for group_size < 2.
@@ -149,11 +153,11 @@ class MinibatchStd(keras.layers.Layer):
     """
 
     def __init__(self, group_size=4, **layer_options):
-        super().__init__(autocast=False, **layer_options)  # which would round the input before the statistic
+        super().__init__(autocast=False, **layer_options)  # autocast would round the input before the statistic
         if group_size < 2:
             raise InputError(
                 f"MinibatchStd received group_size={group_size}; expected at least 2, since one image does not "
-                "differ from itself; give group_size=4"
+                "differ from itself. Use group_size=4."
             )
         self.group_size = group_size
 
@@ -184,10 +188,13 @@ class MinibatchStd(keras.layers.Layer):
 class SpectralEmbedding(keras.layers.SpectralNormalization):
     """An embedding divided by its largest singular value.
 
-    Keras's wrapper casts the output to the dtype of the input; labels are whole numbers, and so would the vectors be.
+    Keras's wrapper casts the output to the dtype of the input. Labels are integers, so the vectors would become
+    integers too.
 
-    Input labels (batch, ...), output their vectors (batch, ..., width), in the policy's compute dtype. Arguments are
-    those of `keras.layers.SpectralNormalization`.
+    Args: as for `keras.layers.SpectralNormalization`.
+
+    Input: labels (batch, ...).
+    Output: their vectors (batch, ..., width), in the policy's compute dtype.
     """
 
     def call(self, labels, training=False):
@@ -195,7 +202,7 @@ class SpectralEmbedding(keras.layers.SpectralNormalization):
         return ops.cast(vectors, self.layer.compute_dtype)
 
 
-# What `spectrally_normalized` divides, and the wrapper that does it.
+# Weights that `spectrally_normalized` divides, and the wrapper that does it.
 WRAPPERS = {"kernel": keras.layers.SpectralNormalization, "embeddings": SpectralEmbedding}
 
 
@@ -203,12 +210,12 @@ def spectrally_normalized(network: keras.Model, power_iterations: int = 1) -> ke
     """A copy of a Functional or Sequential network with every matrix of weights divided by its largest singular value.
 
     Args:
-        network: the discriminator, usually; it stays as it is.
+        network: usually the discriminator; it is not changed.
         power_iterations: steps of the power method at each call in training.
 
     Returns:
-        A network of the same shapes with fresh weights, each layer that has a kernel or embeddings inside Keras's
-        `SpectralNormalization`.
+        A network of the same shapes with fresh weights. Each layer with a kernel is wrapped in Keras's
+        `SpectralNormalization`, each embedding in `SpectralEmbedding`.
 
     Reference: Miyato et al. 2018 (arXiv:1802.05957), eq. 8.
     """

@@ -1,12 +1,12 @@
 """Adversarial losses as pure pairs on logits.
 
-Each pair is `x_discriminator_loss(real_logits, fake_logits)` and `x_generator_loss(fake_logits)`, both to be
-minimised, both means over the batch in nats where the loss is a likelihood. D returns logits: D(x) of the papers is
+Each pair is `x_discriminator_loss(real_logits, fake_logits)` and `x_generator_loss(fake_logits)`. Both are minimised,
+and both are means over the batch, in nats where the loss is a likelihood. D returns logits: the papers' D(x) is
 sigmoid(logit). The relativistic pair compares each generated image with a real one, so its generator loss takes
 both logits.
 
-Losses of real images also take `sample_weight`, float32 (batch,): the term of each real image, or of each pair, is
-multiplied by its weight before the mean over the batch, as in `keras.losses`.
+Functions that take real logits also take `sample_weight`, float32 (batch,). It multiplies the term of each real image,
+or of each pair, before the mean over the batch, as in `keras.losses`.
 """
 
 import inspect
@@ -24,7 +24,7 @@ registered = keras.saving.register_keras_serializable("keras_gan")
 
 
 def _mean(values, sample_weight=None):
-    """The mean over the batch, of each row times its weight where there are weights."""
+    """The mean over the batch of each row times its weight, if there are weights."""
     if sample_weight is None:
         return ops.mean(values)
     weight = ops.reshape(sample_weight, [-1] + [1] * (len(values.shape) - 1))  # (batch, 1, ...)
@@ -39,13 +39,13 @@ def minimax_discriminator_loss(real_logits, fake_logits, sample_weight=None):
 
 @registered
 def minimax_generator_loss(fake_logits):
-    """E log(1 - D(G(z))), at most 0: saturates while D rejects samples. Goodfellow et al. 2014, eq. 1."""
+    """E log(1 - D(G(z))), at most 0. It saturates while D rejects samples. Goodfellow et al. 2014, eq. 1."""
     return -ops.mean(softplus(fake_logits))
 
 
 @registered
 def non_saturating_generator_loss(fake_logits):
-    """-E log D(G(z)), at least 0: the same fixed point, stronger early gradients. Goodfellow et al. 2014, sec. 3."""
+    """-E log D(G(z)), at least 0. Its early gradients are stronger. Goodfellow et al. 2014, sec. 3."""
     return ops.mean(softplus(-fake_logits))
 
 
@@ -107,7 +107,7 @@ class Loss:
         generator: function of (fake_logits), or of (real_logits, fake_logits) where `paired`.
         paired: True where the generator loss needs the logits of real images too.
 
-    Functions of real logits that have a parameter `sample_weight` make `fit` take sample weights.
+    `fit` accepts sample weights where all functions of real logits have a parameter `sample_weight`.
     """
 
     discriminator: Callable
@@ -116,7 +116,7 @@ class Loss:
 
     @property
     def weighted(self) -> bool:
-        """Whether the losses of real images take sample weights."""
+        """Whether the functions of real logits take sample weights."""
         functions = [self.discriminator, *([self.generator] if self.paired else [])]
         return all("sample_weight" in inspect.signature(function).parameters for function in functions)
 
@@ -147,7 +147,7 @@ LOSSES: dict[str, Loss] = {
 @registered
 @dataclass(frozen=True)
 class DiscriminatorTargets:
-    """A Keras loss as D's: target 1 for real and 0 for generated images, the sum of both means."""
+    """A Keras loss for D: target 1 for real and 0 for generated images, the sum of both means."""
 
     loss: keras.losses.Loss
 
@@ -165,7 +165,7 @@ class DiscriminatorTargets:
 
 @registered
 class GeneratorTargets(DiscriminatorTargets):
-    """A Keras loss as G's: target 1 for generated images."""
+    """A Keras loss for G: target 1 for generated images."""
 
     def __call__(self, fake_logits):
         return ops.mean(self.loss(ops.ones_like(fake_logits), fake_logits))
@@ -176,7 +176,7 @@ OF_VALUES = (keras.losses.MeanSquaredError, keras.losses.MeanAbsoluteError, kera
 
 
 def resolve(choice) -> Loss:
-    """The pair of losses that `GAN.compile(loss=…)` means.
+    """The pair of losses for an argument of `GAN.compile(loss=…)`.
 
     Args:
         choice: a name in `LOSSES`, a `Loss`, or a Keras loss that compares one output with the targets 1 (real) and 0
@@ -200,5 +200,5 @@ def resolve(choice) -> Loss:
     received = choice if isinstance(choice, (list, tuple, dict)) else getattr(choice, "__name__", type(choice).__name__)
     raise InputError(
         f"loss is {received!r:.80}; expected a name ({', '.join(LOSSES)}), a keras_gan.losses.Loss, or a binary Keras "
-        "loss such as keras.losses.BinaryCrossentropy(from_logits=True), which serves both networks"
+        "loss, which serves both networks. Use keras.losses.BinaryCrossentropy(from_logits=True)."
     )

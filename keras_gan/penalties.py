@@ -1,7 +1,8 @@
 """Gradient penalties on the discriminator, as pure functions of its input gradients.
 
-A `Penalty` says at which images the gradient of D's logit is taken ("real", "fake", or "between" the two) and what
-is made of it; `GAN` takes the gradients, in one pass of D for all penalties and, where it can, for the loss as well.
+A `Penalty` names the images at which the gradient of D's logit is taken ("real", "fake", or "between" the two) and the
+function of these gradients. `GAN` computes the gradients in one pass of D for all penalties and, where possible, for
+the loss as well.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,15 +15,15 @@ from keras_gan._utils.choices import AUTO, lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import replicas
 
-# γ over E ‖x - x'‖², the mean squared distance of two images: γ = 1 on MNIST. Why, and how it does elsewhere:
-# benchmarks/RESULTS.md.
+# γ divided by E ‖x - x'‖², the mean squared distance of two images; it gives γ = 1 on MNIST. The reason and the results
+# on other data are in benchmarks/RESULTS.md.
 AUTO_SHARE = 0.0024
 
 registered = keras.saving.register_keras_serializable("keras_gan")
 
 
 def squared_norm(gradients):
-    """‖∇D‖² of each image: shape (batch, ...) to (batch,), float32."""
+    """‖∇D‖² of each image, float32 (batch,), from gradients of shape (batch, ...)."""
     gradients = ops.cast(gradients, "float32")
     return ops.sum(ops.square(gradients), axis=list(range(1, len(gradients.shape))))
 
@@ -36,7 +37,7 @@ def zero_centred(gradients):
 @registered
 def one_centred(gradients):
     """E (‖∇D‖ - 1)². Gulrajani et al. 2017 (arXiv:1704.00028), eq. 3."""
-    # The small constant keeps the derivative of the root finite where the gradient is zero.
+    # The constant keeps the derivative of the root finite where the gradient is zero.
     return ops.mean(ops.square(ops.sqrt(squared_norm(gradients) + 1e-12) - 1.0))
 
 
@@ -75,35 +76,34 @@ PENALTIES: dict[str, Penalty] = {
 
 
 def automatic_weight(real):
-    """γ for zero-centred penalties, from a batch of real data: in proportion to E ‖x - x'‖², for two images of them.
+    """γ for zero-centred penalties, from a batch of real data: proportional to E ‖x - x'‖² of two images.
 
-    A logit that rises by s from one image to another has a slope of about s / ‖x - x'‖, whose square is what R1 and R2
-    penalise: with γ in proportion to ‖x - x'‖² they ask the same of D whatever the size, the channels and the contrast
-    of the images.
+    A logit that rises by s from one image to another has a slope of about s / ‖x - x'‖. R1 and R2 penalise its square.
+    With γ proportional to ‖x - x'‖² they constrain D equally, whatever the size, channels and contrast of the images.
 
     Args:
         real: data (batch, ...), in [-1, 1] where they are images.
 
     Returns:
-        float32 scalar, at least 0; 0 for a single image, which has no other to be compared with.
+        float32 scalar, at least 0. It is 0 for a single image, which has no pair.
     """
     real = ops.cast(real, "float32")
     n = ops.cast(ops.shape(real)[0] * replicas.count(), "float32")
     mean, mean_square = replicas.mean([ops.mean(real, axis=0), ops.mean(squared_norm(real))])
     variance = ops.maximum(mean_square - ops.sum(ops.square(mean)), 0.0)
-    return (
-        AUTO_SHARE * 2.0 * n / ops.maximum(n - 1.0, 1.0) * variance
-    )  # which is the mean over all pairs of two different images
+    # The factor n / (n - 1) makes it the mean over all pairs of two different images.
+    return AUTO_SHARE * 2.0 * n / ops.maximum(n - 1.0, 1.0) * variance
 
 
 def resolve(weights: Mapping) -> dict[Penalty, float | str]:
-    """The penalties that `GAN.compile(penalties=…)` means, with their weights γ.
+    """The penalties for an argument of `GAN.compile(penalties=…)`, with their weights γ.
 
     Args:
-        weights: of names in `PENALTIES`, or of `Penalty` objects: numbers, or "auto".
+        weights: mapping of names in `PENALTIES`, or of `Penalty` objects, to weights: numbers, or "auto" for
+            zero-centred penalties.
 
     Raises:
-        InputError: for an unknown name, or a weight that is no number, or not "auto" for a zero-centred penalty.
+        InputError: for an unknown name, or for a weight that is neither a number nor, where allowed, "auto".
     """
     if not isinstance(weights, Mapping):
         raise InputError(f"penalties is {weights!r:.80}; expected a mapping. Use penalties={{name: 1.0}}.")

@@ -8,14 +8,16 @@ from keras_gan._utils.choices import AUTO, lookup
 from keras_gan._utils.text import Table, Text, paragraph
 
 DEFAULT_PRESET = "resnet"
-DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # where another one is the default
+DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # data sets with another default
 DEFAULT_STEPS = 2_000
-R3GAN_DECAY_IMAGES = 20_000_000  # over which its published code lowers the learning rate
-LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}  # of losses that need one, whatever the preset: a bounded critic
+R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
+LOSS_PENALTIES = {
+    "wasserstein": {"wgan_gp": 10.0}
+}  # losses that need a penalty with any preset, since D has to be Lipschitz
 
 
 def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
-    """A learning rate that falls, so that G, whose steps would keep it moving about the optimum, settles there."""
+    """A learning rate that halves every `half_life_steps`, so that G converges instead of circling the optimum."""
     return {
         "module": "keras.optimizers.schedules",
         "class_name": "ExponentialDecay",
@@ -24,7 +26,7 @@ def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
 
 
 def _cosine(start: float, end: float, steps: int) -> dict[str, Any]:
-    """A learning rate that goes from `start` to `end` along half a cosine, and stays there."""
+    """A learning rate that falls from `start` to `end` along half a cosine and then stays at `end`."""
     return {
         "module": "keras.optimizers.schedules",
         "class_name": "CosineDecay",
@@ -35,18 +37,18 @@ def _cosine(start: float, end: float, steps: int) -> dict[str, Any]:
 def _adam(
     learning_rate: float | str | Mapping[str, Any], beta_1: float, beta_2: float, epsilon: float | None = None
 ) -> dict[str, Any]:
-    """Adam with Keras's ε, 1e-7, unless the reference has another."""
+    """Adam in serialized form. None for ε means Keras's 1e-7."""
     config = {"learning_rate": learning_rate, "beta_1": beta_1, "beta_2": beta_2}
     return {"class_name": "Adam", "config": config if epsilon is None else config | {"epsilon": epsilon}}
 
 
 @dataclass(frozen=True)
 class Preset:
-    """One recipe: the networks' family, the losses, and how both networks are updated."""
+    """One recipe: the network family, the loss, the penalties and the optimizers."""
 
     summary: str  # one line for `kgan presets`
     reference: str  # the paper whose settings these are
-    differences: str  # from the reference, in sentences; what the tests do not hold against it
+    differences: str  # sentences: how the recipe differs from the reference
     networks: str  # family in networks.FAMILIES
     loss: str  # name in losses.LOSSES
     generator_optimizer: Mapping[str, Any]  # Keras's serialized form
@@ -56,7 +58,7 @@ class Preset:
     latent: str = "normal"  # name in latents.DISTRIBUTIONS
     latent_dim: int = 64
     batch_size: int = 64  # images in one discriminator step
-    steps: int = DEFAULT_STEPS  # generator updates that show what the recipe can do
+    steps: int = DEFAULT_STEPS  # default number of generator updates
     ema_half_life_images: int = 20_000
 
 
@@ -65,35 +67,37 @@ PRESETS: dict[str, Preset] = {
         summary="residual networks without normalisation, relativistic pairing with R1 and R2 (default)",
         reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
         differences="Only the loss and the kind of penalties are the paper's. The networks, the optimizers, γ, the "
-        "batch size and the average were chosen on MNIST (benchmarks/RESULTS.md).",
+        "batch size and the half-life of the average were chosen on MNIST (benchmarks/RESULTS.md).",
         networks="resnet",
         loss="relativistic",
         penalties={"r1": AUTO, "r2": AUTO},
-        # β2 .9: after a quiet spell a large gradient moves a weight by at most 3 times the rate; with .99 it is 10
-        # times, and D's logits ran off to thousands on photos.
+        # With β2 = 0.9 a large gradient after many small ones moves a weight by at most 3 times the learning rate. With
+        # 0.99 it is 10 times, and D's logits grew to thousands on photos.
         generator_optimizer=_adam(AUTO, 0.0, 0.9),
         discriminator_optimizer=_adam(AUTO, 0.0, 0.9),
-        batch_size=32,  # with the rest, chosen on MNIST at equal time: benchmarks/RESULTS.md
+        batch_size=32,  # chosen on MNIST at equal time, with the other settings: benchmarks/RESULTS.md
         ema_half_life_images=100_000,
         steps=4_000,
     ),
     "lean": Preset(
-        summary="lean convolutional networks, batch normalisation in G, non-saturating loss",
-        reference="after Radford et al. 2015 (arXiv:1511.06434), with half the channels and no normalisation in D",
-        differences="Kernels of D are 4×4 instead of 5×5, weights start as Glorot's, z is normal, the learning rate is "
-        "5e-4 and batches have 64 images.",
+        summary="small convolutional networks, batch normalisation in the generator, non-saturating loss",
+        reference="after Radford et al. 2015 (arXiv:1511.06434), with half the channels and no normalisation in the "
+        "discriminator",
+        differences="The discriminator's kernels are 4×4, not 5×5. Initial weights are Glorot's. z is normal. The "
+        "learning rate is 5e-4 and the batch size 64.",
         networks="lean",
         loss="non_saturating",
         generator_optimizer=_adam(5e-4, 0.5, 0.999),
         discriminator_optimizer=_adam(5e-4, 0.5, 0.999),
     ),
     "goodfellow2014": Preset(
-        summary="the 2014 paper's multilayer perceptrons: maxout and dropout in D, momentum SGD",
+        summary="the 2014 paper's multilayer perceptrons: maxout and dropout in the discriminator, SGD with momentum",
         reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661)",
         differences="Compared with the published code for MNIST (github.com/goodfeli/adversarial, mnist.yaml): z is "
-        "normal, not uniform of the same variance; the output's biases start at 0, not at the mean image; the "
-        "learning rate stays at 0.1 and the momentum at 0.5, which the code lowers by 0.0004% a step and raises to "
-        "0.7; the norm of each unit's weights in D is at most 1.9365, as in its code for faces.",
+        "normal, not uniform with the same variance. The output's biases start at 0, not at the mean image. The "
+        "learning rate stays at 0.1; the code lowers it by 0.0004% in each step. The momentum stays at 0.5; the code "
+        "raises it to 0.7. The norm of each unit's weights in the discriminator is at most 1.9365, as in the "
+        "published code for faces.",
         networks="goodfellow2014",
         loss="non_saturating",
         generator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
@@ -104,10 +108,11 @@ PRESETS: dict[str, Preset] = {
     "dcgan": Preset(
         summary="the 2015 paper's convolutional networks: batch normalisation in both, non-saturating loss",
         reference="Radford et al. 2015, Unsupervised representation learning with DCGANs (arXiv:1511.06434), sec. 4",
-        differences="G has convolutions with depth-to-space, which can compute every transposed convolution of the "
-        "paper. The published code (github.com/Newmu/dcgan_code) also starts the scales of batch normalisation from "
-        "N(1, 0.02²), decays weights by 1e-5, and normalises samples by the statistics of their batch; here the scales "
-        "start at 1, nothing decays, and samples are normalised by running statistics.",
+        differences="The generator has convolutions with depth-to-space, which can compute every transposed "
+        "convolution of the paper. In the published code (github.com/Newmu/dcgan_code) the scales of batch "
+        "normalisation start from N(1, 0.02²), weights decay by 1e-5, and samples are normalised with the statistics "
+        "of their batch. Here the scales start at 1, there is no weight decay, and samples are normalised with running "
+        "statistics.",
         networks="dcgan",
         loss="non_saturating",
         generator_optimizer=_adam(2e-4, 0.5, 0.999, 1e-8),
@@ -117,12 +122,12 @@ PRESETS: dict[str, Preset] = {
         batch_size=128,
     ),
     "wgan-gp": Preset(
-        summary="Wasserstein loss with gradient penalty, five steps of D, no batch normalisation",
+        summary="Wasserstein loss with gradient penalty, five discriminator steps, no batch normalisation",
         reference="Gulrajani et al. 2017, Improved training of Wasserstein GANs (arXiv:1704.00028), algorithm 1",
         differences="The networks are those of the published code for MNIST "
-        "(github.com/igul222/improved_wgan_training, gan_mnist.py), with a tanh in place of its sigmoid and "
-        "convolutions with depth-to-space in place of transposed ones. That code has β1 0.5 and batches of 50 images; "
-        "algorithm 1 gives no batch size.",
+        "(github.com/igul222/improved_wgan_training, gan_mnist.py), with a tanh instead of the sigmoid and "
+        "convolutions with depth-to-space instead of transposed convolutions. That code has β1 = 0.5 and a batch size "
+        "of 50. Algorithm 1 gives no batch size.",
         networks="wgan-gp",
         loss="wasserstein",
         penalties={"wgan_gp": 10.0},
@@ -132,13 +137,14 @@ PRESETS: dict[str, Preset] = {
         latent_dim=128,
     ),
     "sngan": Preset(
-        summary="spectral normalisation in D, hinge loss, five steps of D",
+        summary="spectral normalisation in the discriminator, hinge loss, five discriminator steps",
         reference="Miyato et al. 2018, Spectral normalization for generative adversarial networks (arXiv:1802.05957)",
         differences="The networks are those of table 3, with the optimizer of the paper's residual networks; table 1 "
-        "tries six others on these. The learning rate stays, which the published code for CIFAR-10 "
-        "(github.com/pfnet-research/sngan_projection) lowers to 0 over 50,000 steps, and a step of G takes 64 images, "
-        "not 128. The gradient does not pass through the spectral norm. Classes enter D as in that code, but G as an "
-        "embedding next to z, where the code has class-conditional batch normalisation.",
+        "has six other settings for these networks. The learning rate is constant; the published code for CIFAR-10 "
+        "(github.com/pfnet-research/sngan_projection) lowers it to 0 over 50,000 steps. A generator step takes 64 "
+        "images, not 128. The gradient does not pass through the spectral norm. The discriminator uses classes as that "
+        "code does. The generator takes an embedding of the class next to z; the code has class-conditional batch "
+        "normalisation.",
         networks="sngan",
         loss="hinge",
         generator_optimizer=_adam(2e-4, 0.0, 0.9, 1e-8),
@@ -150,10 +156,10 @@ PRESETS: dict[str, Preset] = {
         summary="the 2024 paper's networks of 20 million weights, for a GPU, with its settings for CIFAR-10",
         reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441), configuration E",
         differences="Compared with the published code (github.com/brownvc/R3GAN, train.py): γ stays at 0.05 and β2 at "
-        "0.9, which the code takes to 0.005 and 0.99 over 20 million images, as it takes the learning rate; the "
-        "half-life of the average is 5% of the images seen, up to 5 million, where the code takes it from 0 to 5 "
-        "million along half a cosine over 20 million images; images are neither augmented nor mirrored; and a step of "
-        "G is paired with the real images of D's step.",
+        "0.9; the code changes them to 0.005 and 0.99 over 20 million images. The half-life of the average is 5% of "
+        "the images seen, up to 5 million; the code raises it from 0 to 5 million along half a cosine over 20 million "
+        "images. Images are neither augmented nor mirrored. A generator step is paired with the real images of the "
+        "discriminator step.",
         networks="r3gan",
         loss="relativistic",
         penalties={"r1": 0.05, "r2": 0.05},
@@ -163,12 +169,14 @@ PRESETS: dict[str, Preset] = {
         ema_half_life_images=5_000_000,
     ),
     "gaussian": Preset(
-        summary="the 1-D example: G one linear layer on U[-8, 8], D of four layers",
+        summary="the 1-D example: a linear generator of z on U[-8, 8], a discriminator of four layers",
         reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
-        differences="The paper gives no networks and no settings for its figure; these are this project's.",
+        differences="The paper gives no networks and no settings for its figure. All of them were chosen here.",
         networks="gaussian",
         loss="non_saturating",
-        generator_optimizer=_adam(_halving(2e-2, 300), 0.5, 0.99),  # b has 5 to go, at most the rate in a step
+        generator_optimizer=_adam(
+            _halving(2e-2, 300), 0.5, 0.99
+        ),  # the intercept has to move by 5, at most by the rate in each step
         discriminator_optimizer=_adam(_halving(1e-2, 500), 0.5, 0.99),
         latent="uniform",
         latent_dim=1,
@@ -176,12 +184,12 @@ PRESETS: dict[str, Preset] = {
         steps=1_500,
     ),
     "gaussian_deep": Preset(
-        summary="the 1-D example with a G of three layers, which can reach the density that a linear one cannot",
+        summary="the 1-D example with a generator of three layers, which can match the density; a linear one cannot",
         reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), fig. 1 and sec. 4",
-        differences="The paper gives no networks and no settings for its figure; these are this project's.",
+        differences="The paper gives no networks and no settings for its figure. All of them were chosen here.",
         networks="gaussian_deep",
         loss="non_saturating",
-        penalties={"r1": 0.3},  # without it D and a G that can go anywhere turn about each other
+        penalties={"r1": 0.3},  # without a penalty both networks circle the equilibrium
         generator_optimizer=_adam(_halving(2e-3, 600), 0.0, 0.99),
         discriminator_optimizer=_adam(_halving(5e-3, 600), 0.0, 0.99),
         latent="uniform",
@@ -192,10 +200,11 @@ PRESETS: dict[str, Preset] = {
     "mixture": Preset(
         summary="multilayer perceptrons for the ring and the grid of Gaussians, relativistic pairing with R1 and R2",
         reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
-        differences="Only the loss and the kind of penalties are the paper's.",
+        differences="Only the loss and the kind of penalties are the paper's. The networks and all other settings were "
+        "chosen here.",
         networks="mixture",
         loss="relativistic",
-        penalties={"r1": 3e-3, "r2": 3e-3},  # at 1e-3 two or three of the grid's modes stay empty
+        penalties={"r1": 3e-3, "r2": 3e-3},  # at 1e-3 two or three modes of the grid get no samples
         generator_optimizer=_adam(_halving(3e-3, 10_000), 0.0, 0.99),
         discriminator_optimizer=_adam(_halving(3e-3, 10_000), 0.0, 0.99),
         latent_dim=2,
@@ -206,13 +215,21 @@ PRESETS: dict[str, Preset] = {
 
 
 def preset(name: str) -> Preset:
-    """The preset called `name`. Raises InputError, with the nearest names, where there is none."""
+    """The preset called `name`. Raises InputError, with similar names, where there is none."""
     return lookup(PRESETS, name, "preset", "kgan presets")
 
 
 def default_penalties(recipe: Preset, loss: str | None) -> dict[str, float | str]:
-    """The penalties that go with a loss where none are chosen: the preset's with the preset's own loss, those of
-    `LOSS_PENALTIES` with others; None is a loss of the user's own, which has none."""
+    """The default penalties for a loss.
+
+    Args:
+        recipe: the preset.
+        loss: name in losses.LOSSES; None for a loss of the user's own.
+
+    Returns:
+        Names in penalties.PENALTIES with their weights: the preset's for the preset's own loss, else those in
+        `LOSS_PENALTIES`, which may be none.
+    """
     return dict(recipe.penalties if loss == recipe.loss else LOSS_PENALTIES.get(loss, {}))
 
 

@@ -1,4 +1,4 @@
-"""Learning rates: the one that follows from a network, "auto" of the default preset, and how one is lowered."""
+"""Learning rates: "auto", which depends on the network, and schedules that are counted in training steps or lowered."""
 
 from typing import Any
 
@@ -6,12 +6,12 @@ import keras
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 LARGEST_RATE, LEAST_RATE = 2e-3, 2e-4
-REFERENCE_WIDTH = 64  # up to which the rate is the largest
+REFERENCE_WIDTH = 64  # up to this width the rate is LARGEST_RATE
 HALVING_STEPS = 8_000
 
 
 def width(network: keras.Model) -> int:
-    """The most features that any layer both takes and gives: the largest min(inputs, outputs) of a kernel."""
+    """The largest number of features that a layer both takes and returns: max over kernels of min(inputs, outputs)."""
     kernels = [weight.shape for weight in network.trainable_variables if len(weight.shape) > 1]
     return max((min(shape[-2:]) for shape in kernels), default=1)
 
@@ -19,15 +19,18 @@ def width(network: keras.Model) -> int:
 def automatic(network: keras.Model) -> dict[str, Any]:
     """A learning rate for Adam that suits the network, as the serialized form of a Keras schedule.
 
-    Adam moves every weight by about the rate, whatever its gradient, and what a unit computes moves by the sum over its
-    inputs: the rate falls as the width grows, here from .002 at 64 with its square, down to the .0002 that papers take.
-    Over the steps it falls as 1 / (1 + step / 8,000), so that it does not depend on how many there will be.
+    Adam moves every weight by about the learning rate, whatever its gradient, and the output of a unit moves by the sum
+    over its inputs. So the rate falls with the square of the width, from 0.002 at 64 down to the 0.0002 of the papers.
+    Over time it falls as 1 / (1 + step / 8,000), which does not depend on the number of steps planned.
 
     Args:
-        network: the generator or the discriminator, built.
+        network: the built generator or discriminator.
 
-    Reference: that wide networks need smaller steps, Yang et al. 2022, Tensor programs V (arXiv:2203.03466); the
-    numbers, benchmarks/RESULTS.md.
+    Returns:
+        The serialized form of an `InverseTimeDecay`.
+
+    Reference: Yang et al. 2022, Tensor programs V (arXiv:2203.03466), for smaller steps in wide networks. The numbers
+    come from benchmarks/RESULTS.md.
     """
     rate = LARGEST_RATE * (REFERENCE_WIDTH / width(network)) ** 2
     return {
@@ -43,14 +46,14 @@ def automatic(network: keras.Model) -> dict[str, Any]:
 
 @keras.saving.register_keras_serializable("keras_gan")
 class PerTrainingStep(keras.optimizers.schedules.LearningRateSchedule):
-    """A schedule that counts training steps, for an optimizer that is applied several times in each of them.
+    """A schedule that counts training steps, for an optimizer with several updates in each training step.
 
-    Keras's schedules count the optimizer's own updates: with k updates of the discriminator in a training step its rate
-    would change k times as fast as the generator's, whatever the schedule.
+    Keras's schedules count the optimizer's own updates. With k updates of the discriminator in a training step, its
+    rate would change k times as fast as the generator's.
 
     Args:
         schedule: a Keras schedule of training steps.
-        updates: updates of the optimizer in one training step, k of Algorithm 1.
+        updates: updates of the optimizer in one training step (k of Algorithm 1).
     """
 
     def __init__(self, schedule, updates):
@@ -74,7 +77,7 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
 
     Args:
         schedule: a Keras schedule.
-        factor: what its rates are multiplied by.
+        factor: factor of its rates.
     """
 
     def __init__(self, schedule, factor):
@@ -99,13 +102,13 @@ def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimiz
 
 def schedule_of(optimizer: keras.optimizers.Optimizer) -> Schedule | None:
     """The schedule that an optimizer follows; None where its learning rate is a number."""
-    # Keras shows only the present rate; the schedule's serialized form would not do for classes that nobody registered.
+    # Keras's public attribute is the current rate only, and an unregistered schedule cannot be serialized.
     rate = innermost(optimizer)._learning_rate
     return rate if isinstance(rate, Schedule) else None
 
 
 def count_training_steps(optimizer: keras.optimizers.Optimizer, updates: int) -> None:
-    """Makes an optimizer's schedule, if it follows one, count training steps of `updates` updates each."""
+    """Makes an optimizer's schedule, if it has one, count training steps of `updates` updates each."""
     schedule = schedule_of(optimizer)
     if schedule is None:
         return
@@ -116,7 +119,7 @@ def count_training_steps(optimizer: keras.optimizers.Optimizer, updates: int) ->
 def lower(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
     """Multiplies an optimizer's learning rate, or the whole schedule that it follows, by `factor`.
 
-    A function that was compiled with a schedule keeps the old one: `make_train_function(force=True)` takes the new.
+    A compiled train function still uses the old schedule. Call `make_train_function(force=True)` afterwards.
     """
     optimizer, schedule = innermost(optimizer), schedule_of(optimizer)
     if schedule is None:
@@ -127,7 +130,7 @@ def lower(optimizer: keras.optimizers.Optimizer, factor: float) -> None:
         optimizer.learning_rate = Lowered(schedule, factor)
 
 
-def now(optimizer: keras.optimizers.Optimizer) -> float:
+def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
     """The learning rate of the next step."""
     return float(keras.ops.convert_to_numpy(innermost(optimizer).learning_rate))
 

@@ -39,7 +39,7 @@ def test_translation_by_hand():
     np.testing.assert_array_equal(moved[1, ..., 0], [[0, 0, 1], [0, 0, 4], [0, 0, 7]])
 
 
-def test_translation_keeps_what_does_not_leave():
+def test_translation_keeps_pixels_inside_the_image():
     x = np.zeros((3, 6, 9, 2), "float32")
     x[:, 2:4, 2:7] = random_images(3, 2, 5, 2)
     down, right = [2, -1, 0], [-2, 1, 2]
@@ -123,7 +123,7 @@ def test_contrast_and_saturation_are_drawn_from_the_papers_ranges(channels, low,
         assert low <= within.min() < low + 0.01 and high - 0.1 < within.max() <= high
 
 
-def test_half_of_the_images_are_flipped_where_that_is_wanted():
+def test_half_of_the_images_are_flipped():
     x = np.tile(image([0, 1]), (1000, 1, 1, 1))
     assert 0.45 < DiffAugment(["flip"], seed=1)(x, training=True)[:, 0, 0].numpy().mean() < 0.55
 
@@ -160,7 +160,7 @@ def test_seeds():
         assert np.abs(again - first).max() > 0.1
 
 
-def test_the_noise_goes_on_where_it_was_saved(tmp_path):
+def test_the_random_state_is_saved(tmp_path):
     x = random_images(4, 8, 8, 1)
     model = keras.Sequential([keras.Input((8, 8, 1)), DiffAugment(seed=1), layers.Flatten()])
     model(x, training=True)
@@ -188,13 +188,13 @@ def test_mixed_precision_rounds_the_result_alone():
 
 
 @pytest.mark.parametrize("policy", [["translation", "color"], "cutout"])
-def test_unknown_names_are_refused(policy):
+def test_unknown_names_raise(policy):
     with pytest.raises(InputError, match="expected a list of names from colour, flip, translation, cutout") as error:
         DiffAugment(policy)
-    assert repr(policy) in str(error.value) and "give policy=" in str(error.value)
+    assert repr(policy) in str(error.value) and "Use policy=" in str(error.value)
 
 
 @pytest.mark.parametrize("shape", [(64,), (None, 8, 1)])
-def test_data_that_are_no_images_of_known_size_are_refused(shape):
-    with pytest.raises(InputError, match="expected images .* leave DiffAugment out"):
+def test_data_other_than_images_of_known_size_raise(shape):
+    with pytest.raises(InputError, match="expected images .*"):
         DiffAugment()(keras.Input(shape))

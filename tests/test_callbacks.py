@@ -19,7 +19,7 @@ def python_handler():
     signal.signal(signal.SIGINT, before)
 
 
-def test_the_first_ctrl_c_asks_and_the_second_interrupts(python_handler):
+def test_the_first_ctrl_c_requests_a_stop_and_the_second_interrupts(python_handler):
     with Stop().listening() as stop:
         assert stop.signal is None
         signal.raise_signal(signal.SIGINT)
@@ -29,7 +29,7 @@ def test_the_first_ctrl_c_asks_and_the_second_interrupts(python_handler):
     assert signal.getsignal(signal.SIGINT) is python_handler
 
 
-def test_the_handler_is_put_back_after_an_error():
+def test_the_handler_is_restored_after_an_error():
     before = signal.getsignal(signal.SIGINT)
     with pytest.raises(RuntimeError, match="inside"), Stop().listening():
         assert signal.getsignal(signal.SIGINT) is not before
@@ -50,7 +50,7 @@ def test_stop_works_outside_the_main_thread_without_signals():
     assert seen == [(None, before)]
 
 
-def test_a_stop_that_was_asked_for_ends_fit_after_the_present_step(tiny_gan):
+def test_a_requested_stop_ends_fit_after_the_current_step(tiny_gan):
     stop = Stop()
     stop.signal = signal.SIGTERM
     tiny_gan.fit(np.zeros((12, 8, 8, 1), "float32"), batch_size=4, epochs=5, verbose=0, callbacks=[stop])
@@ -84,14 +84,14 @@ def test_progress_on_a_terminal_rewrites_its_line_and_ends_it(tiny_gan, monkeypa
     monkeypatch.setattr(recording, "TERMINAL_EVERY_S", 0.0)
     text = shown(tiny_gan, Terminal())
     start, *lines = text.split("\r\033[K")
-    # The first step holds compilation, so it is not shown.
+    # The first step includes compilation, so it is not shown.
     assert start == "" and len(lines) == 3
     assert [line.split("/")[0] for line in lines] == ["step 2", "step 3", "step 4"]
     assert [line.endswith("\n") for line in lines] == [False, False, True]
     assert "0:00 left" in lines[-1]
 
 
-def test_progress_is_shown_no_more_often_than_asked(tiny_gan, monkeypatch):
+def test_progress_is_shown_no_more_often_than_requested(tiny_gan, monkeypatch):
     monkeypatch.setattr(recording, "TERMINAL_EVERY_S", 1e9)
     assert shown(tiny_gan, Terminal()).count("\r\033[K") == 1
 
@@ -108,13 +108,13 @@ class Noted(Every):
         self.steps_seen.append(step)
 
 
-def test_every_acts_where_a_multiple_was_passed(tiny_gan):
+def test_every_acts_when_a_multiple_was_passed(tiny_gan):
     noted = Noted(3)
     tiny_gan.fit(np.zeros((28, 8, 8, 1), "float32"), batch_size=4, verbose=0, callbacks=[noted])
     assert noted.steps_seen == [3, 6]
 
 
-def test_every_acts_once_where_several_steps_run_in_one_call(tiny_gan):
+def test_every_acts_once_if_several_steps_run_in_one_call(tiny_gan):
     tiny_gan.compile(steps_per_execution=4)
     noted = Noted(3)
     tiny_gan.fit(np.zeros((40, 8, 8, 1), "float32"), batch_size=4, verbose=0, callbacks=[noted])
@@ -122,7 +122,7 @@ def test_every_acts_once_where_several_steps_run_in_one_call(tiny_gan):
     assert noted.steps_seen == [4, 8, 10]
 
 
-def test_every_counts_from_where_training_goes_on(tiny_gan):
+def test_every_counts_from_the_step_at_which_training_continues(tiny_gan):
     images = np.zeros((16, 8, 8, 1), "float32")
     tiny_gan.fit(images, batch_size=4, verbose=0)
     noted = Noted(3)

@@ -1,4 +1,4 @@
-"""The card: the real side it is measured against, negative controls on real digits, and its texts."""
+"""The metric card: its reference, negative controls on real digits, and its texts."""
 
 import dataclasses
 import json
@@ -13,7 +13,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan.data.source import from_array
 from keras_gan.metrics import Reference, card, distances, evaluate, evaluation, neighbours, streams
 from keras_gan.metrics.extractors import Extractor
-from keras_gan.metrics.reference import see
+from keras_gan.metrics.reference import with_features
 
 FRESH = 397  # digits that are neither training nor test images
 
@@ -57,14 +57,14 @@ PARITY = Extractor("parity", "0" * 64, None, see_parity)
 # negative controls
 
 
-def test_fresh_real_images_reach_what_real_images_reach(real):
+def test_fresh_real_images_reach_the_baseline(real):
     assert real["frechet_distance"].value < 1.5 * real["frechet_distance"].baseline
     assert real["kernel_distance"].value < real["kernel_distance"].error
     for name in ("precision", "recall", "density", "coverage", "confidence", "train_distance"):
         assert real[name].value == pytest.approx(real[name].baseline, abs=0.06), name
     assert real["coverage"].value > neighbours.perfect_coverage(FRESH, FRESH) - 0.03
     assert real["sliced_wasserstein"].value < 1.3 * real["sliced_wasserstein"].baseline
-    assert real["class_divergence"].value < 0.04  # 9 / 2n is .011
+    assert real["class_divergence"].value < 0.04  # 9 / 2n is 0.011
     assert real["memorised"].value < 0.04 and real["duplicates"].value < 0.04
     assert real["modes"].value == 10
     assert real["parzen"].value == pytest.approx(real["parzen"].baseline, abs=3 * real["parzen"].error)
@@ -72,12 +72,12 @@ def test_fresh_real_images_reach_what_real_images_reach(real):
 
 def test_dropped_classes_cost_coverage_recall_and_log_2(digits, reference, real):
     *_, images, labels = digits
-    kept = np.flatnonzero(labels < 5)
-    half = evaluate(images[np.random.default_rng(0).choice(kept, FRESH)], reference)
+    first_five = np.flatnonzero(labels < 5)
+    half = evaluate(images[np.random.default_rng(0).choice(first_five, FRESH)], reference)
     assert half["modes"].value <= 6 and half["sure_modes"].value <= 6  # one misread digit is another mode
     assert half["class_divergence"].value == pytest.approx(np.log(2), abs=0.1)
     assert half["coverage"].value < 0.6 and half["recall"].value < 0.6
-    assert half["precision"].value > 0.9  # what is left is as good as real
+    assert half["precision"].value > 0.9  # the remaining classes are as good as real
     assert half["frechet_distance"].value > 10 * real["frechet_distance"].value
     assert half["kernel_distance"].value > 3 * half["kernel_distance"].error
 
@@ -114,11 +114,11 @@ def test_duplicates_are_counted_and_cost_coverage(digits, reference, real):
     assert four_times["frechet_distance"].value > twice["frechet_distance"].value > real["frechet_distance"].value
 
 
-def test_training_images_passed_off_as_samples_are_flagged(digits, reference):
+def test_training_images_as_samples_are_memorised(digits, reference):
     found = evaluate(digits[0].array[:FRESH], reference)
     assert found["memorised"].value == 1 and found["memorised"].baseline == 0
     assert found["train_distance"].value < 1e-3 and found["train_distance"].baseline == 1
-    # Nothing else could tell: they are as good as real.
+    # By all other metrics they are as good as real images.
     assert found["frechet_distance"].value < 1.5 * found["frechet_distance"].baseline
     assert found["coverage"].value > 0.93 and found["duplicates"].value < 0.04
 
@@ -129,7 +129,7 @@ def shades(*greys):
 
 
 def test_memorisation_by_hand():
-    # Training images at 0, 10, 30 and 70, whose nearest fellows are 10, 10, 20 and 40 away, and some far off.
+    # Training images at 0, 10, 30 and 70, whose nearest neighbours are 10, 10, 20 and 40 away, and some far off.
     train = from_array("shades", shades(0, 10, 30, 70, *range(160, 256, 10)))
     held_out = from_array("shades", shades(*[18] * 10))  # 8 from 10, which is no copy
     reference = Reference.of(train, held_out, None, 10)
@@ -141,7 +141,7 @@ def test_memorisation_by_hand():
 
 
 def test_memorised_is_what_chance_does_not_explain():
-    near, far = np.full(5, 0.5), np.full(5, 0.6)  # of a fellow at distance 1
+    near, far = np.full(5, 0.5), np.full(5, 0.6)  # of training images with a neighbour at distance 1
     assert neighbours.memorised(near, np.ones(5), 0.0) == 1 and neighbours.memorised(far, np.ones(5), 0.0) == 0
     # 1/5 of real data are copies by chance, with a standard error of √(1/5 · 4/5 / 20): 1/5 + 2 · 0.0894 = 0.3789.
     to_train = np.repeat([0.4, 0.9], [15, 5])
@@ -149,10 +149,10 @@ def test_memorised_is_what_chance_does_not_explain():
     assert neighbours.memorised(to_train, np.ones(20), 1.0) == 0
 
 
-# the real side
+# the reference
 
 
-def test_reference_and_floor_are_disjoint_and_the_same_for_a_seed():
+def test_reference_and_baseline_are_disjoint_and_the_same_for_a_seed():
     train = numbers(200)
     first, again, other = (Reference.of(train, None, None, 80, seed) for seed in (0, 0, 1))
     sets = [set(images[:, 0]) for images in (first.real.images, first.baseline.images)]
@@ -167,11 +167,11 @@ def test_held_out_data_are_the_reference_and_the_smallest_set_decides_the_count(
     assert (reference.split, reference.count) == ("test", 50)
     assert set(reference.real.images[:, 0]) == set(range(1000, 1050))
     assert len(reference.baseline.images) == 50 and reference.baseline.images.max() < 200
-    # Two halves where nothing is held out.
+    # Two halves if nothing is held out.
     assert Reference.of(numbers(200), None, None).count == 100
 
 
-def test_images_as_floats_are_judged_as_the_same_images_in_whole_numbers():
+def test_float_images_get_the_scores_of_the_same_uint8_images():
     pictures = data.open_source("digits").array
     signed = pixels.to_signed(pictures.astype("float32"))
     expected = metrics.compare(pictures[:300], pictures[300:], "digits")
@@ -187,12 +187,12 @@ def test_copies_are_memorised_even_where_training_images_have_doubles():
     assert evaluate(shades(*range(4, 104, 10)), reference, ["memorisation"])["memorised"].value == 0
 
 
-def test_what_is_far_from_the_training_data_is_measured_from_held_out_data_or_the_next_training_image():
+def test_usual_distances_to_training_images_come_from_held_out_data_or_from_other_training_images():
     assert set(Reference.of(numbers(50), numbers(20, start=60), None).real_nearest.distances) == set(range(11, 31))
     found = Reference.of(numbers(50), None, None).real_nearest
     assert set(found.distances) == {1}
     # 25's nearest may be 24, whose nearest without 25 is 23. 1's may be 0, whose nearest without 1 is 2.
-    assert {1} <= set(found.fellows) <= {1, 2} and (found.fellows == 2).sum() <= 2
+    assert {1} <= set(found.spacings) <= {1, 2} and (found.spacings == 2).sum() <= 2
 
 
 def test_the_published_protocols_decide_the_count():
@@ -216,14 +216,14 @@ def test_shares_of_classes_come_from_labels_or_the_extractor_or_the_protocol():
     assert Reference.of(labelled, None, None).proportions is None
 
 
-def test_data_that_cannot_be_compared_are_refused_in_one_line():
+def test_data_that_cannot_be_compared_raise_an_error():
     with pytest.raises(InputError, match=r"held-out data of shape \(2,\) for training data of shape \(1,\).*--image-"):
         Reference.of(numbers(50), from_array("pairs", np.zeros((50, 2), "float32")), None)
     with pytest.raises(InputError, match="9 samples of numbers to compare; expected at least 10. .*--samples"):
         Reference.of(numbers(50), None, None, count=9)
 
 
-def test_streams_in_temporary_files_are_judged_as_arrays_in_memory(digits, reference, real, monkeypatch):
+def test_streams_in_temporary_files_get_the_scores_of_arrays_in_memory(digits, reference, real, monkeypatch):
     train, test, fresh, _ = digits
     monkeypatch.setattr(streams, "IN_MEMORY_BYTES", 0)
     monkeypatch.setattr(streams, "BLOCK_BYTES", 100 * 64)  # a hundred digits
@@ -245,7 +245,7 @@ def test_streams_in_temporary_files_are_judged_as_arrays_in_memory(digits, refer
         assert (score.value, score.baseline) == pytest.approx((expected.value, expected.baseline), rel=1e-4, abs=1e-6)
 
 
-def test_measures_of_features_alone_hold_no_images(digits, reference, real):
+def test_metrics_of_features_alone_hold_no_images(digits, reference, real):
     whole = evaluate(
         streams.Stream(lambda start, stop: digits[2][start:stop], FRESH, (8, 8, 1), block=50), reference, ["frechet"]
     )
@@ -256,7 +256,7 @@ def test_measures_of_features_alone_hold_no_images(digits, reference, real):
     assert batch.images is None and batch.features.shape == (FRESH, 64)
 
 
-def test_the_share_of_images_of_the_class_asked_for(digits, reference):
+def test_the_share_of_images_of_the_requested_class(digits, reference):
     *_, fresh, labels = digits
     read = lambda start, stop: fresh[start:stop]  # noqa: E731
     found = evaluate(streams.Stream(read, FRESH, (8, 8, 1), labels=labels), reference, ["classes"])
@@ -266,23 +266,24 @@ def test_the_share_of_images_of_the_class_asked_for(digits, reference):
     assert "label_accuracy" not in [score.name for score in evaluate(fresh, reference, ["classes"]).scores]
 
 
-def test_the_parzen_window_is_left_out_for_large_images_and_it_is_said():
+def test_the_parzen_window_is_left_out_for_large_images_with_a_note():
     large = from_array("large", np.random.default_rng(0).integers(0, 256, (40, 65, 64, 1), dtype="uint8"))
     found = evaluate(large.array[:20], Reference.of(large, None, None, 20))
     assert "parzen" not in [score.name for score in found.scores]
-    assert found.header()[-1] == "no Parzen window: images of 4,160 values; computed up to 4,096"
-    with pytest.raises(InputError, match="measure 'parzen' does not apply to large"):
+    note = found.header()[-1]
+    assert "Parzen" in note and "4,160" in note and "4,096" in note
+    with pytest.raises(InputError, match="metric 'parzen' does not apply to large"):
         evaluate(large.array[:20], Reference.of(large, None, None, 20), ["parzen"])
 
 
-# which measures, and on how many
+# which metrics, and on how many samples
 
 
 def names(reference):
     return [score.name for score in evaluate(reference.baseline.images, reference).scores]
 
 
-def test_each_kind_of_data_gets_the_measures_that_apply(reference):
+def test_each_kind_of_data_gets_the_metrics_that_apply(reference):
     ring = data.open_source("ring")
     of_ring = Reference.of(ring, data.open_source("ring", split="test"), metrics.extractor(ring), 100)
     fidelity = ["precision", "recall", "density", "coverage"]
@@ -295,12 +296,12 @@ def test_each_kind_of_data_gets_the_measures_that_apply(reference):
     )  # everything but mixtures' modes
 
 
-def test_measures_can_be_chosen_by_any_iterable(reference):
+def test_metrics_can_be_chosen_by_any_iterable(reference):
     found = evaluate(reference.baseline.images, reference, (name for name in ("sliced", "duplicates")))
     assert [score.name for score in found.scores] == ["sliced_wasserstein", "duplicates"]
 
 
-def test_the_floor_is_computed_once(monkeypatch):
+def test_the_baseline_is_computed_once(monkeypatch):
     calls = []
     sliced = metrics.METRICS["sliced"]
 
@@ -311,41 +312,39 @@ def test_the_floor_is_computed_once(monkeypatch):
     monkeypatch.setitem(metrics.METRICS, "sliced", dataclasses.replace(sliced, compute=counted))
     reference = Reference.of(numbers(60), None, None, 20)
     first, second = (evaluate(reference.baseline.images + shift, reference) for shift in (1, 2))
-    assert calls == [20, 20, 20]  # samples, floor, samples
+    assert calls == [20, 20, 20]  # samples, baseline, samples
     assert first["sliced_wasserstein"].baseline == second["sliced_wasserstein"].baseline
 
 
-def test_protocols_with_more_samples_are_cut_for_the_measures_whose_own_take_fewer(monkeypatch):
+def test_metrics_with_smaller_protocols_use_the_first_samples_only(monkeypatch):
     monkeypatch.setattr("keras_gan.metrics.reference.SAMPLES", 30)
     reference = Reference.of(numbers(300), None, PARITY, 100)
     samples = np.arange(100, dtype="float32")[:, None] * np.where(np.arange(100) < 30, 2, 1)[:, None]
     found = evaluate(samples, reference)
     assert found.samples == 100
-    reference = reference.real.images
-    assert found["sliced_wasserstein"].value == metrics.sliced_wasserstein(samples[:30], reference[:30])
-    assert found["frechet_distance"].baseline == metrics.frechet_distance(
-        reference.baseline.images[:30], reference[:30]
-    )
+    images = reference.real.images
+    assert found["sliced_wasserstein"].value == metrics.sliced_wasserstein(samples[:30], images[:30])
+    assert found["frechet_distance"].baseline == metrics.frechet_distance(reference.baseline.images[:30], images[:30])
     # Of all 100 samples 30 + 35 are even; of the first 30 all are.
     by_hand = metrics.class_divergence(np.repeat([0, 1], [65, 35]), reference.proportions)
     assert found["class_divergence"].value == pytest.approx(by_hand)
 
 
-def test_only_the_first_samples_are_judged_so_more_change_nothing(reference):
+def test_only_the_first_samples_are_evaluated_so_more_change_nothing(reference):
     images = reference.baseline.images
     assert evaluate(np.concatenate([images, images[:5]]), reference, ["sliced"]) == evaluate(
         images, reference, ["sliced"]
     )
 
 
-def test_samples_that_do_not_fit_are_refused_in_one_line(reference):
+def test_samples_that_do_not_match_raise_an_error(reference):
     with pytest.raises(InputError, match=r"shape \(397, 9, 9, 1\) for digits of shape \(8, 8, 1\); .*--samples"):
         evaluate(np.zeros((397, 9, 9, 1), "uint8"), reference)
-    with pytest.raises(InputError, match=r"shape \(396, 8, 8, 1\) .* expected at least 397 of that shape; give more"):
+    with pytest.raises(InputError, match=r"shape \(396, 8, 8, 1\) .* expected at least 397 .*--samples"):
         evaluate(reference.baseline.images[:-1], reference)
-    with pytest.raises(InputError, match="unknown measure 'frechett'; did you mean frechet"):
+    with pytest.raises(InputError, match="unknown metric 'frechett'; did you mean frechet"):
         evaluate(reference.baseline.images, reference, ["frechett"])
-    with pytest.raises(InputError, match="measure 'modes' does not apply to digits"):
+    with pytest.raises(InputError, match="metric 'modes' does not apply to digits"):
         evaluate(reference.baseline.images, reference, ["modes"])
 
 
@@ -372,12 +371,12 @@ def test_json_gives_back_every_number_and_null_where_there_is_none(real):
 def test_rows_show_values_errors_and_how_to_read_them(real):
     rows = {row[0]: row[1:] for row in real.rows()}
     assert rows["modes"] == ("10", "10", "higher is better")
-    assert rows["density"][2] == "as real images"
-    assert rows["sliced Wasserstein distance"][2] == "lower is better; of the data themselves"
+    assert rows["density"][2] == card.READING["baseline"]
+    assert rows["sliced Wasserstein distance"][2].startswith("lower is better; ")
     score = real["parzen"]
-    value, floor, reading = rows["Parzen log-likelihood (nats)"]
-    assert value == f"{score.value:.2f} ± {score.error:.2f}" and floor == f"{score.baseline:.2f}"
-    assert reading == "as real images; above real: smoother than real"
+    value, baseline, reading = rows["Parzen log-likelihood (nats)"]
+    assert value == f"{score.value:.2f} ± {score.error:.2f}" and baseline == f"{score.baseline:.2f}"
+    assert reading.startswith(card.READING["baseline"] + "; ") and "smoother than real" in reading
 
 
 @pytest.mark.parametrize(
@@ -388,26 +387,26 @@ def test_numbers_have_four_digits_and_at_most_five_decimals(value, text):
     assert card._number(value) == text
 
 
-def test_the_header_says_against_what_and_through_what(reference, real):
-    against, features = real.header()
-    assert against == "397 samples against digits, its test split"
+def test_the_header_names_data_samples_and_features(reference, real):
+    compared, features = real.header()
+    assert compared.startswith("397 samples ") and compared.endswith("digits, test split")
     assert features.startswith(f"features: network “digits” (SHA-256 {reference.extractor.sha256[:12]}…, 98.")
     of_run = dataclasses.replace(real, source="runs/digits", step=1500)
     assert of_run.header()[0] == "runs/digits at step 1,500" and str(of_run).startswith(
         "runs/digits at step 1,500\n397"
     )
     bare = evaluate(numbers(20).array, Reference.of(numbers(60), None, None, 20))
-    assert bare.header()[0] == "20 samples against numbers, a half of the data (nothing is held out)"
+    assert bare.header()[0].startswith("20 samples ") and "numbers, one half" in bare.header()[0]
     assert bare.header()[1].startswith("features: none")
 
 
-def test_a_score_that_is_not_on_the_card_is_refused(real):
+def test_a_score_that_is_not_on_the_card_raises_an_error(real):
     with pytest.raises(InputError, match="unknown score 'frechet'"):
         real["frechet"]
 
 
-def test_seeing_keeps_images_features_and_probabilities_in_step(reference):
-    batch = see(reference.real.images[:7], reference.extractor)
+def test_a_part_of_a_batch_has_matching_images_features_and_probabilities(reference):
+    batch = with_features(reference.real.images[:7], reference.extractor)
     first = batch.first(3)
     assert [len(x) for x in (first.images, first.features, first.probabilities)] == [3, 3, 3]
-    assert see(reference.real.images, None).first(3).features is None
+    assert with_features(reference.real.images, None).first(3).features is None

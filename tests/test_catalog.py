@@ -44,7 +44,7 @@ def prepared(tmp_path_factory):
 
 
 def test_mixed_sizes_need_one(prepared):
-    with pytest.raises(InputError, match=r"images of small_pictures have mixed sizes; .*\(--image-size\).*\(--crop\)"):
+    with pytest.raises(InputError, match=r"small_pictures have different sizes; .*\(--image-size\).*\(--crop\)"):
         catalog.open_dataset(prepared)
 
 
@@ -93,7 +93,7 @@ class HalfLabelled(tfds.core.GeneratorBasedBuilder):
             yield index, {"image": np.full((8, 8, 1), index, "uint8"), "label": label}
 
 
-def test_a_dataset_with_unlabelled_images_has_no_classes_and_says_why(tmp_path):
+def test_a_dataset_with_unlabelled_images_has_no_classes_and_a_reason(tmp_path):
     for name in ("whole", "half"):
         HalfLabelled(data_dir=tmp_path, config=name).download_and_prepare()
     tfds.core.add_data_dir(tmp_path)
@@ -115,12 +115,12 @@ def test_prepared_mnist_is_complete(prepared_mnist):
 
 
 @pytest.mark.parametrize(("name", "nearest"), [("mnits", "mnist"), ("cifar-10", "cifar10"), ("digit", "digits")])
-def test_an_unknown_name_is_refused_with_the_nearest(name, nearest):
-    with pytest.raises(InputError, match=rf"unknown data '{name}': .* did you mean .*\b{nearest}\b.*\(all: kgan"):
+def test_an_unknown_name_raises_an_error_with_the_nearest_names(name, nearest):
+    with pytest.raises(InputError, match=rf"unknown data '{name}': .* did you mean .*\b{nearest}\b.*kgan datasets"):
         data.open_source(name)
 
 
-def test_a_dataset_without_images_is_refused():
+def test_a_dataset_without_images_raises_an_error():
     with pytest.raises(InputError, match="iris has no grey or colour images; expected an image dataset"):
         data.open_source("iris")
 
@@ -129,7 +129,7 @@ def test_a_dataset_without_images_is_refused():
 def test_without_a_network_one_line_offers_digits_within_10_s(monkeypatch, answer):
     if tfds.builder("cifar10").is_prepared():
         pytest.skip("cifar10 is prepared here, so nothing has to be fetched")
-    # As a proxy, a closed port or one that accepts and says nothing makes any machine one without a network.
+    # As a proxy, a closed port or one that accepts and never answers makes any machine one without a network.
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
         if answer == "refused":
@@ -141,7 +141,7 @@ def test_without_a_network_one_line_offers_digits_within_10_s(monkeypatch, answe
         start = time.monotonic()
         with pytest.raises(
             InputError, match="cifar10 is not prepared in .* does not answer; .*train on digits"
-        ) as told:
+        ) as caught:
             data.open_source("cifar10")
     assert time.monotonic() - start < 10
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)

@@ -1,4 +1,4 @@
-"""A run goes on with the data that it was started with, and with no others."""
+"""A run is resumed only with the data that it was started with."""
 
 import json
 import os
@@ -36,16 +36,16 @@ def config(path, **settings):
 
 
 def start(path, **settings):
-    """Makes the run of some data, or goes on with it."""
+    """Starts the run of some data, or resumes it."""
     opened = data.open_source(path, skip_damaged=settings.get("skip_damaged", False))
     return Run.create(path.parent / "run", config(path, **settings), opened)
 
 
 def refusal(path, **settings):
-    with pytest.raises(InputError, match="have changed since it was started .*; restore them, or start a new") as told:
+    with pytest.raises(InputError, match="have changed since it was started .*start a new") as caught:
         start(path, **settings)
-    assert str(told.value).isprintable()
-    return str(told.value)
+    assert str(caught.value).isprintable()
+    return str(caught.value)
 
 
 def swap(folder):
@@ -62,24 +62,23 @@ CHANGES = {
     ),
     "an image in another class": (
         lambda folder: (folder / "apple" / "0.png").rename(folder / "cherry" / "9.png"),
-        r"images of the classes: apple: 3 -> 2, cherry: 3 -> 4; files that are new: 1 (cherry/9.png); files that are "
-        "gone: 1 (apple/0.png)",
+        "apple: 3 -> 2, cherry: 3 -> 4; new files: 1 (cherry/9.png); missing files: 1 (apple/0.png)",
     ),
     "other pixels in a file of the same size": (
         lambda folder: write(folder / "cherry" / "1.png", 3),
-        "files that are changed: 1 (cherry/1.png)",
+        "changed files: 1 (cherry/1.png)",
     ),
-    "two files exchanged": (swap, "files that are changed: 2 (apple/0.png, cherry/2.png)"),
+    "two files exchanged": (swap, "changed files: 2 (apple/0.png, cherry/2.png)"),
     "another name": (
         lambda folder: (folder / "apple" / "0.png").rename(folder / "apple" / "9.png"),
-        "files that are new: 1 (apple/9.png); files that are gone: 1 (apple/0.png)",
+        "new files: 1 (apple/9.png); missing files: 1 (apple/0.png)",
     ),
 }
 
 
 @pytest.mark.parametrize("conditional", [False, True])
 @pytest.mark.parametrize("change", CHANGES)
-def test_changed_files_are_refused_with_the_difference(photos, change, conditional):
+def test_changed_files_raise_an_error_with_the_difference(photos, change, conditional):
     start(photos, conditional=conditional)
     start(photos, conditional=conditional)
     alter, difference = CHANGES[change]
@@ -93,7 +92,7 @@ def test_changes_of_many_or_large_files_are_noticed(photos, limit, monkeypatch):
     start(photos)
     start(photos)
     Image.new("L", (8, 8)).save(photos / "apple" / "0.png", compress_level=0)  # which takes more bytes
-    assert ("others" if limit == "MOST_LISTED" else "apple/0.png") in refusal(photos)
+    assert ("contents of files have changed" if limit == "MOST_LISTED" else "apple/0.png") in refusal(photos)
     assert (photos.parent / "run" / "data.json").stat().st_size < 2_000
 
 
@@ -110,7 +109,7 @@ def test_a_run_may_leave_out_what_turned_out_to_be_damaged(photos, where, monkey
     if where == "from disk":
         monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
     cut = photos / "cherry" / "2.png"
-    cut.write_bytes(cut.read_bytes()[:45])  # the header is whole: read from disk, it stops training at its turn
+    cut.write_bytes(cut.read_bytes()[:45])  # the header is intact, so images on disk fail only when they are decoded
     if where == "from disk":
         run = start(photos)
         assert run.data_count == 6
@@ -128,15 +127,15 @@ def arrays(path, images, labels=None):
 @pytest.mark.parametrize(
     "change, difference",
     [
-        (lambda x, y: (x, y[::-1]), "the labels are others, with as many images of each class"),
-        (lambda x, y: (x, [3, 3, 3, 3, 7, 7]), "images of the classes: 3: 3 -> 4, 7: 3 -> 2"),
+        (lambda x, y: (x, y[::-1]), "the labels have changed"),
+        (lambda x, y: (x, [3, 3, 3, 3, 7, 7]), "images in the classes: 3: 3 -> 4, 7: 3 -> 2"),
         (lambda x, y: (x, [3, 3, 3, 8, 8, 8]), "class names: 3, 7 -> 3, 8"),
         (lambda x, y: (x, None), "class names: 3, 7 -> none"),
-        (lambda x, y: (x[::-1], y), "the values of the images are others"),
-        (lambda x, y: (x ^ (np.arange(6) == 5)[:, None, None].astype("uint8"), y), "the values of the images are"),
+        (lambda x, y: (x[::-1], y), "the values of the images have changed"),
+        (lambda x, y: (x ^ (np.arange(6) == 5)[:, None, None].astype("uint8"), y), "the values of the images have"),
     ],
 )
-def test_changed_arrays_are_refused_with_the_difference(tmp_path, change, difference):
+def test_changed_arrays_raise_an_error_with_the_difference(tmp_path, change, difference):
     images, labels = RNG.integers(0, 256, (6, 8, 8), dtype="uint8"), [3, 3, 3, 7, 7, 7]
     file = arrays(tmp_path / "a.npz", images, labels)
     start(file)
@@ -168,9 +167,9 @@ def test_a_run_of_a_version_without_a_fingerprint_goes_on_and_knows_its_classes(
 def test_a_damaged_fingerprint_is_named_with_the_remedy(photos, text):
     run = start(photos)
     (run.path / "data.json").write_text(text)
-    with pytest.raises(InputError, match="data.json is damaged .*delete it|have changed since it was started") as told:
+    with pytest.raises(InputError, match="data.json is damaged .*delete|have changed since it was started") as caught:
         start(photos)
-    assert str(told.value).isprintable()
+    assert str(caught.value).isprintable()
     (run.path / "data.json").unlink()
     start(photos)
 

@@ -21,7 +21,7 @@ def test_spread_is_the_mean_distance():
     assert np.isnan(spread(CORNERS[:1]))
 
 
-def test_neighbours_come_nearest_first_and_pass_over_what_they_are_told_to():
+def test_neighbours_come_nearest_first_and_ignore_the_given_rows():
     distances, chosen = neighbours(np.array([[0.0, 1.0]]), CORNERS, 2)
     assert chosen.tolist() == [[0, 2]] and distances.tolist() == [[1.0, 3.0]]
     distances, chosen = neighbours(CORNERS, CORNERS, without=np.arange(3))
@@ -57,13 +57,13 @@ def digits():
     return features(images)
 
 
-def test_unseen_real_images_are_diverse_and_neither_twins_nor_copies(digits):
+def test_unseen_real_images_are_diverse_and_neither_duplicates_nor_copies(digits):
     row = measure(digits[:64], RealData.of(digits[64:]))
     assert row["diversity"] == pytest.approx(1.0, abs=0.05)
     assert row["duplicates"] == 0.0 and row["memorised"] == 0.0 and np.isnan(row["movement"])
 
 
-def test_training_images_given_as_samples_are_told(digits):
+def test_training_images_as_samples_are_memorised(digits):
     real = RealData.of(digits)
     noise = np.random.default_rng(1).normal(0, 0.05, (64, digits.shape[1]))
     assert measure((digits[:64] + noise).astype("float32"), real)["memorised"] == 1.0
@@ -74,7 +74,7 @@ def test_half_of_the_samples_copied_is_half_memorised(digits):
     assert measure(mixed, RealData.of(digits[:-32]))["memorised"] == 0.5
 
 
-def test_one_sample_many_times_has_no_diversity_and_twins_only(digits):
+def test_one_sample_many_times_has_no_diversity_and_only_duplicates(digits):
     row = measure(np.repeat(digits[:1], 64, axis=0), RealData.of(digits[64:]))
     assert row["diversity"] == pytest.approx(0.0, abs=1e-3) and row["duplicates"] == 1.0
 
@@ -95,12 +95,12 @@ def test_what_is_near_by_chance_on_vectors_is_not_memorised(name):
 
 
 @pytest.mark.parametrize("real", [CORNERS[:2], np.ones((5, 2))])
-def test_real_data_that_are_too_few_or_alike_measure_nothing(real):
+def test_real_data_that_are_too_few_or_equal_give_nan(real):
     row = measure(CORNERS, RealData.of(real), CORNERS)
     assert list(row) == list(samples.METRICS) and np.isnan(list(row.values())).all()
 
 
-def test_samples_that_are_no_numbers_measure_nothing():
+def test_samples_that_are_not_finite_give_nan():
     assert np.isnan(measure(np.full((3, 2), np.nan), RealData.of(CORNERS))["diversity"])
 
 
@@ -118,7 +118,7 @@ def run(tmp_path, images):
     return Run.create(tmp_path / "run", config, data.source.from_array("noise", images))
 
 
-def test_checks_are_rows_of_the_run_and_go_on_after_a_resume(tiny_gan, images, run):
+def test_checks_are_rows_of_the_run_and_continue_after_a_resume(tiny_gan, images, run):
     def fit():
         tiny_gan.fit(images, batch_size=4, verbose=0, callbacks=[Checks(images, 4, run=run)])
 
@@ -170,9 +170,9 @@ def shades():
     shade = layers.Embedding(3, 64)(label)
     noise = layers.Rescaling(0.01)(layers.Dense(64)(z))
     generator = keras.Model([z, label], layers.Reshape((8, 8, 1))(layers.Add()([shade, noise])))
-    image, judged = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
-    seen = layers.Concatenate()([layers.Flatten()(image), layers.Embedding(3, 2)(judged)])
-    gan = GAN(generator, keras.Model([image, judged], layers.Dense(1)(seen)), num_classes=3, seed=0)
+    image, class_input = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    merged = layers.Concatenate()([layers.Flatten()(image), layers.Embedding(3, 2)(class_input)])
+    gan = GAN(generator, keras.Model([image, class_input], layers.Dense(1)(merged)), num_classes=3, seed=0)
     gan.compile()
     (table,) = (layer for layer in gan.ema_generator.layers if isinstance(layer, layers.Embedding))
     table.embeddings.assign(np.repeat([[-0.9], [-0.1], [0.9]], 64, axis=1))
@@ -198,13 +198,13 @@ def test_classes_come_by_their_shares_in_the_data(shades):
     assert checked(shades, data.source.from_array("shades", real, labels))["diversity"] == row["diversity"]
 
 
-def test_unknown_classes_are_drawn_uniformly_and_it_is_said(shades):
+def test_unknown_classes_are_drawn_uniformly_with_a_notice(shades):
     real = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
-    with pytest.warns(UserWarning, match="real data has no labels, so .*; the classes .* are drawn uniformly from 3"):
+    with pytest.warns(UserWarning, match="real data has no labels.* drawn uniformly from 3"):
         checked(shades, real)
 
 
-def test_a_run_of_an_earlier_version_goes_on_without_the_samples_of_its_last_check():
+def test_a_run_of_an_earlier_version_is_resumed_without_the_samples_of_its_last_check():
     large = np.zeros((5, 28, 28, 1), "float32") + np.linspace(-0.9, 0.9, 5)[:, None, None, None].astype("float32")
     checks = Checks(large)
     checks.restore({"checked_samples": np.zeros((48, 14 * 14), "float32")})  # images averaged to 14 pixels
@@ -221,7 +221,7 @@ class Terminal(io.StringIO):
 
 
 class Overflow(callbacks.Every):
-    """Turns D's first weights into infinities, once."""
+    """Makes the first weights of the discriminator infinite, once."""
 
     def act(self, step, logs=None):
         weights = self.model.discriminator.trainable_variables[0]
@@ -229,7 +229,7 @@ class Overflow(callbacks.Every):
 
 
 @pytest.mark.parametrize("stream, start", [(Terminal(), "\r\033[K"), (io.StringIO(), "")])
-def test_the_doctor_speaks_once_without_a_run_folder(tiny_gan, images, stream, start):
+def test_the_doctor_reports_once_without_a_run_folder(tiny_gan, images, stream, start):
     tiny_gan.fit(images, batch_size=4, epochs=3, verbose=0, callbacks=[Overflow(12), Doctor(2, stream=stream)])
     text = stream.getvalue()
     assert text.startswith(f"{start}doctor: step 14: divergence. ")
@@ -244,7 +244,7 @@ def test_the_doctor_is_silent_before_there_is_evidence(tiny_gan, images):
     assert stream.getvalue() == "" and [verdict.name for verdict in doctor.verdicts()] == ["too early to tell"]
 
 
-def test_the_doctor_sees_the_means_since_its_last_row_whatever_the_epochs_sum_up(tiny_gan, images):
+def test_the_doctor_uses_the_means_since_its_last_row_and_not_those_of_the_epoch(tiny_gan, images):
     seen = []
 
     class Steps(callbacks.Every):

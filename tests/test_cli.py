@@ -79,12 +79,12 @@ def place(tmp_path, run_dir, trained, monkeypatch):
 TRAIN = {
     "unknown dataset": ("train mnits", "unknown data 'mnits'.* did you mean mnist"),
     "unknown preset": ("train digits --preset dcgen", "--preset: .*'dcgen'; did you mean dcgan"),
-    "empty folder": ("train ./empty", "holds no images"),
+    "empty folder": ("train ./empty", "has no images"),
     "missing folder": ("train ./missing", "is not a folder"),
     "missing file": ("train missing.npy", "is not a file"),
     "truncated image": ("train ./cut", r"1 of 3 images .* cannot be read: 1.png; .*--skip-damaged"),
-    "NaN": ("train nan.npy", "holds 256 values that are NaN"),
-    "floats from 0 to 1": ("train unit.npy", r"expected \[-1, 1\]; scale them"),
+    "NaN": ("train nan.npy", "has 256 values that are NaN"),
+    "floats from 0 to 1": ("train unit.npy", r"expected \[-1, 1\]. Scale them"),
     "damaged npz": ("train cut.npz", "cannot be read"),
     "no steps": ("train digits --steps 0", "--steps: 0 .*expected a whole number, 1 or more"),
     "no batch": ("train digits --batch-size 0", "--batch-size: 0 .*1 or more"),
@@ -490,7 +490,7 @@ def test_train_puts_transparent_images_on_the_background_that_was_chosen(tmp_pat
         (tmp_path / "photos").mkdir(exist_ok=True)
         Image.new("RGBA", (8, 8), (0, 0, 0, 16 * index)).save(tmp_path / "photos" / f"{index}.png")
     shown = dry_run(tmp_path / "photos", "--background", "#00ff00")
-    assert shown.count("16 of 16 images are transparent; transparent pixels are put on #00ff00") == 1
+    assert shown.count("16 of 16 images are transparent; transparent pixels become #00ff00") == 1
     result = command("train", tmp_path / "photos", *SAME, "--dry-run", "--background", "whit")
     assert result.exit_code == 2 and "'whit' is not a colour" in result.stderr
 

@@ -38,11 +38,11 @@ def conditional_run(tmp_path_factory):
 
 
 def test_each_class_learns_its_own_data():
-    """Class 0 is dark, class 1 is bright: after training the label alone tells them apart."""
+    """Class 0 is dark, class 1 is bright: after training the label alone distinguishes them."""
     keras.utils.set_random_seed(0)
     z, label = keras.Input((2,)), keras.Input((), dtype="int32")
-    seen = layers.Concatenate()([z, layers.Embedding(2, 4)(label)])
-    generator = keras.Model([z, label], layers.Reshape(SHAPE)(layers.Dense(64, activation="tanh")(seen)))
+    both = layers.Concatenate()([z, layers.Embedding(2, 4)(label)])
+    generator = keras.Model([z, label], layers.Reshape(SHAPE)(layers.Dense(64, activation="tanh")(both)))
     gan = GAN(generator, networks.discriminator(SHAPE, dtype="float32", num_classes=2), seed=0, num_classes=2)
     gan.compile(keras.optimizers.Adam(0.01, 0.0), keras.optimizers.Adam(0.003, 0.0))
     labels = np.arange(64) % 2
@@ -67,11 +67,11 @@ def test_a_seed_has_its_class_unless_labels_are_given(conditional):
 
 
 @pytest.mark.parametrize(
-    "labels, told",
+    "labels, message",
     [(3, "label 3"), (-1, "label -1"), ([0, 1], "for 4 samples"), (0.5, "one integer"), ("1", "integer")],
 )
-def test_labels_that_are_no_classes_are_refused(conditional, labels, told):
-    with pytest.raises(InputError, match=told):
+def test_labels_that_are_not_classes_raise_an_error(conditional, labels, message):
+    with pytest.raises(InputError, match=message):
         conditional.generate(4, labels=labels)
 
 
@@ -80,7 +80,7 @@ def test_a_generator_without_classes_takes_no_labels(tiny_gan):
         tiny_gan.generate(2, labels=1)
 
 
-def test_networks_and_num_classes_have_to_fit():
+def test_networks_must_match_num_classes():
     plain = networks.generator(SHAPE, dtype="float32"), networks.discriminator(SHAPE, dtype="float32")
     labelled = [build(SHAPE, dtype="float32", num_classes=3) for build in (networks.generator, networks.discriminator)]
     with pytest.raises(InputError, match="the generator takes 1 inputs with num_classes=3; expected 2"):
@@ -93,7 +93,7 @@ def test_networks_and_num_classes_have_to_fit():
         GAN(*labelled, num_classes=0)
 
 
-def test_fit_asks_for_labels(conditional):
+def test_fit_needs_labels(conditional):
     images = np.zeros((4, *SHAPE), "float32")
     with pytest.raises(InputError, match=r"expected \(images, labels\)"):
         conditional.fit(images, verbose=0)
@@ -121,14 +121,14 @@ def test_a_saved_gan_gives_the_same_classes(conditional, tmp_path):
     np.testing.assert_array_equal(loaded.generate(6, seed=2), conditional.generate(6, seed=2))
 
 
-@pytest.mark.parametrize("name, format", [("g.tflite", "litert"), ("g", "tf_saved_model"), ("g.onnx", "onnx")])
+@pytest.mark.parametrize("name, format", [("g.tflite", "tflite"), ("g", "saved_model"), ("g.onnx", "onnx")])
 def test_exports_take_a_label(conditional, tmp_path, name, format):
     conditional.export(tmp_path / name, format)
     generator = exports.open_generator(tmp_path / name, trust=True)
     for labels in (None, 2, np.arange(21)[::-1] % 3):
         expected = conditional.generate(21, seed=4, labels=labels).astype(int)
         assert np.abs(generator.generate(21, seed=4, labels=labels) - expected).max() <= 3
-    with pytest.raises(InputError, match="label 3 is no class; expected 0 to 2"):
+    with pytest.raises(InputError, match="label 3 is not a class; expected 0 to 2"):
         generator.generate(1, labels=3)
 
 
@@ -141,7 +141,7 @@ def test_batches_pair_images_with_their_classes():
     assert labels.numpy().tolist() == source.labels[rows].tolist() and labels.dtype == "int32"
 
 
-def test_data_without_classes_are_refused(tmp_path):
+def test_data_without_classes_raise_an_error(tmp_path):
     np.save(tmp_path / "plain.npy", np.zeros((20, 8, 8, 1), "uint8"))
     with pytest.raises(InputError, match="has no classes"):
         training.prepare(
@@ -151,7 +151,7 @@ def test_data_without_classes_are_refused(tmp_path):
         data.load(tmp_path / "plain.npy", 4, labels=True)
 
 
-def test_a_run_samples_by_label_and_goes_on(conditional_run, tmp_path):
+def test_a_run_samples_by_label_and_is_resumed(conditional_run, tmp_path):
     out = tmp_path / "sevens.npz"
     done = CliRunner().invoke(kgan, ["sample", str(conditional_run), "-n", "4", "--label", "7", "--out", str(out)])
     assert done.exit_code == 0, done.output
@@ -162,8 +162,8 @@ def test_a_run_samples_by_label_and_goes_on(conditional_run, tmp_path):
     assert training.load(conditional_run).step == 6
 
 
-def test_a_wrong_label_is_one_line(conditional_run, run_dir, tmp_path):
-    for run, label, told in ((conditional_run, "10", "expected 0 to 9"), (run_dir, "1", "takes no labels")):
+def test_a_wrong_label_gives_one_line(conditional_run, run_dir, tmp_path):
+    for run, label, message in ((conditional_run, "10", "expected 0 to 9"), (run_dir, "1", "takes no labels")):
         done = CliRunner().invoke(kgan, ["sample", str(run), "--label", label, "--out", str(tmp_path / "x.png")])
-        assert done.exit_code == 2 and told in done.output
+        assert done.exit_code == 2 and message in done.output
         assert len(done.output.strip().splitlines()) == 1 and not (tmp_path / "x.png").exists()

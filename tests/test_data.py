@@ -1,4 +1,4 @@
-"""Arrays, and the order in which images come; folders and the catalogue have files of their own."""
+"""Arrays, and the order of images. Folders and the catalogue are tested in other files."""
 
 import gc
 import hashlib
@@ -14,7 +14,7 @@ from keras_gan.data import arrays, opening, source
 
 
 def counted(n):
-    """A source whose datum at index i is the vector (i)."""
+    """A source with the vector (i) at index i."""
     return source.from_array("counted", np.arange(n, dtype="float32")[:, None])
 
 
@@ -68,7 +68,7 @@ def test_a_name_is_a_dataset_unless_it_is_written_like_a_path_or_only_a_folder_h
 
 
 @pytest.mark.parametrize(("n", "batch_size"), [(10, 5), (10, 4), (7, 3)])
-def test_every_epoch_is_a_permutation_unlike_the_last(n, batch_size):
+def test_every_epoch_is_a_different_permutation(n, batch_size):
     epochs = order(n, batch_size, steps=3 * n).reshape(-1, n)
     assert all(sorted(epoch) == list(range(n)) for epoch in epochs)
     assert len({tuple(epoch) for epoch in epochs}) > 1
@@ -76,7 +76,7 @@ def test_every_epoch_is_a_permutation_unlike_the_last(n, batch_size):
 
 def test_a_start_at_step_s_is_the_tail_of_a_start_at_0():
     whole = order(10, 4, steps=12)
-    # Step 7 lies within the third epoch, and its batches cross into the fourth.
+    # Step 7 is in the third epoch, and its batches cross into the fourth.
     np.testing.assert_array_equal(order(10, 4, steps=5, first_step=7), whole[7 * 4 :])
 
 
@@ -123,8 +123,8 @@ def test_load_gives_whole_batches_in_the_range_of_the_networks():
 
 
 @pytest.mark.parametrize("batch_size", [0, 1798])
-def test_a_batch_that_the_data_cannot_fill_is_refused(batch_size):
-    with pytest.raises(InputError, match=rf"batch size {batch_size} .* of digits; expected 1 to 1797; .*--batch-size"):
+def test_a_batch_that_the_data_cannot_fill_raises_an_error(batch_size):
+    with pytest.raises(InputError, match=rf"batch size {batch_size} .* of digits; expected 1 to 1797.*--batch-size"):
         data.load("digits", batch_size)
 
 
@@ -138,14 +138,14 @@ def test_digits_are_scikit_learns_in_the_full_range():
     np.testing.assert_allclose(digits.array[..., 0] / 255 * 16, load_digits().images, atol=16 / 255 / 2 + 1e-6)
 
 
-def test_digits_are_resized_where_asked():
+def test_digits_are_resized():
     assert data.open_source("digits", image_size=(12, 9)).shape == (12, 9, 1)
     assert data.open_source("digits", image_size=16).shape == (16, 16, 1)
 
 
 @pytest.mark.parametrize("size", [0, (8, 0), (1, 2, 3), ()])
-def test_a_size_that_is_none_is_refused(size):
-    with pytest.raises(InputError, match="expected one positive side or .height, width.; give 32 or 48x32"):
+def test_an_invalid_size_raises_an_error(size):
+    with pytest.raises(InputError, match="expected one positive side, or .height, width.*--image-size"):
         data.open_source("digits", image_size=size)
 
 
@@ -183,12 +183,12 @@ def test_an_npz_gives_its_images(tmp_path, keys, write):
 def test_an_npz_is_closed_again(tmp_path):
     np.savez(tmp_path / "x.npz", images=PIXELS)
     data.open_source(tmp_path / "x.npz")
-    gc.collect()  # an open file tells of itself when it is collected, and warnings are errors here
+    gc.collect()  # collecting an open file gives a warning, and warnings are errors in tests
 
 
-def test_an_npz_with_several_unknown_keys_is_refused_by_their_names(tmp_path):
+def test_an_npz_with_several_unknown_keys_raises_an_error_with_their_names(tmp_path):
     np.savez(tmp_path / "x.npz", left=PIXELS, right=PIXELS)
-    with pytest.raises(InputError, match="holds left, right; expected one array or one called images"):
+    with pytest.raises(InputError, match="left, right; expected one array, or one called images"):
         data.open_source(tmp_path / "x.npz")
 
 
@@ -209,21 +209,21 @@ WITH_NAN = np.where(UNIT == 1, np.nan, UNIT * 2 - 1)
 @pytest.mark.parametrize(
     ("array", "message"),
     [
-        (WITH_NAN, "holds 1 values that are NaN or infinite"),
-        (np.where(UNIT > 0.99, np.inf, UNIT), r"holds \d+ values that are NaN or infinite"),
-        (UNIT, r"floats from 0 to 1; expected \[-1, 1\]; scale them \(from \[0, 1\]: x \* 2 - 1\)"),
+        (WITH_NAN, "has 1 values that are NaN or infinite"),
+        (np.where(UNIT > 0.99, np.inf, UNIT), r"has \d+ values that are NaN or infinite"),
+        (UNIT, r"floats from 0 to 1; expected \[-1, 1\]. Scale .*x \* 2 - 1"),
         (UNIT * 255 - 1, r"floats from -1 to 254; expected \[-1, 1\]"),
         (PIXELS.astype("int64"), r"dtype int64; expected uint8 pixels in \[0, 255\] or floats"),
         (PIXELS > 9, "dtype bool; expected uint8"),
         (PIXELS[0, 0, 0], r"shape \(3,\); expected images"),
         (PIXELS[None], r"shape \(1, 6, 8, 10, 3\); expected images"),
         (PIXELS[:0], r"shape \(0, 8, 10, 3\); expected images"),
-        (PIXELS[:, :, 0, 0], "uint8 vectors; expected floats"),
+        (PIXELS[:, :, 0, 0], "uint8 vectors; expected float"),
         (np.array([{"a": 1}]), "cannot be read .*Object arrays cannot be loaded"),
     ],
 )
 @pytest.mark.parametrize("kind", ["npy", "npz"])
-def test_arrays_that_cannot_be_trained_on_are_refused(tmp_path, kind, array, message):
+def test_arrays_that_cannot_be_trained_on_raise_an_error(tmp_path, kind, array, message):
     path = tmp_path / f"x.{kind}"
     np.save(path, array) if kind == "npy" else np.savez(path, images=array)
     with pytest.raises(InputError, match=message) as caught:
@@ -232,12 +232,12 @@ def test_arrays_that_cannot_be_trained_on_are_refused(tmp_path, kind, array, mes
 
 
 def test_floats_are_not_resized(tmp_path):
-    with pytest.raises(InputError, match="holds no uint8 images; expected those to resize; leave image_size"):
+    with pytest.raises(InputError, match="has no uint8 images; expected .*image_size .--image-size"):
         data.open_source(as_file(tmp_path, UNIT * 2 - 1), image_size=16)
 
 
 @pytest.mark.parametrize("name", ["missing.npy", "missing.npz", "folder.npy"])
-def test_a_path_that_is_no_file_is_told_at_once(tmp_path, name):
+def test_a_path_that_is_not_a_file_raises_an_error(tmp_path, name):
     (tmp_path / "folder.npy").mkdir()
     with pytest.raises(InputError, match=f"{name} is not a file; expected a .npy, .npz or .mat file"):
         data.open_source(tmp_path / name)
@@ -263,19 +263,19 @@ def overwritten(content, start, new):
         lambda content: content[: len(content) // 2],
         lambda content: content[:-1],
         lambda content: b"just a text\n" * 20,
-        # The middle of the compressed pixels, so that inflating fails before the checksum is looked at.
+        # The middle of the compressed pixels, so that inflating fails before the checksum is checked.
         lambda content: overwritten(content, 60, bytes(range(200, 240))),
     ],
     ids=["empty", "five bytes", "half", "one byte short", "text", "overwritten"],
 )
-def test_a_damaged_file_is_refused_in_one_line(tmp_path, kind, damage):
+def test_a_damaged_file_raises_an_error_of_one_line(tmp_path, kind, damage):
     path = damaged_file(tmp_path, kind, damage)
     with pytest.raises(InputError, match=r"cannot be read \(.*\); expected arrays written by numpy.save") as caught:
         data.open_source(path)
     assert "\n" not in str(caught.value)
 
 
-def test_an_npz_of_unknown_compression_is_refused(tmp_path):
+def test_an_npz_of_unknown_compression_raises_an_error(tmp_path):
     def as_deflate64(content):
         entry = content.index(b"PK\x01\x02")
         return overwritten(content, entry + 10, b"\x09")  # the method's place in the central directory
@@ -284,15 +284,15 @@ def test_an_npz_of_unknown_compression_is_refused(tmp_path):
         data.open_source(damaged_file(tmp_path, "npz", as_deflate64))
 
 
-def test_a_truncated_npy_is_refused_where_it_would_be_mapped(tmp_path, monkeypatch):
+def test_a_truncated_npy_raises_an_error_if_it_would_be_mapped(tmp_path, monkeypatch):
     lower_memory_limit(monkeypatch, 100)
     with pytest.raises(InputError, match="cannot be read"):
         data.open_source(damaged_file(tmp_path, "npy", lambda content: content[: len(content) // 2]))
 
 
-def test_channels_first_is_told_before_anything_is_resized(tmp_path):
+def test_channels_first_raises_an_error_before_anything_is_resized(tmp_path):
     np.save(tmp_path / "x.npy", np.zeros((3, 3, 32, 32), "uint8"))
-    with pytest.raises(InputError, match=r"\(3, 3, 32, 32\); expected images .*1 or 3 channels.*move the axes"):
+    with pytest.raises(InputError, match=r"\(3, 3, 32, 32\); expected images .*1 or 3 channels.*[Mm]ove the axes"):
         data.open_source(tmp_path / "x.npy", 16)
     np.save(tmp_path / "x.npy", np.zeros((5, 0, 8), "float32"))
     with pytest.raises(InputError, match=r"has shape \(5, 0, 8, 1\)"):
@@ -304,5 +304,5 @@ def test_a_folder_is_preferred_to_a_configuration_of_a_dataset(tmp_path, monkeyp
     assert not opening.is_path("emnist/letters")
     (tmp_path / "emnist" / "letters").mkdir(parents=True)
     assert opening.is_path("emnist/letters") and not opening.is_path("emnist")
-    with pytest.raises(InputError, match="is no dataset .*; expected NAME or NAME/CONFIGURATION"):
+    with pytest.raises(InputError, match="is not a dataset .*; expected NAME or NAME/CONFIGURATION"):
         data.open_source("mnist/nosuch")

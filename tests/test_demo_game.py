@@ -1,4 +1,4 @@
-"""`kgan demo` and its page of the 1-D game: a real process, a real browser, and the game without either."""
+"""`kgan demo` and its page of the 1-D game: in a real process and browser, and the game by itself."""
 
 import http.client
 import re
@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from keras_gan import theory
 from keras_gan._utils import log_names
 from keras_gan.cli.main import kgan
-from keras_gan.demo.server import DivergenceGuard, is_loopback
+from keras_gan.demo.server import RequestFilter, is_loopback
 from keras_gan.losses import LOSSES
 
 PHONE, DESK = 360, 1280  # px
@@ -33,7 +33,7 @@ def server(demo_server):
 
 @pytest.fixture
 def opened(server, visit):
-    """A factory of pages whose game is there."""
+    """A factory of pages that show the game."""
 
     def open_page(query="", **settings):
         page = visit(server.address + query, **settings)
@@ -65,7 +65,7 @@ def address(page):
 
 
 def press(page, name, key, expected):
-    """Presses a key on a slider and waits for what the address then says of it."""
+    """Presses a key on a slider and waits for the expected address."""
     slider = page.get_by_role("slider", name=name)
     slider.focus()
     slider.press(key)
@@ -76,7 +76,7 @@ def press(page, name, key, expected):
 
 
 @pytest.mark.parametrize("width, scheme", [(PHONE, "dark"), (DESK, "light")])
-def test_the_page_is_whole_fits_the_screen_and_names_its_controls(opened, width, scheme):
+def test_the_page_fits_the_screen_and_its_controls_have_names(opened, width, scheme):
     page = opened(width=width, color_scheme=scheme)
     assert max(page.evaluate(WIDTHS)) <= width
     controls = ("slider", "radio", "spinbutton", "button")
@@ -92,40 +92,40 @@ def test_the_page_is_whole_fits_the_screen_and_names_its_controls(opened, width,
     assert page.get_by_role("button", name="Deploy").count() == 0
 
 
-def test_it_trains_pauses_goes_on_and_begins_anew(opened):
+def test_it_trains_pauses_continues_and_restarts(opened):
     page, other = opened("?g_lr=0.05"), opened()
     before, mean = page.inner_text("table"), number(page, "mean of G")
     page.get_by_role("button", name="Start", exact=True).click()
     wait_for_step(page, 80)
     assert mean == 0 and 1 < number(page, "mean of G") < 7
     jsd = number(page, "JSD, exact")
-    assert number(page, "V of the best D") == pytest.approx(2 * jsd - 2 * np.log(2), abs=2e-4)
+    assert number(page, "V, best discriminator") == pytest.approx(2 * jsd - 2 * np.log(2), abs=2e-4)
     page.get_by_role("button", name="Pause").click()
-    page.get_by_role("button", name="Go on").wait_for()
-    page.wait_for_timeout(1_000)  # the last steps are shown
+    page.get_by_role("button", name="Continue").wait_for()
+    page.wait_for_timeout(1_000)  # until the last steps are shown
     paused = step(page)
-    page.wait_for_timeout(1_200)  # more than two pictures
+    page.wait_for_timeout(1_200)  # longer than two updates
     assert step(page) == paused and step(other) == 0
-    page.get_by_role("button", name="Go on").click()
+    page.get_by_role("button", name="Continue").click()
     wait_for_step(page, paused + 20)
     page.get_by_role("button", name="Pause").click()
-    page.get_by_role("button", name="Start anew").click()
+    page.get_by_role("button", name="Restart").click()
     page.get_by_text("Step 0 of").wait_for()
     assert page.inner_text("table") == before
 
 
-def test_every_setting_is_in_the_address_and_acts_on_the_running_game(opened):
+def test_every_setting_is_in_the_address_and_changes_the_running_game(opened):
     page = opened()
     frozen, value = (number(page, "mean of G"), number(page, "std of G")), number(page, "V(D, G)")
-    press(page, "Learning rate of G", "Home", "**g_lr=0")
-    press(page, "k, steps of D", "ArrowRight", "**k=2*")
-    press(page, "Learning rate of D", "ArrowRight", "**d_lr=0.02*")
+    press(page, "Learning rate of the generator", "Home", "**g_lr=0")
+    press(page, "Discriminator steps", "ArrowRight", "**k=2*")
+    press(page, "Learning rate of the discriminator", "ArrowRight", "**d_lr=0.02*")
     page.get_by_text("saturating (minimax)").click()
     page.wait_for_url("**loss=minimax*")
     page.get_by_role("button", name="Start", exact=True).click()
     wait_for_step(page, 20)
     assert (number(page, "mean of G"), number(page, "std of G")) == frozen and number(page, "V(D, G)") > value + 0.1
-    press(page, "Learning rate of G", "End", "**g_lr=0.1*")
+    press(page, "Learning rate of the generator", "End", "**g_lr=0.1*")
     wait_for_step(page, step(page) + 40)
     assert abs(number(page, "mean of G") - frozen[0]) > 0.1
     page.get_by_role("button", name="Pause").click()
@@ -135,46 +135,48 @@ def test_every_setting_is_in_the_address_and_acts_on_the_running_game(opened):
     assert address(page) == {"k": "2", "d_lr": "0.02", "g_lr": "0.1", "loss": "minimax", "seed": "7"}
     again = opened(f"?{urlsplit(page.url).query}")
     assert address(again) == address(page) and again.inner_text("table") == page.inner_text("table")
-    assert again.get_by_role("slider", name="k, steps of D").input_value() == "2"
+    assert again.get_by_role("slider", name="Discriminator steps").input_value() == "2"
     assert again.get_by_role("radio", name="minimax").is_checked()
     assert again.get_by_role("spinbutton", name="Seed").input_value() == "7"
 
 
-def test_a_bad_address_is_told_in_one_line_each_and_mended(opened):
+def test_an_address_that_cannot_be_used_gives_warnings_and_the_defaults(opened):
     page = opened("?k=9&d_lr=nan&g_lr=0.02&loss=%3Cscript%3Ealert(1)%3C/script%3E&seed=-1")
-    said = [alert.inner_text() for alert in page.get_by_role("alert").all()]
-    assert said == [
-        "The address asks for k=9, which cannot be; 1 is taken instead.",
-        "The address asks for d_lr=nan, which cannot be; 0.01 is taken instead.",
-        "The address asks for loss=<script>alert(1)</script>, which cannot be; non_saturating is taken instead.",
-        "The address asks for seed=-1, which cannot be; 0 is taken instead.",
-    ]
+    warnings = [alert.inner_text() for alert in page.get_by_role("alert").all()]
+    expected = (
+        ("k=9", "1 is used"),
+        ("d_lr=nan", "0.01 is used"),
+        ("loss=<script>alert(1)</script>", "non_saturating is used"),
+        ("seed=-1", "0 is used"),
+    )
+    for warning, (setting, default) in zip(warnings, expected, strict=True):
+        assert setting in warning and default in warning and "\n" not in warning
     assert address(page) == {"g_lr": "0.02"}
 
 
 # the server -----------------------------------------------------------------------------------------------------------
 
 
-def asked(server, method="GET", path="/", **headers):
-    """The status of an answer."""
+def status(server, method="GET", path="/", **headers):
+    """The status code of an answer."""
     connection = http.client.HTTPConnection(urlsplit(server.address).netloc, timeout=20)
     connection.request(method, path, headers={name.replace("_", "-"): value for name, value in headers.items()})
-    status = connection.getresponse().status
+    code = connection.getresponse().status
     connection.close()
-    return status
+    return code
 
 
-def test_uploads_other_names_and_other_sites_are_refused(server):
+def test_uploads_other_host_names_and_other_sites_are_rejected(server):
     stream = {"Upgrade": "websocket", "Connection": "Upgrade", "Sec_WebSocket_Version": "13"}
     stream["Sec_WebSocket_Key"] = "AAAAAAAAAAAAAAAAAAAAAA=="
     path, own = "/_stcore/stream", server.address.rstrip("/")
-    assert asked(server) == 200 and asked(server, Host="attacker.example") == 403
-    assert asked(server, "PUT", "/_stcore/upload_file/a/b") == 403
-    assert asked(server, path=path, **stream, Origin=own) == 101
-    assert asked(server, path=path, **stream, Origin="http://attacker.example") == 403
+    assert status(server) == 200 and status(server, Host="attacker.example") == 403
+    assert status(server, "PUT", "/_stcore/upload_file/a/b") == 403
+    assert status(server, path=path, **stream, Origin=own) == 101
+    assert status(server, path=path, **stream, Origin="http://attacker.example") == 403
 
 
-def test_only_loopback_is_served_unless_asked(server):
+def test_only_loopback_is_served_by_default(server):
     port = urlsplit(server.address).port
     with socket.create_connection(("127.0.0.1", port), 5):
         pass
@@ -185,12 +187,12 @@ def test_only_loopback_is_served_unless_asked(server):
         *(False, False, False, False),
     ]
     scope = {"type": "http", "path": "/", "headers": [(b"Host", b"gan.example:8501")]}
-    assert DivergenceGuard(None, local=False).allows(scope) and not DivergenceGuard(None, local=True).allows(scope)
+    assert RequestFilter(None, local=False).allows(scope) and not RequestFilter(None, local=True).allows(scope)
 
 
 @pytest.mark.parametrize("in_background", [False, True], ids=["", "in the background"])
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM], ids=lambda number: number.name)
-def test_it_ends_on_a_signal_and_leaves_no_child(demo_server, number, in_background):
+def test_a_signal_ends_the_server_and_its_children(demo_server, number, in_background):
     started = demo_server(in_background=in_background)
     process = started.process
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
@@ -198,36 +200,36 @@ def test_it_ends_on_a_signal_and_leaves_no_child(demo_server, number, in_backgro
     process.send_signal(number)
     assert process.wait(20) == 0
     with pytest.raises(ConnectionRefusedError):
-        asked(started)
+        status(started)
 
 
 @pytest.mark.parametrize(
-    "words, said",
+    "words, message",
     [
-        (["--host", "203.0.113.7"], "cannot listen at 203.0.113.7"),  # of documentation: no machine has it
+        (["--host", "203.0.113.7"], "cannot listen at 203.0.113.7"),  # an address for documentation: no machine has it
         (["--host", "no such host"], "cannot listen at no such host"),
         (["--port", "99999"], "port 99999"),
         (["--port", "taken"], "Address already in use"),
-        (["nowhere"], "nowhere does not exist; expected a run or an exported generator; give its path"),
+        (["nowhere"], "nowhere does not exist; expected a run"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_what_cannot_be_is_one_line_and_status_2(server, words, said):
+def test_an_error_is_one_line_and_exit_status_2(server, words, message):
     port = str(urlsplit(server.address).port)
     ended = CliRunner().invoke(kgan, ["demo", *(port if word == "taken" else word for word in words)])
-    assert ended.exit_code == 2 and ended.output.count("\n") == 1 and said in ended.output
+    assert ended.exit_code == 2 and ended.output.count("\n") == 1 and message in ended.output
 
 
-def test_without_streamlit_the_remedy_is_told(monkeypatch):
+def test_without_streamlit_the_error_has_the_remedy(monkeypatch):
     monkeypatch.setitem(sys.modules, "streamlit", None)
     ended = CliRunner().invoke(kgan, ["demo"])
     assert ended.exit_code == 2 and "Use pip install '.[demo]' in a checkout" in ended.output
 
 
-def test_errors_are_told_in_one_plain_line():
+def test_errors_on_the_page_are_one_line_without_markdown():
     page = """
 from keras_gan.demo import shell
-from keras_gan.errors import InputError
+from keras_gan._utils.errors import InputError
 
 @shell.guarded
 def ours():
@@ -247,7 +249,7 @@ ours(), other()
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines() == [
         r"no \*such\* file \<b\>; give another",
-        "Something went wrong in this program; its terminal says what. Load the page again.",
+        "The program has failed; its terminal shows the traceback. Load the page again.",
     ]
     assert "KeyError: '/secret/path'" in done.stderr
 
@@ -264,7 +266,7 @@ def game():
 
 @pytest.fixture
 def settings(game):
-    """Of that game, put back to its start."""
+    """The class of the settings; the game is at its start."""
     from keras_gan.demo import live
 
     game.apply(live.Settings())
@@ -272,13 +274,13 @@ def settings(game):
     return live.Settings
 
 
-def test_settings_act_at_once_and_keep_what_the_optimizers_have_gathered(game, settings):
+def test_settings_change_at_once_and_do_not_reset_the_optimizers(game, settings):
     game.advance()
     gan, (momentum, *_) = game.gan, game.gan.generator_optimizer.variables[2:]
-    gathered = momentum.numpy()
-    assert gan.step == 20 and np.abs(gathered).max() > 0
+    moments = momentum.numpy()
+    assert gan.step == 20 and np.abs(moments).max() > 0
     game.apply(settings(k=3, d_rate=2e-3, g_rate=0.0, loss="minimax"))
-    np.testing.assert_array_equal(momentum.numpy(), gathered)
+    np.testing.assert_array_equal(momentum.numpy(), moments)
     line = [weights.copy() for weights in gan.generator.get_weights()]
     game.advance()
     assert gan.step == 40 and int(gan.discriminator_optimizer.iterations.numpy()) == 20 + 3 * 20
@@ -287,7 +289,7 @@ def test_settings_act_at_once_and_keep_what_the_optimizers_have_gathered(game, s
         np.testing.assert_array_equal(before, after)
 
 
-def test_rows_are_those_of_the_theory(game, settings):
+def test_rows_agree_with_the_theory(game, settings):
     game.gan.generator.layers[-1].set_weights([np.array([[0.25]]), np.array([3.0])])
     game._measure()
     row = game.rows[-1]
@@ -298,7 +300,7 @@ def test_rows_are_those_of_the_theory(game, settings):
     assert game.densities.generated[np.searchsorted(game.densities.x, 2.0)] == pytest.approx(0.25)
 
 
-def test_the_same_seed_is_the_same_game_and_another_is_not(game, settings):
+def test_a_seed_repeats_a_game(game, settings):
     seen = []
     for seed in (0, 5, 0):
         game.apply(settings(seed=seed))
@@ -307,7 +309,7 @@ def test_the_same_seed_is_the_same_game_and_another_is_not(game, settings):
     assert seen[0] == pytest.approx(seen[2], abs=1e-5) and abs(seen[0] - seen[1]) > 1e-3
 
 
-def test_a_game_ends(game, settings):
+def test_a_game_ends_at_its_last_step(game, settings):
     from keras_gan.demo import live
 
     game.gan.counters.steps.assign(live.MOST_STEPS - 5)
@@ -318,7 +320,7 @@ def test_a_game_ends(game, settings):
     assert game.step == live.MOST_STEPS and len(game.rows) == rows
 
 
-def test_the_doctor_speaks_of_it(game, settings):
+def test_the_doctor_gives_a_verdict(game, settings):
     assert game.verdict().name == "too early to tell"
     for _ in range(8):
         game.advance()

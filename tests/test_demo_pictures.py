@@ -1,4 +1,4 @@
-"""`kgan demo RUN|FILE` and its page of pictures: a real process and browser, beside the same pictures made here."""
+"""`kgan demo RUN|FILE` and its page of pictures: a real process and browser, next to the same pictures made here."""
 
 import base64
 import contextlib
@@ -31,12 +31,12 @@ PHONE, DESK = 360, 1280  # px
 WIDTHS = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth)"
 NAMELESS = r"- (button|slider|radio|radiogroup|spinbutton|combobox|switch|textbox|img|link)\b(?! \")"
 LONGEST_WAIT_S = 20
-USUAL_SLIDERS = "thickness:0,slant:0,width:0"
+DEFAULT_SLIDERS = "thickness:0,slant:0,width:0"
 pytestmark = pytest.mark.long
 
 
 class Made:
-    """The pictures that the page has to show, from a prepared run or a .tflite."""
+    """The expected pictures, from a prepared run or a .tflite."""
 
     def __init__(self, files, found=None):
         self.generators = {name: edge.Generator(file) for name, file in files.items()}
@@ -52,7 +52,7 @@ class Made:
 
 @pytest.fixture(scope="module")
 def shown(trained, demo_server, tmp_path_factory):
-    """A server of a trained run with directions, that run, what lay in it before, and its pictures."""
+    """A server of a trained run with directions, the run, its files before the server started, and its pictures."""
     path = Path(shutil.copytree(trained.run_dir, tmp_path_factory.mktemp("shown") / "digits"))
     directions.find(trained.gan, Run(path), data.open_source("digits"), samples=200, least_r2=0.0, factors=2)
     before = {file: file.stat().st_mtime_ns for file in path.parent.rglob("*") if file.is_file()}
@@ -82,12 +82,12 @@ def decoded(source):
 
 
 def pixels_of(page):
-    """Of the large picture."""
+    """The pixels of the large picture."""
     return np.asarray(decoded(page.locator(".large img").get_attribute("src")))
 
 
 def wait_for_picture(page, expected):
-    """Waits until the large picture is the expected one, uint8 (height, width, 1), and all else is drawn too."""
+    """Waits until the page is drawn, and the large picture is the expected one, uint8 (height, width, 1)."""
     until = time.monotonic() + LONGEST_WAIT_S
     while not np.array_equal(found := pixels_of(page), expected[..., 0]) and time.monotonic() < until:
         page.wait_for_timeout(50)
@@ -96,7 +96,7 @@ def wait_for_picture(page, expected):
 
 
 def wait_for_rest(page):
-    """Waits until Streamlit says that the script has ended: what it draws anew closes lists that are open."""
+    """Waits until Streamlit reports the end of the script, since each element that it draws again closes open lists."""
     page.locator("[data-testid=stApp][data-test-script-state=notRunning]").wait_for()
 
 
@@ -105,7 +105,7 @@ def address(page):
 
 
 def wait_for_address(page, expected):
-    """Waits until the address says so, which it does once all else is drawn."""
+    """Waits for the expected address, which changes after the rest of the page is drawn."""
     until = time.monotonic() + LONGEST_WAIT_S
     while address(page) != expected and time.monotonic() < until:
         page.wait_for_timeout(50)
@@ -113,18 +113,18 @@ def wait_for_address(page, expected):
 
 
 def press(page, name, key):
-    """Moves a slider by a key alone."""
+    """Moves a slider by a key."""
     slider = page.get_by_role("slider", name=name)
     slider.focus()
     slider.press(key)
 
 
 def choose(page, picker, option):
-    """Adds an option to those that are chosen; the list closes when the page moves under it, so in several tries."""
+    """Chooses one more option. It tries several times, since the list closes when the page moves under it."""
     chosen = page.get_by_role("button", name=f"Remove {option}")
     for _ in range(5):
         with contextlib.suppress(TimeoutError):
-            page.get_by_role("combobox", name=picker).fill(option)  # a long list holds only those in sight
+            page.get_by_role("combobox", name=picker).fill(option)  # a long list holds only visible options
             page.get_by_role("option", name=option, exact=True).click(timeout=2_000)
             page.keyboard.press("Escape")
             return chosen.wait_for(timeout=3_000)
@@ -142,7 +142,7 @@ def advanced(page):
 
 
 def switch(page, name):
-    """Turns one by a key: what the opening options push away, a click misses."""
+    """Turns a switch by a key, since a click misses while the opening options move it."""
     page.get_by_role("switch", name=name).press("Space")
 
 
@@ -156,7 +156,7 @@ def download(page, name):
 
 
 @pytest.mark.parametrize("width, scheme", [(PHONE, "dark"), (DESK, "light")])
-def test_the_page_fits_names_its_controls_and_keeps_the_whole_picture_in_sight(shown, opened, width, scheme):
+def test_the_page_fits_its_controls_have_names_and_the_picture_stays_visible(shown, opened, width, scheme):
     page = opened("?to=5&locks=", width=width, color_scheme=scheme)
     page.locator(".around img").nth(15).wait_for()
     wait_for_picture(page, shown.made(0))
@@ -179,9 +179,9 @@ def test_the_page_fits_names_its_controls_and_keeps_the_whole_picture_in_sight(s
     assert left >= 0 and top >= 0 and left + wide <= width and top + high <= 900
 
 
-def test_keys_move_sliders_and_sliders_move_the_picture(shown, opened):
+def test_keys_move_sliders_and_sliders_change_the_picture(shown, opened):
     page, found = opened(), shown.made.found
-    thickness, four = found["thickness"].reach, found["4"].reach
+    thickness, four = found["thickness"].limit, found["4"].limit
     press(page, "thickness", "End")
     wait_for_picture(page, shown.made(thickness=thickness))
     press(page, "slant", "ArrowLeft")
@@ -195,12 +195,12 @@ def test_keys_move_sliders_and_sliders_move_the_picture(shown, opened):
     page.get_by_role("slider", name="thickness").wait_for(state="detached")
     page.get_by_role("button", name="Reset").click()
     wait_for_picture(page, shown.made())
-    choose(page, "Control which features?", "thickness")  # which begins anew
+    choose(page, "Control which features?", "thickness")  # it starts at 0 again
     wait_for_address(page, {"sliders": "slant:0,width:0,4:0,thickness:0"})
     wait_for_picture(page, shown.made())
 
 
-def test_new_picture_is_another_seed_and_the_grid_shows_those_around(shown, opened):
+def test_new_picture_takes_another_seed_and_the_grid_shows_neighbouring_seeds(shown, opened):
     page = opened("?sliders=slant:0.3")
     page.get_by_role("button", name="New picture").click()
     page.wait_for_url("**seed=*")
@@ -213,7 +213,7 @@ def test_new_picture_is_another_seed_and_the_grid_shows_those_around(shown, open
     assert list(grid) == [str(number) for number in range(13, 29)]
     for number in ("13", "20", "28"):
         image = decoded(grid[number].get_attribute("src"))
-        # Sixteen at once are computed in another order than one alone.
+        # Sixteen pictures are computed in another order than one.
         np.testing.assert_allclose(np.int16(image), shown.made(int(number), slant=0.3)[..., 0], atol=1)
     assert page.locator(".around .this").inner_text() == "20"
 
@@ -229,14 +229,14 @@ def test_truncation_locks_and_weights_change_the_picture(shown, opened):
     page.get_by_text("last", exact=True).click()
     expected = made(truncation=0.1, locks=("height",), weights="last", thickness=0.45)
     wait_for_picture(page, expected)
-    said = {"sliders": "thickness:0.45", "truncation": "0.1", "locks": "height", "weights": "last"}
-    wait_for_address(page, said)
+    settings = {"sliders": "thickness:0.45", "truncation": "0.1", "locks": "height", "weights": "last"}
+    wait_for_address(page, settings)
     vectors = [made.found["thickness"].vector, *(made.found.vector("thickness", it) for it in ((), ("height",)))]
     assert min(np.abs(a - b).max() for a, b in zip(vectors, vectors[1:], strict=False)) > 0.01
     assert (expected != made(truncation=0.1, locks=("height",), thickness=0.45)).any()
 
 
-def test_the_address_restores_everything_and_the_downloads_hold_it(shown, opened):
+def test_the_address_restores_all_settings_and_the_download_has_them(shown, opened):
     asked = "seed=11&sliders=factor 1:-1.5,height:0.2&truncation=0.7&locks=class&weights=last&to=4"
     page = opened(f"?{asked}")
     expected = shown.made(11, 0.7, ("class",), "last", **{"factor 1": -1.5, "height": 0.2})
@@ -254,18 +254,18 @@ def test_the_address_restores_everything_and_the_downloads_hold_it(shown, opened
     assert name == "seed-11.png"
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(content))), expected[..., 0])
     name, content = download(page, "Download settings")
-    said, description = json.loads(content), shown.made.generators["last"].description
-    assert name == "seed-11.json" and said["sliders"] == {"factor 1": -1.5, "height": 0.2}
-    assert {key: said[key] for key in ("seed", "truncation", "locks", "weights", "label", "step")} == {
+    settings, description = json.loads(content), shown.made.generators["last"].description
+    assert name == "seed-11.json" and settings["sliders"] == {"factor 1": -1.5, "height": 0.2}
+    assert {key: settings[key] for key in ("seed", "truncation", "locks", "weights", "label", "step")} == {
         **{"seed": 11, "truncation": 0.7, "locks": ["class"], "weights": "last", "label": None, "step": 30}
     }
-    assert said["weights_sha256"] == description["weights_sha256"]
+    assert settings["weights_sha256"] == description["weights_sha256"]
 
 
-def test_the_way_goes_to_the_other_picture_and_back(shown, opened):
+def test_the_animation_goes_to_the_other_picture_and_back(shown, opened):
     page = opened("?seed=3&sliders=slant:0.2")
     advanced(page)
-    switch(page, "Show the way to another picture")
+    switch(page, "Animate to another picture")
     fill(page, "Seed of the other picture", 9)
     wait_for_address(page, {"seed": "3", "sliders": "slant:0.2", "to": "9"})
     page.get_by_role("img", name="The way from the picture of seed 3 to 9 and back").wait_for()
@@ -282,7 +282,7 @@ def test_the_way_goes_to_the_other_picture_and_back(shown, opened):
         np.testing.assert_allclose(grey, shown.made(seed, slant=0.2)[..., 0], atol=1)
 
 
-def test_the_opinion_is_that_of_the_discriminator(shown, opened, trained):
+def test_the_opinion_comes_from_the_discriminator(shown, opened, trained):
     real = data.open_source("digits")
     real = pixels.floats(real.fetch(real.sample(500, seed=0)))
     of_real, logits = np.asarray(trained.gan.discriminator(real, training=False))[:, 0], []
@@ -291,30 +291,30 @@ def test_the_opinion_is_that_of_the_discriminator(shown, opened, trained):
         image = shown.made(5, **{"factor 1": moved})
         press(page, "factor 1", key)
         wait_for_picture(page, image)
-        said = page.locator(".large").inner_text()
+        text = page.locator(".large").inner_text()
         logits.append(float(trained.gan.discriminator(pixels.floats(image[None]), training=False)[0, 0]))
-        told = float(re.search(r"logit is ([−+]\d+\.\d+)", said)[1].replace("−", "-"))
-        assert told == pytest.approx(logits[-1], abs=2e-3)
+        logit = float(re.search(r"logit is ([−+]\d+\.\d+)", text)[1].replace("−", "-"))
+        assert logit == pytest.approx(logits[-1], abs=2e-3)
         share = 100 * np.mean(of_real < logits[-1])
-        assert int(re.search(r"holds (\d+)% of 500 real", said)[1]) == pytest.approx(share, abs=1)
+        assert int(re.search(r"(\d+)% of 500 real", text)[1]) == pytest.approx(share, abs=1)
     assert abs(logits[0] - logits[1]) > 0.01
 
 
-def test_what_an_address_cannot_ask_for_is_told_and_mended(shown, opened):
+def test_an_address_that_cannot_be_used_gives_warnings_and_the_defaults(shown, opened):
     page = opened("?seed=-1&sliders=thickness:9&truncation=nan&locks=nothing&weights=%3Cb%3E&class=2&to=x", width=PHONE)
-    usual = {"seed": 0, "sliders": USUAL_SLIDERS, "truncation": 1, "locks": "nothing", "weights": "averaged"}
-    usual |= {"class": "nothing", "to": "nothing"}
+    defaults = {"seed": 0, "sliders": DEFAULT_SLIDERS, "truncation": 1, "locks": "nothing", "weights": "averaged"}
+    defaults |= {"class": "nothing", "to": "nothing"}
     asked = {"seed": "-1", "sliders": "thickness:9", "truncation": "nan", "locks": "nothing", "weights": "<b>"}
     asked |= {"class": "2", "to": "x"}
-    assert [alert.inner_text() for alert in page.get_by_role("alert").all()] == [
-        f"The address asks for {name}={asked[name]}, which cannot be; {usual[name]} is taken instead."
-        for name in ("seed", "sliders", "truncation", "locks", "weights", "class", "to")
-    ]
+    warnings = [alert.inner_text() for alert in page.get_by_role("alert").all()]
+    names = ("seed", "sliders", "truncation", "locks", "weights", "class", "to")
+    for warning, name in zip(warnings, names, strict=True):
+        assert f"{name}={asked[name]}," in warning and f"{defaults[name]} is used" in warning
     wait_for_picture(page, shown.made())
     page.wait_for_url(shown.address)
 
 
-def test_the_page_needs_no_tensorflow_and_only_demo_was_written(shown):
+def test_the_page_needs_no_tensorflow_and_writes_only_demo(shown):
     maps = Path(f"/proc/{shown.process.pid}/maps")
     if maps.exists():
         assert "tensorflow" not in maps.read_text() and "litert" in maps.read_text()
@@ -327,12 +327,12 @@ def test_the_page_needs_no_tensorflow_and_only_demo_was_written(shown):
 # the page of a file ---------------------------------------------------------------------------------------------------
 
 
-def test_a_conditional_file_has_its_classes(demo_server, visit, tmp_path, converted_once):
+def test_the_page_of_a_conditional_file_has_a_choice_of_classes(demo_server, visit, tmp_path, converted_once):
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": 3}
     gan = GAN(networks.generator((8, 8, 1), 4, **build), networks.discriminator((8, 8, 1), **build), num_classes=3)
     file = tmp_path / "three.tflite"
-    gan.export(file, "litert")
+    gan.export(file, "tflite")
     before, made = sorted(tmp_path.iterdir()), Made({"averaged": file})
     server = demo_server(file)
     page = visit(server.address + "?seed=5")
@@ -358,9 +358,9 @@ def test_a_conditional_file_has_its_classes(demo_server, visit, tmp_path, conver
     assert (made(2, label=1) != made(2, label=2)).any()
     text = page.inner_text("body")
     assert "kgan directions RUN finds some" in text and "discriminator" not in text
-    assert page.get_by_role("radio").count() == 0 and page.get_by_role("switch", name="stays").count() == 0
-    said = json.loads(download(page, "Download settings")[1])
-    assert (said["label"], said["class"], said["seed"]) == (2, "2", 2)
+    assert page.get_by_role("radio").count() == 0 and page.get_by_role("switch", name="locked").count() == 0
+    settings = json.loads(download(page, "Download settings")[1])
+    assert (settings["label"], settings["class"], settings["seed"]) == (2, "2", 2)
     assert sorted(tmp_path.iterdir()) == before
 
 
@@ -407,31 +407,31 @@ def _hostile(run, folder):
 
 
 @pytest.mark.parametrize(
-    "write, said",
+    "write, message",
     [
         (_vectors, "makes vectors of 1 numbers; expected a run of images"),
         (_folder, "is a folder that is no run; expected a run or a .tflite"),
         (_of("g.keras", b"PK\x03\x04"), "is a .keras file; expected a run or a .tflite"),
         (_of("g.onnx", b"\x08\x07"), "is a .onnx file; expected a run or a .tflite"),
         (_of("g.tflite", b"<html>no such page"), "is not a .tflite"),
-        (_of("g.tflite", b"\x1c\0\0\0TFL3" + bytes(range(256)) * 20), "is damaged, or a .tflite of something else"),
-        (_foreign, "demo holds mine.txt; expected only what kgan demo puts there"),
-        (_linked, "demo is no folder; expected one that kgan demo made, or none"),
-        (_hostile, "is damaged, or a .tflite of something else"),
+        (_of("g.tflite", b"\x1c\0\0\0TFL3" + bytes(range(256)) * 20), "is damaged, or is no generator"),
+        (_foreign, "demo holds mine.txt; expected only files of kgan demo"),
+        (_linked, "demo is no folder; expected one that kgan demo wrote, or none"),
+        (_hostile, "is damaged, or is no generator"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
-def test_what_cannot_be_shown_is_refused_in_one_line(shown, tmp_path, listing, monkeypatch, write, said):
+def test_a_source_that_cannot_be_shown_gives_one_line(shown, tmp_path, listing, monkeypatch, write, message):
     for name in ("KERAS_GAN_DEMO_SOURCE", "MPLCONFIGDIR", "KERAS_HOME"):
-        monkeypatch.setenv(name, os.environ.get(name, ""))  # the command sets them, and this takes them back
+        monkeypatch.setenv(name, os.environ.get(name, ""))  # the command sets them, and monkeypatch restores them
     source = write(shown.path, tmp_path)
     before = listing(tmp_path)
     ended = CliRunner().invoke(kgan, ["demo", str(source), "--port", "0"])
-    assert (ended.exit_code, ended.output.count("\n")) == (2, 1) and said in ended.output
+    assert (ended.exit_code, ended.output.count("\n")) == (2, 1) and message in ended.output
     assert listing(tmp_path) == before
 
 
-def test_a_preparation_is_of_the_checkpoint_and_the_directions_as_they_are(shown, tmp_path):
+def test_a_run_is_prepared_again_for_another_checkpoint_or_other_directions(shown, tmp_path):
     run = Run(shutil.copytree(shown.path, tmp_path / "run"))
     prepared, found, checkpoint = (
         run.path / "demo" / "prepared.json",
@@ -441,7 +441,9 @@ def test_a_preparation_is_of_the_checkpoint_and_the_directions_as_they_are(shown
     assert preparing.is_prepared(run)
     for file in (checkpoint, found, prepared):
         content, times = file.read_bytes(), (file.stat().st_atime_ns, file.stat().st_mtime_ns)
-        file.write_bytes(content[:-2] + b" }")  # JSON still, but for the checkpoint and prepared.json's last line
+        file.write_bytes(
+            content[:-2] + b" }"
+        )  # still JSON, except for the checkpoint and the last line of prepared.json
         assert preparing.is_prepared(run) is (file == prepared)
         file.write_bytes(content)
         os.utime(file, ns=times)
@@ -451,7 +453,7 @@ def test_a_preparation_is_of_the_checkpoint_and_the_directions_as_they_are(shown
         assert not preparing.is_prepared(run)
 
 
-def test_a_preparation_that_is_ended_leaves_nothing(shown, forked, tmp_path, listing):
+def test_a_killed_preparation_leaves_no_files(shown, forked, tmp_path, listing):
     run = Path(shutil.copytree(shown.path, tmp_path / "run"))
     before = listing(tmp_path)
     process = forked(preparing.__file__, run)

@@ -1,4 +1,4 @@
-"""Directions: measures of drawn strokes, regression on a generator whose answer is known, locks, factors, the file."""
+"""Directions: attributes of drawn strokes, regression on a generator with a known answer, locks, factors, the file."""
 
 import json
 import math
@@ -67,7 +67,7 @@ def test_the_slant_is_the_angle_of_the_stroke_and_is_taken_out_of_its_width(shea
     assert found["width"] == pytest.approx(upright["width"], abs=0.35)  # as the edges fall between pixels
 
 
-def test_moved_or_inverted_the_strokes_are_the_same():
+def test_moving_or_inverting_a_picture_changes_no_attribute_of_its_strokes():
     picture = leaning(0.4)
     for other in (np.roll(picture, (2, -3), (1, 2)), 255 - picture):
         found = measured(other)
@@ -75,7 +75,7 @@ def test_moved_or_inverted_the_strokes_are_the_same():
             assert found[name] == pytest.approx(value, rel=1e-5, abs=1e-5), name
 
 
-def test_an_empty_picture_has_finite_measures():
+def test_an_empty_picture_has_finite_attributes():
     assert all(math.isfinite(value) for value in measured(np.zeros((1, 8, 8, 1), "uint8")).values())
 
 
@@ -106,7 +106,7 @@ class Drawn:
 
 
 def reader(*names):
-    """A reading of some measures of grey pictures, each of which keeps the others."""
+    """A reading of some attributes of grey pictures, each of which locks the others."""
 
     def read(images):
         return np.stack(list(morphology.measure(images, names).values()), axis=1)
@@ -126,24 +126,24 @@ def test_the_direction_of_an_attribute_is_found(bars):
     np.testing.assert_allclose(height, [1, 0, 0], atol=0.05)
     width = bars.weights["width"] / np.linalg.norm(bars.weights["width"])
     np.testing.assert_allclose(width, [0.6, 0.8, 0], atol=0.05)  # (0.75, 1) of length 1.25
-    assert bars.figures["height"].r2 > 0.98 and bars.figures["width"].r2 > 0.98
+    assert bars.measurements["height"].r2 > 0.98 and bars.measurements["width"].r2 > 0.98
 
 
-def test_a_step_moves_an_attribute_by_what_it_says(bars):
+def test_a_step_changes_an_attribute_by_its_size(bars):
     for name in ("height", "width"):
-        assert bars.figures[name].own_step == pytest.approx(fitting.STEP, abs=0.03)
-        assert bars.figures[name].own_range == pytest.approx(2 * bars[name].reach, rel=0.1)
+        assert bars.measurements[name].own_step == pytest.approx(fitting.STEP, abs=0.03)
+        assert bars.measurements[name].own_range == pytest.approx(2 * bars[name].limit, rel=0.1)
 
 
-def test_locking_takes_the_cross_talk_away(bars):
-    one = bars.figures["height"]
+def test_locking_removes_the_cross_talk(bars):
+    one = bars.measurements["height"]
     # Unlocked, z₀ alone moves; height by 2 of its 2, width by 1.125 of its 1.875, both in standard deviations.
-    assert one.alone["width"] == pytest.approx(0.6, abs=0.05)
+    assert one.unlocked["width"] == pytest.approx(0.6, abs=0.05)
     assert abs(one.cross_talk["width"]) < 0.03 and "width" in one.locks
 
 
-def test_what_cannot_be_moved_is_refused(bars):
-    assert bars.refused == {"slant": "R² 0.00"} and bars.names == ("height", "width")
+def test_an_attribute_that_cannot_be_moved_is_rejected(bars):
+    assert bars.rejected == {"slant": "R² 0.00"} and bars.names == ("height", "width")
     with pytest.raises(InputError, match="no slider 'slant'"):
         bars.move(np.zeros((1, 3)), slant=1.0)
 
@@ -160,7 +160,7 @@ def test_locks_can_be_chosen(bars):
         directions.fit(Drawn(), samples=100, locks=("colour",))
 
 
-def test_the_class_is_kept_by_the_metric_of_its_own():
+def test_the_lock_class_preserves_the_class():
     """Two classes by z₂ alone; the attribute grows with z₀ + z₂, and can grow without it."""
 
     class Classed(Drawn):
@@ -177,12 +177,12 @@ def test_the_class_is_kept_by_the_metric_of_its_own():
     found = fitting.fit(Classed(), seen, None, 300, 0, 0.4)
     height = found["height"].vector
     assert abs(height[2]) < 0.1 * abs(height[0])  # of the two ways, the one that the class does not see
-    assert found.figures["height"].class_kept > 0.97
+    assert found.measurements["height"].class_kept > 0.97
     unlocked = found.locking(("width",))["height"].vector
     assert unlocked[2] == pytest.approx(unlocked[0], rel=0.1)
 
 
-def test_too_few_samples_and_vectors_are_refused(tiny_gan):
+def test_too_few_samples_and_vectors_are_rejected(tiny_gan):
     with pytest.raises(InputError, match="99 samples; expected at least 100"):
         directions.fit(tiny_gan, samples=99)
     with pytest.raises(InputError, match="expected images"):
@@ -190,7 +190,7 @@ def test_too_few_samples_and_vectors_are_refused(tiny_gan):
 
 
 def test_names_are_made_distinct():
-    """Classes that are called as measures are, as the lock is, twice the same, or by what is no name."""
+    """Classes with the name of an attribute, of the lock, of another class, or with no possible name."""
     measured = reader("height", "width")
     classes = ("width", "class", "=", "x" * 70, "x" * 70, "a\nb")
     odds = reading.Reading("class", classes, ("",) * 6, {"width": ("class",)}, None)
@@ -204,7 +204,7 @@ def test_names_are_made_distinct():
 # factors
 
 
-def test_factors_are_those_that_the_first_layer_magnifies_most(tiny_discriminator):
+def test_factors_are_the_directions_that_the_first_layer_amplifies_most(tiny_discriminator):
     z = keras.Input((3,))
     dense = keras.layers.Dense(64, use_bias=False)
     generator = keras.Model(z, keras.layers.Reshape((8, 8, 1))(dense(z)))
@@ -215,7 +215,7 @@ def test_factors_are_those_that_the_first_layer_magnifies_most(tiny_discriminato
     found = directions.fit(gan, samples=100, factors=2, least_r2=1.1)
     np.testing.assert_allclose(found["factor 1"].vector, [0, 1, 0], atol=1e-5)
     np.testing.assert_allclose(found["factor 2"].vector, [1, 0, 0], atol=1e-5)
-    assert found.names == ("factor 1", "factor 2") and found.figures["factor 1"].r2 is None
+    assert found.names == ("factor 1", "factor 2") and found.measurements["factor 1"].r2 is None
     with pytest.raises(InputError, match="expected 1 to 3"):
         directions.fit(gan, samples=100, factors=4)
 
@@ -236,7 +236,7 @@ def test_moves_add_up_and_uniform_latents_stay_in_their_range():
 
 
 @pytest.mark.parametrize("amount", [math.nan, math.inf, 1e9, "much", 0.851, -0.86, 5])
-def test_amounts_outside_the_range_are_refused_with_the_range(amount):
+def test_the_error_for_an_amount_outside_the_range_has_the_range(amount):
     found = Directions("normal", (Slider("up", "factor", np.float32([1.0]), 0.85),))
     for move in (lambda: found.move(np.zeros((1, 1)), up=amount), lambda: found.mover({"up": amount})):
         with pytest.raises(InputError, match="up by .*; expected a number of standard deviations from -0.85 to 0.85"):
@@ -244,11 +244,11 @@ def test_amounts_outside_the_range_are_refused_with_the_range(amount):
     assert found.move(np.zeros((1, 1)), up=-0.85)[0, 0] == np.float32(-0.85)  # the ends are within
 
 
-GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
+GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "limit": 2}
 
 
 @pytest.mark.parametrize(
-    "said",
+    "content",
     [
         {},
         "up",
@@ -260,15 +260,15 @@ GOOD = {"name": "up", "kind": "factor", "vector": [1.0, 2], "reach": 2}
         [GOOD | {"vector": [1.0]}],
         [GOOD | {"vector": [1.0, math.nan]}],
         [GOOD | {"vector": [1.0, True]}],
-        [GOOD | {"reach": 0}],
-        [GOOD | {"reach": math.inf}],
+        [GOOD | {"limit": 0}],
+        [GOOD | {"limit": math.inf}],
         [GOOD, GOOD],
         [GOOD] * 1001,
     ],
 )
-def test_what_a_file_says_of_its_sliders_is_checked(said):
+def test_wrong_sliders_in_a_file_are_rejected(content):
     with pytest.raises(InputError, match="an export has"):
-        sliders.from_json(said, "normal", 2)
+        sliders.from_json(content, "normal", 2)
 
 
 # files
@@ -276,7 +276,7 @@ def test_what_a_file_says_of_its_sliders_is_checked(said):
 
 @pytest.fixture(scope="module")
 def found_run(trained, tmp_path_factory):
-    """A run of digits with directions, found by the command: the folder and what it said."""
+    """A run of digits with directions, found by the command: the folder and the output."""
     import shutil
 
     folder = shutil.copytree(trained.run_dir, tmp_path_factory.mktemp("directions") / "run")
@@ -286,19 +286,19 @@ def found_run(trained, tmp_path_factory):
     return folder, done.output
 
 
-def test_the_command_shows_saves_and_draws_what_it_found(found_run):
-    folder, said = found_run
+def test_the_command_prints_saves_and_draws_directions(found_run):
+    folder, content = found_run
     found = directions.load(Run(folder))
     assert "factor 1" in found.names and found.step == 30
     for name in found.names:
-        assert f"{name} ±{found[name].reach:g}" in said
-    for name in (*found.refused, "R²", "cross-talk"):
-        assert name in said
+        assert f"{name} ±{found[name].limit:g}" in content
+    for name in (*found.rejected, "R²", "cross-talk"):
+        assert name in content
     assert (folder / "directions.png").read_bytes()[:4] == b"\x89PNG"
     assert 'id="directions"' in (folder / "report.html").read_text()
 
 
-def test_a_file_gives_what_was_saved(found_run, bars):
+def test_directions_are_loaded_as_they_were_saved(found_run, bars):
     run = Run(found_run[0])
     found = directions.load(run)
     before = (run.path / record.NAME).read_bytes()
@@ -323,13 +323,13 @@ def test_a_run_samples_with_its_sliders_moved(found_run, tmp_path):
 @pytest.mark.parametrize(
     "setting", ["slant", "slant=", "=1", "nothing=1", "factor 1=3.1", "factor 1=1e9", "factor 1=nan"]
 )
-def test_bad_settings_are_one_line(found_run, tmp_path, setting):
+def test_errors_of_settings_are_one_line(found_run, tmp_path, setting):
     done = CliRunner().invoke(kgan, ["sample", str(found_run[0]), "--set", setting, "--out", str(tmp_path / "x.png")])
     assert done.exit_code == 2 and not (tmp_path / "x.png").exists()
     assert "expected" in done.output
 
 
-def test_a_sweep_needs_no_out_and_refuses_what_contradicts_it(found_run, tmp_path, monkeypatch):
+def test_a_sweep_needs_no_out_and_rejects_contradictions(found_run, tmp_path, monkeypatch):
     from PIL import Image
 
     monkeypatch.chdir(tmp_path)
@@ -338,13 +338,13 @@ def test_a_sweep_needs_no_out_and_refuses_what_contradicts_it(found_run, tmp_pat
     assert done.exit_code == 0, done.output
     with Image.open("factor-1.gif") as gif:
         assert gif.n_frames == 22  # 12 from end to end, and 10 back
-    for words, told in (
+    for words, message in (
         (["--set", "factor 1=1"], "--set factor 1 with --sweep factor 1"),
         (["--set", "a=1", "--set", "a=0"], "--set a was given twice"),
         (["--out", "x.png"], "expected a .gif. Use --out factor-1.gif"),
     ):
         done = CliRunner().invoke(kgan, [*sweep, *words])
-        assert done.exit_code == 2 and told in done.output, done.output
+        assert done.exit_code == 2 and message in done.output, done.output
     assert [file.name for file in tmp_path.iterdir()] == ["factor-1.gif"]
 
 
@@ -358,10 +358,10 @@ def test_directions_of_an_earlier_step_are_used_with_a_notice(found_run, tmp_pat
     import shutil
 
     folder = shutil.copytree(found_run[0], tmp_path / "run")
-    said = json.loads((folder / record.NAME).read_text())
-    (folder / record.NAME).write_text(json.dumps(said | {"step": 20}))
+    content = json.loads((folder / record.NAME).read_text())
+    (folder / record.NAME).write_text(json.dumps(content | {"step": 20}))
     done = CliRunner().invoke(kgan, ["sample", str(folder), "--set", "factor 1=1", "--out", str(tmp_path / "x.png")])
-    assert done.exit_code == 0 and "Notice: the directions of " in done.output and "those of step 20" in done.output
+    assert done.exit_code == 0 and "Notice: the directions of " in done.output and "step 20" in done.output
 
 
 def test_sliders_are_renamed(found_run, tmp_path):
@@ -371,7 +371,7 @@ def test_sliders_are_renamed(found_run, tmp_path):
     done = CliRunner().invoke(kgan, ["directions", str(folder), "--name", "factor 1=smile"])
     assert done.exit_code == 0 and "smile ±3" in done.output
     found = directions.load(Run(folder))
-    assert "smile" in found.names and "factor 1" not in found.names and "smile" in found.figures
+    assert "smile" in found.names and "factor 1" not in found.names and "smile" in found.measurements
     for bad in ("smile", "smile=", "grin=x", f"smile={found.names[0] if len(found.names) > 1 else 'smile'}"):
         done = CliRunner().invoke(kgan, ["directions", str(folder), "--name", bad])
         assert done.exit_code == 2 and len(done.output.splitlines()) == 1
@@ -380,21 +380,21 @@ def test_sliders_are_renamed(found_run, tmp_path):
 @pytest.mark.parametrize(
     "damage",
     [
-        lambda said: said.pop("weights"),
-        lambda said: said["directions"][0].update(vector=[1.0]),
-        lambda said: said["weights"].update({said["directions"][0]["name"]: [math.inf] * 8}),
-        lambda said: said.update(directions="none"),
-        lambda said: said.update(figures={}),
+        lambda content: content.pop("weights"),
+        lambda content: content["directions"][0].update(vector=[1.0]),
+        lambda content: content["weights"].update({content["directions"][0]["name"]: [math.inf] * 8}),
+        lambda content: content.update(directions="none"),
+        lambda content: content.update(measurements={}),
     ],
 )
-def test_a_damaged_file_is_told_in_one_line(found_run, tmp_path, damage):
+def test_a_damaged_file_gives_an_error(found_run, tmp_path, damage):
     import shutil
 
     folder = shutil.copytree(found_run[0], tmp_path / "run")
-    said = json.loads((folder / record.NAME).read_text())
-    damage(said)
-    (folder / record.NAME).write_text(json.dumps(said))
-    with pytest.raises(InputError, match="directions.json is damaged.*run it again"):
+    content = json.loads((folder / record.NAME).read_text())
+    damage(content)
+    (folder / record.NAME).write_text(json.dumps(content))
+    with pytest.raises(InputError, match="directions.json is damaged"):
         directions.load(Run(folder))
 
 
@@ -407,7 +407,7 @@ def test_an_export_carries_the_sliders_of_its_own_step(found_run, tmp_path):
     folder = shutil.copytree(found_run[0], tmp_path / "run")
     gan, run = training.load(folder), Run(folder)
     found = directions.load(run)
-    gan.export(tmp_path / "g.tflite", "litert", "float32", Options(about=About.of(run, gan.step)))
+    gan.export(tmp_path / "g.tflite", "tflite", "float32", Options(about=About.of(run, gan.step)))
     generator = edge.Generator(tmp_path / "g.tflite")
     assert generator.directions.names == found.names
     z = latents.draw(4, gan.latent_dim, gan.latent, 9)
@@ -415,11 +415,11 @@ def test_an_export_carries_the_sliders_of_its_own_step(found_run, tmp_path):
     np.testing.assert_allclose(moved, found.move(z, **{"factor 1": -1.5}), atol=1e-4)
     far = np.abs(generator.generate(z=moved).astype(int) - gan.generate(z=moved))
     assert far.max() <= 1
-    with pytest.warns(Notice, match="directions of .* are those of step 30, and the generator is that of step 31"):
+    with pytest.warns(Notice, match="directions of .* step 30, and the generator is at step 31"):
         assert About.of(run, 31).directions is None
 
 
-def test_classes_are_read_where_the_data_have_them(found_run):
+def test_classes_are_read_if_the_data_have_them(found_run):
     digits = data.open_source("digits")
     seen = reading.readers((8, 8, 1), digits)
     odds = seen.read(digits.array[:200])[:, -10:]

@@ -19,7 +19,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.config import TrainConfig
 from keras_gan.doctor import ILL, NOTE, WELL, Settings, diagnose
-from keras_gan.doctor.measurements import MIN_STEPS, TELLING_STEPS, Measurements, smoothed
+from keras_gan.doctor.measurements import DIAGNOSIS_STEPS, MIN_STEPS, Measurements, smoothed
 from keras_gan.doctor.symptoms import SYMPTOMS
 from keras_gan.runs import Run
 
@@ -55,7 +55,7 @@ def found(run_dir):
     return names(doctor.examine(Run(run_dir)))
 
 
-def test_a_discriminator_a_hundred_times_too_fast_is_told(fast_discriminator):
+def test_a_discriminator_a_hundred_times_too_fast_is_diagnosed(fast_discriminator):
     verdicts = doctor.examine(Run(fast_discriminator))
     assert verdicts[0].name.startswith("discriminator too") and verdicts[0].severity == ILL
     assert verdicts[0].evidence["d_accuracy"] > 0.85 and verdicts[0].evidence["logit_gap"] > 2.0
@@ -63,7 +63,7 @@ def test_a_discriminator_a_hundred_times_too_fast_is_told(fast_discriminator):
     assert verdicts[0].steps[1] == 160
 
 
-def test_a_frozen_generator_is_told(tmp_path_factory):
+def test_a_frozen_generator_is_diagnosed(tmp_path_factory):
     verdicts = doctor.examine(Run(train(tmp_path_factory, "frozen", generator_lr=0.0)))
     assert names(verdicts)[0] == "generator stands still"
     assert verdicts[0].advice[0].startswith("raise --generator-lr to 0.0005 (now 0; ")
@@ -93,7 +93,7 @@ def test_healthy_vectors_raise_no_alarm(tmp_path_factory):
 
 
 def play(gan, data, steps, batch_size=32, before=()):
-    """The verdicts after steps of a plain `fit`, and what was said meanwhile."""
+    """Runs a plain `fit`, and returns the verdicts and the printed text."""
     stream = io.StringIO()
     checks = callbacks.Checks(data, 10)
     watch = callbacks.Doctor(10, checks, stream=stream)
@@ -121,10 +121,10 @@ def dcgan(generator=None, loss="non_saturating"):
 def test_a_generator_that_ignores_its_latents_has_collapsed(digits):
     z = keras.Input((16,))
     blind = keras.Model(z, networks.generator((8, 8, 1), 16, "lean")(layers.Rescaling(0.0)(z)))
-    verdicts, said = play(dcgan(blind), digits, 150)
+    verdicts, printed = play(dcgan(blind), digits, 150)
     assert names(verdicts)[0] == "mode collapse"
     assert verdicts[0].evidence["diversity"] < 0.01 and verdicts[0].evidence["duplicates"] == 1.0
-    assert said.count(": mode collapse. ") == 1  # though it held at several diagnoses
+    assert printed.count(": mode collapse. ") == 1  # though it held at several diagnoses
 
 
 def noisy_discriminator_loss(real_logits, fake_logits):
@@ -133,14 +133,14 @@ def noisy_discriminator_loss(real_logits, fake_logits):
     return ops.where(keras.random.uniform(()) < 0.5, swapped, right)
 
 
-def test_answers_swapped_at_random_let_the_generator_win(digits):
+def test_labels_swapped_at_random_let_the_generator_win(digits):
     noise = losses.Loss(noisy_discriminator_loss, losses.non_saturating_generator_loss)
     verdicts, _ = play(dcgan(loss=noise), digits, 200)
     assert "generator too strong" in names(verdicts)
 
 
 class Poison(callbacks.Every):
-    """Turns one of D's weights into NaN, once."""
+    """Makes one weight of the discriminator NaN, once."""
 
     def act(self, step, logs=None):
         weights = self.model.discriminator.trainable_variables[0]
@@ -149,14 +149,14 @@ class Poison(callbacks.Every):
         weights.assign(values)
 
 
-def test_a_nan_is_told_at_once_with_the_last_sound_numbers(digits):
-    verdicts, said = play(dcgan(), digits, 50, before=[Poison(20)])
+def test_a_nan_is_reported_at_once_with_the_last_finite_numbers(digits):
+    verdicts, printed = play(dcgan(), digits, 50, before=[Poison(20)])
     assert names(verdicts) == ["divergence"]
     assert verdicts[0].steps[0] == 30 and 0.5 < verdicts[0].evidence["d_loss"] < 2.0
-    assert said.startswith("doctor: step 30: divergence. ")
+    assert printed.startswith("doctor: step 30: divergence. ")
 
 
-def test_a_game_that_is_known_to_circle_oscillates():
+def test_a_linear_game_oscillates():
     # A linear D against a linear G: Mescheder et al. 2018 (arXiv:1801.04406), sec. 2.
     keras.utils.set_random_seed(0)
     real = np.random.default_rng(0).normal([2.0, 0.0], 0.1, (4_800, 2)).astype("float32")
@@ -175,7 +175,7 @@ def invoke(*arguments):
     return CliRunner().invoke(kgan, ["doctor", *map(str, arguments)])
 
 
-def test_the_command_tells_an_ill_run_by_its_exit_status(fast_discriminator):
+def test_the_command_has_a_nonzero_exit_status_for_an_ill_run(fast_discriminator):
     result = invoke(fast_discriminator)
     assert result.exit_code == 1
     assert "DISCRIMINATOR TOO" in result.output and "lower --discriminator-lr" in result.output
@@ -195,7 +195,7 @@ def test_the_command_prints_json(fast_discriminator):
     assert set(verdicts[0]) == {field.name for field in dataclasses.fields(doctor.Verdict)}
 
 
-def test_a_young_run_is_not_judged(run_dir):
+def test_a_short_run_has_no_diagnosis_yet(run_dir):
     result = invoke(run_dir)
     assert result.exit_code == 0 and "TOO EARLY TO TELL" in result.output
 
@@ -208,19 +208,19 @@ def test_a_young_run_is_not_judged(run_dir):
         ("config.json", "{", "config.json is damaged"),
     ],
 )
-def test_a_damaged_run_is_one_line_and_exit_status_2(run_dir, file, text, message):
+def test_a_damaged_run_gives_one_line_and_exit_status_2(run_dir, file, text, message):
     (run_dir / file).write_text(text)
     result = invoke(run_dir)
     assert result.exit_code == 2 and message in result.output and len(result.output.splitlines()) == 1
 
 
-def test_a_folder_that_is_no_run_is_one_line_and_exit_status_2(tmp_path):
+def test_a_folder_that_is_not_a_run_gives_one_line_and_exit_status_2(tmp_path):
     result = invoke(tmp_path)
     assert result.exit_code == 2 and "is not a run folder" in result.output
     assert len(result.output.splitlines()) == 1 and not list(tmp_path.iterdir())
 
 
-def test_a_run_that_has_logged_nothing_is_too_young(run_dir):
+def test_a_run_without_rows_is_too_short_for_a_diagnosis(run_dir):
     for name in ("history.csv", "checks.csv"):
         (run_dir / name).unlink()
     result = invoke(run_dir)
@@ -309,13 +309,13 @@ def test_a_wasserstein_critic_has_a_scale_of_its_own():
     assert names(diagnose(game(d_loss=-5_000.0, g_loss=5_000.0), samples(), settings)) == ["healthy"]
 
 
-def test_samples_that_spread_out_have_not_collapsed():
+def test_samples_with_growing_diversity_have_not_collapsed():
     rising, fixed = np.linspace(0.05, 0.29, 40), np.full(40, 0.2)
     assert names(diagnose(game(), samples(diversity=rising), DCGAN)) == ["healthy"]
     assert names(diagnose(game(), samples(diversity=fixed), DCGAN)) == ["mode collapse"]
 
 
-def test_a_generator_that_gains_ground_is_given_time():
+def test_a_generator_that_improves_has_no_verdict():
     history = {"d_accuracy": 0.95, "logit_gap": 8.0}
     assert names(diagnose(game(d_loss=np.linspace(0.2, 0.8, 40), **history), samples(), DCGAN)) == ["healthy"]
 
@@ -335,57 +335,57 @@ def test_oscillation_that_ended_is_over():
     assert names(diagnose(game(900, d_accuracy=accuracy), samples(900), DCGAN)) == ["healthy"]
 
 
-def test_what_began_just_now_is_no_verdict_yet():
+def test_a_new_symptom_is_not_a_verdict_yet():
     for fallen, expected in ((7, "healthy"), (10, "generator too strong")):
         accuracy = np.full(40, 0.7)
         accuracy[-fallen:] = 0.1  # the median needs three rows; then a fifth of the run's 400 steps, so 8 rows
         assert names(diagnose(game(d_accuracy=accuracy), samples(), DCGAN)) == [expected]
 
 
-def test_single_rows_that_stick_out_end_nothing():
+def test_single_outliers_do_not_end_a_symptom():
     accuracy = np.full(40, 0.1)
     accuracy[25] = 0.9
     (verdict,) = diagnose(game(d_accuracy=accuracy), samples(), DCGAN)
     assert verdict.name == "generator too strong" and verdict.steps == (10, 400)
 
 
-def test_nothing_is_said_before_the_samples_have_taken_shape():
-    assert MIN_STEPS == 100 and TELLING_STEPS == 125
+def test_there_is_no_diagnosis_in_the_first_steps():
+    assert MIN_STEPS == 100 and DIAGNOSIS_STEPS == 125
     early = diagnose(game(120, d_accuracy=0.0), samples(120, diversity=0.0), DCGAN)
     assert [(v.name, v.severity) for v in early] == [("too early to tell", WELL)]
     later = diagnose(game(130, d_accuracy=0.0), samples(130, diversity=0.0), DCGAN)
     assert names(later) == ["mode collapse", "generator too strong"]
 
 
-def test_a_nan_is_told_however_early():
+def test_a_nan_is_diagnosed_at_any_step():
     assert names(diagnose(game(10, d_loss=math.nan), {}, DCGAN)) == ["divergence"]
 
 
-def test_nothing_logged_is_too_early():
+def test_without_rows_it_is_too_early_for_a_diagnosis():
     (verdict,) = diagnose({}, {}, DCGAN)
     assert verdict.name == "too early to tell" and verdict.evidence == {}
 
 
-def test_two_log_two_is_explained_and_is_no_alarm():
+def test_two_log_two_is_explained_and_is_not_ill():
     note, well = diagnose(game(d_loss=1.386, d_accuracy=0.5), samples(), DCGAN)
-    assert note.severity == NOTE and note.name == "D's loss near 2 log 2" and "1.386" in note.sentence
+    assert note.severity == NOTE and note.name == "discriminator loss near 2 log 2" and "1.386" in note.sentence
     assert well.name == "healthy"
     assert names(diagnose(game(d_loss=1.386, d_accuracy=0.7), samples(), DCGAN)) == ["healthy"]
 
 
 def test_for_pairs_the_number_is_log_two():
     pairs = dataclasses.replace(DCGAN, loss="relativistic")
-    assert diagnose(game(d_loss=0.69, d_accuracy=0.5), samples(), pairs)[0].name == "D's loss near log 2"
+    assert diagnose(game(d_loss=0.69, d_accuracy=0.5), samples(), pairs)[0].name == "discriminator loss near log 2"
     assert names(diagnose(game(d_loss=1.386, d_accuracy=0.5), samples(), pairs)) == ["healthy"]
 
 
-def test_logits_of_another_scale_are_not_measured_by_their_gap():
+def test_the_gap_of_logits_with_another_scale_is_ignored():
     far = game(d_accuracy=0.99, logit_gap=50.0, d_loss=0.3)
     for loss in ("wasserstein", "hinge", "least_squares", None):
         assert names(diagnose(far, samples(), dataclasses.replace(DCGAN, loss=loss))) == ["healthy"]
 
 
-def test_a_user_without_checks_is_judged_by_the_game_alone():
+def test_without_checks_the_history_alone_is_diagnosed():
     assert names(diagnose(game(d_accuracy=0.1), {}, DCGAN)) == ["generator too strong"]
 
 
@@ -402,18 +402,18 @@ def test_settings_come_from_a_config():
     assert Settings.of(TrainConfig("digits", "lean")).gamma == 0.0
 
 
-def test_the_running_median_looks_back_only():
+def test_the_running_median_uses_earlier_rows_only():
     assert smoothed(np.array([1.0, 9.0, 2.0, 8.0, 3.0, 0.0])).tolist() == [1.0, 1.0, 1.0, 2.0, 3.0, 3.0]
     assert smoothed(np.zeros(0)).tolist() == []
 
 
 @pytest.mark.parametrize("symptom", SYMPTOMS)
-def test_no_symptom_stumbles_over_what_is_missing(symptom):
+def test_no_symptom_fails_if_columns_are_missing(symptom):
     for history, checks in (({}, {}), (game(), {}), ({}, samples()), (table(400), table(400))):
         assert symptom(Measurements(history, checks, Settings())) is None
 
 
-def test_a_damaged_run_is_refused(run_dir):
+def test_a_damaged_run_raises_an_error(run_dir):
     (run_dir / "checks.csv").write_text("step,diversity\n1,\n")
     with pytest.raises(InputError, match="checks.csv is damaged in line 2"):
         doctor.examine(Run(run_dir))

@@ -59,7 +59,7 @@ def test_a_sample_is_the_same_in_parts_alone_and_moved(conditional):
     np.testing.assert_array_equal(moved, drawn)
     same = np.concatenate(list(sampling.parts(gan, 3, seed=1, label=2)))
     np.testing.assert_array_equal(same, gan.generate(3, seed=1, labels=2))
-    with pytest.raises(InputError, match="label 3 is no class"):
+    with pytest.raises(InputError, match="label 3 is not a class"):
         sampling.parts(gan, 2, label=3)
 
 
@@ -72,7 +72,7 @@ def test_a_sample_is_the_same_in_parts_alone_and_moved(conditional):
         (5, 2**31 - 4, "seed is 2147483644; expected 0 to 2147483643"),
     ],
 )
-def test_what_is_out_of_range_is_told_before_the_first_part(spy, n, seed, message):
+def test_arguments_out_of_range_raise_before_the_first_part(spy, n, seed, message):
     with pytest.raises(InputError, match=message):
         sampling.parts(spy, n, seed)
 
@@ -106,13 +106,13 @@ def test_a_generator_that_fails_midway_leaves_nothing_behind(tiny_gan, tmp_path,
     assert (tmp_path / "kept" / "0.png").read_bytes() == b"mine"
 
 
-def test_a_folder_keeps_what_lies_in_it(tiny_gan, tmp_path):
+def test_other_files_in_a_folder_stay(tiny_gan, tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
     sampling.save(tiny_gan.generate(3, 0), tmp_path)
     assert sorted(file.name for file in tmp_path.iterdir()) == ["0.png", "1.png", "2.png", "notes.txt"]
 
 
-def test_the_way_between_seeds_stops_at_their_samples(tiny_gan, tmp_path):
+def test_the_interpolation_passes_through_the_samples(tiny_gan, tmp_path):
     path = sampling.save_walk(tiny_gan, 3, 5, None, tmp_path / "new" / "walk.gif")
     samples = tiny_gan.generate(3, seed=5)
     with Image.open(path) as gif:
@@ -150,7 +150,7 @@ def test_a_sweep_has_the_class_of_each_seed(conditional, tmp_path):
     assert np.abs(frames_of(path)[1].astype(int) - expected).max() <= 4
 
 
-def test_a_walk_that_cannot_be_drawn_is_refused(tiny_gan, tmp_path):
+def test_a_walk_that_cannot_be_drawn_raises(tiny_gan, tmp_path):
     with pytest.raises(InputError, match="between 1 seeds; expected at least 2"):
         sampling.save_walk(tiny_gan, 1, 0, None, tmp_path / "w.gif")
     vectors = GAN(networks.generator((2,), 4), networks.discriminator((2,)))
@@ -163,7 +163,7 @@ def test_a_walk_that_cannot_be_drawn_is_refused(tiny_gan, tmp_path):
 
 def test_many_samples_take_no_more_memory_than_few(tiny_gan, tmp_path):
     pytest.importorskip("resource")
-    tiny_gan.export(tmp_path / "g.tflite", "litert")
+    tiny_gan.export(tmp_path / "g.tflite", "tflite")
     peaks = []
     for n in (64, 40_000):
         program = (

@@ -1,4 +1,4 @@
-"""From a run, or samples from elsewhere, to a card and its pictures; and the judge that watches training."""
+"""Evaluation of runs, files and samples: cards and pictures; and evaluation during training."""
 
 import dataclasses
 import json
@@ -43,7 +43,7 @@ def place(trained, tmp_path_factory):
     gan = training.load(folder / "run")
     gan.save(folder / "g.keras")
     exports.export(gan, folder / "saved_model")
-    exports.export(gan, folder / "g.tflite", "litert", quantize="float32")
+    exports.export(gan, folder / "g.tflite", "tflite", quantize="float32")
     samples = gan.generate(COUNT, seed=0)
     for name in ("images", "g.npz"):
         sampling.save(samples, folder / name)
@@ -72,7 +72,7 @@ def of_run(place):
 # cards
 
 
-def test_a_run_needs_nothing_else_and_gets_its_card_and_pictures(run_dir, trained):
+def test_a_run_needs_no_settings_and_gets_its_card_and_pictures(run_dir, trained):
     before = {file.name for file in run_dir.iterdir()}
     done = command("evaluate", run_dir, "--samples", COUNT)
     assert done.exit_code == 0 and not done.stderr, done.output
@@ -85,8 +85,8 @@ def test_a_run_needs_nothing_else_and_gets_its_card_and_pictures(run_dir, traine
     reference = metrics.Reference.of(trained.source, None, metrics.extractor(trained.source), COUNT)
     expected = metrics.evaluate(trained.gan.generate(COUNT, seed=0), reference)
     assert scores == pytest.approx(values(expected), rel=1e-6)
-    first, against, *_ = done.stdout.splitlines()
-    assert first == f"{run_dir} at step 30" and against.startswith("60 samples against digits, a half of the data")
+    first, compared, *_ = done.stdout.splitlines()
+    assert first == f"{run_dir} at step 30" and compared.startswith("60 samples ") and "digits, one half" in compared
     frechet = f"{expected['frechet_distance'].value:.1f}"
     assert re.search(rf"Fréchet distance +{frechet[:3]}\S+ +\S+   lower is better\n", done.stdout)
 
@@ -123,7 +123,7 @@ def test_every_file_of_one_generator_gets_nearly_the_same_card(file, place, of_r
     for name, value in values(of_run).items():
         assert found[name] == pytest.approx(value, rel=0.01, abs=1 / COUNT), name
     assert content["source"] == str(place / file)
-    assert content["step"] == (30 if file == "g.keras" else None)  # the others do not know
+    assert content["step"] == (30 if file == "g.keras" else None)  # other files do not have the step
 
 
 def test_the_same_seed_writes_the_same_json_and_another_another(place, of_run, tmp_path):
@@ -134,39 +134,39 @@ def test_the_same_seed_writes_the_same_json_and_another_another(place, of_run, t
     assert json.loads(other.read_text())["scores"] != json.loads(same.read_text())["scores"]
 
 
-def test_training_images_given_as_samples_are_flagged_from_end_to_end(tmp_path):
+def test_training_images_as_samples_are_memorised_from_end_to_end(tmp_path):
     digits = data.open_source("digits")
     sampling.save(digits.array[:COUNT], tmp_path / "copies")
     found = evaluate(tmp_path / "copies", Settings("digits"), tmp_path / "m.json")
     assert found.samples == COUNT and found["memorised"].value == 1 and found["train_distance"].value < 1e-3
 
 
-def test_data_of_another_size_are_brought_to_the_runs(place, tmp_path):
+def test_data_of_another_size_are_resized_to_that_of_the_run(place, tmp_path):
     rng = np.random.default_rng(0)
     np.savez(tmp_path / "large.npz", images=rng.integers(0, 256, (80, 16, 12), dtype="uint8"))
     card = evaluate(place / "run", Settings(str(tmp_path / "large.npz"), samples=20), tmp_path / "m.json")
     assert card.extractor is None and card.samples == 20 and "no labels" in card.header()[-1]
 
 
-def test_the_command_as_a_process_writes_here_and_is_quiet_on_stderr(place, tmp_path):
+def test_the_command_as_a_process_writes_to_the_working_directory_and_not_to_stderr(place, tmp_path):
     arguments = ["evaluate", place / "g.npz", "--data", "digits", "--extractor", "none"]
     done = subprocess.run([KGAN, *arguments], cwd=tmp_path, capture_output=True, text=True)
     assert done.returncode == 0 and not done.stderr, done.stderr
     assert {file.name for file in tmp_path.iterdir()} == WRITTEN
-    assert done.stdout.startswith(f"{place / 'g.npz'}\n60 samples against digits")
+    assert done.stdout.startswith(f"{place / 'g.npz'}\n60 samples ")
     assert "Fréchet distance " not in done.stdout and "sliced Wasserstein distance  " in done.stdout
 
 
 BAD = {
-    "samples without data": ("images", r"images does not say what it imitates; .* \(--data\)"),
+    "samples without data": ("images", r"no data to compare images with; .*\(--data\)"),
     "missing path": ("missing --data digits", "missing does not exist"),
     "missing array": ("missing.npz --data digits", "missing.npz does not exist"),
     "unknown data": (
         "images --data digts",
-        "unknown data 'digts': neither a dataset nor a folder here; did you mean digits",
+        "unknown data 'digts': .* did you mean digits",
     ),
     "unknown extractor": ("run --extractor minst", "--extractor: .*'minst'; did you mean mnist"),
-    "extractor of other images": ("run --extractor mnist", r"extractor mnist for digits of shape \(8, 8, 1\)"),
+    "extractor of other images": ("run --extractor mnist", r"extractor mnist for digits .*\(8, 8, 1\)"),
     "wrong size": (
         "small.npz --data digits",
         r"images of shape \(4, 4, 1\), and digits of shape \(8, 8, 1\); .*Use --image-size 4x4 ",
@@ -175,14 +175,14 @@ BAD = {
         "colour.npz --data digits",
         r"samples of shape \(60, 8, 8, 3\) for digits of shape \(8, 8, 1\)",
     ),
-    "image size that a run does not make": (
+    "image size other than that of the run": (
         "run --image-size 9",
-        "size 9x9 for run, .* of 8x8; .*Use --image-size 8x8",
+        "size 9x9 for run, .* 8x8; .*Use --image-size 8x8",
     ),
     "points for images": ("g.npz --data ring", r"samples of shape \(60, 8, 8, 1\) for ring of shape \(2,\)"),
     "five samples": ("five.npz --data digits", "5 samples of digits to compare; expected at least 10. .*--samples"),
-    "five asked for": ("run --samples 5", "5 samples of digits to compare"),
-    "empty folder": ("empty --data digits", "empty holds no images"),
+    "five requested": ("run --samples 5", "5 samples of digits to compare"),
+    "empty folder": ("empty --data digits", "empty has no images"),
     "damaged array": ("cut.g.npz --data digits", "cut.g.npz cannot be read"),
     "damaged .keras": ("cut.g.keras --data digits", "cut.g.keras cannot be loaded .* expected a .keras file"),
     "damaged .tflite": ("cut.g.tflite --data digits", "cut.g.tflite is damaged, or"),
@@ -195,7 +195,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("words, message", BAD.values(), ids=BAD)
-def test_what_cannot_be_judged_is_one_line_with_status_2_and_writes_nothing(
+def test_input_that_cannot_be_evaluated_gives_one_line_with_status_2_and_writes_nothing(
     words, message, place, listing, monkeypatch
 ):
     monkeypatch.chdir(place)
@@ -208,7 +208,7 @@ def test_what_cannot_be_judged_is_one_line_with_status_2_and_writes_nothing(
 
 
 def as_folder(folder, images, labels=None):
-    """Images as PNG files, in a subfolder for each class where labels are given."""
+    """Saves images as PNG files, in a subfolder for each class if there are labels."""
     for index, image in enumerate(images):
         file = folder / ("" if labels is None else f"class {labels[index]}") / f"{index:04}.png"
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -218,7 +218,7 @@ def as_folder(folder, images, labels=None):
 
 @pytest.fixture
 def of_folder(run_dir, tmp_path):
-    """The run as if it had been trained on a folder of 120 digits without classes, and that folder."""
+    """A run with the config of one trained on a folder of 120 digits without classes, and that folder."""
     folder = as_folder(tmp_path / "digits", data.open_source("digits").array[:120])
     change_config(run_dir, data=str(folder))
     return run_dir, folder
@@ -230,7 +230,7 @@ def change_config(run, **changes):
     (run / "config.json").write_text(json.dumps(content))
 
 
-def test_damaged_images_of_a_runs_data_are_left_out_where_asked(of_folder):
+def test_damaged_images_of_a_runs_data_are_left_out_with_skip_damaged(of_folder):
     run, folder = of_folder
     (folder / "0000.png").write_bytes(b"no image")
     done = command("evaluate", run, "--samples", 20)
@@ -264,7 +264,7 @@ def test_crop_and_image_size_take_effect_with_a_run(of_folder):
     "words",
     ["five.npz", "small.npz", "colour.npz", "g.npz --samples 9", "g.npz --out file/m.json", "g.npz --extractor minst"],
 )
-def test_what_is_refused_is_refused_before_a_network_is_trained(words, place, tmp_path, monkeypatch):
+def test_errors_come_before_a_network_is_trained(words, place, tmp_path, monkeypatch):
     digits = data.open_source("digits")
     labelled = as_folder(tmp_path / "labelled", digits.array[:200], digits.labels[:200])
     monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
@@ -274,7 +274,7 @@ def test_what_is_refused_is_refused_before_a_network_is_trained(words, place, tm
     assert not (tmp_path / "cache").exists()
 
 
-def test_too_few_images_are_refused_before_a_network_is_trained(place, tmp_path, monkeypatch):
+def test_too_few_images_raise_an_error_before_a_network_is_trained(place, tmp_path, monkeypatch):
     digits = data.open_source("digits")
     few = as_folder(tmp_path / "few", digits.array[:19], digits.labels[:19] % 2)
     monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
@@ -283,9 +283,9 @@ def test_too_few_images_are_refused_before_a_network_is_trained(place, tmp_path,
     assert not (tmp_path / "cache").exists()
 
 
-def test_without_an_extractor_the_card_says_why(place, tmp_path):
-    asked = evaluate(place / "g.npz", Settings("digits", extractor="none"), tmp_path / "m.json")
-    assert asked.header()[-1] == "features: none, as asked (--extractor none); no Fréchet distance"
+def test_without_an_extractor_the_card_has_the_reason(place, tmp_path):
+    card = evaluate(place / "g.npz", Settings("digits", extractor="none"), tmp_path / "m.json")
+    assert card.header()[-1].startswith("features: none") and "--extractor none" in card.header()[-1]
 
 
 # class-conditional generators
@@ -296,15 +296,15 @@ SHARES = (0.9, 0.1)
 
 @pytest.fixture(scope="module")
 def perfect(tmp_path_factory):
-    """A GAN whose generator is right about each of two classes, N(centre, 1), and a file of data, 9 : 1."""
+    """A GAN whose generator is perfect for two classes, N(centre, 1), and a file of data with shares 9 : 1."""
     import keras
     from keras import layers
 
     z, label = keras.Input((2,)), keras.Input((), dtype="int32")
     generator = keras.Model([z, label], layers.Add()([z, layers.Embedding(2, 2)(label)]))
-    point, judged = keras.Input((2,)), keras.Input((), dtype="int32")
-    seen = layers.Concatenate()([point, layers.Embedding(2, 2)(judged)])
-    gan = GAN(generator, keras.Model([point, judged], layers.Dense(1)(seen)), num_classes=2, seed=0)
+    point, class_input = keras.Input((2,)), keras.Input((), dtype="int32")
+    merged = layers.Concatenate()([point, layers.Embedding(2, 2)(class_input)])
+    gan = GAN(generator, keras.Model([point, class_input], layers.Dense(1)(merged)), num_classes=2, seed=0)
     gan.compile()
     for net in (gan.generator, gan.ema_generator):
         (table,) = (layer for layer in net.layers if isinstance(layer, layers.Embedding))
@@ -322,7 +322,7 @@ def perfect(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def unequal(perfect):
-    """The real side of these data."""
+    """The reference of these data."""
     train, test = (data.open_source(perfect[1], split=split) for split in ("train", "test"))
     return metrics.Reference.of(train, test, metrics.extractor(train), 4000)
 
@@ -335,12 +335,12 @@ def test_classes_are_drawn_by_their_shares_in_the_training_data(unequal):
     np.testing.assert_array_equal(labels, unequal.labels(2))
     assert (labels != unequal.labels(2, seed=1)).any()
     assert unequal.labels(None) is None
-    assert set(unequal.labels(5)) == {0, 1}  # never one that the data do not have
-    with pytest.raises(InputError, match="has 2 classes and the generator 1; .*Give the data that it was trained on"):
+    assert set(unequal.labels(5)) == {0, 1}  # never a class that the data do not have
+    with pytest.raises(InputError, match="has 2 classes and the generator 1; .*--data"):
         unequal.labels(1)
 
 
-def test_classes_of_data_without_labels_are_drawn_uniformly_and_it_is_said():
+def test_classes_of_data_without_labels_are_drawn_uniformly_with_a_notice():
     reference = metrics.Reference.of(on_a_line(*range(400)), None, None, 200)
     with pytest.warns(UserWarning, match="line has no labels, so the share of each class .* drawn uniformly from 4"):
         labels = reference.labels(4)
@@ -366,15 +366,15 @@ def test_the_card_of_a_perfect_conditional_generator_is_that_of_real_images(perf
     assert card["sliced_wasserstein"].value < 0.3
 
 
-def test_the_best_is_kept_by_the_shares_of_the_classes(perfect, unequal):
+def test_the_best_is_chosen_with_the_shares_of_the_classes(perfect, unequal):
     gan, _ = perfect
-    watch = callbacks.Evaluation(unequal)
-    watch.set_model(gan)
-    watch.act(1)
-    assert watch.history[0][1] < 0.02
+    evaluation = callbacks.Evaluation(unequal)
+    evaluation.set_model(gan)
+    evaluation.act(1)
+    assert evaluation.history[0][1] < 0.02
 
 
-def test_an_export_is_compared_by_the_shares_of_the_classes(perfect, unequal):
+def test_an_export_is_compared_with_the_shares_of_the_classes(perfect, unequal):
     from keras_gan.exports import quality
 
     gan, _ = perfect
@@ -394,7 +394,7 @@ def test_open_generator_gives_the_same_samples_from_every_file_of_a_gan(place):
         assert np.abs(found.astype("int16") - expected).max() <= 1, file  # one grey level
 
 
-def test_a_saved_model_says_its_latents_and_fills_fixed_batches(tmp_path, tiny_generator, tiny_discriminator):
+def test_a_saved_model_has_its_latents_and_fills_fixed_batches(tmp_path, tiny_generator, tiny_discriminator):
     import tensorflow as tf
 
     gan = GAN(tiny_generator(), tiny_discriminator(), latent="uniform")
@@ -403,7 +403,7 @@ def test_a_saved_model_says_its_latents_and_fills_fixed_batches(tmp_path, tiny_g
     assert (ours.latent, ours.latent_dim) == ("uniform", 4)
     np.testing.assert_allclose(ours.generate(7, 1).astype("int16"), gan.generate(7, 1), atol=1)
 
-    # From elsewhere: another name, batches of four, which ten samples do not fill, and nothing said of the latents.
+    # From elsewhere: another name, batches of four, which ten samples do not fill, and no description of the latents.
     class Foreign(tf.Module):
         @tf.function(input_signature=[tf.TensorSpec((4, 3), "float32")])
         def draw(self, noise):
@@ -419,7 +419,7 @@ def test_a_saved_model_says_its_latents_and_fills_fixed_batches(tmp_path, tiny_g
     assert (images == images[:, :, :1]).all() and len(np.unique(images[:, :, 0, 0])) > 12
 
 
-def test_a_saved_model_of_something_else_is_refused(tmp_path):
+def test_a_saved_model_of_something_else_raises_an_error(tmp_path):
     import tensorflow as tf
 
     class Sum(tf.Module):
@@ -433,9 +433,9 @@ def test_a_saved_model_of_something_else_is_refused(tmp_path):
         exports.open_generator(tmp_path / "sum", trust=True)
 
 
-def test_a_keras_file_of_something_else_is_refused(tmp_path, tiny_generator):
+def test_a_keras_file_of_something_else_raises_an_error(tmp_path, tiny_generator):
     tiny_generator().save(tmp_path / "g.keras")
-    with pytest.raises(InputError, match="holds a Functional; expected a keras_gan.GAN; save one by gan.save"):
+    with pytest.raises(InputError, match="holds a Functional; expected a keras_gan.GAN"):
         training.load_file(tmp_path / "g.keras")
 
 
@@ -459,36 +459,36 @@ def constant_gan(tiny_generator, tiny_discriminator):
     return gan, give
 
 
-def test_the_best_is_kept_and_the_values_are_those_by_hand(constant_gan, tmp_path):
+def test_the_best_is_saved_and_the_values_are_those_by_hand(constant_gan, tmp_path):
     gan, give = constant_gan
     held_out = on_a_line(*range(10))
     reference = metrics.Reference.of(on_a_line(*range(100)), held_out, None, 10)
     recorded, best = [], tmp_path / "best.keras"
-    judging = callbacks.Evaluation(reference, best=best, record=recorded.append)
-    judging.set_model(gan)
+    evaluation = callbacks.Evaluation(reference, best=best, record=recorded.append)
+    evaluation.set_model(gan)
     numbers = (9.0, 6.0, 5.0, 7.0)
     for step, number in enumerate(numbers):
         give(number)
-        judging.act(step)
+        evaluation.act(step)
     # On a line, the distance of a constant c from 0 … 9 is the root of the mean of (i - c)².
     by_hand = [np.sqrt(np.mean((np.arange(10) - number) ** 2)) for number in numbers]
-    assert [step for step, _ in judging.history] == [0, 1, 2, 3]
-    np.testing.assert_allclose([value for _, value in judging.history], by_hand, rtol=1e-6)
-    assert recorded == [{"step": step, "sliced_wasserstein": value} for step, value in judging.history]
+    assert [step for step, _ in evaluation.history] == [0, 1, 2, 3]
+    np.testing.assert_allclose([value for _, value in evaluation.history], by_hand, rtol=1e-6)
+    assert recorded == [{"step": step, "sliced_wasserstein": value} for step, value in evaluation.history]
     np.testing.assert_array_equal(training.load_file(best).generate(3, seed=0), 5.0)
 
 
-def test_a_measure_that_is_better_higher_keeps_its_highest_and_a_tie_the_earlier(constant_gan, tmp_path):
+def test_a_metric_that_is_better_higher_saves_its_highest_and_the_earlier_of_equal_values(constant_gan, tmp_path):
     gan, give = constant_gan
     line = on_a_line(*range(40))
     reference = metrics.Reference.of(line, on_a_line(*range(20)), metrics.extractor(line), 20)
     best = tmp_path / "best.keras"
-    judging = callbacks.Evaluation(reference, measure="neighbours", best=best)
-    judging.set_model(gan)
+    evaluation = callbacks.Evaluation(reference, metric="neighbours", best=best)
+    evaluation.set_model(gan)
     for step, number in enumerate((500.0, 10.0, 11.0, -400.0)):
         give(number)
-        judging.act(step)
-    assert judging.name == "precision" and [value for _, value in judging.history] == [0, 1, 1, 0]
+        evaluation.act(step)
+    assert evaluation.name == "precision" and [value for _, value in evaluation.history] == [0, 1, 1, 0]
     np.testing.assert_array_equal(training.load_file(best).generate(2, seed=0), 10.0)
 
 
@@ -496,28 +496,28 @@ def test_the_newest_value_is_in_fits_logs(tiny_gan):
     digits = data.open_source("digits")
     reference = metrics.Reference.of(digits, None, None, 20)
     images = data.load("digits", batch_size=16).take(4)
-    judging = callbacks.Evaluation(reference, steps=2)
-    history = tiny_gan.fit(images, epochs=2, shuffle=False, verbose=0, callbacks=[judging]).history
-    assert [step for step, _ in judging.history] == [2, 4, 6, 8]
-    assert history["sliced_wasserstein"] == [judging.history[1][1], judging.history[3][1]]
-    # What was measured last is what the generator gives now.
+    evaluation = callbacks.Evaluation(reference, steps=2)
+    history = tiny_gan.fit(images, epochs=2, shuffle=False, verbose=0, callbacks=[evaluation]).history
+    assert [step for step, _ in evaluation.history] == [2, 4, 6, 8]
+    assert history["sliced_wasserstein"] == [evaluation.history[1][1], evaluation.history[3][1]]
+    # The latest value is that of the present generator.
     again = metrics.evaluate(tiny_gan.generate(20, seed=0, batch_size=256), reference, ["sliced"])
-    assert again["sliced_wasserstein"].value == pytest.approx(judging.history[-1][1], rel=1e-6)
+    assert again["sliced_wasserstein"].value == pytest.approx(evaluation.history[-1][1], rel=1e-6)
 
 
-def test_what_cannot_judge_is_refused():
+def test_arguments_without_an_evaluation_raise_an_error():
     reference = metrics.Reference.of(on_a_line(*range(40)), None, None, 10)
-    with pytest.raises(InputError, match="measure 'parzen' does not apply to line; expected one that does"):
-        callbacks.Evaluation(reference, measure="parzen")
-    with pytest.raises(InputError, match="best.h5 does not end in .keras; .*give best.keras"):
+    with pytest.raises(InputError, match="metric 'parzen' does not apply to line; expected .*sliced"):
+        callbacks.Evaluation(reference, metric="parzen")
+    with pytest.raises(InputError, match="best.h5; .*best.keras"):
         callbacks.Evaluation(reference, best="best.h5")
-    with pytest.raises(InputError, match="unknown measure 'slised'; did you mean sliced"):
-        callbacks.Evaluation(reference, measure="slised")
+    with pytest.raises(InputError, match="unknown metric 'slised'; did you mean sliced"):
+        callbacks.Evaluation(reference, metric="slised")
 
 
-def test_a_run_goes_on_judging_where_it_stopped(run_dir, trained):
+def test_a_resumed_run_continues_its_evaluations(run_dir, trained):
     run = Run(run_dir)
-    # One evaluation before the checkpoint, which no later one can beat, and one after it, which it does not know.
+    # One evaluation before the checkpoint, which no later one can improve, and one after it, which is lost.
     for step, value in ((20, 1e-9), (33, 1e-12)):
         run.append("evaluations", {"step": step, "frechet_distance": value})
     config = dataclasses.replace(trained.config, steps=40)

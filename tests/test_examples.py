@@ -319,7 +319,7 @@ def test_the_script_trains_with_two_workers_here(submit, tmp_path):
     options = ["--steps", "4", "--batch-size", "6"]
     status, said = submit("digits", "--run", "runs/digits", *options, KERAS_GAN_PORT=str(two_free_ports()))
     assert status == 0, said
-    assert said.count("2 workers, each with 3 images of a step") == 1  # the chief alone speaks
+    assert said.count("2 workers, each with 3 images in a step") == 1  # the chief alone speaks
     assert [file.stem for file in (tmp_path / "runs/digits/checkpoints").iterdir()] == ["step_0000004"]
     assert requeued(tmp_path) == []
 

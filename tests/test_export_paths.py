@@ -1,4 +1,4 @@
-"""Where kgan export writes: names of their own by mode and pixel type, folders, and which data it opens on the way."""
+"""The paths of `kgan export`: standard names by mode and pixel type, folders, and the data that it opens."""
 
 import dataclasses
 import json
@@ -27,13 +27,15 @@ def command(*words):
         ("tflite", "int8-static", True, "generator-int8-static-uint8.tflite"),
         ("saved_model", "float16", False, "saved_model"),
         ("saved_model", "float16", True, "saved_model-uint8"),
+        ("litert", "int8", False, "generator-int8.tflite"),  # Keras's names for the same formats
+        ("tf_saved_model", "float16", False, "saved_model"),
     ],
 )
 def test_each_file_of_a_run_has_a_name_of_its_own(kind, quantize, uint8, expected, tmp_path):
     assert export_path(tmp_path / "run", kind, quantize, uint8=uint8) == tmp_path / "run" / "export" / expected
 
 
-def test_a_folder_takes_the_standard_names(tmp_path):
+def test_files_in_a_folder_have_standard_names(tmp_path):
     (tmp_path / "there").mkdir()
     for out in (f"{tmp_path}/there", f"{tmp_path}/there/", f"{tmp_path}/new/", f"{tmp_path}/new.tflite/"):
         path = export_path(tmp_path / "run", "tflite", "int8", out, uint8=True)
@@ -50,15 +52,15 @@ def test_a_file_name_stays_a_file_name(tmp_path):
         export_path(tmp_path, "tflite", out=f"{tmp_path}/mine")
 
 
-def test_several_modes_lie_side_by_side(run_dir, tmp_path):
+def test_several_modes_are_written_to_one_folder(run_dir, tmp_path):
     folder = tmp_path / "out"
     modes = ["--quantize", "float16", "--quantize", "int8", "--quantize", "float16", "--uint8"]
     result = command("export", run_dir, "--tflite", "--out", f"{folder}/", *modes)
     assert result.exit_code == 0, result.output
     names = ("generator-uint8.tflite", "generator-int8-uint8.tflite")
     assert {file.name for file in folder.iterdir()} == {*names, *(f"{name}.json" for name in names)}
-    said = [exports.open_generator(folder / name).description for name in names]
-    assert [(one["output"], one["quantize"]) for one in said] == [("uint8", "float16"), ("uint8", "int8")]
+    descriptions = [exports.open_generator(folder / name).description for name in names]
+    assert [(one["output"], one["quantize"]) for one in descriptions] == [("uint8", "float16"), ("uint8", "int8")]
     header = next(line for line in result.stdout.splitlines() if "mean error" in line)
     assert "99.9 %" in header  # the table of both modes
     assert not (run_dir / "export").exists()
@@ -85,7 +87,7 @@ def test_several_modes_need_a_folder(tmp_path):
 
 @pytest.fixture
 def photo_run(trained, tmp_path):
-    """A run on a folder of photos, of which none was decoded since."""
+    """A run on a folder of photos, none of which has been decoded."""
     rng = np.random.default_rng(0)
     for kind in ("one", "two"):
         (tmp_path / "photos" / kind).mkdir(parents=True)

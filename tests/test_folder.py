@@ -40,7 +40,7 @@ def four(tmp_path):
 
 @pytest.fixture
 def damaged(four):
-    """The same folder with a truncated JPEG and a text that is called .png beside the four."""
+    """The same folder with a truncated JPEG and a text that is called .png next to the four."""
     truncated(four[0] / "a" / "cut.jpg", noise(64, 64))
     (four[0] / "text.png").write_text("no image")
     return four
@@ -82,7 +82,7 @@ def test_a_palette_with_transparency_is_put_on_white_without_a_warning_of_pillow
     palette = Image.new("P", (8, 8), 1)
     palette.putpalette([255, 0, 0, 0, 200, 0])
     write(tmp_path / "0.png", palette, transparency=bytes([0, 128]))
-    with pytest.warns(Notice, match="1 of 1 images is transparent; transparent pixels are put on white"):
+    with pytest.warns(Notice, match="1 of 1 images is transparent; transparent pixels become white"):
         opened = data.open_source(tmp_path)
     # Half of 255 shines through: 0 + 127, 200 · 128 / 255 + 127.
     assert np.abs(opened.array.astype(int) - (127, 227, 127)).max() <= 1
@@ -128,7 +128,7 @@ def test_crop_cuts_the_centre_and_stretch_keeps_the_edges(tmp_path, image, size)
     assert abs(stretched.mean() - 127.5) < 10
 
 
-def test_mixed_sizes_are_named_and_a_size_mends_them(tmp_path):
+def test_different_sizes_raise_an_error_unless_images_are_resized(tmp_path):
     for index, shape in enumerate([(8, 8), (8, 8), (8, 10)]):
         write(tmp_path / f"{index}.png", noise(*shape))
     with pytest.raises(InputError, match=r"have 2 sizes: 8x8 \(2\), 8x10 \(1\); .*\(--image-size\).*\(--crop\)"):
@@ -140,11 +140,12 @@ def test_mixed_sizes_are_named_and_a_size_mends_them(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["empty", "missing", "file"])
-def test_a_folder_without_images_is_refused(tmp_path, name):
+def test_a_folder_without_images_raises_an_error(tmp_path, name):
     (tmp_path / "empty" / "deep").mkdir(parents=True)
     (tmp_path / "empty" / "notes.txt").write_text("no image")
     (tmp_path / "file").write_text("no folder")
-    message = "holds no images; expected files ending in .*.bmp, .*" if name == "empty" else "is not a folder; expected"
+    missing = r"has no images .*\.txt \(1\).*; expected files ending in .*\.bmp"
+    message = missing if name == "empty" else "is not a folder; expected"
     with pytest.raises(InputError, match=f"{name} {message}"):
         data.open_source(tmp_path / name)
 
@@ -158,7 +159,7 @@ def test_a_folder_inside_that_may_not_be_read_is_named(four, monkeypatch):
         return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)  # root may read everything
-    with pytest.raises(InputError, match=r"/b cannot be read \(Permission denied\); expected a folder"):
+    with pytest.raises(InputError, match=r"/b cannot be read \(Permission denied\); expected a readable folder"):
         data.open_source(four[0])
 
 
@@ -189,11 +190,11 @@ def test_all_damaged_images_are_counted_at_once(damaged):
 def test_only_the_first_of_many_damaged_images_are_named(four):
     for index in range(5):
         (four[0] / f"text{index}.png").write_text("no image")
-    with pytest.raises(InputError, match="5 of 9 .*: text0.png, text1.png, text2.png and 2 more;"):
+    with pytest.raises(InputError, match="5 of 9 .*: text0.png, text1.png, text2.png and 2 more"):
         data.open_source(four[0])
 
 
-def test_damaged_images_are_left_out_where_asked(damaged):
+def test_damaged_images_are_left_out_with_skip_damaged(damaged):
     with pytest.warns(Notice, match="left out 2 of 6 images that cannot be read: a/cut.jpg, text.png"):
         opened = data.open_source(damaged[0], image_size=8, skip_damaged=True)
     np.testing.assert_array_equal(opened.array, damaged[1])
@@ -206,7 +207,7 @@ def test_a_truncated_tiff_is_named_and_brings_no_warning(four):
 
 
 @pytest.mark.parametrize("kind", ["text", "truncated"])
-def test_a_folder_of_damaged_images_is_refused_even_where_they_may_be_skipped(tmp_path, kind):
+def test_a_folder_of_damaged_images_raises_an_error_even_with_skip_damaged(tmp_path, kind):
     for index in range(2):
         truncated(tmp_path / f"{index}.png", noise())
         if kind == "text":
@@ -240,11 +241,11 @@ def test_while_streaming_a_damaged_image_stops_with_its_name(four, streaming):
     truncated(four[0] / "a" / "b" / "cut.png", noise())
     opened = data.open_source(four[0])
     assert opened.count == 5
-    with pytest.raises(InputError, match=r"a/b/cut.png cannot be read; repair or remove it, .*\(--skip-damaged\)"):
+    with pytest.raises(InputError, match=r"a/b/cut.png cannot be read: .*\(--skip-damaged\)"):
         opened.fetch(np.arange(5))
 
 
-def test_images_that_are_read_from_disk_are_all_tried_where_damaged_ones_are_left_out(four, streaming):
+def test_images_read_from_disk_are_all_decoded_first_with_skip_damaged(four, streaming):
     truncated(four[0] / "a" / "b" / "cut.png", noise())  # between a/b/1.bmp and c.png
     truncated(four[0] / "d.png", noise())
     with pytest.warns(Notice, match="left out 2 of 6 images that cannot be read: a/b/cut.png, d.png"):
@@ -253,7 +254,7 @@ def test_images_that_are_read_from_disk_are_all_tried_where_damaged_ones_are_lef
     np.testing.assert_array_equal(opened.fetch(np.arange(4)), four[1])
 
 
-def test_a_folder_of_damaged_images_is_refused_while_streaming(tmp_path, streaming):
+def test_a_folder_of_damaged_images_raises_an_error_while_streaming(tmp_path, streaming):
     for index in range(2):
         truncated(tmp_path / f"{index}.png", noise())
     with pytest.raises(InputError, match="none of the 2 images .* can be read"):

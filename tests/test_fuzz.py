@@ -190,7 +190,7 @@ def forge(content: bytes, seed: int) -> bytes:
         file = Path(folder, "forged.npz")
         file.write_bytes(content)
         arrays = checkpoints.read(file)
-        beside = [name for name in arrays if name.startswith(checkpoints.BESIDE)]
+        beside = [name for name in arrays if name.startswith(checkpoints.EXTRA)]
         for name in rng.choices(rng.choice((list(arrays), beside)), k=rng.choice((1, 2))):
             arrays[name] = rng.choice(ARRAY_MUTATIONS)(arrays[name])
         checkpoints.write(file, arrays)
@@ -246,7 +246,7 @@ def check_tflite(path):
     """As ever, but for the trial: a fork runs it, since hundreds of fresh interpreters would take minutes."""
     from keras_gan.exports import edge, metadata  # noqa: F401  imported once, before the forks
 
-    edge.survive = forked_trial
+    edge.run_in_process = forked_trial
     check_generator(path)
 
 
@@ -256,7 +256,7 @@ def check_onnx(path):
 
     from keras_gan.exports import edge, onnx_runtime  # noqa: F401
 
-    edge.survive = forked_trial
+    edge.run_in_process = forked_trial
     check_generator(path)
 
 
@@ -333,7 +333,7 @@ def check_checkpoint(path):
             arrays, beside = run.newest(built(run.path))
         except InputError as error:
             raise AssertionError(f"the earlier one was not taken: {error}") from error
-    saved, saved_beside = checkpoints.parted(checkpoints.read(run.checkpoints()[0]))
+    saved, saved_beside = checkpoints.split(checkpoints.read(run.checkpoints()[0]))
     for mine, its in ((arrays, saved), (beside, saved_beside)):
         assert {n: (a.dtype, a.tobytes()) for n, a in mine.items()} == {
             n: (a.dtype, a.tobytes()) for n, a in its.items()
@@ -508,7 +508,7 @@ def generators(tiny_generator, tiny_discriminator, tmp_path_factory):
     gan.compile()
     folder = tmp_path_factory.mktemp("generators")
     gan.save(folder / "g.keras")
-    gan.export(folder / "g.tflite", "litert", "float32")
+    gan.export(folder / "g.tflite", "tflite", "float32")
     gan.export(folder / "g.onnx", "onnx")
     gan.export(folder / "g")
     return folder
@@ -560,7 +560,7 @@ def test_checkpoints(failures, run_dir, tmp_path):
         (
             "retreats",
             10**9,
-            r"retreats is 1000000000; expected numbers of shape \(\), 0 to 3; delete the newest checkpoint",
+            r"retreats is 1000000000; expected numbers of shape \(\), 0 to 3.* newest checkpoint",
         ),
         ("retreats", [1, 2], r"retreats is of shape \(2,\)"),
         ("seconds", float("nan"), "seconds is nan"),
@@ -571,7 +571,7 @@ def test_what_callbacks_kept_and_cannot_use(name, array, message, run_dir):
     from keras_gan.runs import checkpoints
 
     file = run_dir / "checkpoints" / WHOLE
-    checkpoints.write(file, {**checkpoints.read(file), checkpoints.BESIDE + name: np.array(array)})
+    checkpoints.write(file, {**checkpoints.read(file), checkpoints.EXTRA + name: np.array(array)})
     refused(file, message, check_forged)
 
 
@@ -631,7 +631,7 @@ def test_steps_and_seconds_that_no_clock_gives(rows, run_dir):
     from keras_gan.runs import Run
 
     (run_dir / "history.csv").write_text(f"step,seconds\n{rows}\n")
-    refused(Run(run_dir), "history.csv is damaged in line [23]; expected numbers; delete", Run.history)
+    refused(Run(run_dir), "history.csv is damaged in line [23]; expected numbers", Run.history)
 
 
 @pytest.mark.parametrize(
@@ -717,7 +717,7 @@ def test_an_array_that_claims_more_than_its_file_holds(shape, tmp_path):
     (tmp_path / "a.npy").write_bytes(content)
     zipped(tmp_path / "a.npz", **{"images.npy": content})
     for name in ("a.npy", "a.npz"):
-        refused(tmp_path / name, r"an array of shape .* takes .* and it holds [0-9]+\)")
+        refused(tmp_path / name, r"an array of shape .* needs .* and the file has [0-9]+\)")
 
 
 @pytest.mark.parametrize("version", ["4", "7.3"])
@@ -729,7 +729,7 @@ def test_versions_of_matlab_that_are_not_read(version, tmp_path):
         content = bytearray((tmp_path / "a.mat").read_bytes())
         content[124:126] = b"\0\2"
         (tmp_path / "a.mat").write_bytes(content)
-    refused(tmp_path / "a.mat", "no Matlab file of version 5 to 7.2; save it with -v7")
+    refused(tmp_path / "a.mat", "not a Matlab file of version 5 to 7.2")
 
 
 @pytest.mark.parametrize("name, member", [("a.npz", "images.npy"), ("a.keras", "config.json")])
@@ -737,9 +737,9 @@ def test_zip_bombs_and_names_that_lead_out(name, member, tmp_path):
     check = check_generator if name == "a.keras" else check_data
     zipped(tmp_path / name, **{member: header((1, 8, 8), "|u1") + bytes(64)})
     claim(tmp_path / name, 2**31)
-    refused(tmp_path / name, "it unpacks to 2,147,483,648 bytes, and so small a file may to 268,435,456", check)
+    refused(tmp_path / name, "it unpacks to 2,147,483,648 bytes, .* 268,435,456", check)
     zipped(tmp_path / name, **{"../../" + member: bytes(9)})
-    refused(tmp_path / name, "member '../../.*' leads out of it", check)
+    refused(tmp_path / name, "member '../../.*' leads out", check)
 
 
 def test_a_compressed_matlab_bomb(tmp_path, monkeypatch):
@@ -750,7 +750,7 @@ def test_a_compressed_matlab_bomb(tmp_path, monkeypatch):
     savemat(tmp_path / "a.mat", {"images": np.zeros((10, 64, 64), "uint8")}, do_compression=True)
     check_data(tmp_path / "a.mat")
     monkeypatch.setattr(archives, "PLAIN_BYTES", 2**10)  # writing 256 MB would take seconds
-    refused(tmp_path / "a.mat", "it unpacks to more bytes than so small a file may")
+    refused(tmp_path / "a.mat", "it unpacks to more bytes")
 
 
 def test_a_matlab_bomb_in_parts(tmp_path, monkeypatch):
@@ -763,7 +763,7 @@ def test_a_matlab_bomb_in_parts(tmp_path, monkeypatch):
     check_data(tmp_path / "a.mat")
     monkeypatch.setattr(archives, "PLAIN_BYTES", 2**17)  # more than any of them, less than all
     monkeypatch.setattr(archives, "LARGEST_RATIO", 1)
-    refused(tmp_path / "a.mat", "it unpacks to more bytes than so small a file may")
+    refused(tmp_path / "a.mat", "it unpacks to more bytes")
 
 
 class Exploit:
@@ -811,7 +811,7 @@ def test_links_that_leave_the_folder(tmp_path):
     check_data(folder)
     (tmp_path / "images_of_others.png").write_bytes(png())
     (folder / "2.png").symlink_to(tmp_path / "images_of_others.png")
-    refused(folder, "2.png is a link to .*images_of_others.png, outside of .*; expected images that lie inside; copy")
+    refused(folder, "2.png is a link to .*images_of_others.png, outside of .*; expected images inside")
 
 
 def test_formats_that_run_programs_are_not_opened(tmp_path):
@@ -896,7 +896,7 @@ def test_a_tflite_that_ends_the_process_of_litert(generators, tmp_path):
         if model.operatorCodes[operator.opcodeIndex].builtinCode == schema.BuiltinOperator.RESHAPE:
             operator.inputs[1] = -1  # no shape to go by: LiteRT 2.3 reads through a null pointer
     (tmp_path / "x.tflite").write_bytes(flatbuffer_utils.convert_object_to_bytearray(model))
-    refused(tmp_path / "x.tflite", "is damaged, or a .tflite of something else", check_generator)
+    refused(tmp_path / "x.tflite", "is damaged, or is no generator", check_generator)
 
 
 def test_a_tflite_that_takes_for_ever(generators, monkeypatch):
@@ -927,7 +927,7 @@ def test_the_command_prints_no_codes_that_steer_a_terminal(run_dir):
     (run_dir / "config.json").write_text(json.dumps(written))
     done = subprocess.run([Path(sys.executable).with_name("kgan"), "doctor", run_dir], capture_output=True, text=True)
     assert done.returncode == 2 and not done.stdout
-    assert done.stderr == "Error: gamma is ?[2J?; expected 0 or more, or auto; give --gamma in that range\n"
+    assert done.stderr == "Error: gamma is ?[2J?; expected 0 or more, or auto. Use --gamma 0 or more, or auto.\n"
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The 1-D example as users run it: the command in real processes, and what it leaves in the run folder."""
+"""The 1-D example as users run it: the command in real processes, and the files in the run folder."""
 
 import math
 import subprocess
@@ -38,7 +38,7 @@ def kgan(run, *options):
 
 @pytest.fixture(scope="module")
 def short(tmp_path_factory):
-    """A run of 40 steps by a process of its own, and what it said."""
+    """A run of 40 steps in a process of its own, and its output."""
     path = tmp_path_factory.mktemp("game") / "run"
     ended = subprocess.run([KGAN, *words(path, "--steps", 40)], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stderr
@@ -83,16 +83,16 @@ def test_rows_obey_the_theory(short):
         assert theory.jensen_shannon(data, q) == pytest.approx(jsd, abs=1e-5)
 
 
-def test_the_run_ends_with_its_numbers_beside_the_optimum(short):
-    path, told = short
-    said = told.split("more --steps go on from there\n\n")[1]
-    rows = {line[:19].strip(): line[19:].split() for line in said.splitlines()[:7]}
+def test_the_run_ends_with_its_numbers_next_to_the_optimum(short):
+    path, output = short
+    text = output.split("with more --steps to continue.\n\n")[1]
+    rows = {line[:19].strip(): line[19:].split() for line in text.splitlines()[:7]}
     last = {name: column[-1] for name, column in Run(path).columns("theory").items()}
     assert rows["JSD, exact (nats)"] == [f"{last[log_names.JSD]:.6f}", "0.047807", "0"]
     assert rows["V of the best D"] == [f"{last[log_names.BEST_VALUE]:.6f}", "-1.290681", "-1.386294"]
     assert rows["V(D, G)"] == [f"{last[log_names.VALUE]:.6f}"]
-    assert "2 log 2 = 1.386" in said and "a = 0.2343, b = 5.000" in said and "right 60.6% of the time" in said
-    assert max(map(len, said.splitlines())) <= 120
+    assert "2 log 2 = 1.386" in text and "a = 0.2343, b = 5.000" in text and "right 60.6% of the time" in text
+    assert max(map(len, text.splitlines())) <= 120
 
 
 def test_the_same_command_goes_on_and_what_no_checkpoint_kept_is_made_anew(short, tmp_path):
@@ -108,17 +108,17 @@ def test_the_same_command_goes_on_and_what_no_checkpoint_kept_is_made_anew(short
 
 
 @pytest.mark.parametrize(
-    "options, said",
+    "options, text",
     [
-        (["-k", 2, "--loss", "minimax", "--latent", "normal"], "A line on normal z can equal the data"),
-        (["--preset", "gaussian_deep", "--latent-dim", 2], "This G is no line, so it could equal the data"),
-        (["--loss", "hinge"], "The loss hinge does not teach D the log-odds"),
+        (["-k", 2, "--loss", "minimax", "--latent", "normal"], "A linear G of normal z can equal the data"),
+        (["--preset", "gaussian_deep", "--latent-dim", 2], "This G is not linear, so it could equal the data"),
+        (["--loss", "hinge"], "With the loss hinge, D does not learn log-odds"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, list) else "",
 )
-def test_the_options_of_the_notes(tmp_path, options, said):
-    told = kgan(tmp_path / "run", "--steps", 10, *options)
-    assert said in told and Run(tmp_path / "run").columns("theory")["step"].tolist() == [0, 10]
+def test_the_options_of_the_notes(tmp_path, options, text):
+    output = kgan(tmp_path / "run", "--steps", 10, *options)
+    assert text in output and Run(tmp_path / "run").columns("theory")["step"].tolist() == [0, 10]
 
 
 # the callback

@@ -150,7 +150,7 @@ class Subclassed(keras.Model):
         return super().get_config() | {"width": self.width}
 
 
-class SubclassedJudge(keras.Model):
+class SubclassedDiscriminator(keras.Model):
     def __init__(self):
         super().__init__()
         self.stack = [layers.Flatten(), layers.Dense(1)]
@@ -168,14 +168,14 @@ def unregistered_functional():
     return keras.Model(z, layers.Reshape((8, 8, 1))(Doubling()(layers.Dense(64)(z))))
 
 
-def unbuilt_judge():
+def unbuilt_discriminator():
     return keras.Sequential([layers.Flatten(), layers.Dense(1)])
 
 
-@pytest.mark.parametrize("judge", [unbuilt_judge, SubclassedJudge])
+@pytest.mark.parametrize("discriminator", [unbuilt_discriminator, SubclassedDiscriminator])
 @pytest.mark.parametrize("build", [unbuilt_sequential, lambda: Subclassed(3), unregistered_functional])
-def test_any_networks_train_and_generate(build, judge):
-    gan = GAN(build(), judge(), latent_dim=4, seed=1)
+def test_any_networks_train_and_generate(build, discriminator):
+    gan = GAN(build(), discriminator(), latent_dim=4, seed=1)
     gan.compile("sgd", "sgd")
     before = gan.generator.get_weights() + gan.discriminator.get_weights()
     gan.train_step(tf.constant(images()))

@@ -1,4 +1,4 @@
-"""Every refusal of `GAN`: what was received, what was expected, and the remedy."""
+"""Errors of `GAN`: received, expected, remedy."""
 
 import keras
 import numpy as np
@@ -23,18 +23,18 @@ def refusal(call):
 def test_networks_that_do_not_fit_together(tiny_generator, tiny_discriminator):
     message = refusal(lambda: GAN(tiny_generator(), tiny_discriminator((9, 8, 1))))
     assert "generator makes data of shape (8, 8, 1), the discriminator takes (9, 8, 1)" in message
-    assert "build both for one data_shape" in message
+    assert "Build both networks for one data_shape" in message
 
 
 def test_an_unbuilt_generator_without_latent_dim(tiny_discriminator):
     generator = keras.Sequential([layers.Dense(64), layers.Reshape((8, 8, 1))])
     message = refusal(lambda: GAN(generator, tiny_discriminator()))
-    assert "generator has no known input shape" in message and "give latent_dim" in message
+    assert "generator has no known input shape" in message and "Give latent_dim" in message
 
 
 def test_a_latent_dim_that_the_generator_does_not_take(tiny_generator, tiny_discriminator):
     message = refusal(lambda: GAN(tiny_generator(latent_dim=4), tiny_discriminator(), latent_dim=5))
-    assert "takes inputs of shape (4,), latent_dim is 5" in message and "leave latent_dim out" in message
+    assert "takes inputs of shape (4,), latent_dim is 5" in message and "Leave latent_dim out" in message
 
 
 def sigmoid_in_last_layer():
@@ -97,11 +97,11 @@ def test_integer_data(tiny_gan, dtype):
     assert "keras_gan.data.load" in message and "to_signed" in message
 
 
-def test_evaluate_refuses_what_fit_refuses(tiny_gan):
+def test_evaluate_raises_where_fit_raises(tiny_gan):
     assert "expected (8, 8, 1)" in refusal(lambda: tiny_gan.evaluate(images(shape=(9, 8, 1)), verbose=0))
 
 
-def test_float64_is_taken(tiny_gan):
+def test_float64_is_accepted(tiny_gan):
     logs = tiny_gan.train_step(tf.constant(images(), "float64"))
     assert np.isfinite(float(logs["d_loss"]))
 
@@ -124,11 +124,11 @@ def test_no_samples_and_negative_seeds(tiny_gan):
     assert "seed is -1; expected 0 to 2147483647" in refusal(lambda: tiny_gan.generate(1, seed=-1))
 
 
-# Discriminators that judge several images at once --------------------------------------------------------------------
+# Discriminators of packs of images -----------------------------------------------------------------------------------
 
 
 def judge_of(*fronts, built=True):
-    """A discriminator that packs before it judges."""
+    """A discriminator with layers of packs."""
     start = [keras.Input((8, 8, 1))] if built else []
     return keras.Sequential([*start, *fronts, layers.Flatten(), layers.Dense(1)])
 
@@ -146,10 +146,10 @@ def test_packs_inside_a_nested_network(tiny_generator):
     assert GAN(tiny_generator(), judge_of(packed)).data_shape == (8, 8, 1)
 
 
-def test_a_batch_that_is_no_multiple_of_the_pack(tiny_generator):
+def test_a_batch_that_is_not_a_multiple_of_the_pack_raises(tiny_generator):
     gan = GAN(tiny_generator(), judge_of(Pack(4)))
     gan.compile(loss="hinge")
     message = refusal(lambda: gan.train_step(tf.constant(images(3))))
-    assert "batch of 6; expected one divisible by its size 4" in message and "give batches of a multiple" in message
+    assert "batch of 6; expected one divisible by its size 4" in message and "multiple of 4" in message
     with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
         gan.fit(images(6), batch_size=6, verbose=0)  # 12 are three packs, which cannot be halved

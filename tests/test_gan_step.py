@@ -18,11 +18,11 @@ class Recorder(layers.Layer):
 
     def __init__(self, **options):
         super().__init__(**options)
-        self.seen = []
+        self.recorded = []
 
     def call(self, x):
         if tf.executing_eagerly() and not isinstance(x, keras.KerasTensor):
-            self.seen.append(x.numpy())
+            self.recorded.append(x.numpy())
         return x
 
 
@@ -39,14 +39,14 @@ def lines():
         rates = keras.optimizers.SGD(G_RATE), keras.optimizers.SGD(D_RATE)
         gan.compile(*rates, loss=loss, **options)
         for network in (gan.generator, gan.discriminator):
-            network.get_layer("recorder").seen.clear()
+            network.get_layer("recorder").recorded.clear()
         return gan
 
     return build
 
 
-def seen(network):
-    return network.get_layer("recorder").seen
+def recorded(network):
+    return network.get_layer("recorder").recorded
 
 
 def numbers(network):
@@ -79,7 +79,7 @@ LOSSES = {
 def test_one_step_of_gradient_descent_by_hand(lines, loss, gamma):
     gan = lines(loss, penalties={"r1": gamma} if gamma else {})
     logs = gan.train_step(tf.constant(REAL))
-    first, second = (z.astype("float64") for z in seen(gan.generator))
+    first, second = (z.astype("float64") for z in recorded(gan.generator))
     (d_slopes, g_slope), (d_loss, g_loss) = SLOPES[loss], LOSSES[loss]
 
     fake = A * first + B
@@ -113,17 +113,17 @@ def test_each_discriminator_step_sees_fresh_images_and_fresh_noise(lines):
     gan = lines("non_saturating", discriminator_steps=3)
     images = np.arange(6, dtype="float32").reshape(6, 1) / 10
     gan.train_step(tf.constant(images))
-    noise, judged = seen(gan.generator), seen(gan.discriminator)
+    noise, d_inputs = recorded(gan.generator), recorded(gan.discriminator)
 
     assert [len(z) for z in noise] == [2, 2, 2, 2]
     assert len(np.unique(np.concatenate(noise))) == 8
-    assert [len(batch) for batch in judged] == [4, 4, 4, 2]
-    real = np.concatenate([batch[:2] for batch in judged[:3]])
+    assert [len(batch) for batch in d_inputs] == [4, 4, 4, 2]
+    real = np.concatenate([batch[:2] for batch in d_inputs[:3]])
     np.testing.assert_array_equal(np.sort(real, axis=0), images)
     # The fakes are those of the G that the step began with: it is updated once, at the end.
-    for z, batch in zip(noise[:3], judged[:3], strict=True):
+    for z, batch in zip(noise[:3], d_inputs[:3], strict=True):
         np.testing.assert_allclose(batch[2:], A * z + B, atol=1e-6)
-    np.testing.assert_allclose(judged[3], A * noise[3] + B, atol=1e-6)
+    np.testing.assert_allclose(d_inputs[3], A * noise[3] + B, atol=1e-6)
     assert int(gan.discriminator_optimizer.iterations) == 3
     assert int(gan.generator_optimizer.iterations) == gan.step == 1
 
@@ -133,7 +133,7 @@ def test_k_steps_are_k_updates_of_the_discriminator(lines):
     gan = lines("minimax", discriminator_steps=2)
     gan.train_step(tf.constant(images))
     w, c = W, C
-    for x, z in zip((images[::2], images[1::2]), seen(gan.generator)[:2], strict=True):
+    for x, z in zip((images[::2], images[1::2]), recorded(gan.generator)[:2], strict=True):
         fake = A * z + B
         by_real, by_fake = -sigmoid(-(w * x + c)), sigmoid(w * fake + c)
         w, c = (
@@ -146,7 +146,7 @@ def test_k_steps_are_k_updates_of_the_discriminator(lines):
 def test_what_does_not_divide_by_k_is_left_out(lines):
     gan = lines("minimax", discriminator_steps=2)
     gan.train_step(tf.constant(np.linspace(-1, 1, 5, dtype="float32").reshape(5, 1)))
-    assert [len(batch) for batch in seen(gan.discriminator)] == [4, 4, 2]
+    assert [len(batch) for batch in recorded(gan.discriminator)] == [4, 4, 2]
 
 
 @pytest.mark.parametrize("latent, low, high", [("normal", -1.5, 1.5), ("uniform", -0.9, 0.9)])
@@ -173,7 +173,7 @@ def test_evaluation_updates_nothing(lines):
     gan = lines("relativistic", penalties={"r1": 1.0})
     before = [weight.numpy() for weight in gan.weights]
     logs = gan.test_step(tf.constant(REAL))
-    (z,) = seen(gan.generator)
+    (z,) = recorded(gan.generator)
     real_logits, fake_logits = W * REAL + C, W * (A * z + B) + C
     assert float(logs["d_loss"]) == pytest.approx(np.mean(softplus(fake_logits - real_logits)), abs=1e-6)
     assert float(logs["g_loss"]) == pytest.approx(np.mean(softplus(real_logits - fake_logits)), abs=1e-6)

@@ -1,4 +1,4 @@
-"""Whatever generates is one protocol: a GAN, a run, a .keras file, a .tflite, an .onnx, a SavedModel, side by side."""
+"""One protocol for all generators: a GAN, a run, a .keras file, a .tflite, an .onnx and a SavedModel, compared."""
 
 import keras
 import numpy as np
@@ -23,18 +23,20 @@ SLIDERS = Directions("normal", (Slider("tilt", "measured", np.float32([0.5, 0, -
 
 
 def built(num_classes=None, latent="normal"):
-    """A GAN whose pictures differ from seed to seed and from class to class, and grow brighter with z₀."""
+    """A GAN whose pictures differ between seeds and between classes, and become brighter with z₀."""
     keras.utils.set_random_seed(3)
     z, loud = keras.Input((DIM,)), keras.initializers.RandomNormal(stddev=0.5, seed=5)
     label = [] if num_classes is None else [keras.Input((), dtype="int32")]
-    seen = [z, *(layers.Embedding(num_classes, 3, embeddings_initializer=loud)(one) for one in label)]
-    x = layers.Concatenate()(seen) if label else z
+    inputs = [z, *(layers.Embedding(num_classes, 3, embeddings_initializer=loud)(one) for one in label)]
+    x = layers.Concatenate()(inputs) if label else z
     x = layers.Dense(8 * 8 * 3, activation="tanh", kernel_initializer=loud)(x)
     first = keras.initializers.Constant(np.eye(DIM, 1, dtype="float32"))
     bright = layers.Dense(1, activation="tanh", kernel_initializer=first)(z)
     x = layers.Reshape(SHAPE)(0.3 * x + 0.6 * bright)
-    judge = networks.discriminator(SHAPE, dtype="float32", num_classes=num_classes)
-    gan = GAN(keras.Model([z, *label] if label else z, x), judge, latent=latent, seed=0, num_classes=num_classes)
+    discriminator = networks.discriminator(SHAPE, dtype="float32", num_classes=num_classes)
+    gan = GAN(
+        keras.Model([z, *label] if label else z, x), discriminator, latent=latent, seed=0, num_classes=num_classes
+    )
     gan.compile()
     return gan
 
@@ -46,14 +48,14 @@ def gan():
 
 @pytest.fixture(scope="module")
 def folder(gan, tmp_path_factory):
-    """The GAN as every kind of file, with class names, sliders and steps where the format holds them."""
+    """The GAN in every format, with class names, sliders and steps where the format can hold them."""
     folder = tmp_path_factory.mktemp("files")
     about = exports.About("tiny", "dots", NAMES, training={"steps": 12}, directions=SLIDERS)
     for name, format, uint8 in (
-        ("g.tflite", "litert", False),
-        ("g-uint8.tflite", "litert", True),
+        ("g.tflite", "tflite", False),
+        ("g-uint8.tflite", "tflite", True),
         ("g.onnx", "onnx", False),
-        ("saved", "tf_saved_model", False),
+        ("saved", "saved_model", False),
     ):
         gan.export(folder / name, format, "float32", exports.Options(about=about, uint8=uint8))
     gan.save(folder / "g.keras")
@@ -79,7 +81,7 @@ def levels(images, expected):
     return np.abs(np.asarray(images, int) - expected).max()
 
 
-def test_each_states_the_same_facts(generator, gan):
+def test_all_generators_have_the_same_facts(generator, gan):
     assert isinstance(generator, Generator)
     facts = ("latent", "latent_dim", "num_classes", "data_shape")
     assert [getattr(generator, name) for name in facts] == ["normal", DIM, 3, SHAPE]
@@ -91,7 +93,7 @@ def test_each_states_the_same_facts(generator, gan):
     assert generator.directions.names == (("tilt",) if exported else ())
 
 
-def test_a_seed_is_a_sample_wherever_it_is_drawn(generator, gan):
+def test_a_seed_gives_the_same_sample_in_all_generators(generator, gan):
     few, many = generator.generate(3, seed=7), generator.generate(40, seed=0)
     assert few.dtype == many.dtype == np.uint8 and few.shape == (3, *SHAPE)
     np.testing.assert_array_equal(few[2], generator.generate(1, seed=9)[0])
@@ -102,7 +104,7 @@ def test_a_seed_is_a_sample_wherever_it_is_drawn(generator, gan):
     assert levels(last, gan.generate(1, seed=2**31 - 1, labels=1)) <= 1
 
 
-def test_labels_and_latents_are_taken_alike(generator, gan):
+def test_all_generators_take_labels_and_latents(generator, gan):
     z, labels = generator.inputs(20, seed=5)
     np.testing.assert_array_equal(z, gan.inputs(20, seed=5)[0])
     assert labels.tolist() == [(5 + i) % 3 for i in range(20)]
@@ -111,7 +113,7 @@ def test_labels_and_latents_are_taken_alike(generator, gan):
     assert levels(generator.generate(z=z, labels=labels, batch_size=7), gan.generate(20, seed=5)) <= 1
 
 
-def test_compute_gives_floats_of_the_range_that_networks_see(generator, gan):
+def test_compute_gives_floats_in_the_range_of_networks(generator, gan):
     inputs = gan.inputs(20, seed=5)
     outputs = generator.compute(inputs)
     assert outputs.dtype == np.float32 and outputs.shape == (20, *SHAPE)
@@ -121,27 +123,27 @@ def test_compute_gives_floats_of_the_range_that_networks_see(generator, gan):
 
 
 @pytest.mark.parametrize(
-    "ask, told",
+    "ask, message",
     [
-        (lambda g: g.generate(), "neither n and z"),
-        (lambda g: g.generate(2, z=np.zeros((2, DIM))), "both n and z"),
+        (lambda g: g.generate(), "neither of n and z"),
+        (lambda g: g.generate(2, z=np.zeros((2, DIM))), "both of n and z"),
         (lambda g: g.generate(0), "asked for 0 samples"),
         (lambda g: g.generate(2, seed=2**31 - 1), "expected 0 to 2147483646 for 2"),
-        (lambda g: g.generate(2, labels=3), "label 3 is no class; expected 0 to 2"),
+        (lambda g: g.generate(2, labels=3), "label 3 is not a class; expected 0 to 2"),
         (lambda g: g.generate(2, labels=[0, 1, 2]), "for 2 samples"),
         (lambda g: g.generate(z=np.zeros((2, DIM + 1))), rf"expected finite numbers \(n, {DIM}\)"),
         (lambda g: g.generate(z=np.full((2, DIM), np.nan)), "expected finite numbers"),
         (lambda g: g.compute(np.zeros((2, DIM))), r"1 inputs; expected \[latents, labels\]"),
-        (lambda g: g.compute([np.zeros((2, DIM)), np.array([0, 3])]), "label 3 is no class"),
+        (lambda g: g.compute([np.zeros((2, DIM)), np.array([0, 3])]), "label 3 is not a class"),
     ],
 )
-def test_what_cannot_be_generated_is_refused_alike(generator, ask, told):
-    with pytest.raises(InputError, match=told):
+def test_all_generators_reject_wrong_arguments(generator, ask, message):
+    with pytest.raises(InputError, match=message):
         ask(generator)
 
 
-def test_directions_are_found_in_each(generator, gan):
-    """By the same seeds, so that what is found differs by rounding alone."""
+def test_directions_are_found_in_all_generators(generator, gan):
+    """All use the same seeds, so that the results differ by rounding only."""
     found, expected = (directions.fit(one, locks=(), samples=300, least_r2=0.1) for one in (generator, gan))
     assert found.latent == "normal" and found.step == generator.step
     a, b = found["brightness"].vector, expected["brightness"].vector
@@ -150,14 +152,14 @@ def test_directions_are_found_in_each(generator, gan):
     assert brighter.mean() > generator.generate(z=np.zeros((3, DIM))).mean() + 10
 
 
-def test_a_file_from_seeds_draws_and_says_what_it_cannot(gan, folder):
+def test_a_file_that_takes_seeds_draws_and_rejects_latents(gan, folder):
     generator = exports.open_generator(folder / SEEDS_ALONE)
     assert isinstance(generator, Generator) and generator.class_names == NAMES and generator.directions.names == ()
     assert levels(generator.generate(40, seed=3), gan.generate(40, seed=3)) <= 1
     np.testing.assert_array_equal(generator.generate(3, seed=7)[2], generator.generate(1, seed=9)[0])
 
 
-def test_a_run_is_a_gan_that_knows_its_classes_and_directions(run_of_classes):
+def test_a_run_opens_as_a_gan_with_classes_and_directions(run_of_classes):
     generator = exports.open_generator(run_of_classes)
     assert isinstance(generator, Generator) and generator.class_names == tuple(map(str, range(10)))
     assert generator.step == 2 and generator.description["training"]["steps"] == 2
@@ -166,13 +168,13 @@ def test_a_run_is_a_gan_that_knows_its_classes_and_directions(run_of_classes):
     training_gan = training.load(run_of_classes)
     np.testing.assert_array_equal(generator.generate(4, seed=1), training_gan.generate(4, seed=1))
     (run_of_classes / "directions.json").write_text("{")
-    with pytest.warns(Notice, match="directions.json is damaged .* the sliders are left out"):
+    with pytest.warns(Notice, match="directions.json is damaged .* without sliders"):
         assert exports.open_generator(run_of_classes).directions.names == ()
     (run_of_classes / "directions.json").unlink()
 
 
 class Foreign(tf.Module):
-    """A generator in batches of four, of unknown sizes in its signature, which says nothing of itself."""
+    """A SavedModel without a description, with batches of four and unknown sizes in its signature."""
 
     @tf.function(input_signature=[tf.TensorSpec((4, 3), "float32")])
     def draw(self, noise):
@@ -180,7 +182,7 @@ class Foreign(tf.Module):
         return {"picture": tf.tanh(tf.reshape(tf.repeat(noise, 11, axis=1)[:, :32], shape))}
 
 
-def test_a_saved_model_from_elsewhere_has_what_can_be_seen(tmp_path):
+def test_the_description_of_a_foreign_saved_model_is_inferred(tmp_path):
     foreign = Foreign()
     tf.saved_model.save(foreign, str(tmp_path / "f"), signatures={"serving_default": foreign.draw})
     generator = exports.open_generator(tmp_path / "f", trust=True)
@@ -192,12 +194,12 @@ def test_a_saved_model_from_elsewhere_has_what_can_be_seen(tmp_path):
     np.testing.assert_allclose(generator.compute(z)[:, 0, 0, 0], np.tanh(z[:, 0]), atol=1e-6)
     np.testing.assert_array_equal(generator.generate(3, seed=7)[2], generator.generate(1, seed=9)[0])
     found = directions.fit(generator, samples=100)
-    assert "brightness" in {*found.names, *found.refused} and found.step is None
+    assert "brightness" in {*found.names, *found.rejected} and found.step is None
 
 
 def test_files_of_vectors_and_uniform_latents(tmp_path, tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator((3,)), tiny_discriminator((3,)), latent="uniform")
-    for name, format in (("g.tflite", "litert"), ("g.onnx", "onnx"), ("g", "tf_saved_model")):
+    for name, format in (("g.tflite", "tflite"), ("g.onnx", "onnx"), ("g", "saved_model")):
         gan.export(tmp_path / name, format, "float32")
         generator = exports.open_generator(tmp_path / name, trust=True)
         assert (generator.latent, generator.data_shape, generator.num_classes) == ("uniform", (3,), None)
@@ -208,12 +210,12 @@ def test_files_of_vectors_and_uniform_latents(tmp_path, tiny_generator, tiny_dis
 # trust ----------------------------------------------------------------------------------------------------------------
 
 
-def test_a_saved_model_needs_the_users_word(folder):
+def test_a_saved_model_needs_trust(folder):
     with pytest.raises(InputError, match="is a SavedModel, which can run code.* use --trust"):
         exports.open_generator(folder / "saved")
 
 
-def test_a_keras_file_with_python_code_needs_the_users_word(tmp_path):
+def test_a_keras_file_with_python_code_needs_trust(tmp_path):
     z = keras.Input((DIM,))
     x = layers.Lambda(lambda t: t * 0.5, output_shape=(192,))(layers.Dense(192)(z))
     with SafeModeScope(False):  # of a layer that this test has written itself
@@ -230,7 +232,7 @@ def test_a_keras_file_with_python_code_needs_the_users_word(tmp_path):
 
 
 def chosen(label, names=NAMES, num_classes=3):
-    """What `class_number` makes of a label of a generator of these classes."""
+    """The result of `class_number` for a label and a generator of these classes."""
 
     class Of:
         class_names = names
@@ -239,7 +241,7 @@ def chosen(label, names=NAMES, num_classes=3):
     return generators.class_number(Of, label)
 
 
-def test_a_class_is_chosen_by_name_first_and_by_number_else():
+def test_a_class_is_chosen_by_name_or_else_by_number():
     assert [chosen(label) for label in ("cat", "dog", "0", "2", 2, None)] == [0, 1, 0, 2, 2, None]
     assert chosen("3") == 2  # a name, though it looks like a number that is no class
     assert chosen("1", ("1", "0")) == 0 and chosen(1, ("1", "0")) == 1
@@ -250,23 +252,23 @@ def test_a_class_is_chosen_by_name_first_and_by_number_else():
 
 
 @pytest.mark.parametrize(
-    "label, names, classes, told",
+    "label, names, classes, message",
     [
-        ("bird", NAMES, 3, "label bird is no class; expected 0 to 2, or a name: cat, dog, 3"),
-        ("Cat", NAMES, 3, "label Cat is no class"),
-        ("-1", NAMES, 3, "label -1 is no class; expected 0 to 2"),
-        ("1.0", NAMES, 3, "label 1.0 is no class"),
-        ("", NAMES, 3, "label  is no class"),
-        ("cat", None, 3, "label cat is no class; expected 0 to 2, since the names of its classes are not known"),
-        ("10", tuple("0123456789"), 10, r"expected 0 to 9; give one"),
+        ("bird", NAMES, 3, "label bird is not a class; expected 0 to 2, or a name: cat, dog, 3"),
+        ("Cat", NAMES, 3, "label Cat is not a class"),
+        ("-1", NAMES, 3, "label -1 is not a class; expected 0 to 2"),
+        ("1.0", NAMES, 3, "label 1.0 is not a class"),
+        ("", NAMES, 3, "label  is not a class"),
+        ("cat", None, 3, "label cat is not a class; expected 0 to 2, since the names of its classes are not known"),
+        ("10", tuple("0123456789"), 10, r"expected 0 to 9"),
         ("bread", (*(f"class{i}" for i in range(30)), "beard"), 31, "or a name such as beard; "),
-        ("9" * 5_000, NAMES, 3, "is no class"),
+        ("9" * 5_000, NAMES, 3, "is not a class"),
         ("cat", None, None, "takes no labels"),
         ("0", None, None, "takes no labels"),
     ],
 )
-def test_what_is_no_class_is_told_with_those_there_are(label, names, classes, told):
-    with pytest.raises(InputError, match=told):
+def test_an_unknown_class_gives_an_error_with_the_known_ones(label, names, classes, message):
+    with pytest.raises(InputError, match=message):
         chosen(label, names, classes)
 
 

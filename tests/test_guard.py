@@ -1,4 +1,4 @@
-"""Steps that are not finite, brought about in real training, and what becomes of it."""
+"""Steps that are not finite, in real training, and how `DivergenceGuard` recovers."""
 
 import io
 import sys
@@ -17,7 +17,7 @@ SCHEDULE = keras.optimizers.schedules.InverseTimeDecay(0.01, 10, 1.0)  # half af
 
 
 class Poison(keras.callbacks.Callback):
-    """Makes G's last bias NaN before the given batches."""
+    """Makes the last bias of the generator NaN before the given batches."""
 
     def __init__(self, *batches):
         super().__init__()
@@ -43,20 +43,19 @@ def fitted(gan, *poisoned, **options):
     return guard, poison
 
 
-def test_training_steps_back_and_goes_on_with_half_the_rates(gan):
+def test_training_restores_earlier_weights_and_continues_with_half_the_rates(gan):
     guard, poison = fitted(gan, 6, steps=4)
     assert guard.made == 1 and guard.verdict is None
-    # Batch 6 was not applied, and took the weights back to those after step 4, which batch 4 began with.
+    # Batch 6 was skipped, and the weights after step 4, with which batch 4 began, were restored.
     np.testing.assert_array_equal(poison.seen[7], poison.seen[4])
     assert not np.array_equal(poison.seen[8], poison.seen[7])
     assert all(np.isfinite(weights).all() for weights in gan.get_weights())
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.01)
     assert float(gan.generator_optimizer.learning_rate) == pytest.approx(0.01 / 2 / 2)  # after 10 steps
     assert gan.step == 10
-    assert guard.stream.getvalue() == (
-        "step 7: a loss or a gradient was NaN or infinite, and the step was not applied; back to the weights of step "
-        "4, learning rates times 0.5 (retreat 1 of 3)\n"
-    )
+    (line,) = guard.stream.getvalue().splitlines()
+    assert line.startswith("step 7: a loss or a gradient was NaN or infinite") and line.endswith("(retreat 1 of 3)")
+    assert "step 4" in line and "0.5" in line
 
 
 def test_the_lower_rate_is_the_one_that_is_applied(gan):
@@ -100,7 +99,7 @@ def test_a_lowered_schedule_is_saved_with_its_optimizer():
     assert float(loaded.learning_rate) == pytest.approx(0.01 / 2 / 4)
 
 
-def test_a_sound_training_is_left_alone(gan, tiny_generator, tiny_discriminator):
+def test_a_healthy_training_is_not_changed(gan, tiny_generator, tiny_discriminator):
     guard, _ = fitted(gan)
     other = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
     other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02))
@@ -110,14 +109,14 @@ def test_a_sound_training_is_left_alone(gan, tiny_generator, tiny_discriminator)
         np.testing.assert_array_equal(weights, wanted)
 
 
-def test_a_run_that_runs_off_ends_with_a_verdict_and_status_1(forked, tmp_path):
+def test_a_run_that_diverges_ends_with_a_verdict_and_status_1(forked, tmp_path):
     run_dir = tmp_path / "run"
     words = ["train", "digits", "--preset", "lean", "--discriminator-lr", "1e30", "--steps", "100", "--run", run_dir]
     words += ["--evaluate-every", "7"]  # so that every step is a call of its own
     done = forked(Path(sys.executable).with_name("kgan"), *words)
-    _, told = done.communicate(timeout=120)
-    assert done.returncode == 1 and "Traceback" not in told
-    lines = told.splitlines()
+    _, printed = done.communicate(timeout=120)
+    assert done.returncode == 1 and "Traceback" not in printed
+    lines = printed.splitlines()
     steps = [int(line.split()[1].rstrip(":")) for line in lines if "(retreat " in line]
     assert len(steps) == 3 and steps == sorted(set(steps))
     assert lines[-1].startswith("Error: step ") and "a loss or a gradient was NaN or infinite" in lines[-1]

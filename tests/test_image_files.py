@@ -1,4 +1,4 @@
-"""Image files as people have them: turned, transparent, deep, of many frames, huge; and what lies between them."""
+"""Real image files: turned, transparent, of 16 bits, of many frames, huge; and other files between them."""
 
 import os
 import struct
@@ -128,7 +128,7 @@ def behind(value, alpha, ground):
 def test_transparent_pixels_show_the_background(tmp_path, kind, background, ground):
     options = {"lossless": True, "exact": True} if kind == "webp" else {}
     write(tmp_path / f"0.{kind}", with_alpha("RGBA"), **options)
-    with pytest.warns(Notice, match=f"1 of 1 images is transparent; transparent pixels are put on {background}"):
+    with pytest.warns(Notice, match=f"1 of 1 images is transparent; transparent pixels become {background}"):
         seen = opened(tmp_path, background=background)[0].astype(int)
     assert (seen[:, 4:] == ground).all()
     expected = [behind(value, 128, ground) for value in (200, 100, 50)]
@@ -214,7 +214,7 @@ def test_a_transparent_colour_of_16_bits_counts(tmp_path):
     assert (seen[:, :4] == (10, 20, 30)).all() and (seen[:, 4:] == 255).all()
 
 
-def test_opaque_images_with_an_alpha_channel_need_no_word(tmp_path):
+def test_opaque_images_with_an_alpha_channel_give_no_notice(tmp_path):
     write(tmp_path / "0.png", Image.new("RGBA", (8, 8), (10, 20, 30, 255)))
     assert (opened(tmp_path) == (10, 20, 30)).all()
 
@@ -223,20 +223,20 @@ def test_transparent_images_are_counted_once(tmp_path, monkeypatch):
     for index in range(3):
         write(tmp_path / f"{index}.png", with_alpha("RGBA"))
     write(tmp_path / "3.png", Image.new("RGB", (8, 8)))
-    with pytest.warns(Notice, match="3 of 4 images are transparent") as told:
+    with pytest.warns(Notice, match="3 of 4 images are transparent") as notices:
         held = data.open_source(tmp_path)
-    assert len(told) == 1
+    assert len(notices) == 1
     monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
-    with pytest.warns(Notice, match="3 of 4 images can be transparent; .*--background") as told:
+    with pytest.warns(Notice, match="3 of 4 images can be transparent; .*--background") as notices:
         streamed = data.open_source(tmp_path)
-    assert len(told) == 1
+    assert len(notices) == 1
     np.testing.assert_array_equal(streamed.fetch(np.arange(4)), held.array)
 
 
 @pytest.mark.parametrize("background", ["", "whit", "#12", "#11223344", "255", "none"])
-def test_a_background_that_is_no_colour_is_refused(tmp_path, background):
+def test_a_background_that_is_not_a_colour_raises_an_error(tmp_path, background):
     write(tmp_path / "0.png", smooth(8, 8))
-    with pytest.raises(InputError, match=r"is not a colour; expected white, .*#rrggbb.*\(--background\)"):
+    with pytest.raises(InputError, match=r"is not a colour; expected white, .*#rrggbb.*--background"):
         data.open_source(tmp_path, background=background)
 
 
@@ -265,7 +265,7 @@ WHOLE = [
 
 @pytest.mark.parametrize("dtype, numbers, low, high", WHOLE)
 def test_numbers_without_a_range_are_scaled_by_the_stated_rule(tmp_path, dtype, numbers, low, high):
-    with pytest.warns(Notice, match=r"1 image holds|1 images hold"):
+    with pytest.warns(Notice, match=r"1 image has"):
         seen = seen_of(tmp_path, numbers.astype(dtype))[0]
     expected = (numbers.astype(dtype).astype(float) - low) / (high - low) * 255
     assert np.abs(seen - expected).max() <= 0.51
@@ -314,7 +314,7 @@ def tiff(dtype, array, bits, sample_format, photometric=1, order="<"):
 )
 def test_no_number_wraps(tmp_path, dtype, array, bits, sample_format, order):
     if order == ">" and dtype == "u4":
-        pytest.skip("Pillow does not read these: they are refused")
+        pytest.skip("Pillow cannot read these")
     (tmp_path / "0.tif").write_bytes(tiff(dtype, array, bits, sample_format, order=order))
     with pytest.warns(Notice, match="scaled so that"):
         seen = opened(tmp_path)[0, ..., 0].astype(int).ravel()
@@ -332,28 +332,28 @@ def test_16_bits_are_divided_by_257_whatever_their_order(tmp_path):
 
 
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_a_float_image_that_is_not_finite_is_named_with_the_reason(tmp_path, value):
+def test_a_float_image_that_is_not_finite_raises_an_error_with_the_reason(tmp_path, value):
     array = (RAMP / 1023).astype("float32")
     write(tmp_path / "0.tif", array)
     array[3, 4:6] = value
     write(tmp_path / "1.tif", array)
     with (
-        pytest.warns(Notice, match="holds floats"),
+        pytest.warns(Notice, match="has floats"),
         pytest.raises(
             InputError,
             match=r"1 of 2 .* cannot be read: 1.tif; 2 of its 1,024 values are NaN or infinite; .*--skip-damaged",
         ),
     ):
         data.open_source(tmp_path)
-    with pytest.warns(Notice) as told:
+    with pytest.warns(Notice) as notices:
         assert data.open_source(tmp_path, skip_damaged=True).count == 1
-    assert any("left out 1 of 2 images" in str(each.message) and "NaN" in str(each.message) for each in told)
+    assert any("left out 1 of 2 images" in str(each.message) and "NaN" in str(each.message) for each in notices)
 
 
 # colours
 
 
-def test_cmyk_ycbcr_lab_and_black_and_white_look_as_they_are_meant(tmp_path):
+def test_cmyk_ycbcr_lab_and_black_and_white_have_the_right_colours(tmp_path):
     red = Image.new("RGB", (16, 16), (200, 30, 30))
     write(tmp_path / "cmyk.jpg", red.convert("CMYK"), quality=95)
     write(tmp_path / "cmyk.tif", red.convert("CMYK"))
@@ -372,11 +372,11 @@ def test_cmyk_ycbcr_lab_and_black_and_white_look_as_they_are_meant(tmp_path):
 
 
 @pytest.mark.parametrize("kind", ["gif", "tif", "webp", "png"])
-def test_of_several_frames_the_first_is_taken_and_that_is_shown(tmp_path, kind):
+def test_the_first_of_several_frames_is_used_with_a_notice(tmp_path, kind):
     frames = [Image.new("RGB", (8, 8), (value, 0, 0)) for value in (250, 100, 10)]
     options = {"lossless": True} if kind == "webp" else {}
     write(tmp_path / f"0.{kind}", frames[0], save_all=True, append_images=frames[1:], **options)
-    with pytest.warns(Notice, match=f"1 of 1 images has several frames or pages, of which the first is used: 0.{kind}"):
+    with pytest.warns(Notice, match=f"1 of 1 images has several frames or pages; .*: 0.{kind}"):
         seen = opened(tmp_path)
     assert (seen == (250, 0, 0)).all()
 
@@ -393,30 +393,30 @@ def test_all_suffixes_of_the_formats_are_read(tmp_path):
     assert data.open_source(tmp_path).count == len(names) >= 4
 
 
-def test_what_is_passed_over_is_counted_by_suffix_with_the_remedy_for_heic(tmp_path):
+def test_ignored_files_are_counted_by_suffix_with_the_remedy_for_heic(tmp_path):
     write(tmp_path / "0.png", smooth(8, 8))
     for name in ("a.HEIC", "b.heic", "c.txt", "README"):
         (tmp_path / name).write_bytes(b"x")
     with pytest.warns(
-        Notice, match=r"over 4 files .*: .heic \(2\), .*\.txt \(1\).*; convert .heic to JPEG or PNG"
-    ) as told:
+        Notice, match=r"ignored 4 files .*: .heic \(2\), .*\.txt \(1\).*Convert .heic to JPEG or PNG"
+    ) as notices:
         assert data.open_source(tmp_path).count == 1
-    assert len(told) == 1 and "no suffix (1)" in str(told[0].message)
+    assert len(notices) == 1 and "no suffix (1)" in str(notices[0].message)
     (tmp_path / "0.png").unlink()
-    with pytest.raises(InputError, match=r"holds no images; .*\.heic \(2\).*; convert .heic to JPEG or PNG"):
+    with pytest.raises(InputError, match=r"has no images .*\.heic \(2\).*Convert .heic to JPEG or PNG"):
         data.open_source(tmp_path)
 
 
-STRANGERS = [
+OTHER_FILES = [
     (b"\0\0\0\x24ftypheic\0\0\0\0mif1heic", "HEIC photo.*convert it to JPEG or PNG"),
     (b"version https://git-lfs.github.com/spec/v1\noid sha256:1\n", "pointer of Git LFS.*git lfs pull"),
-    (b"<!DOCTYPE html><html>", "page of HTML"),
+    (b"<!DOCTYPE html><html>", "HTML page"),
     (b"", "it is empty"),
 ]
 
 
-@pytest.mark.parametrize("content, reason", STRANGERS)
-def test_what_is_called_an_image_and_is_none_is_named(tmp_path, content, reason):
+@pytest.mark.parametrize("content, reason", OTHER_FILES)
+def test_a_file_that_only_has_the_name_of_an_image_raises_an_error(tmp_path, content, reason):
     write(tmp_path / "0.png", smooth(8, 8))
     (tmp_path / "1.jpg").write_bytes(content)
     with pytest.raises(InputError, match=f"1 of 2 images .* cannot be read: 1.jpg; .*{reason}.*--skip-damaged"):
@@ -438,7 +438,7 @@ HIDDEN = [
 
 
 @pytest.mark.parametrize("hidden", HIDDEN)
-def test_hidden_files_and_folders_are_passed_over_without_a_word(tmp_path, hidden):
+def test_hidden_files_and_folders_are_ignored_silently(tmp_path, hidden):
     for name in ("cat/0.png", "dog/0.png"):
         write(tmp_path / name, smooth(8, 8))
     (tmp_path / hidden).parent.mkdir(parents=True, exist_ok=True)
@@ -459,7 +459,7 @@ def test_a_photo_of_108_megapixels_is_read(tmp_path):
     assert (seen[:, :, :4] == 250).all() and (seen[:, :, 12:] == 7).all()  # the filter reaches three pixels
 
 
-def test_a_photo_above_the_limit_is_named_with_its_size_and_the_limit(tmp_path, monkeypatch):
+def test_a_photo_above_the_limit_raises_an_error_with_its_size_and_the_limit(tmp_path, monkeypatch):
     monkeypatch.setattr(decoding, "LIMIT_PIXELS", 1_000)
     write(tmp_path / "0.png", smooth(8, 8))
     write(tmp_path / "1.png", smooth(40, 30))
@@ -485,29 +485,29 @@ def write_classes(root, **counts):
     return root
 
 
-def test_a_few_images_beside_class_folders_are_left_out_and_named(tmp_path):
+def test_a_few_images_next_to_class_folders_are_left_out_with_a_notice(tmp_path):
     write_classes(tmp_path, cat=3, dog=3)
     write(tmp_path / "overview.png", smooth(8, 8))
-    with pytest.warns(Notice, match="left out 1 image that lies in no class folder: overview.png"):
+    with pytest.warns(Notice, match="left out 1 image that is in no class folder: overview.png"):
         found = data.open_source(tmp_path)
     assert found.count == 6 and found.labels.tolist() == [0, 0, 0, 1, 1, 1]
 
 
-def test_folders_beside_many_images_are_not_classes_and_that_is_shown(tmp_path):
+def test_folders_next_to_many_images_are_not_classes_and_give_a_notice(tmp_path):
     write_classes(tmp_path, cat=3, dog=3)
     for index in range(3):
         write(tmp_path / f"{index}.png", smooth(8, 8))
-    with pytest.warns(Notice, match="subfolders are not taken as classes: 3 of 9 images lie in no subfolder, such as"):
+    with pytest.warns(Notice, match="subfolders are not used as classes: 3 of 9 images are in no subfolder"):
         found = data.open_source(tmp_path)
     assert found.count == 9 and found.labels is None
-    with pytest.raises(InputError, match="cannot be used with classes: 3 of 9 images lie in no subfolder.*--condit"):
+    with pytest.raises(InputError, match="cannot be used with classes: 3 of 9 images are in no subfolder.*--condit"):
         data.check_labels(found)
 
 
 def test_classes_without_images_have_no_number(tmp_path):
     write_classes(tmp_path, ant=2, cat=2)
     (tmp_path / "bee" / "deep").mkdir(parents=True)
-    with pytest.warns(Notice, match="left out the folder bee, without images"):
+    with pytest.warns(Notice, match="left out the folder bee"):
         found = data.open_source(tmp_path)
     assert found.class_names == ("ant", "cat") and found.labels.tolist() == [0, 0, 1, 1]
 
@@ -521,9 +521,11 @@ def test_classes_and_labels_are_those_of_the_images_that_can_be_read(tmp_path, w
         (root / name).write_bytes(damage((root / name).read_bytes()))
     if where == "from disk":
         monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)
-    with pytest.warns(Notice) as told:
+    with pytest.warns(Notice) as notices:
         found = data.open_source(root, skip_damaged=True)
-    assert any("left out 2 of 6 images that cannot be read: bee/0.png, cat/1.png" in str(each.message) for each in told)
+    assert any(
+        "left out 2 of 6 images that cannot be read: bee/0.png, cat/1.png" in str(each.message) for each in notices
+    )
     assert (found.array is None) == (where == "from disk")
     assert found.class_names == ("ant", "cat") and found.labels.tolist() == [0, 0, 1, 1]
     assert found.fetch(np.arange(4))[:, 0, 0, 0].tolist() == [0, 1, 0, 2]
@@ -551,17 +553,17 @@ def test_links_that_lead_back_are_not_followed_and_named(tmp_path, target):
     assert found.count == 2 and found.class_names == ("ant", "cat")
 
 
-def test_a_link_that_leads_to_itself_or_nowhere_does_no_harm(tmp_path):
+def test_a_link_to_itself_or_to_nothing_is_ignored(tmp_path):
     root = write_classes(tmp_path / "root", ant=1, cat=1)
     (root / "self.png").symlink_to(root / "self.png")
     (root / "gone.png").symlink_to(root / "gone")
-    with pytest.warns(Notice, match=r"passed over 2 files .*: .png \(2\)"):
+    with pytest.warns(Notice, match=r"ignored 2 files .*: .png \(2\)"):
         assert data.open_source(root).count == 2
 
 
 @pytest.mark.parametrize("train", ["train", "Train", "training"])
 @pytest.mark.parametrize("test", ["test", "val", "valid", "validation", "Testing"])
-def test_the_folder_above_train_and_test_is_taken_as_such(tmp_path, train, test):
+def test_a_folder_with_train_and_test_uses_both(tmp_path, train, test):
     write_classes(tmp_path / train, cat=3, dog=3)
     write_classes(tmp_path / test, cat=1, dog=2)
     found, held_out = (data.open_source(tmp_path, split=split) for split in ("train", "test"))
@@ -580,8 +582,8 @@ def test_a_folder_that_holds_train_alone_holds_nothing_out(tmp_path):
     assert data.open_source(tmp_path, split="test") is None
 
 
-def test_held_out_images_of_other_classes_have_no_labels_and_that_is_shown(tmp_path):
+def test_held_out_images_of_other_classes_have_no_labels_and_give_a_notice(tmp_path):
     write_classes(tmp_path / "train", ant=1, cat=1)
     write_classes(tmp_path / "test", ant=1, dog=1)
-    with pytest.warns(Notice, match="not taken as classes: the folders dog are no classes of the training images"):
+    with pytest.warns(Notice, match="not used as classes: the folders dog are not classes of the training images"):
         assert data.open_source(tmp_path, split="test").labels is None

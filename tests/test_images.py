@@ -22,7 +22,7 @@ def stream_of(array, block=7):
 
 @pytest.fixture
 def in_files(monkeypatch):
-    """Every set, however small, in a temporary file."""
+    """Puts every set into a temporary file."""
     monkeypatch.setattr(streams, "IN_MEMORY_BYTES", 0)
 
 
@@ -52,7 +52,7 @@ def test_small_sets_are_arrays_and_large_ones_files(monkeypatch):
     assert isinstance(collect(stream_of(array)), ImageFile)
 
 
-def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch, in_files):
+def test_the_temporary_folder_is_empty_afterwards(tmp_path, monkeypatch, in_files):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     found = collect(stream_of(noise(20, 4, 4, 1)))
     assert len(found[:]) == 20
@@ -60,7 +60,7 @@ def test_nothing_is_left_in_the_temporary_folder(tmp_path, monkeypatch, in_files
     assert os.listdir(tmp_path) == []
 
 
-def test_a_folder_that_cannot_be_written_is_one_error_with_the_remedy(tmp_path, monkeypatch, in_files):
+def test_a_folder_that_is_not_writable_raises_an_error_with_the_remedy(tmp_path, monkeypatch, in_files):
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "missing"))
     with pytest.raises(InputError, match="cannot write .* of images to .*missing .*TMPDIR.*--samples"):
         collect(stream_of(noise(20, 4, 4, 1)))
@@ -78,7 +78,7 @@ def test_a_stream_of_a_source_gives_the_data_by_their_indices():
     np.testing.assert_array_equal(collect(Stream.of(source, chosen)), source.array[chosen])
 
 
-def test_blocks_hold_no_more_bytes_than_they_may(monkeypatch):
+def test_blocks_have_limited_bytes(monkeypatch):
     monkeypatch.setattr(streams, "BLOCK_BYTES", 100)
     assert [len(block) for _, block in blocks(noise(20, 4, 4, 1))] == [6, 6, 6, 2]
     assert [len(block) for _, block in blocks(noise(3, 40, 40, 1))] == [1, 1, 1]

@@ -1,4 +1,4 @@
-"""What `fit` is given: data in the forms that Keras's users have, right or refused at the first batch."""
+"""Data for `fit` in the forms that Keras accepts, and errors for wrong data at the first batch."""
 
 import keras
 import numpy as np
@@ -53,7 +53,7 @@ def test_a_last_batch_of_one_image_is_trained_on(gan):
     game = gan()  # γ of the default recipe follows from the batch
     log = game.fit(images(9), batch_size=4, epochs=2, verbose=0).history
     assert np.isfinite(log["penalty"]).all() and np.min(log["penalty"]) > 0
-    assert int(game.refused.numpy()) == 0 and game.step == 6
+    assert int(game.skipped_steps.numpy()) == 0 and game.step == 6
 
 
 def test_a_single_image_has_the_automatic_weight_of_the_batch_before(gan):
@@ -65,7 +65,7 @@ def test_a_single_image_has_the_automatic_weight_of_the_batch_before(gan):
 
 
 @pytest.mark.parametrize("dataset", [False, True])
-def test_batches_that_are_all_single_images_are_refused(gan, dataset):
+def test_batches_that_are_all_single_images_raise(gan, dataset):
     data = tf.data.Dataset.from_tensor_slices(images()).batch(1) if dataset else images()
     message = refusal(lambda: gan().fit(data, batch_size=None if dataset else 1, verbose=0))
     assert "1 image for each discriminator step; expected at least 2" in message
@@ -81,7 +81,7 @@ def test_a_last_batch_smaller_than_k_is_trained_on(gan, k, rows):
     assert game.step == 2 and np.isfinite([value[0] for value in log.values()]).all()
 
 
-def test_first_batches_smaller_than_k_are_refused(gan):
+def test_first_batches_smaller_than_k_raise(gan):
     data = tf.data.Dataset.from_tensor_slices(images()).batch(2)
     message = refusal(lambda: gan(discriminator_steps=3).fit(data, verbose=0))
     assert "a batch of 2 for discriminator_steps=3; expected at least one image for each step" in message
@@ -115,7 +115,7 @@ def test_dictionaries_of_tensorflow_datasets(gan, conditional):
     assert conditional.step == 3
     other = {"pixels": images(), "more": np.arange(12)}
     message = refusal(lambda: game.fit(tf.data.Dataset.from_tensor_slices(other).batch(4), verbose=0))
-    assert "dictionary with" in message and "pixels" in message and "expected one with the key image" in message
+    assert "dictionary with" in message and "pixels" in message and "expected the key image" in message
 
 
 def encoded(shape):
@@ -152,7 +152,7 @@ def test_a_dataset_without_any_known_shape_is_taken(gan):
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_unbatched_data_are_told_to_be_batched(gan, known):
+def test_unbatched_data_raise(gan, known):
     data = tf.data.Dataset.from_tensor_slices(images()) if known else decoded(encoded(SHAPE), 1)
     message = refusal(lambda: gan().fit(data, verbose=0))
     assert "which is one image; expected batches (batch, 8, 8, 1)" in message and "dataset.batch(32)" in message
@@ -198,7 +198,7 @@ def test_datasets_keep_their_order_and_arrays_are_shuffled(gan, recwarn):
 
 @pytest.mark.parametrize("as_dataset", [False, True])
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_pixels_in_another_range_are_refused_at_the_first_batch(gan, as_dataset, jit_compile):
+def test_pixels_in_another_range_raise_at_the_first_batch(gan, as_dataset, jit_compile):
     for scaled, expected, remedy in (
         ((images(32) + 1) * 127.5, "pixels beyond [-2, 2]", "to_signed"),
         ((images(32) + 1) / 2, "without a pixel below 0", "x * 2 - 1"),
@@ -243,24 +243,24 @@ def test_vectors_may_have_any_range(tiny_generator, tiny_discriminator):
 
 @pytest.mark.parametrize("wrong", [3, -1, 255])
 @pytest.mark.parametrize("jit_compile", [False, True])
-def test_labels_that_are_no_classes_are_refused(conditional, wrong, jit_compile):
+def test_labels_that_are_not_classes_raise(conditional, wrong, jit_compile):
     conditional.compile("sgd", "sgd", loss="hinge", jit_compile=jit_compile)
     labels = np.arange(12) % 3
     labels[[5, 7]] = wrong
     before = weights(conditional)
     message = refusal(lambda: conditional.fit(images(), labels, batch_size=12, verbose=0))
-    assert "2 labels that are no classes; expected 0 to 2" in message and len(message.splitlines()) == 1
+    assert "2 labels that are not classes; expected 0 to 2" in message and len(message.splitlines()) == 1
     for mine, others in zip(weights(conditional), before, strict=True):
         np.testing.assert_array_equal(mine, others)
     assert "no classes" in refusal(lambda: conditional.evaluate(images(), labels, verbose=0))
     assert "no classes" in refusal(lambda: conditional.train_on_batch(images(), labels))
 
 
-def test_labels_that_are_wrong_later_are_refused_by_the_end_of_the_epoch(conditional):
+def test_labels_that_are_wrong_later_raise_by_the_end_of_the_epoch(conditional):
     labels = np.arange(12) % 3
     labels[-1] = 9
     data = tf.data.Dataset.from_tensor_slices((images(), labels)).batch(4)
-    assert "1 labels that are no classes" in refusal(lambda: conditional.fit(data, epochs=2, verbose=0))
+    assert "1 labels that are not classes" in refusal(lambda: conditional.fit(data, epochs=2, verbose=0))
     assert conditional.step == 3
 
 
@@ -271,7 +271,7 @@ def test_class_numbers_of_any_integer_type_and_as_columns(conditional, form):
 
 
 @pytest.mark.parametrize("form", [lambda y: np.eye(3)[y], lambda y: y.astype("float32")])
-def test_labels_that_are_no_class_numbers(conditional, form):
+def test_labels_that_are_not_class_numbers_raise(conditional, form):
     assert "expected integers of shape (batch,) from 0 to 2" in refusal(
         lambda: conditional.fit(images(), form(np.arange(12) % 3), batch_size=4, verbose=0)
     )
@@ -311,7 +311,7 @@ def stochastic_networks():
 
 
 @pytest.mark.parametrize("kind", ["save", "save_weights", "checkpoint"])
-def test_training_goes_on_from_a_file_as_if_it_had_not_stopped(tmp_path, kind):
+def test_training_continues_from_a_file_as_if_it_had_not_stopped(tmp_path, kind):
     def build():
         game = GAN(*stochastic_networks(), seed=3)
         game.compile("adam", "adam", jit_compile=False)
@@ -371,7 +371,7 @@ def test_a_keras_loss_is_saved_and_takes_sample_weights(gan, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "loss, said",
+    "loss, expected",
     [
         (keras.losses.BinaryCrossentropy(), "expected from_logits=True"),
         (keras.losses.CategoricalCrossentropy(), "CategoricalCrossentropy"),
@@ -380,9 +380,9 @@ def test_a_keras_loss_is_saved_and_takes_sample_weights(gan, tmp_path):
         (keras.losses.binary_crossentropy, "binary_crossentropy"),
     ],
 )
-def test_other_losses_are_refused_in_one_line(gan, loss, said):
+def test_other_losses_raise_in_one_line(gan, loss, expected):
     message = refusal(lambda: gan(loss=loss))
-    assert said in message and len(message.splitlines()) == 1
+    assert expected in message and len(message.splitlines()) == 1
 
 
 def test_a_critic_is_never_unbounded_by_default(gan):

@@ -256,8 +256,10 @@ def test_a_schedule_counts_training_steps_whatever_its_class(schedule, wrapped):
     gan = compiled(SGD(schedule()), LossScale(optimizer, 4.0) if wrapped else optimizer, discriminator_steps=3)
     fit(gan)
     assert int(schedules.innermost(gan.discriminator_optimizer).iterations) == 9
-    assert schedules.now(gan.discriminator_optimizer) == pytest.approx(schedules.now(gan.generator_optimizer))
-    assert schedules.now(gan.generator_optimizer) == pytest.approx(float(schedule()(3)), abs=1e-7)
+    assert schedules.current_rate(gan.discriminator_optimizer) == pytest.approx(
+        schedules.current_rate(gan.generator_optimizer)
+    )
+    assert schedules.current_rate(gan.generator_optimizer) == pytest.approx(float(schedule()(3)), abs=1e-7)
 
 
 def test_compiling_again_does_not_slow_a_schedule_twice(tmp_path):
@@ -271,9 +273,9 @@ def test_compiling_again_does_not_slow_a_schedule_twice(tmp_path):
     loaded = schedules.schedule_of(keras.models.load_model(tmp_path / "gan.keras").discriminator_optimizer)
     assert loaded.updates == 3 and not isinstance(loaded.schedule, PerTrainingStep)
     schedules.lower(optimizer, 0.5)
-    assert schedules.now(optimizer) == pytest.approx(0.05)
+    assert schedules.current_rate(optimizer) == pytest.approx(0.05)
     gan.compile(SGD(0.1), optimizer, loss="hinge", discriminator_steps=1)
-    assert schedules.now(optimizer) == pytest.approx(0.05) and not isinstance(
+    assert schedules.current_rate(optimizer) == pytest.approx(0.05) and not isinstance(
         schedules.schedule_of(optimizer), PerTrainingStep
     )
 
@@ -284,7 +286,7 @@ def test_one_optimizer_object_for_both_networks(make):
     gan = compiled(optimizer, optimizer)
     assert gan.generator_optimizer is optimizer and gan.discriminator_optimizer is not optimizer
     inner = [schedules.innermost(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer)]
-    assert inner[0].name != inner[1].name and schedules.now(inner[0]) == schedules.now(inner[1])
+    assert inner[0].name != inner[1].name and schedules.current_rate(inner[0]) == schedules.current_rate(inner[1])
     before = weights(gan)
     fit(gan)
     assert all(not np.array_equal(new, old) for new, old in zip(weights(gan), before, strict=True))

@@ -1,4 +1,4 @@
-"""What an export folder tells whoever receives it: sample.py in a clean environment, every snippet of the README."""
+"""README.md and sample.py in an export folder: sample.py in a clean environment, and every snippet of the README."""
 
 import ast
 import json
@@ -23,20 +23,20 @@ from keras_gan.exports import About, Options, edge, kit
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ai-edge-litert", "numpy", "pillow")
-SLIDERS = {'5 o\'clock "$hadow" | *': 1.3, "slant": 0.65}  # reach of each; the first is what the examples move
+SLIDERS = {'5 o\'clock "$hadow" | *': 1.3, "slant": 0.65}  # limit of each; the first is what the examples move
 SHAPE = (8, 12, 3)  # neither side nor the channels are mistaken for one another
-LARGEST_MB, LONGEST_START_S, LARGEST_MEMORY_MB = 150, 1.0, 80  # the goals; the start's is .5 s, on an idle machine
+LARGEST_MB, LONGEST_START_S, LARGEST_MEMORY_MB = 150, 1.0, 80  # goals; an idle machine should start in 0.5 s
 
 
 def sliders(latent):
     """Made-up sliders of a generator of five-dimensional z."""
     vectors = np.random.default_rng(2).normal(0, 1, (len(SLIDERS), 5)).astype("float32")
     pairs = zip(SLIDERS.items(), vectors, strict=True)
-    return Directions(latent, tuple(Slider(name, "attribute", vector, reach) for (name, reach), vector in pairs))
+    return Directions(latent, tuple(Slider(name, "attribute", vector, limit) for (name, limit), vector in pairs))
 
 
 def exported(folder, shape, name="generator.tflite", latent="normal", **options):
-    """A folder with a .tflite, a SavedModel and what `kit.write` adds, and the GAN of three classes or none."""
+    """A folder with a .tflite, a SavedModel and the files of `kit.write`; and the GAN, of three classes or none."""
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": options.pop("num_classes", None)}
     pair = networks.generator(shape, 5, **build), networks.discriminator(shape, **build)
@@ -45,8 +45,8 @@ def exported(folder, shape, name="generator.tflite", latent="normal", **options)
     for weight in gan.ema_generator.weights:  # away from their start, which is grey everywhere
         weight.assign(weight + rng.uniform(-0.1, 0.1, weight.shape).astype("float32"))
     folder.mkdir(exist_ok=True)
-    gan.export(folder / name, "litert", "float16", Options(**options))
-    gan.export(folder / "saved_model", "tf_saved_model", options=Options(**options))
+    gan.export(folder / name, "tflite", "float16", Options(**options))
+    gan.export(folder / "saved_model", "saved_model", options=Options(**options))
     kit.write(folder)
     return folder, gan
 
@@ -61,7 +61,7 @@ def colour(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def grey(tmp_path_factory):
-    """float32 images from uniform z, sliders, no classes, in a file whose name has a space and a sign of Kotlin's."""
+    """float32 images from uniform z, sliders, no classes; the file's name has a space and a $, special in Kotlin."""
     about = About(directions=sliders("uniform"))
     return exported(tmp_path_factory.mktemp("grey"), (8, 8, 1), "my $dots.tflite", "uniform", about=about)
 
@@ -72,13 +72,13 @@ def vectors(tmp_path_factory):
 
 
 def run(folder, *words, python=sys.executable):
-    """sample.py, as someone runs it who has received the folder."""
+    """Runs sample.py in its folder."""
     command = [str(python), "-P", "sample.py", *map(str, words)]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True)
 
 
 def differences(picture, images):
-    """In grey levels, between a picture file and a grid of images."""
+    """Differences in grey levels between a picture file and a grid of images."""
     expected = np.asarray(sampling.grid(images)).astype(int)
     return np.abs(np.asarray(Image.open(picture)).astype(int) - expected)
 
@@ -99,7 +99,7 @@ def test_sample_py_is_short_and_needs_three_packages():
 
 @pytest.mark.parametrize("kind, name", [("grey", "my $dots.tflite"), ("colour", "generator.tflite")])
 def test_sample_py_draws_what_the_package_draws(kind, name, request, tmp_path):
-    """21 pictures: one batch of 16, five alone; of the class of each seed where there are any."""
+    """21 pictures: one batch of 16 and five of 1; with classes, each picture has the class of its seed."""
     folder, _ = request.getfixturevalue(kind)
     done = run(folder, name, "-n", 21, "--seed", 5, "--out", tmp_path / "new" / "grid.png")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
@@ -123,7 +123,7 @@ def test_the_last_seed_has_a_picture(grey, tmp_path):
 
 
 @pytest.mark.parametrize(
-    "words, told",
+    "words, message",
     [
         (["-n", 0], "-n 0 --seed 0; expected 1 or more"),
         (["-n", "many"], "invalid int value: 'many'"),
@@ -131,33 +131,33 @@ def test_the_last_seed_has_a_picture(grey, tmp_path):
         (["-n", 2, "--seed", 2**31 - 1], "-n 2 --seed 2147483647"),
         (["--label", 3], "--label 3; expected 0 to 2"),
         (["--label", -1], "--label -1; expected 0 to 2"),
-        (["--out", "a.jpg"], "a .png for at most 10,000 pictures"),
+        (["--out", "a.jpg"], "a .png for up to 10,000 pictures"),
         (["-n", 10_001], "expected a folder"),
         (["--out", "generator.tflite/a"], "cannot use generator.tflite/a (Not a directory)"),
     ],
 )
-def test_sample_py_says_in_one_line_what_is_wrong(colour, words, told):
+def test_errors_of_sample_py_are_one_line(colour, words, message):
     before = sorted(colour[0].iterdir())
     done = run(colour[0], "generator.tflite", *words)
     assert done.returncode == 2 and done.stderr.startswith("Error: ") and done.stderr.count("\n") == 1, done.stderr
-    assert told in done.stderr
+    assert message in done.stderr
     assert sorted(colour[0].iterdir()) == before
 
 
-def test_sample_py_refuses_what_is_no_generator(colour, grey, tmp_path):
+def test_sample_py_rejects_other_files(colour, grey, tmp_path):
     shutil.copy(colour[0] / "sample.py", tmp_path)
     content = (colour[0] / "generator.tflite").read_bytes()
     (tmp_path / "half.tflite").write_bytes(content[: len(content) // 2])
     (tmp_path / "text.tflite").write_text("a text")
-    for name, told in (("half", "is damaged"), ("text", "is damaged"), ("none", "No such file")):
+    for name, message in (("half", "is damaged"), ("text", "is damaged"), ("none", "No such file")):
         done = run(tmp_path, f"{name}.tflite")
-        assert done.returncode == 2 and told in done.stderr and done.stderr.count("\n") == 1, done.stderr
+        assert done.returncode == 2 and message in done.stderr and done.stderr.count("\n") == 1, done.stderr
     assert not (tmp_path / "grid.png").exists()
     done = run(grey[0], "my $dots.tflite", "--label", 0)
     assert "expected none: it has no classes" in done.stderr
 
 
-def test_sample_py_refuses_vectors(vectors, colour, tmp_path):
+def test_sample_py_rejects_vectors(vectors, colour, tmp_path):
     shutil.copy(colour[0] / "sample.py", tmp_path)
     done = run(tmp_path, vectors[0] / "generator.tflite")
     assert done.returncode == 2 and "makes vectors of 2 numbers; expected pictures" in done.stderr
@@ -200,7 +200,7 @@ def test_vectors_have_no_picture_code(vectors):
 
 
 @pytest.mark.parametrize("kind", ["grey", "colour", "vectors"])
-def test_the_table_of_signatures_is_that_of_the_file(kind, request):
+def test_the_table_of_signatures_agrees_with_the_file(kind, request):
     from ai_edge_litert.interpreter import Interpreter
 
     folder, _ = request.getfixturevalue(kind)
@@ -212,9 +212,9 @@ def test_the_table_of_signatures_is_that_of_the_file(kind, request):
     for name, sides in rows.items():
         runner = interpreter.get_signature_runner(name)
         for side, details in zip(sides, (runner.get_input_details(), runner.get_output_details()), strict=True):
-            told = {end: (dtype, sizes) for end, dtype, sizes in re.findall(r"`(\w+)` (\w+) \(([\d, ]+)\)", side)}
+            listed = {end: (dtype, sizes) for end, dtype, sizes in re.findall(r"`(\w+)` (\w+) \(([\d, ]+)\)", side)}
             seen = {end: (np.dtype(d["dtype"]).name, ", ".join(map(str, d["shape"]))) for end, d in details.items()}
-            assert told == seen
+            assert listed == seen
 
 
 @pytest.mark.parametrize(
@@ -271,7 +271,7 @@ LATENTS = {"normal": lambda rng: rng.normal(size=(1, 5)), "uniform": lambda rng:
 def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, request, tmp_path):
     folder, _ = request.getfixturevalue(kind)
     (file,) = folder.glob("*.tflite")
-    generator, (name, reach) = edge.Generator(file), next(iter(SLIDERS.items()))
+    generator, (name, limit) = edge.Generator(file), next(iter(SLIDERS.items()))
     (block,) = blocks(page((folder, None)), "python")
     shutil.copy(file, tmp_path)
     program = f"{block}\nnp.save('images.npy', images)"
@@ -279,7 +279,7 @@ def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, requ
     z = LATENTS[latent](np.random.default_rng(7)).astype("float32")
     still, moved = (
         generator.generate(z=generator.directions.move(z, **{name: amount}), labels=0 if kind == "colour" else None)
-        for amount in (0, reach / 2)
+        for amount in (0, limit / 2)
     )
     shown = edge.to_samples(np.load(tmp_path / "images.npy")).astype(int)
     assert np.abs(shown - moved).max() <= 1 and np.abs(shown - still).max() > 10
@@ -327,7 +327,7 @@ def test_requests_of_tensorflow_serving_fit_the_signature(kind, request):
     assert np.abs(drawn.astype(int) - expected).max() <= 1
 
 
-def test_the_page_says_what_the_files_are(colour):
+def test_the_page_describes_the_files(colour):
     text = page(colour)
     assert "colour pictures, 8 pixels high and 12 wide, of 3 classes" in text
     assert r"# dots \| dashes" in text and "License: CC0" in text
@@ -339,7 +339,7 @@ def test_the_page_says_what_the_files_are(colour):
     assert str(colour[0]) not in text
 
 
-def test_the_page_is_written_anew(grey, tmp_path):
+def test_the_page_is_updated(grey, tmp_path):
     folder = Path(shutil.copytree(grey[0], tmp_path / "grey"))
     (folder / "my $dots.tflite.json").unlink()
     shutil.rmtree(folder / "saved_model")
@@ -410,10 +410,10 @@ def test_sample_py_takes_a_class_by_name(colour, tmp_path):
     assert done.returncode == 2 and "--label three; expected 0 to 2, zero, one, two" in done.stderr
 
 
-def test_files_of_others_stay(grey, tmp_path):
+def test_files_of_other_programs_are_not_replaced(grey, tmp_path):
     shutil.copy(grey[0] / "my $dots.tflite", tmp_path / "g.tflite")
     (tmp_path / "README.md").write_text("# My project\n")
-    with pytest.warns(Notice, match="README.md is not of kgan export; it stays"):
+    with pytest.warns(Notice, match="README.md was not written by kgan export"):
         kit.write(tmp_path)
     assert (tmp_path / "README.md").read_text() == "# My project\n"
     assert (tmp_path / "sample.py").read_bytes() == (kit.TEMPLATES / "sample.py").read_bytes()
@@ -430,7 +430,7 @@ def test_nothing_is_written_where_nothing_was_exported(tmp_path):
 
 @pytest.fixture(scope="module")
 def clean(tmp_path_factory):
-    """The Python of an environment that has the three packages; skips where they cannot be had."""
+    """The Python of an environment with the three packages; skips where they cannot be installed."""
     folder = tmp_path_factory.mktemp("clean") / "env"
     venv.create(folder, symlinks=True)
     python = folder / "bin" / "python"
@@ -463,7 +463,7 @@ print(time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN).
 
 
 def measured(command, folder):
-    """Seconds and megabytes of the quickest of five runs, and of the largest."""
+    """Seconds of the fastest of five runs, and megabytes of the largest."""
     environment = {
         "PATH": "/usr/bin:/bin",
         "HOME": str(folder),
@@ -492,7 +492,7 @@ def test_a_clean_environment_draws_the_same_pictures(clean, colour, tmp_path, re
 
 
 @pytest.mark.long
-def test_the_command_needs_click_beside_the_three(clean, colour, tmp_path):
+def test_the_command_needs_click_and_the_three_packages(clean, colour, tmp_path):
     install(clean, "click")
     for name in ("keras_gan", "cli", "exports", "pyproject.toml", "README.md", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy

@@ -1,4 +1,4 @@
-"""Labels and what data hold out: where each comes from, and that they belong to their images."""
+"""Labels and held-out data: their sources, and that labels belong to their images."""
 
 import numpy as np
 import pytest
@@ -28,7 +28,7 @@ def savez(path, **content):
 
 
 @pytest.mark.parametrize("n, expected", [(4, 4), (10, 10), (25, 10), (0, 0)])
-def test_a_sample_is_of_different_indices_and_never_more_than_there_are(n, expected):
+def test_a_sample_has_different_indices_and_at_most_all_of_them(n, expected):
     chosen = Source("x", (1,), 10, fetch=np.zeros).sample(n, seed=0)
     assert len(chosen) == len(set(chosen)) == expected
     assert set(chosen) <= set(range(10))
@@ -59,13 +59,13 @@ def test_mixtures_have_modes_as_labels_and_test_draws_of_their_own(name):
     assert (train.count, test.count) == (100_000, 10_000) and train.shape == test.shape
     assert (test.array != train.array[:10_000]).mean() > 0.99
     centres, std = MIXTURES[name].centres, MIXTURES[name].std
-    # Six deviations in every feature: fewer than one of a hundred million draws lies farther out.
+    # Six deviations in every feature: fewer than one of a hundred million draws is farther away.
     assert np.abs(test.array - centres[test.labels]).max() < 6 * std
     np.testing.assert_array_equal(data.open_source(name, split="test").array, test.array)
 
 
 def test_mixtures_have_no_size_to_change():
-    with pytest.raises(InputError, match="ring has one size; expected no image size; .*--image-size"):
+    with pytest.raises(InputError, match="ring, which has a fixed size; expected no image size.*--image-size"):
         data.open_source("ring", image_size=16)
 
 
@@ -125,7 +125,7 @@ def test_numbers_from_0_to_k_minus_1_are_their_own_classes(tmp_path, dtype):
         (np.eye(3)[Y], Y, None),
         (np.eye(3, dtype=bool)[Y], Y, None),
         (np.eye(3, dtype="uint8")[Y], Y, None),
-        (np.eye(5)[[4, 1, 4]], [1, 0, 1], ["1", "4"]),  # columns without an image are no classes
+        (np.eye(5)[[4, 1, 4]], [1, 0, 1], ["1", "4"]),  # columns without an image are not classes
         ([4, 4], [0, 0], ["4"]),
     ],
 )
@@ -134,52 +134,52 @@ def test_labels_of_any_form_become_classes_without_gaps(tmp_path, labels, number
 
 
 UNUSABLE = {
-    "one short": (np.arange(5), r"have shape \(5,\) for 6 images. Give one label for each image"),
+    "one short": (np.arange(5), r"have shape \(5,\) for 6 images"),
     "one long": (np.arange(7), r"have shape \(7,\) for 6 images"),
     "one number": (np.array(3), r"have shape \(\) for 6 images"),
     "a table": (np.zeros((2, 3), int), r"have shape \(2, 3\) for 6 images"),
-    "NaN": (np.array([0, 1, np.nan, 1, 0, np.nan]), "are NaN or infinite for 2 images. Give every image a label"),
-    "fractions": (np.arange(6) / 4, "are not whole numbers, such as 0.25. Classes need integers or text"),
-    "soft rows": (np.full((6, 2), 0.5), r"have shape \(6, 2\), and are not rows of one 1 and zeros"),
-    "two ones": (np.eye(3)[[0, 1, 2, 0, 1, 2]] + np.eye(3)[[1] * 6] > 0, "have 2 ones in row 0, and 4 such rows of 6"),
-    "no one": (np.vstack([np.eye(3)] + [np.zeros((3, 3))]), "have 0 ones in row 3, and 3 such rows of 6. Give every"),
-    "several numbers": (np.arange(12).reshape(6, 2), r"have shape \(6, 2\), and are not rows of one 1"),
+    "NaN": (np.array([0, 1, np.nan, 1, 0, np.nan]), "are NaN or infinite for 2 images"),
+    "fractions": (np.arange(6) / 4, "have values that are not whole numbers, such as 0.25"),
+    "soft rows": (np.full((6, 2), 0.5), r"have shape \(6, 2\), and are not one-hot"),
+    "two ones": (np.eye(3)[[0, 1, 2, 0, 1, 2]] + np.eye(3)[[1] * 6] > 0, "have 2 ones in row 0, and 4 of 6 rows"),
+    "no one": (np.vstack([np.eye(3)] + [np.zeros((3, 3))]), "have 0 ones in row 3, and 3 of 6 rows"),
+    "several numbers": (np.arange(12).reshape(6, 2), r"have shape \(6, 2\), and are not one-hot"),
     "-1 for unknown": (
         np.array([-1, 0, 1, 2, -1, 0]),
-        "are -1 for 2 images, which may stand for unknown or be a class",
+        "are -1 for 2 images, which may mean unknown or be a class",
     ),
-    "no text": (np.array(["a", "b", "", " ", "a", "b"]), "are empty for 2 images. Give every image a label"),
-    "complex": (np.arange(6) * 1j, "are of dtype complex128. Save integers or text"),
-    "dates": (np.arange(6).astype("datetime64[D]"), "are of dtype datetime64"),
+    "no text": (np.array(["a", "b", "", " ", "a", "b"]), "are empty for 2 images"),
+    "complex": (np.arange(6) * 1j, "have dtype complex128. Save integers or text"),
+    "dates": (np.arange(6).astype("datetime64[D]"), "have dtype datetime64"),
     "objects": (np.array(["a", None] * 3, object), "are Python objects, which are not read. Save integers or text"),
     "objects of little text": (np.array(["a"] * 6, object), "are Python objects"),
-    "huge floats": (np.full(6, 1e300), "reach 1e.300, beyond which floats skip integers"),
+    "huge floats": (np.full(6, 1e300), "have values up to 1e.300, too large"),
 }
 
 
 @pytest.mark.parametrize("case", UNUSABLE)
-def test_labels_that_could_mean_two_things_are_refused_with_the_reason(tmp_path, case):
+def test_ambiguous_labels_raise_an_error_with_the_reason(tmp_path, case):
     labels, reason = UNUSABLE[case]
     file = savez(tmp_path / "a.npz", images=noise(6), labels=labels)
     opened = data.open_source(file)
     assert opened.labels is None and opened.count == 6
     with pytest.raises(
         InputError, match=f"a.npz cannot be used with classes: its labels {reason}.*--conditional"
-    ) as told:
+    ) as caught:
         data.check_labels(opened)
-    assert "no classes" not in str(told.value) and str(told.value).isprintable()
+    assert "no classes" not in str(caught.value) and str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("labels", [np.arange(40), np.arange(40) * 1000.0, np.arange(40).astype(str)])
-def test_as_many_values_as_a_measured_quantity_has_are_no_classes(tmp_path, labels):
+def test_as_many_values_as_a_measured_quantity_has_are_not_classes(tmp_path, labels):
     file = savez(tmp_path / "a.npz", images=noise(40), labels=labels)
-    with pytest.raises(InputError, match="its labels have 40 different values for 40 images, as a measured quantity"):
+    with pytest.raises(InputError, match="its labels have 40 different values for 40 images"):
         data.check_labels(data.open_source(file))
     file = savez(tmp_path / "b.npz", images=noise(40), labels=np.arange(40) // 2)  # two images of each
     assert data.check_labels(data.open_source(file)).max() == 19
 
 
-def test_unusable_labels_do_no_harm_where_none_are_wanted_and_are_shown(tmp_path):
+def test_unusable_labels_only_give_a_notice_without_classes(tmp_path):
     file = savez(tmp_path / "a.npz", images=noise(6), labels=np.arange(5))
     with pytest.warns(Notice, match=r"a.npz is used without classes: its labels have shape \(5,\) for 6 images"):
         dataset = data.load(file, batch_size=3)
@@ -211,13 +211,13 @@ def test_labels_of_a_test_split_have_the_numbers_of_the_training_labels(tmp_path
 @pytest.mark.parametrize(
     "train, test, reason",
     [
-        ([3, 7], [3, 5], "hold classes that no training image has: 5"),
-        (["a", "b"], ["a", "z"], "hold classes that no training image has: z"),
-        ([3, 7], ["3", "7"], "are of another type than those of the training images"),
-        ([0.5, 1], [0, 1], "are not whole numbers"),
+        ([3, 7], [3, 5], "have classes without training images: 5"),
+        (["a", "b"], ["a", "z"], "have classes without training images: z"),
+        ([3, 7], ["3", "7"], "have a different type from those of the training images"),
+        ([0.5, 1], [0, 1], "not whole numbers"),
     ],
 )
-def test_labels_of_a_test_split_that_are_no_training_classes_are_not_used(tmp_path, train, test, reason):
+def test_labels_of_a_test_split_that_are_not_training_classes_are_not_used(tmp_path, train, test, reason):
     file = savez(tmp_path / "a.npz", x_train=noise(2), y_train=train, x_test=noise(2), y_test=test)
     opened = data.open_source(file, split="test")
     assert opened.labels is None and reason in opened.unlabelled
@@ -286,7 +286,7 @@ def test_a_folder_that_is_read_from_disk_has_the_same_labels(tmp_path, monkeypat
     np.testing.assert_array_equal(streamed.fetch(np.arange(3)), held.array)
 
 
-def test_what_lies_beside_a_folder_called_train_is_held_out(tmp_path):
+def test_a_folder_next_to_a_folder_called_train_is_held_out(tmp_path):
     train = write(tmp_path / "train", "ant/a.png", "bee/b.png")
     assert data.open_source(train, split="test") is None
     write(tmp_path / "validation", "ant/a.png", "bee/b.png", "bee/c.png")
@@ -307,5 +307,5 @@ def test_classes_of_held_out_folders_are_those_of_the_training_folders(tmp_path)
     assert train.labels.tolist() == [0, 1, 2] and test.labels.tolist() == [1, 2]
     (tmp_path / "test" / "d").mkdir()
     Image.fromarray(np.zeros((8, 8), "uint8")).save(tmp_path / "test" / "d" / "0.png")
-    with pytest.warns(Notice, match="the folders d are no classes of the training images"):
+    with pytest.warns(Notice, match="the folders d are not classes of the training images"):
         assert data.open_source(tmp_path / "train", split="test").labels is None

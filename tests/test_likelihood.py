@@ -7,11 +7,11 @@ from scipy.ndimage import gaussian_filter
 from keras_gan import data
 from keras_gan.metrics import likelihood, parzen
 
-GRID = np.logspace(-1, 0, 10)  # .1, .129, .167, .215, .278, .359, .464, .599, .774, 1
+GRID = np.logspace(-1, 0, 10)  # 0.1, 0.129, 0.167, 0.215, 0.278, 0.359, 0.464, 0.599, 0.774, 1
 
 
 def pixels(*values):
-    """One-pixel images with these values in [0, 1]: multiples of .2, which uint8 holds exactly."""
+    """One-pixel images with these values in [0, 1]: multiples of 0.2, which uint8 holds exactly."""
     return np.rint(np.array(values) * 255).astype("uint8").reshape(-1, 1, 1, 1)
 
 
@@ -20,7 +20,7 @@ def normal(x, sigma):
 
 
 def test_one_sample_by_hand():
-    # One centre at 0 and validation at .6: -x²/2σ² - log σ is largest at σ = .6, of the grid at .599.
+    # One centre at 0 and validation at 0.6: -x²/2σ² - log σ is largest at σ = 0.6, of the grid at 0.599.
     value, error, sigma = parzen(pixels(0), pixels(0.6), pixels(1, 0.2))
     assert sigma == GRID[7]
     logs = np.log([normal(1, sigma), normal(0.2, sigma)])
@@ -37,7 +37,7 @@ def test_two_samples_by_hand():
 
 @pytest.mark.parametrize("away, expected", [(0.2, 3), (0.4, 5), (1.0, 9)])
 def test_the_bandwidth_is_the_best_of_the_grid(away, expected):
-    # The best σ is the distance itself; .215, .359 and 1 come next to it in likelihood.
+    # The best σ is the distance itself; 0.215, 0.359 and 1 come next to it in likelihood.
     likelihoods = np.log(normal(away, GRID))
     assert parzen(pixels(0), pixels(away), pixels(0))[2] == GRID[np.argmax(likelihoods)] == GRID[expected]
 
@@ -77,7 +77,7 @@ def test_real_training_images_reach_242_5_nats(mnist):
     assert sigma == pytest.approx(0.1668, abs=5e-5)
     assert error == pytest.approx(2.1, abs=0.05)
     # The test images are the same in any order; which 10,000 training images are taken is not. Three choices of them
-    # gave 242.6, 243.3 and 243.6, a deviation of .5; six of these are 3.
+    # gave 242.6, 243.3 and 243.6, a deviation of 0.5; six of these are 3.
     assert value == pytest.approx(242.5, abs=3)
 
 
@@ -87,6 +87,6 @@ def test_blurred_training_images_score_far_above_sharp_ones(mnist):
     blurred = np.rint(gaussian_filter(images.astype("float32"), (0, 0.7, 0.7, 0))).astype("uint8")
     sharp_nats, sharp_error, _ = parzen(images, validation[:200], some)
     blurred_nats, blurred_error, _ = parzen(blurred, validation[:200], some)
-    # Measured on 2,000 test images: 236.0 sharp, and 296.6, 315.8, 312.8, 292.7 at blurs of .5, .7, .8 and 1 pixel.
+    # Measured on 2,000 test images: 236.0 sharp, and 296.6, 315.8, 312.8, 292.7 at blurs of 0.5, 0.7, 0.8 and 1 pixel.
     assert blurred_nats > sharp_nats + 50
     assert blurred_nats - sharp_nats > 4 * (blurred_error + sharp_error)

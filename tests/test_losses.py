@@ -105,7 +105,7 @@ def test_raising_a_fake_logit_lowers_the_generator_loss(name):
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_telling_better_apart_lowers_the_discriminator_loss(name):
+def test_better_separation_lowers_the_discriminator_loss(name):
     assert discriminator_loss(name, [0.5], [-0.2]) < discriminator_loss(name, [0.1], [0.2]) - 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Modes and classes: by hand, and what a perfect generator reaches."""
+"""Modes and classes: by hand, and for a perfect generator."""
 
 import numpy as np
 import pytest
@@ -17,15 +17,15 @@ def test_class_divergence_by_hand():
     assert class_divergence(np.array([2, 0, 1, 0]), np.array([0.5, 0.25, 0.25])) == 0
 
 
-def test_half_of_the_classes_dropped_costs_log_2():
+def test_half_of_the_classes_missing_gives_log_2():
     assert class_divergence(np.arange(1000) % 5, np.full(10, 0.1)) == pytest.approx(np.log(2))
 
 
-def test_one_class_alone_costs_the_logarithm_of_their_number():
+def test_one_class_alone_gives_the_logarithm_of_the_number_of_classes():
     assert class_divergence(np.full(7, 3), np.full(10, 0.1)) == pytest.approx(np.log(10))
 
 
-def test_a_class_that_the_data_do_not_have_costs_infinitely_much():
+def test_a_class_that_the_data_do_not_have_gives_infinity():
     assert class_divergence(np.array([0, 1]), np.array([1.0, 0.0])) == np.inf
 
 
@@ -38,7 +38,7 @@ def test_a_perfect_generator_of_ten_classes_gives_9_over_2n():
 
 
 def test_a_perfect_sampler_of_stacked_mnist_gives_the_published_divergence():
-    # Against equal shares, as it is published: 999 / 2n = .0192 by chance, and three times .0014 since MNIST's digits
+    # Against equal shares, as it is published: 999 / 2n = 0.0192 by chance, and three times 0.0014 since MNIST's digits
     # are not equally frequent.
     rng = np.random.default_rng(0)
     triples = rng.choice(10, (20, 26_000, 3), p=MNIST_COUNTS / 60_000) @ np.array([100, 10, 1])
@@ -63,12 +63,12 @@ def test_mode_coverage_by_hand():
 @pytest.mark.parametrize("name, modes", [("ring", 8), ("grid", 25)])
 def test_real_draws_reach_every_mode_and_98_89_percent(name, modes):
     found = mode_coverage(MIXTURES[name].draw(100_000, seed=3), MIXTURES[name])
-    # P(|x| > 3 std) = exp(-9/2) = .0111 in two dimensions; four binomial standard errors.
+    # P(|x| > 3 std) = exp(-9/2) = 0.0111 in two dimensions; four binomial standard errors.
     assert found["high_quality"] == pytest.approx(1 - np.exp(-4.5), abs=4 * np.sqrt(0.0111 / 100_000))
     assert found["modes"] == modes
 
 
-def test_points_between_the_modes_and_a_collapse_are_seen():
+def test_points_between_the_modes_and_a_collapse_lower_the_coverage():
     ring = MIXTURES["ring"]
     assert mode_coverage(np.zeros((50, 2)), ring) == {"modes": 0, "high_quality": 0.0}
     assert mode_coverage(ring.centres[[3] * 50] + 0.01, ring) == {"modes": 1, "high_quality": 1.0}

@@ -11,7 +11,7 @@ def draws(n, d, seed=0):
 
 
 def directly(real, fake, k):
-    """Precision, recall, density and coverage, loop by loop as their definitions stand."""
+    """Precision, recall, density and coverage, with loops that follow the definitions."""
 
     def distance(x, y):
         return float(np.sqrt(((x.astype("float64") - y) ** 2).sum()))
@@ -44,7 +44,7 @@ def test_fidelity_and_diversity_against_direct_loops(n, m, k):
 def test_by_hand_on_a_line():
     # Real balls for k = 1: 0 ± 1, 1 ± 1, 3 ± 2, 10 ± 7. Fake balls: 2 ± 1, 3 ± 1, 30 ± 27.
     real, fake = np.array([[0], [1], [3], [10]], "float32"), np.array([[2], [3], [30]], "float32")
-    # 2 lies in the balls of 1 and 3, the fake 3 in those of 3 and 10, 30 in none; no sample lies in that of 0.
+    # 2 is in the balls of 1 and 3, the fake 3 is in those of 3 and 10, and 30 is in none; no sample is in that of 0.
     assert fidelity_and_diversity(real, fake, k=1) == pytest.approx(
         {"precision": 2 / 3, "recall": 3 / 4, "density": 4 / 3, "coverage": 3 / 4}
     )
@@ -101,7 +101,7 @@ def test_nearest_over_blocks_is_that_of_a_whole_distance_matrix(rows, k, monkeyp
     np.testing.assert_allclose(distances, np.sort(matrix, axis=1)[:, :k], atol=1e-6)
 
 
-def test_a_datum_of_the_set_is_found_first_and_its_neighbour_second(monkeypatch):
+def test_a_point_of_the_set_comes_first_and_its_neighbour_second(monkeypatch):
     monkeypatch.setattr(neighbours, "BLOCK_BYTES", 8 * 5 * 4)
     points = draws(30, 5)
     distances, where = neighbours.nearest(points, points, k=2)
@@ -146,7 +146,7 @@ def test_duplicates_are_nearer_than_a_quarter_of_the_median_between_real_data():
     assert duplicates(samples, real) == pytest.approx(5 / 10)
 
 
-def test_duplicates_are_judged_by_as_many_real_data():
+def test_duplicates_are_compared_with_as_many_real_images():
     # Ten samples are compared with ten real data, which are 8 apart, though among all twenty they are 4 apart.
     real = np.concatenate([8.0 * np.arange(10), 8.0 * np.arange(10) + 4]).astype("float32")[:, None]
     samples = np.repeat(100.0 * np.arange(5), 2).astype("float32")[:, None] + np.tile([0, 1.9], 5)[:, None]
@@ -159,7 +159,7 @@ def test_real_data_have_no_duplicates_and_repeated_samples_all():
     assert duplicates(np.repeat(fresh[:1000], 2, axis=0), real) == 1
 
 
-def test_duplicates_of_large_images_are_found_by_what_is_left_when_they_are_averaged():
+def test_duplicates_of_large_images_are_found_in_their_averages():
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (12, 4, 4, 1), dtype="uint8").repeat(20, axis=1).repeat(20, axis=2)  # 80×80
     copies = np.concatenate([images[:6], images[:6]])
@@ -174,7 +174,7 @@ def test_the_card_and_the_checks_during_training_agree_on_duplicates_and_memoris
     train = data.source.from_array("digits", source.array[:900])
     held_out = data.source.from_array("digits", source.array[900:1100])
     mixed = np.concatenate([train.array[:50], source.array[1100:1150]])  # half of them are copies,
-    mixed[90:] = mixed[80:90]  # and a fifth are twins
+    mixed[90:] = mixed[80:90]  # and a fifth are duplicates
     reference = metrics.Reference.of(train, held_out, None, 100)
     found = metrics.evaluate(mixed, reference, ["duplicates", "memorisation"])
     rows = [checks.features(images.astype("float32") / 127.5 - 1) for images in (mixed, train.array)]

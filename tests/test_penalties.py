@@ -69,7 +69,7 @@ def test_automatic_weight_is_that_of_all_pairs_on_average():
     assert np.std(batches) < 0.1 * np.mean(batches)  # so that γ hardly moves from step to step
 
 
-def test_automatic_penalties_weigh_what_the_batch_says(game):
+def test_automatic_weights_follow_the_batch(game):
     real, fake = random_images((4, 2), 1), random_images((4, 2), 2)
     gan = game(linear([3.0, -4.0]), {"r1": "auto", "r2": 2.0})
     penalty, _ = value_and_gradients(gan, real, fake)
@@ -104,7 +104,7 @@ def test_linear_discriminator_by_hand(game, name, value, slope):
     np.testing.assert_allclose(of_bias, [0.0], atol=1e-6)
 
 
-def test_quadratic_discriminator_is_penalized_where_the_penalty_says(game):
+def test_quadratic_discriminator_is_penalized_at_the_points_of_the_penalty(game):
     discriminator = keras.Sequential([keras.Input((2,)), Quadratic()])
     real, fake = tf.constant([[1.0, 5.0], [2.0, 0.0]]), tf.constant([[0.5, 9.0], [0.0, 1.0]])
     r1 = 0.5 * ((4 + 9) + (16 + 9)) / 2

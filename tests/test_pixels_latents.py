@@ -8,7 +8,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan.sampling import latents
 
 
-def test_all_256_values_survive_the_way_there_and_back():
+def test_all_256_values_survive_the_round_trip():
     every = np.arange(256, dtype="uint8").reshape(4, 64)
     signed = pixels.to_signed(every.astype("float32"))
     assert signed.dtype == np.float32 and signed.shape == (4, 64)
@@ -43,7 +43,7 @@ def test_seeds_differ_and_no_seed_is_fresh_noise():
     assert not np.array_equal(latents.draw(2, 8), latents.draw(2, 8))
 
 
-def test_a_seed_means_the_same_latents_for_ever():
+def test_a_seed_always_gives_the_same_latents():
     # By hand, in Python's own integers and floats: files that were exported before have the formulas inside.
     def mix(x):
         x = (x ^ x >> 16) * 0x7FEB352D % 2**32
@@ -66,7 +66,7 @@ def test_a_seed_means_the_same_latents_for_ever():
     np.testing.assert_allclose(latents.draw(2, 3, "uniform", 2**31 - 2), uniform, atol=2e-7)
 
 
-def test_neighbouring_seeds_and_places_have_nothing_in_common():
+def test_neighbouring_seeds_and_positions_are_independent():
     z = latents.draw(20_000, 64, seed=5)
     places = np.corrcoef(z.T) - np.eye(64)
     # Five standard errors of 2,016 correlations, and of one over all places.
@@ -78,7 +78,7 @@ def test_neighbouring_seeds_and_places_have_nothing_in_common():
     assert abs(((counts - 1250) ** 2 / 1250).sum() - 1023) < 5 * math.sqrt(2046)
 
 
-def test_between_two_latents_the_ends_are_these_and_the_way_keeps_their_length():
+def test_interpolation_has_the_right_ends_and_keeps_the_length():
     a, b = np.float32([3, 0, 4]), np.float32([0, 5, 0])  # at right angles, both of length 5
     np.testing.assert_allclose(latents.between(a, b, 0), a, atol=1e-6)
     np.testing.assert_allclose(latents.between(a, b, 1), b, atol=1e-6)
@@ -107,14 +107,14 @@ def test_uniform_latents_fill_minus_1_to_1():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ((0, 4), r"asked for 0 samples; expected 1 to \d+; give n \(--n\)"),
+        ((0, 4), r"asked for 0 samples; expected 1 to \d+\. Use n \(--n\)"),
         ((-3, 4), r"asked for -3 samples"),
-        ((1, 4, "normal", -1), r"seed is -1; expected 0 to 2147483647 for 1; give seed \(--seed\)"),
-        ((3, 4, "normal", 2**31 - 3 + 1), r"seed is 2147483646; expected 0 to 2147483645 for 3"),
+        ((1, 4, "normal", -1), r"seed is -1; expected 0 to 2147483647 for n=1.*\(--seed\)"),
+        ((3, 4, "normal", 2**31 - 3 + 1), r"seed is 2147483646; expected 0 to 2147483645 for n=3"),
         ((1, 4, "normal", 2**80), r"seed is \d+; expected 0 to 2147483647"),
         ((1, 4, "gauss"), r"latent distribution 'gauss' is unknown; expected one of normal, uniform"),
     ],
 )
-def test_what_cannot_be_drawn_is_refused(arguments, message):
+def test_arguments_out_of_range_raise(arguments, message):
     with pytest.raises(InputError, match=message):
         latents.draw(*arguments)

@@ -70,5 +70,5 @@ def test_both_rates_fall_alike_whatever_k_is(tiny_generator, tiny_discriminator,
         gan.discriminator_optimizer.iterations.assign(updates)
     thrice.save(tmp_path / "gan.keras")
     for gan in (once, thrice, keras.models.load_model(tmp_path / "gan.keras")):
-        assert schedules.now(gan.discriminator_optimizer) == pytest.approx(2e-3 / 1.1)
-        assert schedules.now(gan.generator_optimizer) == pytest.approx(2e-3 / 1.1)
+        assert schedules.current_rate(gan.discriminator_optimizer) == pytest.approx(2e-3 / 1.1)
+        assert schedules.current_rate(gan.generator_optimizer) == pytest.approx(2e-3 / 1.1)

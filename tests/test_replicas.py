@@ -83,7 +83,7 @@ def test_the_steps_move_the_weights_further_than_the_tolerance(two_replicas):
     assert moved > 1e-3 and average > 1e-4
 
 
-def test_every_replica_has_rows_of_its_own_and_together_those_of_one(two_replicas):
+def test_replicas_have_different_rows_and_together_those_of_one(two_replicas):
     def rows(number):
         return replicas.share(lambda n: keras.random.normal((n, 2), seed=5), number)
 
@@ -91,7 +91,7 @@ def test_every_replica_has_rows_of_its_own_and_together_those_of_one(two_replica
     np.testing.assert_array_equal(np.concatenate([first, second]), rows(6))
 
 
-def test_every_replica_augments_by_draws_of_its_own(two_replicas):
+def test_replicas_augment_differently(two_replicas):
     with two_replicas.scope():
         augment = DiffAugment(["translation"], seed=1)
     image = tf.reshape(tf.range(64.0), (1, *SHAPE))

@@ -77,13 +77,13 @@ def test_vectors_are_saved_as_an_array_but_not_as_a_picture(tmp_path):
     vectors = np.float32([[1.5, -2.0]])
     with np.load(sampling.save(vectors, tmp_path / "v.npz")) as archive:
         np.testing.assert_array_equal(archive["images"], vectors)
-    with pytest.raises(InputError, match=r"samples of shape \(1, 2\) are no images; .* give --out x.npz"):
+    with pytest.raises(InputError, match=r"samples of shape \(1, 2\) are not images; .*--out x.npz"):
         sampling.save(vectors, tmp_path / "v.png")
     assert os.listdir(tmp_path) == ["v.npz"]
 
 
 @pytest.mark.parametrize("name", ["file/x.png", "file/deep/x.npz", "file", "x.jpg", "folder.png"])
-def test_a_path_that_cannot_be_written_is_refused_and_nothing_is_left(samples, tmp_path, name):
+def test_a_path_that_cannot_be_written_raises_and_leaves_no_files(samples, tmp_path, name):
     (tmp_path / "file").write_text("kept")
     (tmp_path / "folder.png").mkdir()
     with pytest.raises(InputError, match="expected a"):
@@ -119,7 +119,7 @@ def test_replace_shows_the_old_file_until_the_new_one_is_whole(tmp_path):
     assert seen == ["old"] and path.read_text() == "new" and os.listdir(tmp_path) == ["x.txt"]
 
 
-def test_gif_holds_every_frame_for_ever_and_lingers_on_the_last(tmp_path):
+def test_gif_repeats_all_frames_and_shows_the_last_one_longer(tmp_path):
     sampling.save_gif([Image.new("L", (6, 4), grey) for grey in (0, 100, 200)], tmp_path / "x.gif", frame_ms=120)
     with Image.open(tmp_path / "x.gif") as gif:
         assert gif.size == (6, 4) and gif.n_frames == 3 and gif.info["loop"] == 0

@@ -1,4 +1,4 @@
-"""How many bits the weights of a .tflite take: sizes, errors, and the report of what stays larger than promised."""
+"""The bits of a .tflite's weights: sizes, errors, and the report of weights with more bits than the mode promises."""
 
 import json
 
@@ -18,7 +18,7 @@ FLOAT16, FLOAT32 = schema.TensorType.FLOAT16, schema.TensorType.FLOAT32
 
 
 def wrapped(generator, classes=None):
-    """A GAN around a generator of images. All its weights are away from their start."""
+    """A GAN of a generator of images, whose weights all differ from their initial values."""
     image = keras.Input(generator.output_shape[1:])
     logit = layers.Dense(1)(layers.Flatten()(image))
     if classes:
@@ -33,7 +33,7 @@ def wrapped(generator, classes=None):
     return gan
 
 
-def judge():
+def discriminator():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1)])
 
 
@@ -66,7 +66,7 @@ def dcgan(converted_once):
 @pytest.fixture(scope="module")
 def reports(dcgan, tmp_path_factory):
     folder = tmp_path_factory.mktemp("dcgan")
-    return {mode: dcgan.export(folder / f"{mode}.tflite", "litert", mode) for mode in MODES}
+    return {mode: dcgan.export(folder / f"{mode}.tflite", "tflite", mode) for mode in MODES}
 
 
 def test_transposed_convolutions_are_stored_in_the_bits_of_the_mode(dcgan, reports):
@@ -77,7 +77,7 @@ def test_transposed_convolutions_are_stored_in_the_bits_of_the_mode(dcgan, repor
     assert sizes["float16"] < 2 * kernels + 1.1 * overhead
     assert sizes["int8"] < kernels + 1.3 * overhead and sizes["int8-static"] < kernels + 1.6 * overhead
     # Nothing but the folded bias of the dense layer, of 4·4·32 numbers, has more bits than promised.
-    assert {mode: report.kept_bytes for mode, report in reports.items()} == {
+    assert {mode: report.higher_precision_bytes for mode, report in reports.items()} == {
         "float32": 0,
         "float16": 0,
         "int8": 4 * 512,
@@ -158,36 +158,41 @@ def outputs(content, gan, n=16):
     return Interpreter(model_content=content).get_signature_runner("generate_16")(z=z, label=labels)["images"]
 
 
-def test_constants_of_any_operation_become_float16(various):
+def test_constants_of_all_operations_become_float16(various):
     gan, plain = various
     halved = storage.halve(plain, SEEDED)
     assert len(halved) < 0.62 * len(plain)  # of a small file; half of it is names and graphs
-    assert "float32" not in {one.dtype for one in storage.kept(halved, "float16", SEEDED)}
+    assert "float32" not in {one.dtype for one in storage.higher_precision(halved, "float16", SEEDED)}
     assert storage.sizes(halved)["float32"] < 0.02 * storage.sizes(plain)["float32"]
     expected = gan.compute(gan.inputs(16, seed=0))
     np.testing.assert_allclose(outputs(halved, gan), expected, atol=5e-4)
     assert np.ptp(expected) > 0.05
 
 
-def test_what_int8_leaves_larger_is_listed_by_layer_and_bytes(various, tmp_path):
+def test_weights_larger_than_int8_are_listed_by_layer_and_bytes(various, tmp_path):
     gan, plain = various
-    report = gan.export(tmp_path / "generator.tflite", "litert", "int8")
-    found = {one.layer: (one.operation, one.dtype, one.size_bytes) for one in report.kept}
+    report = gan.export(tmp_path / "generator.tflite", "tflite", "int8")
+    found = {one.layer: (one.operation, one.dtype, one.size_bytes) for one in report.higher_precision}
     by_operation = {operation: size for operation, dtype, size in found.values() if dtype == "float16"}
     assert by_operation["GATHER"] == 2 * 40 * 512  # half of the embedding's float32
     assert by_operation["CONV_3D"] == 2 * 9 * 32 * 32 and by_operation["DEPTHWISE_CONV_2D"] == 2 * 25 * 32
     assert "BATCH_MATMUL" not in by_operation  # in int8
     assert {"table", "volume", "depth", "slope"} <= set(found) and "learned" in ", ".join(found)
-    assert [one.size_bytes for one in report.kept] == sorted((one.size_bytes for one in report.kept), reverse=True)
+    assert [one.size_bytes for one in report.higher_precision] == sorted(
+        (one.size_bytes for one in report.higher_precision), reverse=True
+    )
     text = str(report)
-    assert f"stored with more bits than int8: {report.kept_bytes / 1000:,.0f} kB" in text
+    assert f"stored with more bits than int8: {report.higher_precision_bytes / 1000:,.0f} kB" in text
     assert "(GATHER), float16, 41 kB: " in text and "accept the larger file" in text
     written = json.loads((tmp_path / "generator.tflite.json").read_text())
-    assert written["kept"][0]["size_bytes"] == report.kept[0].size_bytes and written["kept"][0]["reason"]
+    assert (
+        written["higher_precision"][0]["size_bytes"] == report.higher_precision[0].size_bytes
+        and written["higher_precision"][0]["reason"]
+    )
     assert written["stored"]["int8"] > 16 * 32 * 32
     kit.write(tmp_path)
     readme = (tmp_path / "README.md").read_text()
-    halves = sum(one.size_bytes for one in report.kept if one.dtype == "float16")
+    halves = sum(one.size_bytes for one in report.higher_precision if one.dtype == "float16")
     assert f"| int8, {halves / 1000:,.0f} kB of them float16" in readme
 
 
@@ -199,25 +204,25 @@ def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
     x = layers.LeakyReLU()(layers.Dense(64, use_bias=False)(z))
     x = layers.Rescaling(1 / scale)(x)
     x = layers.Reshape((8, 8, 1))(layers.Activation("tanh")(x))
-    gan = GAN(keras.Model(z, x), judge())
+    gan = GAN(keras.Model(z, x), discriminator())
     kernel = gan.ema_generator.weights[0]
     kernel.assign(kernel * scale)
-    report = gan.export(tmp_path / "g.tflite", "litert", "float16")
+    report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
     assert report.largest_error < 1e-4
-    (one,) = report.kept
+    (one,) = report.higher_precision
     assert (one.dtype, one.size_bytes) == ("float32", 4 * 16 * 64) and "do not fit float16" in str(report)
 
 
 def test_float16_of_a_file_without_weights_is_the_file(tmp_path):
     z = keras.Input((64,))
-    gan = GAN(keras.Model(z, layers.Reshape((8, 8, 1))(z * 0.5)), judge())
-    report = gan.export(tmp_path / "g.tflite", "litert", "float16")
-    assert report.kept == () and report.largest_error < 1e-5
+    gan = GAN(keras.Model(z, layers.Reshape((8, 8, 1))(z * 0.5)), discriminator())
+    report = gan.export(tmp_path / "g.tflite", "tflite", "float16")
+    assert report.higher_precision == () and report.largest_error < 1e-5
     with pytest.raises(InputError, match="cannot be stored as int8-static .*; expected convolutions or dense layers"):
-        gan.export(tmp_path / "h.tflite", "litert", "int8-static")
+        gan.export(tmp_path / "h.tflite", "tflite", "int8-static")
 
 
-def test_half_keeps_what_float16_holds():
+def test_half_rejects_what_float16_cannot_hold():
     def bits(*numbers):
         return np.float32(numbers).view(np.uint8)
 
@@ -227,20 +232,20 @@ def test_half_keeps_what_float16_holds():
         assert storage._half(bits(*numbers)) is None
 
 
-def test_many_large_errors_are_refused_though_none_is_the_largest_allowed(dcgan, tmp_path, monkeypatch):
+def test_many_large_errors_are_rejected_although_none_exceeds_the_tolerance(dcgan, tmp_path, monkeypatch):
     import dataclasses
 
-    measured = dcgan.export(tmp_path / "a.tflite", "litert", "int8")
+    measured = dcgan.export(tmp_path / "a.tflite", "tflite", "int8")
     bound = measured.percentile_error / 2
     monkeypatch.setitem(MODES, "int8", dataclasses.replace(MODES["int8"], percentile_error=bound))
     with pytest.raises(InputError, match=r"differs from Keras by .* \(99.9th percentile\); expected at most .*--force"):
-        dcgan.export(tmp_path / "b.tflite", "litert", "int8")
+        dcgan.export(tmp_path / "b.tflite", "tflite", "int8")
     assert not (tmp_path / "b.tflite").exists()
-    report = dcgan.export(tmp_path / "b.tflite", "litert", "int8", exports.Options(force=True))
-    assert report.forced and "written by --force" in str(report) and not measured.forced
+    report = dcgan.export(tmp_path / "b.tflite", "tflite", "int8", exports.Options(force=True))
+    assert report.forced and "--force" in str(report) and not measured.forced
 
 
-def test_a_layer_is_found_though_tracing_numbers_its_name():
+def test_a_layer_is_found_although_tracing_numbers_its_name():
     norms = [layers.BatchNormalization(name=f"norm{end}") for end in ("", "_1", "_1_1")]
     first, second, third = norms
     for name, expected in (("g_1/norm_1/add", first), ("g_1/norm_1_1/add", second), ("g_1/norm_1_1_1/add", third)):

@@ -102,6 +102,6 @@ def test_help_answers_in_0_3_s(slowness):
 
 
 def test_sampling_a_tflite_takes_less_than_1_s(trained, tmp_path, slowness):
-    trained.gan.export(tmp_path / "g.tflite", "litert")
+    trained.gan.export(tmp_path / "g.tflite", "tflite")
     assert seconds("sample", tmp_path / "g.tflite", "--out", tmp_path / "grid.png") < 1.0 * slowness
     assert (tmp_path / "grid.png").exists()

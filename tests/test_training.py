@@ -222,7 +222,7 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
     late = next(i for i in range(40) if np.allclose(opened.fetch(np.array([i])) / 127.5 - 1, wanted))
     file = photos / f"{late:02d}.png"
     file.write_bytes(file.read_bytes()[:60])
-    with pytest.raises(InputError, match=rf"{file.name} cannot be read; repair or remove it, .*--skip-damaged"):
+    with pytest.raises(InputError, match=rf"{file.name} cannot be read: .*--skip-damaged"):
         training.train(config, tmp_path / "run")
     run = Run(tmp_path / "run")
     assert run.config == dataclasses.replace(config, augment=False)
@@ -247,16 +247,15 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
             assert process.poll() is None and time.monotonic() < patience
             time.sleep(0.05)
         process.send_signal(signal.SIGINT)
-        _, told = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=30)
     finally:
         process.kill()
         process.wait()
-    assert process.returncode == 130 and "Traceback" not in told
+    assert process.returncode == 130 and "Traceback" not in stderr
     stopped = training.load(tmp_path / "run").step
     assert 480 <= stopped < 100_000
-    assert told.splitlines()[-1] == (
-        f"stopped at step {stopped:,} of 100,000; saved in {tmp_path / 'run'}; the same command goes on from there"
-    )
+    outcome = stderr.splitlines()[-1]
+    assert f"step {stopped:,} of 100,000" in outcome and str(tmp_path / "run") in outcome and "same command" in outcome
     again = CliRunner().invoke(kgan, [str(word) for word in command[1:]] + [str(stopped + 10)])
     assert again.exit_code == 0, again.output
     assert f"trained {stopped + 10:,} steps" in again.stderr
@@ -265,15 +264,15 @@ def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
     assert (np.diff(steps) > 0).all() and steps[-1] == stopped + 10
 
 
-def test_a_run_inside_its_own_data_is_refused(tmp_path, monkeypatch):
+def test_a_run_inside_its_own_data_raises(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     Image.new("L", (8, 8)).save(tmp_path / "a.png")
-    with pytest.raises(InputError, match="lies inside the data, which would become data; give --run elsewhere"):
+    with pytest.raises(InputError, match="lies inside the data.*--run"):
         training.prepare(training.configure("."))
     assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
 
 
-def test_a_size_without_networks_is_refused_before_the_data_are_opened():
+def test_a_size_without_networks_raises_before_the_data_are_opened():
     start = time.monotonic()
     with pytest.raises(InputError, match="8 to 256 pixels on a side"):
         training.prepare(training.configure("digits", image_size=(100_000, 100_000)))

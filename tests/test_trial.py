@@ -1,4 +1,4 @@
-"""What the trial of a .tflite in a process of its own reports: a fault of the file, or of this machine."""
+"""The trial run of a .tflite in a separate process: errors for a bad file, and for a machine that cannot run it."""
 
 import os
 import signal
@@ -10,7 +10,7 @@ import pytest
 from keras_gan import InputError
 from keras_gan.exports import trial
 
-# Modules that the trial process runs in place of ours: what they do to it happens on real machines.
+# Modules for the trial process. Each fails in a way that happens on real machines.
 MODULES = {
     "sound": "from keras_gan.exports import trial\ntrial.run(lambda content: None)",
     "unsound": "from keras_gan.exports import trial\ntrial.run(lambda content: content.index(b'x', 99))",
@@ -31,14 +31,14 @@ MODULES = {
     "    assert resource.getrlimit(resource.RLIMIT_AS)[0] == 3 * 2**30\ntrial.run(check)",
 }
 EXPECTED = {
-    "unsound": (trial.Unsound, "subsection not found"),
-    "missing": (trial.Unable, "cannot be imported .*a_runtime_that_is_not_there.*pip install ai-edge-litert"),
-    "missing_at_the_start": (trial.Unable, "cannot be imported .*a_runtime_that_is_not_there.*pip install"),
-    "broken_library": (trial.Unable, "cannot be imported .*GLIBC_2.38"),
-    "greedy": (trial.Unable, "memory ran out .*8 GB.*KERAS_GAN_TRIAL_GB"),
-    "greedy_in_cpp": (trial.Unable, "memory ran out"),
-    "killed": (trial.Unable, "memory ran out .*SIGKILL"),
-    "crashing": (trial.Unsound, r"crashes LiteRT \(signal 11, SIGSEGV\): the file is damaged or hostile"),
+    "unsound": (trial.UnusableFile, "subsection not found"),
+    "missing": (trial.TrialUnavailable, "cannot be imported .*a_runtime_that_is_not_there.*pip install ai-edge-litert"),
+    "missing_at_the_start": (trial.TrialUnavailable, "cannot be imported .*a_runtime_that_is_not_there.*pip install"),
+    "broken_library": (trial.TrialUnavailable, "cannot be imported .*GLIBC_2.38"),
+    "greedy": (trial.TrialUnavailable, "memory ran out .*8 GB.*KERAS_GAN_TRIAL_GB"),
+    "greedy_in_cpp": (trial.TrialUnavailable, "memory ran out"),
+    "killed": (trial.TrialUnavailable, "memory ran out .*SIGKILL"),
+    "crashing": (trial.UnusableFile, r"crashes LiteRT \(signal 11, SIGSEGV\): the file is damaged or hostile"),
 }
 
 
@@ -50,63 +50,65 @@ def modules(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("name", EXPECTED)
-def test_each_failure_is_told_apart(modules, name):
+def test_each_failure_has_its_own_error(modules, name):
     error, message = EXPECTED[name]
     with pytest.raises(error, match=message):
-        trial.survive(b"content", f"trial_{name}")
-    assert issubclass(trial.Unable, InputError) and not issubclass(trial.Unsound, InputError)
+        trial.run_in_process(b"content", f"trial_{name}")
+    assert issubclass(trial.TrialUnavailable, InputError) and not issubclass(trial.UnusableFile, InputError)
 
 
-def test_a_slow_machine_learns_how_long_it_was_allowed_and_how_to_allow_more(modules, monkeypatch):
+def test_the_time_limit_and_how_to_raise_it_are_in_the_error(modules, monkeypatch):
     monkeypatch.setenv(trial.SECONDS, "0.2")
     with pytest.raises(
-        trial.Unable, match="longer than 0.2 s; .* set the environment variable KERAS_GAN_TRIAL_SECONDS"
+        trial.TrialUnavailable, match="longer than 0.2 s; .* set the environment variable KERAS_GAN_TRIAL_SECONDS"
     ):
-        trial.survive(b"content", "trial_slow")
+        trial.run_in_process(b"content", "trial_slow")
     monkeypatch.setenv(trial.SECONDS, "300")
-    trial.survive(b"content", "trial_sound")
+    trial.run_in_process(b"content", "trial_sound")
 
 
-def test_the_limit_of_memory_is_that_of_the_environment(modules, monkeypatch):
+def test_the_memory_limit_comes_from_the_environment(modules, monkeypatch):
     monkeypatch.setenv(trial.GIGABYTES, "3")
-    trial.survive(b"content", "trial_limited")
+    trial.run_in_process(b"content", "trial_limited")
 
 
 @pytest.mark.parametrize("variable", [trial.SECONDS, trial.GIGABYTES])
 @pytest.mark.parametrize("value", ["soon", "0", "-1", "nan", "inf"])
-def test_a_limit_that_is_no_number_is_refused(variable, value, monkeypatch):
+def test_a_limit_that_is_no_number_is_rejected(variable, value, monkeypatch):
     monkeypatch.setenv(variable, value)
     with pytest.raises(InputError, match=f"{variable} is '{value}'; expected a number above 0"):
-        trial.survive(b"content")
+        trial.run_in_process(b"content")
 
 
 def test_a_process_that_cannot_be_started(monkeypatch):
     monkeypatch.setattr(sys, "executable", "/nowhere/python")
-    with pytest.raises(trial.Unable, match="cannot be started .*No such file"):
-        trial.survive(b"content")
+    with pytest.raises(trial.TrialUnavailable, match="cannot be started .*No such file"):
+        trial.run_in_process(b"content")
 
 
-def test_the_generator_passes_the_reason_on(modules, tmp_path, monkeypatch):
-    """Of a file with the right mark, which is damaged behind it."""
+def test_the_error_of_the_generator_has_the_reason(modules, tmp_path, monkeypatch):
+    """For a file with the right identifier and damaged content."""
     from keras_gan.exports import edge
 
     file = tmp_path / "g.tflite"
     file.write_bytes(b"\0\0\0\0TFL3" + bytes(100))
-    with pytest.raises(InputError, match="g.tflite is damaged, or a .tflite of something else"):
+    with pytest.raises(InputError, match="g.tflite is damaged, or is no generator"):
         edge.Generator(file)
     monkeypatch.setenv(trial.SECONDS, "0.001")
-    with pytest.raises(InputError, match="g.tflite cannot be tried: .* longer than 0.001 s"):
+    with pytest.raises(InputError, match="g.tflite cannot be tested: .* longer than 0.001 s"):
         edge.Generator(file)
     monkeypatch.delenv(trial.SECONDS)
-    for name, message in (("missing", "cannot be tried: LiteRT cannot be imported"), ("killed", "memory ran out")):
-        monkeypatch.setattr(edge, "survive", lambda content, name=name: trial.survive(content, f"trial_{name}"))
+    for name, message in (("missing", "cannot be tested: LiteRT cannot be imported"), ("killed", "memory ran out")):
+        monkeypatch.setattr(
+            edge, "run_in_process", lambda content, name=name: trial.run_in_process(content, f"trial_{name}")
+        )
         with pytest.raises(InputError, match=message) as caught:
             edge.Generator(file)
         assert "damaged, or" not in str(caught.value)
 
 
-def test_litert_is_named_where_it_is_missing(tmp_path):
-    """In an environment without LiteRT: a finder refuses it, as pip would have left it out."""
+def test_a_missing_litert_is_named(tmp_path):
+    """In an environment without LiteRT: an import finder hides it."""
     site = tmp_path / "site"
     site.mkdir()
     (site / "sitecustomize.py").write_text(
@@ -133,4 +135,4 @@ def test_litert_is_named_where_it_is_missing(tmp_path):
 
 def test_windows_has_no_sigkill(monkeypatch):
     monkeypatch.delattr(signal, "SIGKILL")
-    assert isinstance(trial._diagnosis(3221225477, "", ""), trial.Unsound)  # 0xC0000005, an access violation
+    assert isinstance(trial._diagnosis(3221225477, "", ""), trial.UnusableFile)  # 0xC0000005, an access violation

@@ -1,4 +1,4 @@
-"""The page of a generator: in a real browser beside Python's pictures of the same seeds, its folder, its server."""
+"""The page of a generator: its pictures in a real browser compared with Python's, its folder, and its server."""
 
 import base64
 import http.client
@@ -31,7 +31,7 @@ NAMES = ("grey", "colour", "few", "many")  # of the files
 PHONE, DESK = 360, 1200  # px
 LEVELS = 1  # grey levels between the page and Python: a value that lies between two may be rounded either way
 LABELS = ("red <b>", "green, a class of a very long name indeed", "blue")
-FEW = {"tilt": 0.65, "stroke = width": 1.3}  # reach of each slider
+FEW = {"tilt": 0.65, "stroke = width": 1.3}  # limit of each slider
 MANY = {
     "<img src=x onerror=document.title='in'>": 0.7,
     "\"><script>document.title = 'in'</script>": 2.0,
@@ -46,47 +46,47 @@ UNREACHABLE = "ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|
 PIXELS = """canvas => {
     const { width, height } = canvas;
     const copy = Object.assign(document.createElement("canvas"), { width, height }).getContext("2d");
-    copy.drawImage(canvas, 0, 0);  // reading the page's own would change how it is drawn
+    copy.drawImage(canvas, 0, 0);  // a copy, since reading a canvas changes how the browser draws it
     return [height, width, ...copy.getImageData(0, 0, width, height).data];
 }"""
 WITHOUT_RELAXED_SIMD = """{
-    const instantiate = WebAssembly.instantiate;  // what LiteRT.js tries the feature with is that small
+    const instantiate = WebAssembly.instantiate;  // LiteRT.js tests the feature with such a small module
     WebAssembly.instantiate = (code, ...rest) =>
         code.byteLength < 100 ? Promise.reject(new Error("no such feature")) : instantiate(code, ...rest);
 }"""
 
 
 def colour_gan():
-    """Colour, not square, of three classes, from uniform z of odd dimension; its pictures differ from seed to seed."""
+    """A GAN of colour images that are not square, with three classes and uniform z of odd dimension."""
     keras.utils.set_random_seed(4)
     z, label = keras.Input((5,)), keras.Input((), dtype="int32")
     loud = keras.initializers.RandomNormal(stddev=1.0, seed=5)
     x = layers.Concatenate()([z, layers.Embedding(3, 4, embeddings_initializer=loud)(label)])
     x = layers.Reshape((8, 12, 3))(layers.Dense(8 * 12 * 3, activation="tanh", kernel_initializer=loud)(x))
-    judge = networks.discriminator((8, 12, 3), dtype="float32", num_classes=3)
-    return GAN(keras.Model([z, label], x), judge, latent="uniform", num_classes=3)
+    discriminator = networks.discriminator((8, 12, 3), dtype="float32", num_classes=3)
+    return GAN(keras.Model([z, label], x), discriminator, latent="uniform", num_classes=3)
 
 
-def made_up(reaches, latent, latent_dim):
+def made_up(limits, latent, latent_dim):
     """Sliders of random directions."""
-    vectors = np.random.default_rng(3).normal(0, 1, (len(reaches), latent_dim)).astype("float32")
-    pairs = zip(reaches.items(), vectors, strict=True)
-    return Directions(latent, tuple(Slider(name, "measured", vector, reach) for (name, reach), vector in pairs))
+    vectors = np.random.default_rng(3).normal(0, 1, (len(limits), latent_dim)).astype("float32")
+    pairs = zip(limits.items(), vectors, strict=True)
+    return Directions(latent, tuple(Slider(name, "measured", vector, limit) for (name, limit), vector in pairs))
 
 
 @pytest.fixture(scope="module")
 def files(trained, tmp_path_factory):
-    """Of .tflite: grey, float32, normal z; colour, uint8, uniform z, with labels; many and few, these with sliders."""
+    """A folder of .tflite: grey, float32, normal z; colour, uint8, uniform z, labels; many and few, with sliders."""
     folder = tmp_path_factory.mktemp("files")
     about = exports.About(name="grey <i>ones</i>", data="digits", license="CC BY 4.0")
-    trained.gan.export(folder / "grey.tflite", "litert", "float32", exports.Options(about=about))
+    trained.gan.export(folder / "grey.tflite", "tflite", "float32", exports.Options(about=about))
     about = exports.About(name="colour", labels=LABELS)
     options = exports.Options(uint8=True, about=about)
-    colour_gan().export(folder / "colour.tflite", "litert", "float32", options)
+    colour_gan().export(folder / "colour.tflite", "tflite", "float32", options)
     about = exports.About(directions=made_up(FEW, "uniform", 5))
-    colour_gan().export(folder / "few.tflite", "litert", "float32", exports.Options(uint8=True, about=about))
+    colour_gan().export(folder / "few.tflite", "tflite", "float32", exports.Options(uint8=True, about=about))
     about = exports.About(directions=made_up(MANY, trained.gan.latent, trained.gan.latent_dim))
-    trained.gan.export(folder / "many.tflite", "litert", "float32", exports.Options(about=about))
+    trained.gan.export(folder / "many.tflite", "tflite", "float32", exports.Options(about=about))
     return folder
 
 
@@ -135,7 +135,7 @@ def broken(pages, tmp_path):
 
 @pytest.fixture(scope="module")
 def reader(browser):
-    """One reader for all tests: the browser keeps what it has compiled of LiteRT.js."""
+    """One browser context for all tests, so that LiteRT.js is compiled once."""
     context = browser.new_context(viewport={"width": DESK, "height": 800})
     yield context
     context.close()
@@ -147,13 +147,13 @@ def generators(files):
 
 
 class Visit:
-    """A page in a browser; at the end it has complained of nothing and asked no other host, unless that is expected."""
+    """A page in a browser. At the end it has no unexpected errors, and made no requests to other hosts."""
 
-    def __init__(self, reader, address, complains=False, script=None):
-        self.page, self.complains = reader.new_page(), complains
-        self.complaints, self.requests = [], []
-        self.page.on("console", lambda said: said.type in ("error", "warning") and self.complaints.append(said.text))
-        self.page.on("pageerror", lambda error: self.complaints.append(str(error)))
+    def __init__(self, reader, address, expect_errors=False, script=None):
+        self.page, self.expect_errors = reader.new_page(), expect_errors
+        self.errors, self.requests = [], []
+        self.page.on("console", lambda line: line.type in ("error", "warning") and self.errors.append(line.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
         self.page.on("request", lambda request: self.requests.append(request.url))
         if script:
             self.page.add_init_script(script)
@@ -166,11 +166,11 @@ class Visit:
     def __exit__(self, error, *rest):
         self.page.close()
         if error is None:
-            assert self.complains or self.complaints == []
+            assert self.expect_errors or self.errors == []
             assert [url for url in self.requests if not url.startswith((self.host, "data:"))] == []
 
     def ready(self):
-        """The page itself, when its pictures are drawn."""
+        """The page, after its pictures are drawn."""
         self.page.locator("#tool").wait_for(timeout=20_000)
         return self.page
 
@@ -194,7 +194,7 @@ def large(page):
 
 
 def near(shown, expected):
-    """Whether pictures are Python's, of one channel or three, within `LEVELS`."""
+    """Whether pictures agree with Python's, of one channel or three, within `LEVELS`."""
     expected = np.broadcast_to(expected, shown.shape).astype(int)
     return np.abs(shown - expected).max() <= LEVELS
 
@@ -207,7 +207,7 @@ def far(shown, other):
 
 
 @pytest.mark.parametrize("name", ["grey", "colour"])
-def test_the_grid_is_what_python_draws(name, generators, addresses, reader):
+def test_the_grid_agrees_with_python(name, generators, addresses, reader):
     expected = generators[name].generate(16, seed=7)
     with Visit(reader, addresses[name] + "#seed=7") as visit:
         shown = grid(visit.ready())
@@ -236,7 +236,7 @@ def test_the_slider_goes_from_one_seed_to_the_other(name, generators, addresses,
         assert near(large(page), expected[2]) and far(large(page), expected[3])
 
 
-def test_a_browser_without_relaxed_simd_draws_the_same(generators, addresses, reader):
+def test_a_browser_without_relaxed_simd_draws_the_same_pictures(generators, addresses, reader):
     with Visit(reader, addresses["colour"] + "#seed=7", script=WITHOUT_RELAXED_SIMD) as visit:
         assert near(grid(visit.ready()), generators["colour"].generate(16, seed=7))
         assert [url.split("/")[-1] for url in visit.requests if "_wasm_" in url] == [
@@ -245,7 +245,7 @@ def test_a_browser_without_relaxed_simd_draws_the_same(generators, addresses, re
         ]
 
 
-def test_a_chosen_picture_is_the_left_end_and_the_one_before_the_right(trained, addresses, reader):
+def test_a_chosen_picture_becomes_the_left_end_and_the_previous_one_the_right(trained, addresses, reader):
     with Visit(reader, addresses["grey"] + "#seed=7") as visit:
         page = visit.ready()
         for seed in (10, 20):
@@ -258,7 +258,7 @@ def test_a_chosen_picture_is_the_left_end_and_the_one_before_the_right(trained, 
         assert [end.input_value() for end in ends] == ["20", "10"]
 
 
-def test_the_label_picker_makes_one_class_or_that_of_each_seed(generators, addresses, reader):
+def test_the_label_picker_gives_one_class_or_that_of_each_seed(generators, addresses, reader):
     generator = generators["colour"]
     with Visit(reader, addresses["colour"] + "#seed=7&from=9") as visit:
         page = visit.ready()
@@ -296,7 +296,7 @@ def test_pictures_are_saved_as_kgan_sample_saves_them(generators, addresses, rea
 
 
 def moved(generator, share=0.0, **amounts):
-    """Python's picture between the seeds 9 and 12, of the class of both, moved by its sliders."""
+    """Python's picture between the seeds 9 and 12, which have the same class, moved by sliders."""
     a, b = (latents.draw(1, generator.latent_dim, generator.latent, seed)[0] for seed in (9, 12))
     z = latents.between(a, b, share, generator.latent)[None]
     labels = 0 if generator.num_classes else None
@@ -308,39 +308,39 @@ def feature(page, name):
 
 
 def until_moved(page, words):
-    """Waits for the picture that is moved by what the words say, and for no other."""
+    """Waits until the alternative text of the picture ends with these words."""
     page.wait_for_function("words => document.getElementById('large').ariaLabel.endsWith(words)", arg=words)
 
 
-@pytest.mark.parametrize("name, reaches", [("few", FEW), ("many", MANY)])
-def test_a_slider_moves_the_picture_as_python_moves_it(name, reaches, generators, addresses, reader):
-    """By the keyboard, from end to end; the second on top of the first."""
-    generator, (first, second) = generators[name], list(reaches)[:2]
+@pytest.mark.parametrize("name, limits", [("few", FEW), ("many", MANY)])
+def test_a_slider_moves_the_picture_as_python_moves_it(name, limits, generators, addresses, reader):
+    """By keyboard, from end to end, and then the second slider in addition."""
+    generator, (first, second) = generators[name], list(limits)[:2]
     with Visit(reader, addresses[name] + "#seed=7&from=9&to=12&at=0.25") as visit:
         page = visit.ready()
         still = moved(generator, 0.25)
         assert near(large(page), still)
         for key, sign in [("Home", -1), ("End", 1)]:
             feature(page, first).press(key)
-            until_moved(page, f"moved by {first} {'+' if sign > 0 else '−'}{reaches[first]}")
-            expected = moved(generator, 0.25, **{first: sign * reaches[first]})
+            until_moved(page, f"moved by {first} {'+' if sign > 0 else '−'}{limits[first]}")
+            expected = moved(generator, 0.25, **{first: sign * limits[first]})
             assert near(large(page), expected) and far(large(page), still)
         for _ in range(5):
             feature(page, second).press("ArrowLeft")
-        amount = -reaches[second] / 10
-        until_moved(page, f"{first} +{reaches[first]}, {second} −{-amount:.2g}")
-        expected = moved(generator, 0.25, **{first: reaches[first], second: amount})
-        assert near(large(page), expected) and far(large(page), moved(generator, 0.25, **{first: reaches[first]}))
+        amount = -limits[second] / 10
+        until_moved(page, f"{first} +{limits[first]}, {second} −{-amount:.2g}")
+        expected = moved(generator, 0.25, **{first: limits[first], second: amount})
+        assert near(large(page), expected) and far(large(page), moved(generator, 0.25, **{first: limits[first]}))
         assert feature(page, second).get_attribute("aria-valuetext") == f"−{-amount:.2g} standard deviations"
         shown = page.locator(".feature output").all_inner_texts()[:2]
-        assert shown == [f"+{reaches[first]}", f"−{-amount:.2g}"]
+        assert shown == [f"+{limits[first]}", f"−{-amount:.2g}"]
         assert near(grid(page)[2], generator.generate(3, seed=7)[2])  # which has no sliders
 
 
-@pytest.mark.parametrize("name, reaches", [("few", FEW), ("many", MANY)])
-def test_an_address_brings_the_moved_sliders_and_reset_takes_them_away(name, reaches, generators, addresses, reader):
+@pytest.mark.parametrize("name, limits", [("few", FEW), ("many", MANY)])
+def test_an_address_restores_moved_sliders_and_reset_clears_them(name, limits, generators, addresses, reader):
     start = addresses[name] + "#seed=7&from=9&to=12"
-    one = list(reaches)[-1]  # of many one that is not shown at first
+    one = list(limits)[-1]  # of many one that is not shown at first
     with Visit(reader, start) as visit:
         page = visit.ready()
         plain_address = visit.until_address("&at=0$")
@@ -353,14 +353,14 @@ def test_an_address_brings_the_moved_sliders_and_reset_takes_them_away(name, rea
     with Visit(reader, shared) as visit:
         page = visit.ready()
         np.testing.assert_array_equal(large(page), shown)
-        assert near(shown, moved(generators[name], **{one: reaches[one] * 0.6}))
+        assert near(shown, moved(generators[name], **{one: limits[one] * 0.6}))
         assert feature(page, one).is_visible() and feature(page, one).input_value() == "30"
         page.get_by_role("button", name="Reset sliders").press("Enter")
         visit.until_address(re.escape(plain_address) + "$")
         assert feature(page, one).input_value() == "0" and near(large(page), moved(generators[name]))
 
 
-def test_sliders_of_an_address_that_make_no_sense_are_left_out(generators, addresses, reader):
+def test_wrong_sliders_in_an_address_are_ignored(generators, addresses, reader):
     nonsense = ["none=1", "tilt=0.66", "tilt=-9", "tilt=x", "tilt=1e", "tilt=", "tilt", "=0.5", "%", "tilt=NaN", ""]
     words = "&".join(f"set={text}" for text in nonsense)
     with Visit(reader, f"{addresses['few']}#from=9&to=12&as=0&{words}&set=stroke+%3D+width=-1e-1") as visit:
@@ -369,8 +369,8 @@ def test_sliders_of_an_address_that_make_no_sense_are_left_out(generators, addre
         visit.until_address(r"&at=0&set=stroke\+%3D\+width%3D-0.1$")
 
 
-def test_names_of_features_are_text_and_many_leave_a_choice(addresses, generators, reader):
-    """From opening the choice on, by the keyboard."""
+def test_feature_names_are_plain_text_and_many_features_give_a_choice(addresses, generators, reader):
+    """By keyboard."""
     with Visit(reader, addresses["many"] + "#from=9&to=12") as visit:
         page = visit.ready()
         labels, choices = (page.locator(f"#features {where} label") for where in (".sliders", ".choices"))
@@ -386,11 +386,11 @@ def test_names_of_features_are_text_and_many_leave_a_choice(addresses, generator
         feature(page, "Young").press("End")
         until_moved(page, "Young +1.2")
         page.get_by_role("checkbox", name="Young", exact=True).press("Space")
-        until_moved(page, "seed 9")  # what is hidden moves nothing
+        until_moved(page, "seed 9")  # a hidden slider moves nothing
         assert near(large(page), moved(generators["many"]))
 
 
-def test_few_features_leave_no_choice_and_none_no_section(addresses, reader):
+def test_few_features_give_no_choice_and_none_no_section(addresses, reader):
     with Visit(reader, addresses["few"]) as visit:
         page = visit.ready()
         assert not page.locator("summary").is_visible() and feature(page, "stroke = width").is_visible()
@@ -402,7 +402,7 @@ def test_few_features_leave_no_choice_and_none_no_section(addresses, reader):
 # Address
 
 
-def test_an_address_shows_the_same_to_everyone(addresses, reader):
+def test_an_address_shows_the_same_pictures_again(addresses, reader):
     with Visit(reader, addresses["colour"]) as visit:
         page = visit.ready()
         visit.until_address("#seed=0&from=0&to=1&as=0&at=0$")
@@ -416,7 +416,7 @@ def test_an_address_shows_the_same_to_everyone(addresses, reader):
         assert far(shown[0], first)
         page.reload()
         np.testing.assert_array_equal(grid(visit.ready()), shown[0])
-        page.goto(addresses["colour"] + "#seed=0")  # the page stays, and hears of it
+        page.goto(addresses["colour"] + "#seed=0")  # without loading the page again
         page.get_by_role("button", name=f"seed 0, {LABELS[0]}", exact=False).wait_for()
         np.testing.assert_array_equal(grid(page), first)
     with Visit(reader, shared) as visit:
@@ -427,7 +427,7 @@ def test_an_address_shows_the_same_to_everyone(addresses, reader):
 @pytest.mark.parametrize(
     "nonsense", ["seed=-1&from=1e3&to=0x1&at=2&label=3&as=-1", "seed=2147483633&at=x&to=2147483648"]
 )
-def test_an_address_that_makes_no_sense_is_the_first_page(nonsense, generators, addresses, reader):
+def test_a_wrong_address_shows_the_defaults(nonsense, generators, addresses, reader):
     with Visit(reader, f"{addresses['colour']}#{nonsense}") as visit:
         assert near(grid(visit.ready()), generators["colour"].generate(16, seed=0))
         visit.until_address("#seed=0&from=0&to=1&as=0&at=0$")
@@ -436,7 +436,7 @@ def test_an_address_that_makes_no_sense_is_the_first_page(nonsense, generators, 
 # Readers
 
 
-def test_the_keyboard_is_enough(generators, addresses, reader):
+def test_the_page_works_by_keyboard_alone(generators, addresses, reader):
     with Visit(reader, addresses["grey"] + "#seed=7") as visit:
         page = visit.ready()
         seen = []
@@ -459,7 +459,7 @@ def test_the_keyboard_is_enough(generators, addresses, reader):
         page.get_by_role("img", name="Picture 1 percent of the way from seed 31 to seed 7").wait_for()
 
 
-def test_a_seed_that_is_none_changes_nothing(addresses, reader):
+def test_a_wrong_seed_changes_nothing(addresses, reader):
     with Visit(reader, addresses["grey"] + "#seed=7") as visit:
         page = visit.ready()
         for step, typed in enumerate(["", "-1", "2147483633", "1.5"], start=1):
@@ -473,7 +473,7 @@ def test_a_seed_that_is_none_changes_nothing(addresses, reader):
 
 
 @pytest.mark.parametrize("name", ["colour", "many"])
-def test_the_page_fits_the_screen_and_the_light(name, addresses, reader):
+def test_the_page_fits_the_screen_and_the_colour_scheme(name, addresses, reader):
     with Visit(reader, addresses[name]) as visit:
         page = visit.ready()
         page.locator("details").evaluate("choice => { choice.open = true; }")
@@ -489,7 +489,7 @@ def test_the_page_fits_the_screen_and_the_light(name, addresses, reader):
             assert paper - ink > 400 if scheme == "light" else ink - paper > 400
 
 
-def test_the_page_says_what_it_is(addresses, files, reader):
+def test_the_page_shows_facts_about_the_generator(addresses, files, reader):
     with Visit(reader, addresses["grey"]) as visit:
         page = visit.ready()
         assert [page.locator(f"#{field}").is_visible() for field in ("label", "as")] == [False, False]
@@ -500,14 +500,14 @@ def test_the_page_says_what_it_is(addresses, files, reader):
     assert re.fullmatch(r"[\d.]+ ms a picture", facts[-1])
 
 
-# Trouble
+# Errors
 
 NO_LITERT = "cannot be loaded from the folder litert"
-DAMAGE = {  # file, what befalls it, the sentence
+DAMAGE = {  # file, damage, expected sentence
     "a cut model": ("generator.tflite", lambda file: cut(file), "generator.tflite is damaged"),
     "a foreign model": ("generator.tflite", lambda file: file.write_text("<html>"), "generator.tflite is damaged"),
-    "no model": ("generator.tflite", Path.unlink, "generator.tflite cannot be read: the server says 404"),
-    "no description": ("generator.json", Path.unlink, "generator.json cannot be read: the server says 404"),
+    "no model": ("generator.tflite", Path.unlink, "generator.tflite cannot be read: status 404"),
+    "no description": ("generator.json", Path.unlink, "generator.json cannot be read: status 404"),
     "a cut description": ("generator.json", lambda file: cut(file), "generator.json is damaged"),
     "no wasm": ("litert/litert_wasm_internal.wasm", Path.unlink, NO_LITERT),
     "no LiteRT.js": ("litert/core.js", Path.unlink, NO_LITERT),
@@ -520,58 +520,58 @@ def cut(file):
 
 
 def sentence(visit, pattern):
-    """Waits for the sentence, which is all that there is."""
+    """Waits for a sentence in place of the page."""
     visit.page.locator("#message", has_text=re.compile(pattern)).wait_for(timeout=20_000)
     assert not visit.page.locator("#tool").is_visible()
 
 
 @pytest.mark.parametrize("what", DAMAGE)
-def test_trouble_is_told_in_a_sentence(what, broken, reader):
+def test_a_damaged_page_shows_one_sentence(what, broken, reader):
     folder, address = broken
     name, damage, pattern = DAMAGE[what]
     damage(folder / name)
-    with Visit(reader, address, complains=True) as visit:
+    with Visit(reader, address, expect_errors=True) as visit:
         sentence(visit, pattern)
 
 
-def test_a_description_of_another_model_is_told(broken, pages, reader):
+def test_a_description_of_another_model_gives_an_error(broken, pages, reader):
     folder, address = broken
     shutil.copyfile(pages / "colour/generator.tflite", folder / "generator.tflite")
-    with Visit(reader, address, complains=True) as visit:
+    with Visit(reader, address, expect_errors=True) as visit:
         sentence(visit, "may not belong together")
 
 
-def test_a_browser_without_webassembly_is_told(addresses, reader):
-    with Visit(reader, addresses["grey"], complains=True, script="delete globalThis.WebAssembly") as visit:
+def test_a_browser_without_webassembly_gets_an_error(addresses, reader):
+    with Visit(reader, addresses["grey"], expect_errors=True, script="delete globalThis.WebAssembly") as visit:
         sentence(visit, "has no WebAssembly")
 
 
 def test_a_page_opened_as_a_file_says_that_it_needs_a_server(pages, reader):
-    with Visit(reader, (pages / "grey" / "index.html").as_uri(), complains=True) as visit:
+    with Visit(reader, (pages / "grey" / "index.html").as_uri(), expect_errors=True) as visit:
         visit.host = "file:"
-        sentence(visit, "it needs a web server")
+        sentence(visit, "needs a web server")
 
 
-def test_the_policy_stops_other_hosts_and_inline_scripts(broken, reader):
+def test_the_policy_blocks_other_hosts_and_inline_scripts(broken, reader):
     folder, address = broken
     index = folder / "index.html"
     intruders = '<script>document.title = "in"</script><img src="http://127.0.0.1:9/x.png"></main>'
     index.write_text(index.read_text("utf-8").replace("</main>", intruders), "utf-8")
-    with Visit(reader, address, complains=True) as visit:
+    with Visit(reader, address, expect_errors=True) as visit:
         assert visit.ready().title() != "in"
-        assert len([text for text in visit.complaints if "Content Security Policy" in text]) == 2
+        assert len([text for text in visit.errors if "Content Security Policy" in text]) == 2
         visit.requests.remove("http://127.0.0.1:9/x.png")  # told though it was stopped
 
 
 # Folder
 
 
-def test_the_folder_holds_what_is_needed_and_no_more(pages, files):
+def test_the_folder_holds_the_files_of_the_page_only(pages, files):
     folder = pages / "grey"
     assert {file.relative_to(folder).as_posix() for file in folder.rglob("*") if file.is_file()} == set(web._names())
     assert (folder / "generator.tflite").read_bytes() == (files / "grey.tflite").read_bytes()
-    said = json.loads((folder / "generator.json").read_text("utf-8"))
-    assert said == edge.Generator(files / "grey.tflite").description
+    description = json.loads((folder / "generator.json").read_text("utf-8"))
+    assert description == edge.Generator(files / "grey.tflite").description
     assert sum(file.stat().st_size for file in folder.rglob("*")) < 20e6
     assert folder.stat().st_mode & 0o755 == 0o755
 
@@ -588,35 +588,35 @@ def test_a_page_is_replaced_and_anything_else_is_not(pages, files, tmp_path, lis
     for folder, message in {**foreign, "other": "is no page", "other/index.html": "is no page"}.items():
         with pytest.raises(InputError, match=message):
             web.assemble(files / "grey.tflite", tmp_path / folder)
-    with pytest.raises(InputError, match="cannot write .*; expected a writable path"):
+    with pytest.raises(InputError, match="cannot write .*; expected a path that can be written"):
         web.assemble(files / "grey.tflite", page / "CNAME" / "new")
     assert listing(tmp_path) == before
 
 
 def test_vectors_have_no_page(tiny_generator, tiny_discriminator, tmp_path):
     gan = GAN(tiny_generator((3,)), tiny_discriminator((3,)))
-    gan.export(tmp_path / "vectors.tflite", "litert")
+    gan.export(tmp_path / "vectors.tflite", "tflite")
     with pytest.raises(InputError, match=r"makes data of shape \(3,\); expected images"):
         web.assemble(tmp_path / "vectors.tflite", tmp_path / "page")
     assert not (tmp_path / "page").exists()
 
 
-def test_without_npm_the_remedy_is_told(files, tmp_path, monkeypatch):
+def test_without_npm_the_error_has_the_remedy(files, tmp_path, monkeypatch):
     monkeypatch.setenv("PATH", str(tmp_path))
-    with pytest.raises(InputError, match="npm is not on the PATH; .* install Node.js"):
+    with pytest.raises(InputError, match="npm is not on the PATH; .* Install Node.js"):
         web.assemble(files / "grey.tflite", tmp_path / "page")
     assert list(tmp_path.iterdir()) == []
 
 
-def test_files_that_the_lock_does_not_know_are_refused(pages, files, tmp_path, monkeypatch):
-    """`pages`: npm works here."""
+def test_files_with_other_hashes_than_in_the_lock_are_rejected(pages, files, tmp_path, monkeypatch):
+    """It needs `pages`, without which npm may be missing."""
     page = shutil.copytree(web.PAGE, tmp_path / "templates")
     lock = json.loads((page / "package-lock.json").read_text())
     other = base64.b64encode(bytes(64)).decode()
     lock["packages"]["node_modules/@litertjs/wasm-utils"]["integrity"] = f"sha512-{other}"
     (page / "package-lock.json").write_text(json.dumps(lock))
     monkeypatch.setattr(web, "PAGE", page)
-    with pytest.raises(InputError, match=r"npm cannot fetch LiteRT.js \(code EINTEGRITY; .*look at the connection"):
+    with pytest.raises(InputError, match=r"npm cannot fetch LiteRT.js \(code EINTEGRITY; .*Check the connection"):
         web.assemble(files / "grey.tflite", tmp_path / "page")
     assert list(tmp_path.iterdir()) == [page]
 
@@ -635,14 +635,14 @@ def test_the_lock_pins_every_package_and_names_no_index():
 
 
 def get(address, path):
-    """(status, type, content) of a path as it is given, dots and all."""
+    """(status, type, content) of a path, which is sent without normalisation."""
     connection = http.client.HTTPConnection(address.removeprefix("http://").strip("/"), timeout=10)
     connection.request("GET", path)
     answer = connection.getresponse()
     return answer.status, answer.headers.get("Content-Type"), answer.read()
 
 
-def test_the_server_gives_the_files_of_the_folder_and_nothing_else(broken):
+def test_the_server_serves_the_files_of_the_folder_only(broken):
     folder, address = broken
     (folder.parent / "secret.txt").write_text("secret")
     (folder / "link.txt").symlink_to(folder.parent / "secret.txt")
@@ -659,7 +659,7 @@ def test_the_server_gives_the_files_of_the_folder_and_nothing_else(broken):
         assert status == 404 and b"secret" not in content
 
 
-def test_what_cannot_be_served_is_told(pages, tmp_path):
+def test_errors_of_the_server(pages, tmp_path):
     with pytest.raises(InputError, match="is no page; expected a folder that kgan export --web wrote"):
         web.server(tmp_path)
     with web.server(pages / "grey") as taken:
@@ -676,19 +676,19 @@ print("ended")"""
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_serve_ends_well_by_both_signals_in_the_background(pages, number):
+def test_serve_ends_on_both_signals_in_the_background(pages, number):
     command = [sys.executable, "-c", IN_THE_BACKGROUND, str(pages / "grey")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     address = re.search(r"http://\S+", process.stdout.readline())[0]
     with urllib.request.urlopen(address, timeout=10) as answer:
         assert answer.status == 200
     process.send_signal(number)
-    said, complaints = process.communicate(timeout=20)
-    assert (process.returncode, said.split(), complaints) == (0, ["ended"], "")
+    output, errors = process.communicate(timeout=20)
+    assert (process.returncode, output.split(), errors) == (0, ["ended"], "")
 
 
-def test_the_command_started_in_the_background_ends_by_sigterm(pages, run_dir):
-    """`pages`: npm works here."""
+def test_the_command_in_the_background_ends_on_sigterm(pages, run_dir):
+    """It needs `pages`, without which npm may be missing."""
     process = subprocess.Popen(
         [Path(sys.executable).with_name("kgan"), "export", run_dir, "--web", "--serve"],
         stdout=subprocess.PIPE,
@@ -701,11 +701,11 @@ def test_the_command_started_in_the_background_ends_by_sigterm(pages, run_dir):
     with urllib.request.urlopen(address, timeout=10) as answer:
         assert web.MARK in answer.read().decode()
     process.send_signal(signal.SIGTERM)
-    _, complaints = process.communicate(timeout=30)
-    assert (process.returncode, complaints) == (0, "")
+    _, errors = process.communicate(timeout=30)
+    assert (process.returncode, errors) == (0, "")
 
 
-def test_serve_says_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_path):
+def test_serve_prints_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_path):
     opened = tmp_path / "opened.txt"
     browser = tmp_path / "browser"
     browser.write_text(f"#!/bin/sh\necho $1 > {opened}.part && mv {opened}.part {opened}\n")
@@ -720,6 +720,6 @@ def test_serve_says_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tmp_
     while not opened.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    said, _ = process.communicate(timeout=10)
-    assert (process.returncode, said.split()) == (0, ["ended"])
+    output, _ = process.communicate(timeout=10)
+    assert (process.returncode, output.split()) == (0, ["ended"])
     assert opened.read_text().strip() == address

@@ -69,16 +69,16 @@ def free_ports(n):
 
 
 def ended(processes):
-    """Statuses, and what was told."""
-    told = [process.communicate(timeout=PATIENCE_S)[1] for process in processes]
-    return [process.returncode for process in processes], told
+    """Exit statuses and standard errors."""
+    stderr = [process.communicate(timeout=PATIENCE_S)[1] for process in processes]
+    return [process.returncode for process in processes], stderr
 
 
 @pytest.mark.long
 def test_three_workers_end_with_the_weights_of_one_process_on_the_global_batch(cluster, tmp_path):
     processes, _ = cluster(3, lambda i: [__file__, "multiworker", tmp_path / f"{i}.npz"])
-    statuses, told = ended(processes)
-    assert statuses == [0] * 3, told
+    statuses, stderr = ended(processes)
+    assert statuses == [0] * 3, stderr
     play("auto", tmp_path / "one.npz")
     one = dict(np.load(tmp_path / "one.npz"))
     first, *others = (dict(np.load(tmp_path / f"{i}.npz")) for i in range(3))
@@ -95,29 +95,29 @@ def test_a_job_ends_where_it_would_have_though_a_worker_was_told_to_end_and_anot
         return lambda index: [*words, "--run", tmp_path / name, "--strategy", "multiworker", *options]
 
     whole, _ = cluster(2, kgan("whole"))
-    statuses, told = ended(whole)
-    assert statuses == [0, 0], told
+    statuses, stderr = ended(whole)
+    assert statuses == [0, 0], stderr
 
     run_dir = tmp_path / "parts"
     workers, ports = cluster(2, kgan("parts", "--checkpoint-every", "1000"))
     wait_for_row(run_dir, workers)
     workers[1].send_signal(signal.SIGTERM)
-    statuses, told = ended(workers)
-    assert statuses == [143, 143], told
+    statuses, stderr = ended(workers)
+    assert statuses == [143, 143], stderr
     (first,) = Run(run_dir).checkpoints()
-    assert "stopped at step" in told[0] and 0 < step_of(first) < 60
+    assert "stopped at step" in stderr[0] and 0 < step_of(first) < 60
 
     workers, _ = cluster(2, kgan("parts", "--checkpoint-every", "0"), ports)
     while len(Run(run_dir).checkpoints()) < 2:
         assert workers[0].poll() is None
         time.sleep(0.01)
     workers[1].send_signal(signal.SIGKILL)
-    statuses, told = ended(workers)
-    assert statuses == [138, -signal.SIGKILL], told
-    assert "another worker has gone" in told[0].splitlines()[-1] and "Traceback" not in told[0]
+    statuses, stderr = ended(workers)
+    assert statuses == [138, -signal.SIGKILL], stderr
+    assert "another worker was lost" in stderr[0].splitlines()[-1] and "Traceback" not in stderr[0]
 
-    statuses, told = ended(cluster(2, kgan("parts"), ports)[0])
-    assert statuses == [0, 0], told
+    statuses, stderr = ended(cluster(2, kgan("parts"), ports)[0])
+    assert statuses == [0, 0], stderr
     found, wanted = (
         checkpoints.read(tmp_path / name / "checkpoints" / "step_0000060.npz") for name in ("parts", "whole")
     )

@@ -1,32 +1,32 @@
-// The page: controls, what they show, and the address that holds it.
+// The page: its controls, its pictures, and its address.
 
 import { COUNT, LAST_FIRST_SEED, LAST_SEED, format, parse, whole } from "./address.js";
-import { Trouble, open, read } from "./generator.js";
+import { PageError, open, read } from "./generator.js";
 import { between, classOf, draw } from "./latents.js";
 import { save, sheet, show, toPixels } from "./pictures.js";
 import * as sliders from "./sliders.js";
 
 const COLUMNS = 4;
-const SHARPEST_PX = 96; // larger pictures are smoothed where they are shown smaller than they are
+const SHARPEST_PX = 96; // pictures up to this size are enlarged without smoothing
 const UNEXPECTED =
-  "The pictures cannot be drawn: generator.json and generator.tflite may not belong together, or the memory is used " +
-  "up. Load the page again, or export it anew with kgan export --web.";
-const ADDRESS_PAUSE_MS = 300; // browsers refuse many changes of the address in a row
+  "The pictures cannot be drawn: generator.json and generator.tflite may not belong together, or memory ran out. " +
+  "Load the page again, or export it again with kgan export --web.";
+const ADDRESS_PAUSE_MS = 300; // browsers reject many changes of the address in a row
 
 const $ = (id) => document.getElementById(id);
-let said, generator, state, showAmounts, addressTimer;
+let description, generator, state, showAmounts, addressTimer;
 let fastest = Infinity; // ms a picture
 
 function fail(error) {
   $("tool").hidden = true;
   $("message").hidden = false;
   $("message").setAttribute("role", "alert");
-  $("message").textContent = error instanceof Trouble ? error.message : UNEXPECTED;
+  $("message").textContent = error instanceof PageError ? error.message : UNEXPECTED;
   console.error(error.cause ?? error);
 }
 
 function labelName(label) {
-  return said.labels?.[label] ?? `${label}`;
+  return description.labels?.[label] ?? `${label}`;
 }
 
 function nameOf(seed, label) {
@@ -34,7 +34,7 @@ function nameOf(seed, label) {
 }
 
 function labelAt(i) {
-  return said.num_classes ? (state.label ?? classOf(state.seed + i, said.num_classes)) : null;
+  return description.num_classes ? (state.label ?? classOf(state.seed + i, description.num_classes)) : null;
 }
 
 // Grid
@@ -47,13 +47,13 @@ async function drawGrid() {
   fastest = Math.min(fastest, (performance.now() - start) / COUNT);
   const size = images.length / COUNT;
   [...$("pictures").children].forEach((button, i) => {
-    show(button.firstChild, toPixels(images.subarray(i * size, (i + 1) * size), said.data_shape));
+    show(button.firstChild, toPixels(images.subarray(i * size, (i + 1) * size), description.data_shape));
   });
   $("speed").textContent = `${fastest.toPrecision(2)} ms a picture`;
   mark();
 }
 
-/** Names the grid's pictures, and rings those that are at the slider's ends. */
+/** Names the grid's pictures, and marks those at the ends of the slider. */
 function mark() {
   [...$("pictures").children].forEach((button, i) => {
     const [seed, label] = [state.seed + i, labelAt(i)];
@@ -75,10 +75,10 @@ function choose(i) {
 // Picture
 
 async function drawPicture() {
-  const [a, b] = [state.from, state.to].map((seed) => draw(seed, said.latent_dim, said.latent));
-  const z = sliders.move(between(a, b, state.at, said.latent), state.amounts, said.latent);
+  const [a, b] = [state.from, state.to].map((seed) => draw(seed, description.latent_dim, description.latent));
+  const z = sliders.move(between(a, b, state.at, description.latent), state.amounts, description.latent);
   const image = await generator.run("generate", { z, label: Int32Array.of(state.as ?? 0) });
-  show($("large"), toPixels(image, said.data_shape));
+  show($("large"), toPixels(image, description.data_shape));
   const percent = Math.round(100 * state.at);
   const where = `${percent} percent of the way from seed ${state.from} to seed ${state.to}`;
   const seed = percent === 0 ? state.from : state.to;
@@ -99,7 +99,7 @@ function fill() {
 const pending = new Set();
 let busy = false;
 
-/** Shows the state in the controls and the address, and draws what is asked for. */
+/** Shows the state in the controls and the address, and runs the drawing functions. */
 function update(...draws) {
   fill();
   clearTimeout(addressTimer);
@@ -108,7 +108,7 @@ function update(...draws) {
   if (!busy) drawPending().catch(fail);
 }
 
-// At most once a frame, so that the slider stays ahead of a slow generator.
+// Draws at most once a frame, so that the slider still moves with a slow generator.
 async function drawPending() {
   busy = true;
   while (pending.size) {
@@ -131,9 +131,9 @@ function onSeed(id, largest, ...draws) {
 }
 
 function onLabel(id, ...draws) {
-  const names = Array.from({ length: said.num_classes ?? 0 }, (_, label) => new Option(labelName(label), label));
+  const names = Array.from({ length: description.num_classes ?? 0 }, (_, label) => new Option(labelName(label), label));
   $(id).append(...names);
-  $(id).closest("label").hidden = !said.num_classes;
+  $(id).closest("label").hidden = !description.num_classes;
   $(id).addEventListener("change", () => {
     state[id] = $(id).value === "" ? null : Number($(id).value);
     if (id === "label" && state.label !== null) state.as = state.label;
@@ -165,7 +165,7 @@ function connect() {
   onSeed("to", LAST_SEED, drawPicture);
   onLabel("label", drawGrid, drawPicture);
   onLabel("as", drawPicture);
-  showAmounts = sliders.connect($("features"), said.directions, onAmount, resetAmounts);
+  showAmounts = sliders.connect($("features"), description.directions, onAmount, resetAmounts);
   $("at").addEventListener("input", () => {
     state.at = Number($("at").value);
     update(drawPicture);
@@ -176,11 +176,11 @@ function connect() {
   });
   $("save-grid").addEventListener("click", () => {
     const label = state.label === null ? "" : `-${labelName(state.label)}`;
-    save(sheet([...$("pictures").querySelectorAll("canvas")], COLUMNS), `${said.name}-seeds-${state.seed}${label}`);
+    save(sheet([...$("pictures").querySelectorAll("canvas")], COLUMNS), `${description.name}-seeds-${state.seed}${label}`);
   });
   $("save").addEventListener("click", () => save($("large"), pictureName()));
   addEventListener("hashchange", () => {
-    state = parse(location.hash, said.num_classes, said.directions);
+    state = parse(location.hash, description.num_classes, description.directions);
     update(drawGrid, drawPicture);
   });
 }
@@ -188,18 +188,18 @@ function connect() {
 function pictureName() {
   const way = state.at === 0 ? state.from : state.at === 1 ? state.to : `${state.from}-to-${state.to}-at-${state.at}`;
   const label = state.as === null ? "" : `-${labelName(state.as)}`;
-  return `${said.name}-seed-${way}${label}${state.amounts.size ? "-moved" : ""}`;
+  return `${description.name}-seed-${way}${label}${state.amounts.size ? "-moved" : ""}`;
 }
 
 // Start
 
-function tellFacts() {
-  const [height, width] = said.data_shape;
+function showFacts() {
+  const [height, width] = description.data_shape;
   const facts = [
     `${width} × ${height} pixels`,
-    `${Math.round(generator.bytes / 1000).toLocaleString("en")} kB, ${said.quantize}`,
-    said.data && `trained on ${said.data}`,
-    said.license && `license: ${said.license}`,
+    `${Math.round(generator.bytes / 1000).toLocaleString("en")} kB, ${description.quantize}`,
+    description.data && `trained on ${description.data}`,
+    description.license && `license: ${description.license}`,
   ];
   for (const textContent of facts.filter(Boolean)) {
     $("speed").before(Object.assign(document.createElement("span"), { textContent }));
@@ -211,26 +211,26 @@ async function describe() {
   try {
     return await answer.json();
   } catch {
-    throw new Trouble("The file generator.json is damaged. Export it anew with kgan export --web.");
+    throw new PageError("The file generator.json is damaged. Export the page again with kgan export --web.");
   }
 }
 
 async function start() {
-  $("message").textContent = "Loading the generator, and LiteRT.js to run it: about 10 MB at the first visit.";
-  said = await describe();
-  said.directions ??= [];
-  document.title = $("name").textContent = said.name;
-  document.body.classList.toggle("sharp", Math.max(...said.data_shape.slice(0, 2)) <= SHARPEST_PX);
-  document.body.classList.toggle("movable", said.directions.length > 0);
+  $("message").textContent = "Loading the generator and LiteRT.js, which runs it: about 10 MB at the first visit.";
+  description = await describe();
+  description.directions ??= [];
+  document.title = $("name").textContent = description.name;
+  document.body.classList.toggle("sharp", Math.max(...description.data_shape.slice(0, 2)) <= SHARPEST_PX);
+  document.body.classList.toggle("movable", description.directions.length > 0);
   generator = await open("generator.tflite");
-  state = parse(location.hash, said.num_classes, said.directions);
+  state = parse(location.hash, description.num_classes, description.directions);
   connect();
-  tellFacts();
+  showFacts();
   await drawGrid();
   await drawPicture();
   $("message").hidden = true;
   $("tool").hidden = false;
-  update(drawGrid); // the first one took longer than those that follow
+  update(drawGrid); // again, since the first run is slower and would give a wrong time
 }
 
 start().catch(fail);

@@ -1,9 +1,9 @@
-// The generator itself: a .tflite of keras_gan, run by LiteRT.js on the processor.
+// The generator: a .tflite of keras_gan, which LiteRT.js runs on the CPU.
 
-/** Says in one sentence why there are no pictures, and what to do. */
-export class Trouble extends Error {}
+/** An error whose message tells the reader the reason and a remedy. */
+export class PageError extends Error {}
 
-// LiteRT.js tells even its good news as console errors.
+// LiteRT.js logs everything as an error, also its messages of the levels INFO and VERBOSE.
 function log(line) {
   if (/^(INFO|WARNING|VERBOSE)/.test(line)) console.debug(line);
   else console.error(line);
@@ -11,48 +11,48 @@ function log(line) {
 
 async function load() {
   if (typeof WebAssembly === "undefined") {
-    throw new Trouble(
-      "This browser has no WebAssembly, which the generator needs. Open the page in a current browser; on an iPhone " +
-        "or iPad, Lockdown Mode switches WebAssembly off.",
+    throw new PageError(
+      "This browser has no WebAssembly, which the generator needs. Open the page in a current browser. On an iPhone " +
+        "or iPad, turn Lockdown Mode off for this page, since it turns WebAssembly off.",
     );
   }
   try {
     const litert = await import("./litert/core.js");
-    // Without this it would ask for a graphics device, which nothing here uses.
+    // Otherwise LiteRT.js requests a graphics device, which is not used here.
     litert.Environment.create = async () => new litert.Environment({ webGpuDevice: null });
     globalThis.Module = { printErr: log };
-    await litert.loadLiteRt("litert/"); // takes the loader that suits the browser
+    await litert.loadLiteRt("litert/"); // chooses the loader for this browser
     return litert;
   } catch (error) {
-    throw new Trouble(
-      "LiteRT.js, which runs the generator, cannot be loaded from the folder litert. It may be incomplete, or the " +
-        "connection broke: load the page again, or export it anew with kgan export --web.",
+    throw new PageError(
+      "LiteRT.js, which runs the generator, cannot be loaded from the folder litert. The folder may be incomplete, or " +
+        "the connection was lost. Load the page again, or export it again with kgan export --web.",
       { cause: error },
     );
   }
 }
 
-/** The answer of this page's server for a file of its folder. */
+/** The server's response for a file in the folder of the page. */
 export async function read(name) {
   const answer = await fetch(name).catch(() => null);
   if (answer?.ok) return answer;
-  const why = answer ? `the server says ${answer.status}` : "the server does not answer";
-  throw new Trouble(`The file ${name} cannot be read: ${why}. Load the page again, or export it anew.`);
+  const why = answer ? `the server responds with status ${answer.status}` : "the server does not respond";
+  throw new PageError(`The file ${name} cannot be read: ${why}. Load the page again, or export it again.`);
 }
 
 async function compile(litert, content) {
   try {
     return await litert.loadAndCompile(content, { accelerator: "wasm" });
   } catch (error) {
-    throw new Trouble(
-      "The file generator.tflite is damaged, or is not a generator that kgan export wrote. Export it anew with kgan " +
-        "export --web.",
+    throw new PageError(
+      "The file generator.tflite is damaged, or is not a generator that kgan export wrote. Export the page again with " +
+        "kgan export --web.",
       { cause: error },
     );
   }
 }
 
-/** A function (signature, typed arrays by input's name) that runs a signature, and the size of the file in bytes. */
+/** {run, bytes}: a function (signature, typed arrays by the input's name) to the images, and the size of the file. */
 export async function open(name) {
   const content = new Uint8Array(await (await read(name)).arrayBuffer());
   const litert = await load();
@@ -68,7 +68,7 @@ export async function open(name) {
       outputs = await model.run(signature, inputs);
       return await outputs.images.data();
     } finally {
-      // They lie in the module's own memory, which no garbage collector sees.
+      // Tensors are in the memory of the WebAssembly module, which has no garbage collector.
       for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
     }
   }

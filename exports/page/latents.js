@@ -1,4 +1,4 @@
-// The noise of a seed, as keras_gan/latents.py and the graph of a .tflite make it: uint32 arithmetic with wraparound.
+// The noise of a seed, as in keras_gan/sampling/latents.py and in the graph of a .tflite: uint32 arithmetic modulo 2^32.
 
 // The hash lowbias32 (Wellons 2018, Prospecting for hash functions).
 function mix(x) {
@@ -9,7 +9,7 @@ function mix(x) {
   return (x ^ (x >>> 16)) >>> 0;
 }
 
-// 24 random bits for each of `count` places of one seed: integers in [0, 2^24), which float32 holds exactly.
+// `count` random numbers of one seed, of 24 bits each: integers in [0, 2^24), which float32 holds exactly.
 function bits(seed, count) {
   const own = mix(seed);
   return Array.from({ length: count }, (_, j) => mix(own ^ mix(Math.imul(0x9e3779b9, j + 1))) >>> 8);
@@ -19,7 +19,7 @@ function uniform(seed, dim) {
   return Float32Array.from(bits(seed, dim), (b) => (2 * b) / 2 ** 24 - 1);
 }
 
-// Box and Muller 1958: two uniform numbers become two normal ones.
+// Box and Muller 1958: two normal numbers from two uniform ones.
 function normal(seed, dim) {
   const half = Math.ceil(dim / 2);
   const unit = bits(seed, 2 * half).map((b) => Math.fround((b + 0.5) / 2 ** 24));
@@ -40,7 +40,7 @@ export function draw(seed, dim, distribution) {
   return DISTRIBUTIONS[distribution](seed, dim);
 }
 
-/** The class of a seed where the reader chooses none, as `latents.class_of` in keras_gan. */
+/** The class of a seed where the reader chooses no label, as `latents.choose_labels` in keras_gan. */
 export function classOf(seed, classes) {
   return seed % classes;
 }
@@ -49,7 +49,7 @@ function dot(a, b) {
   return a.reduce((sum, value, i) => sum + value * b[i], 0);
 }
 
-// Along the arc, for normal latents are alike in length (White 2016, Sampling generative networks, sec. 2.1).
+// Along an arc, since normal latents have similar lengths (White 2016, Sampling generative networks, sec. 2.1).
 function spherical(a, b, share) {
   const cosine = dot(a, b) / Math.sqrt(dot(a, a) * dot(b, b));
   const omega = Math.acos(Math.min(1, Math.max(-1, cosine)));

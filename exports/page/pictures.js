@@ -1,4 +1,4 @@
-// Pixels: from what a generator gives to canvases and PNG files.
+// Pixels: from the outputs of a generator to canvases and PNG files.
 
 /** A picture (height, width, 1 or 3 channels) of uint8, or of float32 in [-1, 1], as ImageData. */
 export function toPixels(values, [height, width, channels]) {
@@ -10,13 +10,13 @@ export function toPixels(values, [height, width, channels]) {
   return picture;
 }
 
-// In float32 as keras_gan/pixels.py; ImageData itself rounds half to even, and clips.
+// In float32, as in keras_gan/_utils/pixels.py. ImageData rounds half to even, and clips.
 function grey(values, index) {
   if (values instanceof Uint8Array) return values[index];
   return Math.fround(Math.fround(values[index] + 1) * 127.5);
 }
 
-/** Puts a picture on a canvas of its size. */
+/** Draws a picture on a canvas, which gets the size of the picture. */
 export function show(canvas, picture) {
   canvas.width = picture.width;
   canvas.height = picture.height;
@@ -26,7 +26,7 @@ export function show(canvas, picture) {
 const SMALLEST_CELL_PX = 48;
 const GAP_PX = 2;
 
-/** The sheet of canvases in rows of `columns` that `kgan sample` makes of the same pictures. */
+/** A grid of canvases in rows of `columns`, as `kgan sample` makes it from the same pictures. */
 export function sheet(canvases, columns) {
   const [{ width, height }] = canvases;
   const zoom = Math.max(1, Math.ceil(SMALLEST_CELL_PX / height));
@@ -45,12 +45,12 @@ export function sheet(canvases, columns) {
   return whole;
 }
 
-/** Gives a canvas to the reader as a PNG file. */
+/** Downloads a canvas as a PNG file. */
 export async function save(canvas, name) {
   const blob = await new Promise((resolve) => canvas.toBlob(resolve, "image/png"));
   const link = document.createElement("a");
   link.href = URL.createObjectURL(blob);
   link.download = `${name.replace(/[^\w.-]+/g, "-")}.png`;
   link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // the browser may still be reading it
+  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // later, since the browser may still be reading it
 }

@@ -1,10 +1,10 @@
-// The sliders: features of the large picture, and how far each of them is moved.
+// The sliders: features of the large picture, and their amounts.
 
-const PLACES = 50; // of a slider, to either side of its middle
-const MOST_WITHOUT_CHOICE = 6;
-const FIRST_SHOWN = 4; // of more
+const PLACES = 50; // positions of a slider on each side of its middle
+const MOST_WITHOUT_CHOICE = 6; // sliders; with more, the reader chooses which are shown
+const FIRST_SHOWN = 4; // sliders that are shown at first where there is a choice
 
-/** The latent moved by amounts, Map of slider to standard deviations, as keras_gan/sliders.py moves it. */
+/** The latent moved by amounts, Map of slider to standard deviations, as in keras_gan/sampling/sliders.py. */
 export function move(z, amounts, distribution) {
   const moved = Float64Array.from(z);
   for (const [{ vector }, amount] of amounts) vector.forEach((value, i) => (moved[i] += amount * value));
@@ -18,14 +18,14 @@ export function signed(amount) {
   return short > 0 ? `+${short}` : `${short}`.replace("-", "−");
 }
 
-/** Moved sliders in words, such as "slant +0.3, width −0.1"; "" where none is moved. */
+/** A text about the moved sliders, such as "slant +0.3, width −0.1"; "" where none is moved. */
 export function inWords(amounts) {
   return [...amounts].map(([{ name }, amount]) => `${name} ${signed(amount)}`).join(", ");
 }
 
-function amountAt(place, { reach }) {
-  const amount = Number(((reach * place) / PLACES).toPrecision(4)); // short in the address
-  return Math.min(reach, Math.max(-reach, amount));
+function amountAt(place, { limit }) {
+  const amount = Number(((limit * place) / PLACES).toPrecision(4)); // short in the address
+  return Math.min(limit, Math.max(-limit, amount));
 }
 
 function element(name, properties, ...children) {
@@ -34,20 +34,20 @@ function element(name, properties, ...children) {
   return made;
 }
 
-/** The row of one slider, its box in the choice of sliders, and what sets both. */
+/** {row, choice, box, show}: the row of a slider, its checkbox with and without label, and a function that sets both. */
 function build(slider, i, onMove) {
   const input = element("input", { type: "range", id: `feature-${i}`, min: -PLACES, max: PLACES, step: 1 });
   input.setAttribute("list", "middle");
-  const value = element("output", { ariaHidden: "true" }); // the input itself tells it
+  const value = element("output", { ariaHidden: "true" }); // screen readers read the value of the input
   const label = element("label", { htmlFor: input.id, textContent: slider.name });
   const row = element("div", { className: "feature" }, label, value, input);
   const box = element("input", { type: "checkbox", checked: i < FIRST_SHOWN });
   input.addEventListener("input", () => onMove(slider, amountAt(Number(input.value), slider)));
   input.addEventListener("dblclick", () => onMove(slider, 0));
-  box.addEventListener("change", () => onMove(slider, 0)); // what is hidden moves nothing
+  box.addEventListener("change", () => onMove(slider, 0)); // a hidden slider must not move the picture
 
   function show(amount, choosing) {
-    input.value = (PLACES * amount) / slider.reach;
+    input.value = (PLACES * amount) / slider.limit;
     value.textContent = signed(amount);
     input.ariaValueText = `${signed(amount)} standard deviations`;
     box.checked ||= amount !== 0;
@@ -58,10 +58,10 @@ function build(slider, i, onMove) {
 }
 
 /**
- * Puts sliders into the page, and hides their section where there are none.
+ * Adds sliders to the page, and hides their section where there are none.
  *
- * onMove(slider, amount) hears what the reader moves, onReset() of all at once. Gives a function that shows amounts,
- * Map of slider to standard deviations.
+ * onMove(slider, amount) is called when the reader moves a slider, onReset() when the reader resets all. Returns a
+ * function that shows amounts, Map of slider to standard deviations.
  */
 export function connect(section, sliders, onMove, onReset) {
   const find = (selector) => section.querySelector(selector);

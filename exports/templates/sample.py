@@ -1,5 +1,5 @@
 """Draws pictures with a generator that kgan exported: python sample.py generator.tflite -n 16 --seed 7 --out grid.png
-It needs no TensorFlow: pip install ai-edge-litert numpy pillow"""
+It needs three packages, but no TensorFlow: pip install ai-edge-litert numpy pillow"""
 
 import argparse
 import json
@@ -25,19 +25,19 @@ def arguments():
     parser = argparse.ArgumentParser(description="Draws pictures with a generator that kgan exported.")
     parser.error = fail
     parser.add_argument("file", type=Path, help="the .tflite")
-    parser.add_argument("-n", type=int, default=16, help="how many (16)")
-    parser.add_argument("--seed", type=int, default=0, help="of the first; the next has the next seed (0)")
-    parser.add_argument("--label", help="class by name or number (the seed modulo the number of classes)")
-    parser.add_argument("--out", type=Path, default="grid.png", help="a grid.png, or a folder of PNGs (grid.png)")
-    asked = parser.parse_args()
-    if asked.n < 1 or asked.seed < 0 or asked.seed + asked.n > SEEDS:
-        fail(f"-n {asked.n} --seed {asked.seed}; expected 1 or more, and seeds from 0 to {SEEDS - 1}")
-    if asked.out.suffix.lower() not in (".png", "") or (asked.out.suffix and asked.n > MOST_IN_A_GRID):
-        fail(f"-n {asked.n} --out {asked.out}; expected a folder, or a .png for at most {MOST_IN_A_GRID:,} pictures")
-    return asked
+    parser.add_argument("-n", type=int, default=16, help="number of pictures (default: 16)")
+    parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default: 0)")
+    parser.add_argument("--label", help="class by name or number (default: the seed modulo the number of classes)")
+    parser.add_argument("--out", type=Path, default="grid.png", help="a .png, or a folder for PNGs (default: grid.png)")
+    options = parser.parse_args()
+    if options.n < 1 or options.seed < 0 or options.seed + options.n > SEEDS:
+        fail(f"-n {options.n} --seed {options.seed}; expected 1 or more, and seeds from 0 to {SEEDS - 1}")
+    if options.out.suffix.lower() not in (".png", "") or (options.out.suffix and options.n > MOST_IN_A_GRID):
+        fail(f"-n {options.n} --out {options.out}; expected a folder, or a .png for up to {MOST_IN_A_GRID:,} pictures")
+    return options
 
 
-def open_generator(path):  # what the file says of itself, and the functions that draw, by their batch size
+def open_generator(path):  # the description in the file, and the functions that draw, by batch size
     content = path.read_bytes()
     model = Model.GetRootAs(content)
     named = {entry.Name(): entry.Buffer() for entry in map(model.Metadata, range(model.MetadataLength()))}
@@ -46,11 +46,11 @@ def open_generator(path):  # what the file says of itself, and the functions tha
     return about, {16: interpreter.get_signature_runner("sample_16"), 1: interpreter.get_signature_runner("sample")}
 
 
-def pictures(about, draw, asked, label):
+def pictures(about, draw, options, label):
     done, classes = 0, about["num_classes"]
-    while done < asked.n:
-        numbers = np.arange(done, done + (16 if asked.n - done >= 16 else 1), dtype="int32")
-        inputs = {"seed": asked.seed + numbers}  # a seed is the same picture on every device
+    while done < options.n:
+        numbers = np.arange(done, done + (16 if options.n - done >= 16 else 1), dtype="int32")
+        inputs = {"seed": options.seed + numbers}  # a seed gives the same picture on every device
         if classes:
             inputs["label"] = inputs["seed"] % classes if label is None else numbers * 0 + label
         images = draw[len(numbers)](**inputs)["images"]  # (1 or 16, height, width, 1 or 3)
@@ -73,27 +73,27 @@ def grid(images, n, height, width, channels):
 
 def main():
     sys.stderr = os.fdopen(os.dup(2), "w")
-    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # where the runtime has notes of its own
-    asked = arguments()
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # silences messages of the runtime
+    options = arguments()
     try:
-        about, draw = open_generator(asked.file)
-        shape, out, classes, names = about["data_shape"], asked.out, about["num_classes"] or 0, about["labels"] or []
+        about, draw = open_generator(options.file)
+        shape, out, classes, names = about["data_shape"], options.out, about["num_classes"] or 0, about["labels"] or []
         if len(shape) != 3:
-            fail(f"{asked.file} makes vectors of {shape[0]} numbers; expected pictures")
-        known = {str(i): i for i in range(classes)} | {name: i for i, name in enumerate(names)}  # a name counts first
-        if asked.label is not None and asked.label not in known:
-            told = ", ".join([f"0 to {classes - 1}", *names])[:200] if classes else "none: it has no classes"
-            fail(f"--label {asked.label}; expected {told}")
-        images = pictures(about, draw, asked, known.get(asked.label))
-        for i, image in enumerate([grid(images, asked.n, *shape)] if out.suffix else images):
-            path = out if out.suffix else out / f"{i:0{len(str(asked.n - 1))}d}.png"
+            fail(f"{options.file} makes vectors of {shape[0]} numbers; expected pictures")
+        known = {str(i): i for i in range(classes)} | {name: i for i, name in enumerate(names)}  # names come first
+        if options.label is not None and options.label not in known:
+            expected = ", ".join([f"0 to {classes - 1}", *names])[:200] if classes else "none: it has no classes"
+            fail(f"--label {options.label}; expected {expected}")
+        images = pictures(about, draw, options, known.get(options.label))
+        for i, image in enumerate([grid(images, options.n, *shape)] if out.suffix else images):
+            path = out if out.suffix else out / f"{i:0{len(str(options.n - 1))}d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(part := path.with_name(path.name + ".part"), "PNG")
-            part.replace(path)  # a picture is whole or not there
+            part.replace(path)  # so that no picture is written in part
     except OSError as error:
-        fail(f"cannot use {error.filename or asked.out} ({error.strerror}); give another")
+        fail(f"cannot use {error.filename or options.out} ({error.strerror}); give another path")
     except Exception:  # a damaged file fails anywhere, with any error
-        fail(f"{asked.file} is damaged, or a .tflite of something else; expected one that kgan export wrote")
+        fail(f"{options.file} is damaged, or is no generator; expected a .tflite of kgan export")
 
 
 if __name__ == "__main__":

@@ -1,1 +1,1 @@
-"""Helpers that every other module may import: errors, files, archives, pixels."""
+"""Helpers that every other module may import: errors, files, archives, pixels, seeds."""

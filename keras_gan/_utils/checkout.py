@@ -1,7 +1,7 @@
 """Makes `keras_gan.cli` and `keras_gan.exports` importable where this package lies in a checkout.
 
-They are the folders cli/ and exports/ next to the package there, and folders of the package where it is installed. An
-editable install maps them as well; a plain `import keras_gan` in the root of a checkout does not.
+In a checkout they are the folders cli/ and exports/ next to the package. In an installed package they lie inside it. An
+editable install maps them; a plain `import keras_gan` in the root of a checkout does not.
 """
 
 import os
@@ -29,7 +29,7 @@ class CheckoutFinder:
 
     Args:
         root: root of the checkout.
-        package_path: `__path__` of the package in it; the subpackages of any other are left to other finders.
+        package_path: `__path__` of the package in it; the finder ignores the subpackages of any other.
     """
 
     def __init__(self, root: Path, package_path: list[str]):
@@ -47,7 +47,7 @@ class CheckoutFinder:
 
 
 def environment() -> dict[str, str]:
-    """Environment variables for a child process, which then imports the same package as this process.
+    """Environment variables with which a child process imports the same package as this process.
 
     In a checkout its root is added to PYTHONPATH, since the child's path may lack the working directory.
     """

@@ -1,4 +1,4 @@
-"""Choices by name: looking one up in a table, and naming those that were probably meant. Standard library only."""
+"""Choices by name: look one up in a table, and suggest similar names. Standard library only."""
 
 import difflib
 from collections.abc import Iterable, Mapping
@@ -6,18 +6,28 @@ from typing import Any
 
 from keras_gan._utils.errors import InputError
 
-AUTO = "auto"  # a weight γ that follows from the data (`penalties.automatic_weight`), a rate from a network (`rates`)
+AUTO = "auto"  # γ chosen from the data (`penalties.automatic_weight`), a learning rate from the network (`schedules`)
 
 
 def lookup(table: Mapping[str, Any], name: str, noun: str, listing: str) -> Any:
-    """The entry `name` of a table of choices. Raises InputError naming the nearest choices."""
+    """The entry `name` of a table of choices.
+
+    Args:
+        table: the choices by name.
+        name: the key.
+        noun: what an entry is, for the message, such as "preset".
+        listing: where all names are found, for the message: a command, or the names themselves.
+
+    Raises:
+        InputError: with similar names, where there is no such entry.
+    """
     if name in table:
         return table[name]
     raise InputError(f"unknown {noun} {name!r}; {nearest(name, table)} (all: {listing})")
 
 
 def nearest(name: str, choices: Iterable[str]) -> str:
-    """A phrase that offers the choices most like `name`, or all of them where nothing is alike."""
+    """A question that suggests the choices most similar to `name`, or the first ones where none is similar."""
     choices = list(choices)
     alike = difflib.get_close_matches(name, choices, n=3, cutoff=0.5) or choices[:8]
     return "did you mean " + " or ".join(alike) + "?"

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: nothing half-written is ever seen under its final name."""
+"""Atomic writes: a file or folder appears under its final name only when it is complete."""
 
 import os
 import shutil
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def drafts(folder: Path) -> list[Path]:
-    """What `replace` has not moved into place in a folder: it is at work, or was killed."""
+    """Drafts of `replace` in a folder, of writes that are in progress or were killed."""
     return [file for file in folder.glob(".*-*") if file.name[1:].split("-")[0].isdecimal()]
 
 
@@ -19,12 +19,12 @@ def size_bytes(path: Path) -> int:
 
 
 def kilobytes(size: int) -> str:
-    """A size in bytes for people."""
+    """A size in bytes as text, such as "1,234 kB"."""
     return f"{size / 1000:,.0f} kB"
 
 
 def replace(path: Path, write: Callable[[Path], Any]) -> Any:
-    """Calls `write` with a path beside `path`, moves what it wrote into place, and returns what it returned."""
+    """Calls `write` with a draft path next to `path`, moves the draft to `path`, and returns the result of `write`."""
     draft = path.with_name(f".{os.getpid()}-{path.name}")
     try:
         result = write(draft)
@@ -35,15 +35,15 @@ def replace(path: Path, write: Callable[[Path], Any]) -> Any:
 
 
 def replace_folder(path: Path, write: Callable[[Path], Any]) -> Any:
-    """`replace` for a folder: `write` fills an empty one beside `path`; what lies at `path` goes when that is whole."""
+    """`replace` for a folder: `write` fills an empty one next to `path`, which then replaces the one at `path`."""
     path = path.resolve()
     before = path.with_name(f".{path.name}-before")
     if before.exists() and not path.exists():
-        before.rename(path)  # a process was killed between the two renamings below
+        before.rename(path)  # a process was killed between the two renames in `_exchange`
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         result = write(draft)
-        draft.chmod(0o755)  # mkdtemp keeps it to its owner
+        draft.chmod(0o755)  # mkdtemp's folders are for their owner only
         _exchange(draft, path, before)
         return result
     finally:

@@ -1,4 +1,4 @@
-"""Reproducible weights without a change to the program's random state."""
+"""Reproducible initial weights without side effects on the program's random state."""
 
 import contextlib
 import random
@@ -9,12 +9,12 @@ from collections.abc import Iterator
 def keras_seed(seed: int | None = None) -> Iterator[None]:
     """Makes the layers that are built inside reproducible, and restores the random state afterwards.
 
-    Keras draws the seed of every initializer, dropout layer and `SeedGenerator` that has none of its own from Python's
-    `random` (keras.src.random.seed_generator.make_default_seed; checked with Keras 3.15). The states of numpy and
-    TensorFlow, which `keras.utils.set_random_seed` would replace as well, take no part.
+    Keras draws the seed of every initializer, dropout layer and `SeedGenerator` without a seed of its own from Python's
+    `random` (keras.src.random.seed_generator.make_default_seed; checked with Keras 3.15). It does not use the states of
+    numpy and TensorFlow, which `keras.utils.set_random_seed` would replace as well.
 
     Args:
-        seed: of all that is drawn inside; None to leave it to chance.
+        seed: seed of everything drawn inside the block; None for a fresh one.
     """
     state = random.getstate()
     try:

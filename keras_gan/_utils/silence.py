@@ -1,4 +1,4 @@
-"""Keeps the start-up notes of native libraries off a user's terminal."""
+"""Suppresses start-up messages of native libraries."""
 
 import contextlib
 import os
@@ -7,9 +7,9 @@ import sys
 
 @contextlib.contextmanager
 def silence_native_stderr():
-    """Drops what C++ code writes to standard error inside the block; Python's exceptions pass as ever.
+    """Discards what C++ code writes to standard error inside the block. Python's exceptions are raised as usual.
 
-    TensorFlow and LiteRT print notes about processors and delegates that no setting of theirs holds back.
+    TensorFlow and LiteRT print messages about processors and delegates that none of their settings suppresses.
     """
     sys.stderr.flush()
     saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)

@@ -1,4 +1,4 @@
-"""What happens beside training."""
+"""Callbacks for `fit`: checks, evaluation, checkpoints, progress."""
 
 from keras_gan.callbacks.checks import Checks, Doctor
 from keras_gan.callbacks.evaluation import Evaluation

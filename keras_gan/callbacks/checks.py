@@ -1,4 +1,4 @@
-"""Checks of the samples while a GAN trains, and the doctor who reads them."""
+"""Callbacks that check samples during training, and that diagnose a training run from the checks."""
 
 import functools
 import sys
@@ -22,22 +22,22 @@ from keras_gan.metrics.streams import block_rows
 from keras_gan.runs import Run, checkpoints
 
 SAMPLES = 48  # with MNIST and the default preset 41 checks take about 1 % of the time of 2,000 steps
-HELD_DATA, READ_DATA = 10_000, 500  # real data, at most: of an array in memory, and of files that must be read
-ROWS_BYTES = 2**26  # and never more memory than this
-BLOCK = 32  # data read at once
-EARLIER_SIDE_PX = 16  # of compared images in runs of earlier versions, at most
+HELD_DATA, READ_DATA = 10_000, 500  # limits of real images: from an array in memory, and from files
+ROWS_BYTES = 2**26  # another limit, for their memory
+BLOCK = 32  # images in one read
+EARLIER_SIDE_PX = 16  # largest side of compared images in runs of earlier versions
 
 
 class Checks(Every):
-    """Measures samples of the same latents beside real data: rows of checks.csv.
+    """Compares samples of fixed latents with real data at regular steps, and writes rows of checks.csv.
 
-    The classes of a conditional generator's samples are drawn by their shares in the data.
+    The classes of a conditional generator are drawn with their shares in the data.
 
     Args:
         real: a `data.Source`; or an array of floats in [-1, 1], (n, height, width, channels), or vectors (n, features).
-        steps: how often.
-        seed: of the latents, and of the choice among the real data.
-        run: whose checks.csv to write; None keeps the rows in memory only.
+        steps: the number of steps between two checks.
+        seed: seed of the latents, and of the choice of real data.
+        run: the run folder with checks.csv; None to hold the rows in memory only.
         labels: integers (n,), the classes of an array; a source has its own.
     """
 
@@ -48,18 +48,18 @@ class Checks(Every):
         self.seed = seed
         self.run = run
         self.table = []
-        self.before = None  # the samples of the last check
+        self.before = None  # samples of the previous check
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint between two checks has to keep of it."""
+        """Returns the arrays that a checkpoint saves."""
         return {} if self.before is None else {"checked_samples": self.before}
 
-    def restore(self, beside: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state`."""
-        stored, width = beside.get("checked_samples"), self.real.rows.shape[1]
-        # Runs of earlier versions compared smaller images: the first check after one has no samples before it.
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Continues from the arrays that `state` returned."""
+        stored, width = saved.get("checked_samples"), self.real.rows.shape[1]
+        # Earlier versions compared smaller images. The first check after such a checkpoint has no previous samples.
         earlier = stored is not None and stored.shape == (SAMPLES, self._earlier_width()) and stored.shape[1] < width
-        self.before = None if earlier else checkpoints.kept(beside, "checked_samples", (SAMPLES, width))
+        self.before = None if earlier else checkpoints.extra_array(saved, "checked_samples", (SAMPLES, width))
 
     def _earlier_width(self):
         shape = self.source.shape
@@ -67,12 +67,12 @@ class Checks(Every):
         return small[0] * small[1] * shape[2] if len(shape) == 3 else shape[0]
 
     def columns(self) -> dict[str, np.ndarray]:
-        """What was measured, by the names in `doctor.samples.METRICS`, with the step."""
+        """Returns the results of all checks as columns: "step" and the names in `doctor.samples.METRICS`."""
         return self.run.columns("checks") if self.run else _columns(self.table)
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
-        # The row of step 0 is there where a run was ended before its first checkpoint.
+        # The row of step 0 exists already if the run was stopped before its first checkpoint.
         if self.last == 0 and not len(self.columns().get("step", ())):
             self.act(0)
         elif self.before is None:
@@ -102,15 +102,15 @@ class Checks(Every):
 
 
 class Doctor(Every):
-    """Says what is wrong with a training run, once, as soon as it shows, and when it is over.
+    """Diagnoses training at regular steps. Prints each problem once when it appears, and again when it is over.
 
-    It also works without a run folder, in any `fit`.
+    It works in any `fit`, with or without a run folder.
 
     Args:
-        steps: how often.
-        checks: a `Checks` before it in the same list of callbacks; without one samples are not judged.
-        run: whose history.csv to read; None reads what `fit` logs.
-        stream: to print to; None for standard error.
+        steps: the number of steps between two diagnoses.
+        checks: a `Checks` earlier in the list of callbacks; None to diagnose without samples.
+        run: the run folder with history.csv; None to use the logs of `fit`.
+        stream: the stream to print to; None for standard error.
 
     Example:
         >>> import numpy as np
@@ -118,8 +118,8 @@ class Doctor(Every):
         >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
         >>> gan.compile()
         >>> images = np.random.default_rng(0).uniform(-1, 1, (32, 8, 8, 1)).astype("float32")
-        >>> watch = callbacks.Checks(images)
-        >>> _ = gan.fit(images, batch_size=16, verbose=0, callbacks=[watch, callbacks.Doctor(checks=watch)])
+        >>> checks = callbacks.Checks(images)
+        >>> _ = gan.fit(images, batch_size=16, verbose=0, callbacks=[checks, callbacks.Doctor(checks=checks)])
     """
 
     def __init__(self, steps: int = 10, checks: Checks | None = None, run: Run | None = None, stream=None):
@@ -136,7 +136,7 @@ class Doctor(Every):
         self.settings = Settings.of(self.run.config, self.run.data_count) if self.run else _settings(self.model)
 
     def on_epoch_begin(self, epoch, logs=None):
-        self.sums = {}  # `fit` begins its means anew
+        self.sums = {}  # `fit` resets its means
 
     def act(self, step, logs=None):
         if not self.run:
@@ -144,12 +144,12 @@ class Doctor(Every):
         self._announce(step, [verdict for verdict in self.verdicts() if verdict.severity == ILL])
 
     def verdicts(self) -> list[Verdict]:
-        """What can be said now; see `doctor.diagnose`."""
+        """Returns the present verdicts; see `doctor.diagnose`."""
         history = self.run.history() if self.run else _columns(self.table)
         return doctor.diagnose(history, self.checks.columns() if self.checks else {}, self.settings)
 
     def _means(self):
-        """Means of what was logged since the last row, whatever `fit` has summed up since its epoch began."""
+        """Returns the means since the last row. `fit` only has the means since the start of the epoch."""
         means = {}
         for tracker in self.model.trackers:
             now = np.array([variable.numpy() for variable in (tracker.total, tracker.count)], float)
@@ -171,7 +171,7 @@ class Doctor(Every):
 
     def _print(self, text):
         lines = textwrap.wrap(f"doctor: {text}", 79, subsequent_indent="        ")
-        start = "\r\033[K" if self.stream.isatty() else ""  # in place of the line that shows the progress
+        start = "\r\033[K" if self.stream.isatty() else ""  # overwrites the line of the progress
         print(start + "\n".join(lines), file=self.stream, flush=True)
 
 
@@ -180,7 +180,7 @@ def _columns(table):
 
 
 def _rows(source, seed):
-    """Rows of real data, read in blocks, so that large images are never all held at full size."""
+    """Returns features of real data, read in blocks, so that large images are never all in memory at full size."""
     none = features(np.zeros((1, *source.shape), "float32"))[:0]
     most = HELD_DATA if source.array is not None else READ_DATA
     chosen = source.sample(min(most, ROWS_BYTES // (none.itemsize * none.shape[1])), seed)
@@ -193,16 +193,16 @@ def _block(source, indices):
     try:
         return features(pixels.floats(source.fetch(indices)))
     except InputError:
-        return None  # training names the damaged image when it comes to it, and only then is it missed
+        return None  # training raises the error, with the name of the damaged image, when it reads the image
 
 
 def _settings(gan):
-    """What the doctor has to know, of a compiled GAN."""
+    """Returns the settings of a compiled GAN that the doctor needs."""
     names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
     return Settings(
         loss=names[0] if names else None,
-        discriminator_lr=schedules.now(gan.discriminator_optimizer),
-        generator_lr=schedules.now(gan.generator_optimizer),
+        discriminator_lr=schedules.current_rate(gan.discriminator_optimizer),
+        generator_lr=schedules.current_rate(gan.generator_optimizer),
         discriminator_steps=gan.discriminator_steps,
         gamma=largest_weight(gan.penalties.values()),
     )

@@ -1,4 +1,4 @@
-"""Judging the generator while it trains, and keeping it at its best."""
+"""A callback that evaluates the generator during training, and saves the best one."""
 
 import os
 from collections.abc import Callable
@@ -16,28 +16,28 @@ from keras_gan.metrics.evaluation import evaluate
 
 
 class Evaluation(Every):
-    """Measures samples of the averaged generator every so many steps, and keeps the generator where they were best.
+    """Evaluates samples of the averaged generator at regular steps, and saves the GAN when a metric is best.
 
-    The classes of a conditional generator's samples are drawn by their shares in the training data.
+    The classes of a conditional generator are drawn with their shares in the training data.
 
-    The newest value is in the epoch's logs, and so in `fit(…).history`, under the score's name.
+    The latest value is in the logs of each epoch, and so in `fit(…).history`, under the name of the score.
 
     Args:
-        reference: the real side, a `metrics.Reference`; its count is the number of samples that are evaluated. 2,000
-            take a second or two with the shipped extractors.
-        steps: how often.
-        measure: a name in `metrics.METRICS`, whose first score decides; None for the Fréchet distance where the data
-            have an extractor, and the sliced Wasserstein distance otherwise.
-        best: a .keras file for the whole GAN at its best so far; None keeps none.
-        seed: of the latents and of the classes, the same every time.
-        record: called with {"step": …, score: value} at every evaluation.
+        reference: the real images to compare with, a `metrics.Reference`. Its count is the number of samples; 2,000
+            samples take a second or two with the shipped extractors.
+        steps: the number of steps between two evaluations.
+        metric: a name in `metrics.METRICS`; its first score decides which GAN is best. None for the Fréchet distance if
+            the reference has an extractor, and for the sliced Wasserstein distance otherwise.
+        best: a .keras file for the best GAN so far; None to save none.
+        seed: seed of the latents and classes, the same at each evaluation.
+        record: a function that is called with {"step": step, score: value} after each evaluation.
 
     Attributes:
         history: list of (step, value).
 
     Raises:
-        InputError: where the measure is unknown, its first score is not better lower or higher, or `best` does not end
-            in .keras.
+        InputError: if the metric is unknown or does not apply, if neither a lower nor a higher score is better, or if
+            `best` does not end in .keras.
 
     Example:
         >>> from keras_gan import GAN, callbacks, data, metrics, networks
@@ -46,9 +46,9 @@ class Evaluation(Every):
         >>> gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
         >>> gan.compile()
         >>> images = data.load("digits", batch_size=16).take(4)
-        >>> judging = callbacks.Evaluation(reference, steps=2)
-        >>> history = gan.fit(images, shuffle=False, verbose=0, callbacks=[judging]).history
-        >>> [step for step, value in judging.history], "frechet_distance" in history
+        >>> evaluation = callbacks.Evaluation(reference, steps=2)
+        >>> history = gan.fit(images, shuffle=False, verbose=0, callbacks=[evaluation]).history
+        >>> [step for step, value in evaluation.history], "frechet_distance" in history
         ([2, 4], True)
     """
 
@@ -56,25 +56,30 @@ class Evaluation(Every):
         self,
         reference: Reference,
         steps: int = 500,
-        measure: str | None = None,
+        metric: str | None = None,
         best: str | os.PathLike | None = None,
         seed: int = 0,
         record: Callable[[dict], None] | None = None,
     ):
         super().__init__(steps)
         self.reference = reference
-        self.measure = measure or ("frechet" if reference.extractor else "sliced")
-        chosen = lookup(METRICS, self.measure, "measure", ", ".join(METRICS))
+        self.metric = metric or ("frechet" if reference.extractor else "sliced")
+        chosen = lookup(METRICS, self.metric, "metric", ", ".join(METRICS))
         if not chosen.applies(reference):
+            applicable = [name for name, other in METRICS.items() if other.applies(reference)]
             raise InputError(
-                f"measure {self.measure!r} does not apply to {reference.name}; expected one that does: sliced"
+                f"metric {self.metric!r} does not apply to {reference.name}; expected {', '.join(applicable)}. Use "
+                "metric='sliced'."
             )
         self.name, (_, self.better) = next(iter(chosen.labels.items()))
         if self.better not in (LOWER, HIGHER):
-            raise InputError(f"measure {self.measure!r} has no best direction; expected one that has, such as frechet")
+            raise InputError(
+                f"metric {self.metric!r} is best at its baseline; expected a metric whose lower or higher values are "
+                "better. Use metric='sliced'."
+            )
         self.best = None if best is None else Path(best)
         if self.best is not None and self.best.suffix != ".keras":
-            raise InputError(f"{best} does not end in .keras; expected a name that does; give {self.best.stem}.keras")
+            raise InputError(f"best is {best}; expected a name that ends in .keras. Use best='{self.best.stem}.keras'.")
         self.seed = seed
         self.record = record
         self.history = []
@@ -88,11 +93,11 @@ class Evaluation(Every):
             self.record({"step": step, self.name: value})
 
     def _value(self):
-        # A G that has diverged is recorded as such; to say so, and to stop, is the doctor's part.
+        # A generator that has diverged gets NaN. `DivergenceGuard` stops training, and `Doctor` reports it.
         if not all(np.isfinite(weights).all() for weights in self.model.ema_generator.get_weights()):
             return float("nan")
         samples = draw(self.model, self.reference, self.seed)
-        return evaluate(samples, self.reference, [self.measure])[self.name].value
+        return evaluate(samples, self.reference, [self.metric])[self.name].value
 
     def on_epoch_end(self, epoch, logs=None):
         if self.history and logs is not None:

@@ -1,4 +1,4 @@
-"""The base of the callbacks that act at regular steps."""
+"""The base class of the callbacks that act at regular steps."""
 
 import keras
 
@@ -6,9 +6,11 @@ from keras_gan.runs import Run
 
 
 class Every(keras.callbacks.Callback):
-    """Calls `act(step)` whenever training has passed a multiple of `steps`, and at the last step of a `run`.
+    """Calls `act(step, logs)` each time training has passed a multiple of `steps`, and at the last step of a run.
 
-    A base for the callbacks beside it.
+    Args:
+        steps: the number of steps between two calls.
+        run: the run folder, for its last step; None if there is none.
     """
 
     def __init__(self, steps: int, run: Run | None = None):
@@ -22,7 +24,7 @@ class Every(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         step = self.model.step
-        # Several steps may run between two calls, so "passed" rather than "divides".
+        # Several steps may run between two calls, so the step itself may be no multiple.
         if step // self.steps > self.last // self.steps or step == self.end:
             self.act(step, logs)
         self.last = step

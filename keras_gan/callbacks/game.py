@@ -1,4 +1,4 @@
-"""The game on a line, in numbers: where the data's density is known, so is everything that theory speaks of."""
+"""Quantities of the theory during training on one-dimensional data, whose density is known."""
 
 import keras
 import numpy as np
@@ -12,24 +12,25 @@ from keras_gan.runs import Run
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES, Mixture
 
-HELD_OUT = 100_000  # draws of each side: V is then known to about .002
-HELD_OUT_SEED = 1_000  # the data's train and test splits are drawn with others
+HELD_OUT = 100_000  # draws from the data and from the generator: V is then known to about 0.002
+HELD_OUT_SEED = 1_000  # different from the seeds of the train and test splits
 GRADIENT_DRAWS = 4_096
 QUANTILES = 2**14
-LEFT, RIGHT = 13.0, 7.0  # how far the pictures reach from the data's middle, in standard deviations: z is on [-8, 8]
-LOG_ODDS_LOSSES = ("minimax", "non_saturating")  # whose best D is p/(p + q)
+# Range of x in the pictures, in standard deviations from the mean of the data: it contains the range [-8, 8] of z.
+LEFT, RIGHT = 13.0, 7.0
+LOG_ODDS_LOSSES = ("minimax", "non_saturating")  # for which the best D is p / (p + q)
 
 
 class Game(Snapshots):
-    """Measures and draws the game of `fit` at regular steps: rows of theory.csv, and samples/step_*.png.
+    """Computes quantities of the theory at regular steps, and writes rows of theory.csv and samples/step_*.png.
 
-    It speaks of the present generator, which D was trained against, not of the moving average.
+    They describe the current generator, against which D is trained, and not the moving average.
 
     Args:
         run: the run folder.
-        steps: how often.
-        seed: of the held-out latents.
-        mixture: the data, with one feature.
+        steps: the number of steps between two rows.
+        seed: seed of the held-out latents.
+        mixture: the distribution of the data, with one feature.
     """
 
     def __init__(self, run: Run, steps: int, seed: int, mixture: Mixture):
@@ -46,17 +47,17 @@ class Game(Snapshots):
 
     def act(self, step, logs=None):
         if not all(np.isfinite(weights).all() for weights in self.model.get_weights()):
-            return  # nothing has a density any more; the doctor says what happened
+            return  # there is no density any more, and `Doctor` reports the divergence
         generated, row = self.measure(step)
         rows = self.run.columns("theory")
-        # The row of step 0 is there where a run was ended before its first checkpoint.
+        # The row of step 0 exists already if the run was stopped before its first checkpoint.
         if step not in rows.get("step", []):
             self.run.append("theory", row)
             rows = self.run.columns("theory")
         snapshot(self._densities(generated), rows, self.optimum_nats, self.all_steps, self.run.sample_file(step))
 
     def measure(self, step: int) -> tuple[theory.Density, dict[str, float]]:
-        """The density of what G gives, and a row of theory.csv."""
+        """Returns the density of the generated values, and a row of theory.csv."""
         gan = self.model
         fake = keras.ops.convert_to_numpy(gan.generator(self.z, training=False))  # (HELD_OUT, 1)
         generated, values = self._generated(fake[:, 0])
@@ -76,7 +77,7 @@ class Game(Snapshots):
         }
 
     def _generated(self, drawn):
-        """The density of G, exact where it is a line, and the values that it was told from."""
+        """Returns the density of G, exact if G is linear, and the values from which it was computed."""
         gan = self.model
         if gan.latent_dim > 1:
             return theory.histogram(drawn), drawn
@@ -89,7 +90,7 @@ class Game(Snapshots):
         return keras.ops.convert_to_numpy(self.model.discriminator(x, training=False))[:, 0]
 
     def _gradient_norms(self):
-        """Norms over G's weights of the gradients of both generator losses, at the same latents."""
+        """Returns the norms of the gradients of both generator losses with respect to G's weights."""
         weights = self.model.generator.trainable_variables
         with tf.GradientTape(persistent=True) as tape:
             fake = self.model.generator(self.z[:GRADIENT_DRAWS], training=False)
@@ -106,15 +107,15 @@ class Game(Snapshots):
 
 
 def density(mixture: Mixture) -> theory.Density:
-    """The density of a mixture with one feature."""
+    """Returns the density of a mixture with one feature."""
     return theory.gaussians(mixture.centres[:, 0], mixture.std)
 
 
-# the account at the end -----------------------------------------------------------------------------------------------
+# summary at the end ---------------------------------------------------------------------------------------------------
 
 
 def account(run: Run) -> str:
-    """What the game came to, beside the exact optimum, and how to read it; empty where nothing was measured."""
+    """Returns a table of the results next to the exact optimum, with an explanation; empty without rows."""
     rows, config = run.columns("theory"), run.config
     if not rows:
         return ""
@@ -145,20 +146,23 @@ def _table(row, line, latent, mixture):
 
 
 def _reading(row, line, data, config):
-    """Sentences that read the table."""
+    """Yields sentences that explain the table."""
     exact, shown = row[log_names.JSD], row[log_names.JSD_ESTIMATE]
-    yield "D's loss is -V(D, G). At 2 log 2 = 1.386 D could not tell generated from real: there G would equal the data."
+    yield "D's loss is -V(D, G). It is 2 log 2 = 1.386 if G equals the data, since D cannot then tell them apart."
     if config.preset == "gaussian" and config.latent_dim == 1:
         yield from _reading_of_a_line(row, line, data, config)
     else:
         side = "below" if exact < line.jensen_shannon_nats else "above"
         yield (
-            f"This G is no line, so it could equal the data: its JSD of {exact:.4f} is {side} the best line's "
-            f"{line.jensen_shannon_nats:.4f}."
+            f"This G is not linear, so it could equal the data. Its JSD of {exact:.4f} is {side} that of the best "
+            f"line, {line.jensen_shannon_nats:.4f}."
         )
-    yield f"D shows {shown:.4f} of {exact:.4f}: a lower bound, up to the draws' noise; the rest it has not learnt."
+    yield (
+        f"D shows a JSD of {shown:.4f} of {exact:.4f}. Apart from sampling noise, it is a lower bound: D has not "
+        "learned the rest."
+    )
     if config.loss not in LOG_ODDS_LOSSES:
-        yield f"The loss {config.loss} does not teach D the log-odds of real: what D shows, and its V, say little."
+        yield f"With the loss {config.loss}, D does not learn log-odds: the JSD that D shows and V(D, G) mean little."
 
 
 def _reading_of_a_line(row, line, data, config):
@@ -166,18 +170,18 @@ def _reading_of_a_line(row, line, data, config):
     yield f"This G draws from {_drawn_from(slope, row[log_names.MEAN], config.latent)}."
     yield f"The best line draws from {_drawn_from(line.slope, line.intercept, config.latent)}."
     if config.latent == "normal":
-        yield "A line on normal z can equal the data; on uniform z it cannot (--latent uniform)."
+        yield "A linear G of normal z can equal the data. A linear G of uniform z cannot (--latent uniform)."
         return
     best = theory.linear_generator(line.slope, line.intercept, config.latent)
     loss, accuracy = -theory.best_value(line.jensen_shannon_nats), theory.best_accuracy(data, best)
     yield (
-        f"A line on uniform z never equals the data: at its best D's loss is {loss:.3f}, and the best D is right "
-        f"{accuracy:.1%} of the time."
+        f"A linear G of uniform z never equals the data. For the best line, D's loss is {loss:.3f} and the accuracy of "
+        f"the best D is {accuracy:.1%}."
     )
 
 
 def _drawn_from(slope, intercept, latent):
-    """The distribution of slope · z + intercept, with a and b as the notes write the line."""
+    """Returns the distribution of slope · z + intercept as text, with the line as G(z) = a·8z + b."""
     if latent == "uniform":
         name = f"U[{intercept - slope:.3f}, {intercept + slope:.3f}]"
     else:

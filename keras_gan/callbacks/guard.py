@@ -1,4 +1,4 @@
-"""What brings training back from a loss or a gradient that is not finite."""
+"""A callback that recovers from a loss or a gradient that is not finite."""
 
 import sys
 
@@ -9,26 +9,26 @@ from keras_gan import schedules
 from keras_gan.runs import checkpoints
 
 RETREATS, FACTOR = 3, 0.5
-GOOD_STEPS = 100  # between copies of a state to go back to: 5 ms for the default networks
+GOOD_STEPS = 100  # between two copies of a good state; a copy takes 5 ms for the default networks
 
 
 class DivergenceGuard(keras.callbacks.Callback):
-    """Steps back where a loss or a gradient is NaN or infinite, and goes on with lower learning rates.
+    """Restores an earlier state after a loss or a gradient that is NaN or infinite, and lowers the learning rates.
 
-    `GAN.train_step` does not apply such a step. This callback then takes weights, average and slots back to where they
-    were up to `steps` steps before, and multiplies both learning rates by `factor`; data, noise and the count of steps
-    go on. That state is not part of a checkpoint: after a resume it is the one that training was resumed with. After
-    `retreats` of these the next such step ends `fit`, with the last good state in place.
+    `GAN.train_step` skips such a step. This callback then restores the weights, their moving averages and the optimizer
+    slots of up to `steps` steps before, and multiplies both learning rates by `factor`. The data, the noise and the
+    step counter continue. The saved state is not part of a checkpoint; after a resume it is the resumed state. After
+    `retreats` restorations, the next such step stops `fit` with the last good state restored.
 
     Args:
-        retreats: how often.
-        factor: of the learning rates, each time.
-        steps: between the states that it may go back to, which are held in memory.
-        stream: to print to; None for standard error.
+        retreats: the maximum number of restorations.
+        factor: factor of both learning rates at each restoration.
+        steps: the number of steps between two copies of the state in memory.
+        stream: the stream to print to; None for standard error.
 
     Attributes:
-        verdict: one line that says why training was ended; None where it was not.
-        logs: what `fit` logged at the last step that was not applied; None where there was none.
+        verdict: one line with the reason why training was stopped; None if it was not.
+        logs: the logs of the last skipped step; None if no step was skipped.
 
     Example:
         >>> import numpy as np
@@ -51,12 +51,12 @@ class DivergenceGuard(keras.callbacks.Callback):
         self.verdict = self.logs = None
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint has to keep of it."""
+        """Returns the arrays that a checkpoint saves."""
         return {"retreats": np.array(self.made)}
 
-    def restore(self, model, beside: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state`: lowers again the rates that no variable of the optimizer holds."""
-        self.made = int(checkpoints.kept(beside, "retreats", largest=self.retreats) or 0)
+    def restore(self, model, saved: dict[str, np.ndarray]) -> None:
+        """Continues from the arrays that `state` returned, and lowers the learning rates of schedules again."""
+        self.made = int(checkpoints.extra_array(saved, "retreats", largest=self.retreats) or 0)
         for optimizer in _optimizers(model):
             if self.made and schedules.follows_schedule(optimizer):
                 schedules.lower(optimizer, self.factor**self.made)
@@ -80,30 +80,30 @@ class DivergenceGuard(keras.callbacks.Callback):
 
     def _remember(self):
         values = [variable.numpy() for variable in _state(self.model)]
-        # A weight may be finite while a moving statistic, which no gradient reaches, is not.
+        # Moving statistics, which have no gradient, may be infinite although all weights are finite.
         if all(np.isfinite(value).all() for value in values):
             self.good, self.good_step = values, self.model.step
 
     def _retreat(self):
-        if self.good:  # None where training began from weights that were not finite
+        if self.good:  # None if training started from weights that were not finite
             for variable, value in zip(_state(self.model), self.good, strict=True):
                 variable.assign(value)
         step = self.model.step
-        cause = f"step {step:,}: a loss or a gradient was NaN or infinite, and the step was not applied"
+        cause = f"step {step:,}: a loss or a gradient was NaN or infinite, and the step was skipped"
         if self.made == self.retreats:
             self.verdict = (
-                f"{cause}; that was so after {self.retreats} retreats too: lower the learning rates, raise gamma, or "
-                "look for values in the data that are not finite or far outside [-1, 1]"
+                f"{cause}; this happened again after {self.retreats} retreats. Lower the learning rates, raise gamma, "
+                "or check the data for values that are not finite or far outside [-1, 1]."
             )
             self.model.stop_training = True
             return
         self.made += 1
         for optimizer in _optimizers(self.model):
             schedules.lower(optimizer, self.factor)
-        self.model.make_train_function(force=True)  # which holds the old schedules
-        self.model.reset_metrics()  # else the row would be NaN as a whole
+        self.model.make_train_function(force=True)  # the old function uses the old schedules
+        self.model.reset_metrics()  # or the next row of the history would be NaN
         print(
-            f"{cause}; back to the weights of step {self.good_step:,}, learning rates times {self.factor:g} "
+            f"{cause}; restored the weights of step {self.good_step:,}, learning rates multiplied by {self.factor:g} "
             f"(retreat {self.made} of {self.retreats})",
             file=self.stream,
             flush=True,
@@ -115,7 +115,7 @@ def _optimizers(model):
 
 
 def _state(model):
-    """What goes back: all that a step changes but the noise, the counts of steps and the rates."""
+    """Returns the variables to restore: all that a step changes except noise, step counters and learning rates."""
     slots = [
         variable
         for optimizer in map(schedules.innermost, _optimizers(model))

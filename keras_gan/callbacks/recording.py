@@ -1,4 +1,4 @@
-"""What a run records while it trains: snapshots, history, progress, checkpoints."""
+"""Callbacks that record a training run: snapshots, history, progress, checkpoints."""
 
 import sys
 import time
@@ -16,13 +16,20 @@ from keras_gan.config import CHECKPOINT_EVERY_S
 from keras_gan.runs import Run, checkpoints
 
 SNAPSHOT_SAMPLES = 64
-SNAPSHOT_VECTORS = 1_000  # points are drawn on top of as many real ones
+SNAPSHOT_VECTORS = 1_000  # generated points, drawn over the same number of real points
 TERMINAL_EVERY_S, LOG_FILE_EVERY_S = 0.5, 10.0
-LONGEST_S = 1e9  # between two rows: 30 years
+LONGEST_S = 1e9  # a limit for the time between two rows: 30 years
 
 
 class Snapshots(Every):
-    """Samples of the same latents, from step 0 on, as samples/step_*.png; vectors beside `real` ones (n, features)."""
+    """Draws samples of fixed latents, from step 0 on, as samples/step_*.png.
+
+    Args:
+        run: the run folder.
+        steps: the number of steps between two snapshots.
+        seed: seed of the latents.
+        real: real vectors (n, features), which are drawn next to generated vectors; None for images.
+    """
 
     def __init__(self, run: Run, steps: int, seed: int, real: np.ndarray | None = None):
         super().__init__(steps, run)
@@ -47,13 +54,19 @@ class Snapshots(Every):
 
 
 class History(Every):
-    """The means since the last row, as rows of history.csv and TensorBoard events."""
+    """Writes the means since the last row to history.csv and to TensorBoard events.
+
+    Args:
+        run: the run folder.
+        steps: the number of steps between two rows.
+        batch_size: the number of images in a batch.
+    """
 
     def __init__(self, run: Run, steps: int, batch_size: int):
         super().__init__(steps, run)
         self.run = run
         self.batch_size = batch_size
-        self.before_s = 0.0  # of training since the last row, in an earlier process
+        self.before_s = 0.0  # time of training since the last row in an earlier process
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -64,12 +77,12 @@ class History(Every):
         self.since = time.perf_counter() - self.before_s
 
     def state(self) -> dict[str, np.ndarray]:
-        """What a checkpoint between two rows has to keep of it."""
+        """Returns the arrays that a checkpoint saves."""
         return {"seconds": np.array(time.perf_counter() - self.since)}
 
-    def restore(self, beside: dict[str, np.ndarray]) -> None:
-        """Goes on from a `state`."""
-        self.before_s = float(checkpoints.kept(beside, "seconds", largest=LONGEST_S) or 0.0)
+    def restore(self, saved: dict[str, np.ndarray]) -> None:
+        """Continues from the arrays that `state` returned."""
+        self.before_s = float(checkpoints.extra_array(saved, "seconds", largest=LONGEST_S) or 0.0)
 
     def act(self, step, logs=None):
         now = time.perf_counter()
@@ -83,13 +96,13 @@ class History(Every):
         self.events.add(row)
 
     def finish(self, step: int, logs) -> None:
-        """Writes a last row where training ended between two."""
+        """Writes a last row if training stopped between two rows."""
         if step > self.row_step:
             self.act(step, logs)
 
 
 class Means(Every):
-    """Begins the means that `fit` logs anew after every row of the history, and not where a run is continued."""
+    """Resets the means that `fit` logs after each row of the history, but not when a run is resumed."""
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
@@ -107,7 +120,13 @@ class Means(Every):
 
 
 class Progress(keras.callbacks.Callback):
-    """One line: step, images/s, time left, both losses. Rewritten on a terminal, repeated in a log file."""
+    """Prints one line of progress: step, images/s, time left, both losses. A terminal shows only the last line.
+
+    Args:
+        steps: the last step.
+        batch_size: the number of images in a batch.
+        stream: the stream to print to; None for standard error.
+    """
 
     def __init__(self, steps: int, batch_size: int, stream=None):
         super().__init__()
@@ -121,7 +140,7 @@ class Progress(keras.callbacks.Callback):
 
     def on_train_batch_end(self, batch, logs=None):
         now, step = time.perf_counter(), self.model.step
-        if self.mark is None:  # the first call includes compilation, which would spoil the rate
+        if self.mark is None:  # the first call includes compilation, which would distort the rate
             self.mark = self.shown = (now, step)
         elif now - self.shown[0] >= self.every_s or step >= self.steps:
             self._show(now, step, logs)
@@ -144,13 +163,13 @@ class Progress(keras.callbacks.Callback):
 
 
 class Checkpoints(keras.callbacks.Callback):
-    """Saves the run, and redraws its curves, every so many seconds.
+    """Saves a checkpoint and redraws the curves of the run at regular times.
 
-    With several workers the chief's clock decides, and only the chief writes, though all take part.
+    With several workers, the clock of the chief decides. All workers take part, and only the chief writes.
 
     Args:
         run: the run folder; None for a worker that is not the chief.
-        keepers: callbacks with a `state` to keep.
+        keepers: callbacks whose `state` is part of a checkpoint.
         every_s: seconds between two checkpoints.
     """
 
@@ -170,9 +189,9 @@ class Checkpoints(keras.callbacks.Callback):
             self.saved_at = time.monotonic()
 
     def save(self) -> None:
-        """Saves now."""
+        """Saves a checkpoint now."""
         arrays = checkpoints.values(self.model)
         if self.run is not None:
-            beside = {name: array for keeper in self.keepers for name, array in keeper.state().items()}
-            self.run.store(self.model.step, arrays, beside)
+            states = {name: array for keeper in self.keepers for name, array in keeper.state().items()}
+            self.run.store(self.model.step, arrays, states)
             reporting.draw_curves(self.run)

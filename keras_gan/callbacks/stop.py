@@ -1,4 +1,4 @@
-"""A clean stop on Ctrl-C, and when a scheduler asks for the machine."""
+"""A callback that stops training cleanly on Ctrl-C or SIGTERM."""
 
 import contextlib
 import signal
@@ -10,18 +10,18 @@ import keras
 from keras_gan import distribute
 
 SIGNALS = {
-    signal.SIGINT: "\nstopping after this step, then saving; Ctrl-C again stops at once",
-    signal.SIGTERM: "told to end (SIGTERM): stopping after this step, then saving",
+    signal.SIGINT: "\nstopping after this step, then saving. Press Ctrl-C again to stop at once.",
+    signal.SIGTERM: "received SIGTERM: stopping after this step, then saving",
 }
 
 
 class Stop(keras.callbacks.Callback):
-    """Ends training after the present step once Ctrl-C was pressed or SIGTERM came; a second one ends it at once.
+    """Stops training after the current step on Ctrl-C or SIGTERM. A second signal ends the process at once.
 
-    With several workers all of them stop at the same step, whichever of them was asked.
+    With several workers, all of them stop at the same step, whichever of them receives the signal.
 
     Attributes:
-        signal: the number of the signal that this process received; None where there was none.
+        signal: the number of the signal that this process received; None if there was none.
     """
 
     def __init__(self):
@@ -30,9 +30,9 @@ class Stop(keras.callbacks.Callback):
 
     @contextlib.contextmanager
     def listening(self):
-        """Listens inside the block."""
+        """Handles the signals inside the block."""
 
-        def ask(number, frame):
+        def handle(number, frame):
             self.signal = number
             print(SIGNALS[number], file=sys.stderr, flush=True)
             signal.signal(number, before[number])
@@ -40,7 +40,7 @@ class Stop(keras.callbacks.Callback):
         if threading.current_thread() is not threading.main_thread():
             yield self  # only the main thread receives signals
             return
-        before = {number: signal.signal(number, ask) for number in SIGNALS}
+        before = {number: signal.signal(number, handle) for number in SIGNALS}
         try:
             yield self
         finally:

@@ -1,4 +1,4 @@
-"""Images by name or by path, in [-1, 1]; the order in which they come is a function of seed and step."""
+"""Images by name or by path, scaled to [-1, 1]. Their order depends on the seed and the step only."""
 
 import lazy_loader
 

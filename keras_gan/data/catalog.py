@@ -1,4 +1,4 @@
-"""Image datasets of tensorflow-datasets, by name; with a plain word where one cannot be downloaded."""
+"""Image datasets of tensorflow-datasets by name, with a short error for a dataset that cannot be downloaded."""
 
 import dataclasses
 import functools
@@ -16,9 +16,11 @@ from keras_gan._utils.text import Table, Text, paragraph
 from keras_gan.data import fingerprint, source
 from keras_gan.data.source import Source, fit_pixels, from_array
 
-ANSWER_S = 4.0  # seconds a dataset's host has to answer
+# Errors of `tfds.builder` for an unknown name, configuration or version, and for a missing dependency.
+BUILDER_ERRORS = (AssertionError, ImportError, KeyError, OSError, RuntimeError, TypeError, ValueError)
+ANSWER_S = 4.0  # timeout of the first answer of a host
 
-# Data of this package, which no folder's name hides.
+# Data of this package, also where a folder has the same name.
 OWN = {
     "digits": "8x8 grey, handwritten digits; part of scikit-learn, no download",
     "gaussian": "the 1-D example of the theory: N(5, 1)",
@@ -26,7 +28,7 @@ OWN = {
     "grid": "25 Gaussians on a grid, for mode coverage",
     "stacked_mnist": "28x28x3, three MNIST digits in one image: 1,000 modes",
 }
-# The datasets that `kgan datasets` shows; every other image dataset of the catalogue works by its name too.
+# The datasets that `kgan datasets` lists. All other image datasets of the catalogue can be used by name, too.
 POPULAR = {
     "mnist": "28x28 grey, handwritten digits",
     "fashion_mnist": "28x28 grey, clothing",
@@ -57,24 +59,36 @@ def table() -> Text:
 
 @functools.cache
 def names() -> frozenset[str]:
-    """Every dataset of the installed catalogue, images or not; from a list on disk, no network."""
+    """Returns the names of all datasets in the installed catalogue, without using the network."""
     return frozenset(_tfds().list_builders(with_community_datasets=False))
 
 
 def open_dataset(name: str, size=None, crop=False, split="train") -> Source | None:
-    """Opens the images of a dataset's split, downloading it where it is not prepared yet; None without that split.
+    """Opens the images of a split of a dataset. The dataset is downloaded first if it is not prepared yet.
 
     Classes come from its feature `label`, attributes from the yes/no features of its feature `attributes` (celeb_a).
-    Prepared datasets are looked for, and put, in $TFDS_DATA_DIR, or ~/tensorflow_datasets where that is not set.
+    Prepared datasets are in $TFDS_DATA_DIR, or in ~/tensorflow_datasets if that is not set.
+
+    Args:
+        name: name, or name/configuration, of the dataset.
+        size: (height, width) to resize to; None for the size of the images.
+        crop: crop the centre to the proportions of `size` before resizing.
+        split: "train" or "test".
+
+    Returns:
+        A `Source`; None if the dataset has no such split.
 
     Raises:
-        InputError: where the dataset holds no images, or is neither prepared nor downloadable.
+        InputError: if the dataset has no images, or if it is not prepared and cannot be downloaded.
     """
     tfds = _tfds()
     try:
         builder = tfds.builder(name)
-    except Exception as error:  # a configuration or version that does not exist fails in many ways
-        raise InputError(f"{name} is no dataset ({first_line(error)}); expected NAME or NAME/CONFIGURATION") from error
+    except BUILDER_ERRORS as error:
+        raise InputError(
+            f"{name} is not a dataset ({first_line(error)}); expected NAME or NAME/CONFIGURATION. Use one of the names "
+            "that kgan datasets lists."
+        ) from error
     key = _image_feature(tfds, builder, name)
     if not builder.is_prepared():
         _prepare(builder, name)
@@ -84,8 +98,8 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
     shape, count = builder.info.features[key].shape, builder.info.splits[part].num_examples
     if size is None and None in shape[:2]:
         raise InputError(
-            f"the images of {name} have mixed sizes; expected one; give image_size (--image-size), and crop (--crop) "
-            "to keep proportions"
+            f"the images of {name} have different sizes; expected one size. Use image_size (--image-size) to resize "
+            "them, and crop (--crop) to preserve proportions."
         )
     target = (count, *(size or shape[:2]), shape[2])
     features = builder.info.features
@@ -95,7 +109,7 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
     def examples():
         dataset = builder.as_dataset(split=part, shuffle_files=False)
         dataset = dataset.map(lambda example: (example[key], *_described(example, label, attribute_names)))
-        # MNIST opens in 10 s by blocks of one shape, in 18 s by single images.
+        # MNIST opens in 10 s in blocks of one shape, and in 18 s as single images.
         blocks = dataset.batch(1 if None in shape[:2] else 256)
         for block in blocks.as_numpy_iterator():
             yield from zip(*block, strict=True)
@@ -122,15 +136,15 @@ def open_dataset(name: str, size=None, crop=False, split="train") -> Source | No
 
 
 def is_prepared(name: str) -> bool:
-    """Whether a dataset lies on this machine."""
+    """Returns whether a dataset is prepared on this machine."""
     try:
         return _tfds().builder(name).is_prepared()
-    except Exception:  # as in `open_dataset`
+    except BUILDER_ERRORS:
         return False
 
 
 def _split(builder, split) -> str | None:
-    """The builder's name for "train" or "test"."""
+    """Returns the builder's name for "train" or "test"; None if it has no such split."""
     splits = list(builder.info.splits)
     if split == "train":
         return "train" if "train" in splits else splits[0]
@@ -150,12 +164,14 @@ def _image_feature(tfds, builder, name) -> str:
     keys = [key for key, feature in features.items() if isinstance(feature, tfds.features.Image)]
     key = "image" if "image" in keys else next(iter(keys), None)
     if key is None or features[key].shape[2] not in (1, 3) or features[key].np_dtype != np.uint8:
-        raise InputError(f"{name} has no grey or colour images; expected an image dataset; see kgan datasets")
+        raise InputError(
+            f"{name} has no grey or colour images; expected an image dataset. Use one that kgan datasets lists."
+        )
     return key
 
 
 def _attribute_names(tfds, features) -> tuple[str, ...]:
-    """The names of the yes/no features in the feature `attributes`, where there is one."""
+    """Returns the names of the yes/no features in the feature `attributes`; empty if there is none."""
     attributes = features["attributes"] if "attributes" in features else None
     if not isinstance(attributes, tfds.features.FeaturesDict):
         return ()
@@ -163,7 +179,7 @@ def _attribute_names(tfds, features) -> tuple[str, ...]:
 
 
 def _described(example, label, attribute_names):
-    """The class of an example, 0 where it has none, and its attributes bool (k,), as tensors."""
+    """Returns the class of an example, or 0 without classes, and its attributes bool (k,), as tensors."""
     import tensorflow as tf
 
     attributes = [example["attributes"][name] for name in attribute_names]
@@ -171,33 +187,39 @@ def _described(example, label, attribute_names):
 
 
 def _prepare(builder, name):
-    """Downloads and prepares a dataset, after asking its host: left alone, the download would retry for minutes."""
+    """Downloads and prepares a dataset. Checks first that its host answers: a download would retry for minutes."""
     hosts = {urllib.parse.urlsplit(url).hostname: url for url in builder.url_infos}
     silent = [host for host, url in list(hosts.items())[:1] if not answers(url)]
-    remedy = "connect once, point TFDS_DATA_DIR at a prepared copy, or train on digits, which needs no download"
+    remedy = (
+        "Connect to the internet once, set TFDS_DATA_DIR to the folder of a prepared copy, or train on digits, which "
+        "needs no download."
+    )
     if silent:
         raise InputError(
-            f"{name} is not prepared in {builder.data_path.parent.parent} and {silent[0]} does not answer; {remedy}"
+            f"{name} is not prepared in {builder.data_path.parent.parent} and {silent[0]} does not answer; expected a "
+            f"prepared dataset or a connection. {remedy}"
         )
     try:
         builder.download_and_prepare()
-    except Exception as error:  # a download fails in too many ways to name them all
-        raise InputError(f"{name} cannot be downloaded ({first_line(error)}); {remedy}") from error
+    except Exception as error:  # runs the code of the dataset's builder, which may raise any error
+        raise InputError(
+            f"{name} cannot be downloaded ({first_line(error)}); expected a complete download. {remedy}"
+        ) from error
 
 
 def answers(url: str) -> bool:
-    """Whether the host of a URL says anything within 4 s."""
+    """Returns whether the host of a URL answers within 4 s."""
     try:
         with urllib.request.urlopen(urllib.request.Request(url, method="HEAD"), timeout=ANSWER_S):
             return True
     except urllib.error.HTTPError:
-        return True  # it spoke, even if it does not like HEAD
+        return True  # an answer, although the host may not support HEAD
     except (OSError, ValueError):
         return False
 
 
 def _fill(examples, images, described, crop):
-    """Writes every image, resized and cropped, its label and its attributes into the rows of the arrays."""
+    """Writes each image, resized and cropped, with its label and attributes into a row of the arrays."""
     labels, attributes = described
     for row, (image, label, has) in enumerate(examples()):
         images[row] = fit_pixels(image, images.shape[1:3], crop)
@@ -205,16 +227,17 @@ def _fill(examples, images, described, crop):
 
 
 def _mapped(key, examples, shape, crop, described):
-    """Images as an array mapped from a file in the cache folder, made on first use; labels and attributes beside it.
+    """Returns images mapped from a file in the cache folder, with labels and attributes. The first use writes it.
 
-    `described` is filled on first use: labels int64 (count,), attributes bool (count, k), with a file where k > 0.
+    `described` are arrays to fill: labels int64 (count,) and attributes bool (count, k). Attributes have a file only if
+    k > 0.
     """
     folder = cache_folder()
     digest = hashlib.sha256(f"{key} {shape} {crop}".encode()).hexdigest()[:16]
     file, labels_file, attributes_file = (folder / f"{digest}{end}.npy" for end in ("", "-labels", "-attributes"))
     labels, attributes = described
-    beside = {labels_file: labels} | ({attributes_file: attributes} if attributes.size else {})
-    if not all(each.exists() for each in (file, *beside)):
+    described_files = {labels_file: labels} | ({attributes_file: attributes} if attributes.size else {})
+    if not all(each.exists() for each in (file, *described_files)):
         folder.mkdir(parents=True, exist_ok=True)
 
         def write(draft):
@@ -223,11 +246,12 @@ def _mapped(key, examples, shape, crop, described):
             images.flush()
 
         replace(file, write)
-        for each, array in beside.items():
+        for each, array in described_files.items():
             replace(each, lambda draft, array=array: _save(draft, array))
-    return np.load(file, mmap_mode="r"), *(np.load(each) for each in beside), *described[len(beside) :]
+    loaded = (np.load(each) for each in described_files)
+    return np.load(file, mmap_mode="r"), *loaded, *described[len(described_files) :]
 
 
 def _save(path, array):
-    with open(path, "wb") as file:  # given a name, numpy would add a suffix of its own
+    with open(path, "wb") as file:  # numpy would add a suffix to a file name
         np.save(file, array)

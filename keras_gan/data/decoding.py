@@ -1,11 +1,12 @@
-"""One image file: what its header says, and its pixels as a viewer shows them, in 8 bits.
+"""Reads one image file: its header, and its pixels as a viewer shows them, with 8 bits for each channel.
 
-Orientation: the pixels are turned as EXIF (or XMP) says, before anything else; sizes are those of the turned image.
+Orientation: the image is first turned by its orientation in EXIF or XMP. All sizes are those of the turned image.
 
-Transparency: transparent pixels are put on a background of one colour.
+Transparency: transparent pixels get a background of one colour.
 
-Depth: 16 bits are divided by 257, and 12 bits of a TIFF scaled likewise (65,535 and 4,095 become 255). Integers of 32
-bits, signed integers and floats have no range of their own, so `span` chooses one for all images of a folder.
+Depth: values of 16 bits are divided by 257, and those of a TIFF of 12 bits are scaled in the same way (65,535 and 4,095
+become 255). 32-bit integers, signed integers and floats have no defined range, so `span` chooses one for all images of
+a folder.
 """
 
 import contextlib
@@ -21,10 +22,10 @@ from PIL import Image, ImageCms, ImageColor, UnidentifiedImageError, features
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan.data.source import fit_image
 
-LIMIT_PIXELS = 2**28  # of one image; more is refused, for a small file may declare any size
-LARGE_PIXELS = 2**26  # images of more are decoded one at a time, JPEGs of more at a reduced size where that will do
-ORIENTATION = 0x0112  # EXIF's tag
-# What to do with the stored rows so that they appear as they were taken: CIPA DC-008 (Exif 3.0), 4.6.5.1, Orientation.
+LIMIT_PIXELS = 2**28  # larger images raise an error, since a small file may declare any size
+LARGE_PIXELS = 2**26  # larger images are decoded one at a time, and larger JPEGs at a reduced size if possible
+ORIENTATION = 0x0112  # tag of EXIF
+# How to turn the stored image by its orientation: CIPA DC-008 (Exif 3.0), 4.6.5.1.
 TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -35,16 +36,16 @@ TURNS = {
     8: Image.Transpose.ROTATE_90,
 }
 SIXTEEN_BITS = frozenset({"I;16", "I;16B", "I;16L", "I;16N"})
-OPEN_KINDS = {"I": "integers", "F": "floats"}  # modes of numbers without a range of their own
+OPEN_KINDS = {"I": "integers", "F": "floats"}  # modes of numbers without a defined range
 GREY_MODES = SIXTEEN_BITS | OPEN_KINDS.keys() | {"1", "L", "LA", "La"}
 BITS_PER_SAMPLE, PHOTOMETRIC, SAMPLE_FORMAT = 258, 262, 339  # tags of TIFF 6.0
 SIGNED, WHITE_IS_ZERO = 2, 0
-GREYS = {"L;2": 85, "L;4": 17}  # what Pillow multiplies a PNG's samples with, and not its transparent grey
-TAIL_BYTES = 2**16  # of a PNG, where EXIF that follows the pixels is looked for
+GREYS = {"L;2": 85, "L;4": 17}  # Pillow multiplies the pixels of a PNG by this factor, but not its transparent grey
+TAIL_BYTES = 2**16  # at the end of a PNG, which are searched for EXIF after the pixels
 
 
 def _formats() -> dict[str, tuple[str, ...]]:
-    """Suffixes by Pillow's format. Not of all that it knows: EPS would start Ghostscript."""
+    """Returns file suffixes by Pillow's format. Some formats are left out: EPS would start Ghostscript."""
     formats = {
         "BMP": (".bmp", ".dib"),
         "GIF": (".gif",),
@@ -62,12 +63,12 @@ def _formats() -> dict[str, tuple[str, ...]]:
 
 FORMATS = _formats()
 SUFFIXES = frozenset(suffix for suffixes in FORMATS.values() for suffix in suffixes)
-NOT_READ = frozenset({".heic", ".heif", ".hif"})  # photos that Pillow does not read
-# What files with the name of an image often are instead.
-STRANGERS = (
-    (b"version https://git-lfs", "it is a pointer of Git LFS; fetch the file by git lfs pull"),
-    (b"<!doctype", "it is a page of HTML"),
-    (b"<html", "it is a page of HTML"),
+NOT_READ = frozenset({".heic", ".heif", ".hif"})  # photos that Pillow cannot read
+# First bytes of other files that often have the name of an image.
+OTHER_FILES = (
+    (b"version https://git-lfs", "it is a pointer of Git LFS; download the file with git lfs pull"),
+    (b"<!doctype", "it is an HTML page"),
+    (b"<html", "it is an HTML page"),
     (b"<svg", "it is an SVG drawing"),
 )
 HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
@@ -76,24 +77,24 @@ _large = threading.Lock()
 
 
 class Unreadable(Exception):
-    """An image cannot be used; the message is the reason, without the file's name."""
+    """An image that cannot be used. The message is the reason, without the name of the file."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """What can be told of an image without decoding it."""
+    """Properties of an image that are known without decoding it."""
 
-    size: tuple[int, int]  # height, width, as it is seen
+    size: tuple[int, int]  # height and width of the turned image
     grey: bool
-    alpha: bool  # it may be transparent somewhere
-    several: bool  # it holds more than one frame or page
-    numbers: str | None  # "integers" or "floats" without a range of their own; None where 8 bits follow from the mode
+    alpha: bool  # whether it may have transparent pixels
+    several: bool  # whether it has more than one frame or page
+    numbers: str | None  # "integers" or "floats" without a defined range; None if the mode defines the range
 
 
 def prepare() -> None:
-    """Silences Pillow's warnings about what it repairs, and lifts its limit of pixels to ours, in the whole process.
+    """Silences Pillow's warnings about repaired files, and raises its limit of pixels to `LIMIT_PIXELS`.
 
-    Both hold from here on, for images are read in other threads.
+    Both are permanent for the process, since images are read in other threads.
     """
     warnings.filterwarnings("ignore", module="PIL")
     if Image.MAX_IMAGE_PIXELS is not None:
@@ -101,7 +102,7 @@ def prepare() -> None:
 
 
 def colour(background: str) -> tuple[int, int, int]:
-    """Red, green and blue of a colour's name or #rrggbb. Raises InputError where it is none."""
+    """Returns red, green and blue of a colour's name or of #rrggbb. Raises InputError for an unknown colour."""
     try:
         found = ImageColor.getrgb(str(background).strip())
     except ValueError:
@@ -115,12 +116,12 @@ def colour(background: str) -> tuple[int, int, int]:
 
 
 def is_grey(background: str) -> bool:
-    """Whether a colour is white, black, or a grey between them."""
+    """Returns whether a colour is white, black or a grey."""
     return len(set(colour(background))) == 1
 
 
 def header(file: Path) -> Header:
-    """The header of an image. Raises Unreadable with the reason."""
+    """Reads the header of an image. Raises Unreadable with the reason."""
     with _opened(file) as image:
         width, height = image.size
         turned = _orientation(image, file) in (5, 6, 7, 8)
@@ -128,26 +129,34 @@ def header(file: Path) -> Header:
             (width, height) if turned else (height, width),
             image.mode in GREY_MODES,
             image.has_transparency_data,
-            image.format != "MPO" and bool(getattr(image, "is_animated", False)),  # an MPO's others are previews
+            image.format != "MPO" and bool(getattr(image, "is_animated", False)),  # other frames of an MPO are previews
             _numbers_of(image),
         )
 
 
 def extent(file: Path) -> tuple[float, float]:
-    """The smallest and the largest of an image's numbers. Raises Unreadable with the reason."""
+    """Returns the smallest and the largest value of an image. Raises Unreadable with the reason."""
     with _opened(file) as image:
         numbers = _numbers(image)
         return numbers.min().item(), numbers.max().item()
 
 
 def span(kind: str, low: float, high: float) -> tuple[float, float]:
-    """The numbers that become 0 and 255, for all images of a folder whose numbers lie between `low` and `high`.
+    """Chooses the values that become 0 and 255, for all images of a folder.
 
     - Floats in [0, 1]: 0 and 1.
-    - Integers in [0, 255], and floats in [0, 255] that reach 128: 0 and 255.
-    - Other numbers: `low` and `high` themselves.
+    - Integers in [0, 255], and floats in [0, 255] with a maximum of at least 128: 0 and 255.
+    - Other values: `low` and `high`.
 
-    Between the two the scale is linear; what lies beyond them, in images opened by the scale of others, is clipped.
+    The scale is linear. Values outside the range, in images opened with the scale of other images, are clipped.
+
+    Args:
+        kind: "integers" or "floats".
+        low: the smallest value of all images.
+        high: the largest value of all images.
+
+    Returns:
+        The value that becomes 0, and the value that becomes 255.
     """
     if kind == "floats" and low >= 0 and high <= 1:
         return 0.0, 1.0
@@ -157,18 +166,18 @@ def span(kind: str, low: float, high: float) -> tuple[float, float]:
 
 
 def decode(file: Path, grey: bool, size, crop: bool, background: str, spans) -> tuple[np.ndarray, bool]:
-    """The pixels of an image, and whether some of them are transparent.
+    """Decodes an image.
 
     Args:
         file: the image.
-        grey: whether one channel is wanted, or three.
-        size: (height, width) to resize to; None for its own.
-        crop: cut the centre to the proportions of `size` before resizing.
+        grey: whether to return one channel or three.
+        size: (height, width) to resize to; None for the size of the image.
+        crop: crop the centre to the proportions of `size` before resizing.
         background: the colour behind transparent pixels.
-        spans: of "integers" and "floats", what becomes 0 and 255.
+        spans: for "integers" and "floats", the values that become 0 and 255.
 
     Returns:
-        uint8 (height, width, channels), and the answer.
+        The pixels, uint8 (height, width, channels), and whether some of them are transparent.
 
     Raises:
         Unreadable: with the reason.
@@ -178,7 +187,7 @@ def decode(file: Path, grey: bool, size, crop: bool, background: str, spans) -> 
             return _decoded(image, file, grey, size, crop, background, spans)
         with _large:
             if size and image.format in ("JPEG", "MPO"):
-                # Its scale is 1/2, 1/4 or 1/8: of twice the target's size or more, so that resizing still filters.
+                # A scale of 1/2, 1/4 or 1/8, to at least twice the target size, so that resizing can still filter.
                 image.draft(None, (2 * max(size),) * 2)
             return _decoded(image, file, grey, size, crop, background, spans)
 
@@ -192,9 +201,9 @@ def _decoded(image, file, grey, size, crop, background, spans):
 
 @contextlib.contextmanager
 def _opened(file: Path) -> Iterator[Image.Image]:
-    """An image file; raises Unreadable for any error of its decoder, and for an image of too many pixels."""
+    """Opens an image file. Raises Unreadable for any error of its decoder, and for an image with too many pixels."""
     try:
-        # Of a path, Pillow 11 to 13 map some TIFFs into memory and read their rows in the size of the turned image.
+        # From a path, Pillow 11 to 13 map some TIFFs into memory, and read rows in the size of the turned image.
         with open(file, "rb") as stream, Image.open(stream, formats=tuple(FORMATS)) as image:
             if image.width * image.height > LIMIT_PIXELS:
                 raise Unreadable(
@@ -205,15 +214,15 @@ def _opened(file: Path) -> Iterator[Image.Image]:
     except (MemoryError, Unreadable):
         raise
     except UnidentifiedImageError as error:
-        raise Unreadable(_stranger(file)) from error
+        raise Unreadable(_reason(file)) from error
     except OSError as error:
         raise Unreadable(error.strerror or first_line(error)) from error
-    except Exception as error:  # a damaged file fails anywhere, with any error
+    except Exception as error:  # a decoder: a damaged file raises many kinds of errors
         raise Unreadable(first_line(error)) from error
 
 
-def _stranger(file) -> str:
-    """What a file is that Pillow does not know."""
+def _reason(file) -> str:
+    """Returns the reason why Pillow does not recognize a file."""
     try:
         with open(file, "rb") as stream:
             start = stream.read(64).lstrip().lower()
@@ -223,21 +232,21 @@ def _stranger(file) -> str:
         return "it is empty"
     if start[4:8] == b"ftyp" and start[8:12] in HEIC_BRANDS:
         return "it is a HEIC photo, which is not read; convert it to JPEG or PNG"
-    return next((reason for prefix, reason in STRANGERS if start.startswith(prefix)), "it is not an image known here")
+    return next((reason for prefix, reason in OTHER_FILES if start.startswith(prefix)), "its image format is unknown")
 
 
 def _orientation(image, file) -> int:
-    """The number of EXIF's orientation, where Pillow does not turn the image by itself; 1 where it is not known."""
+    """Returns the orientation number of EXIF; 1 if it is unknown, or if Pillow turns the image itself."""
     if image.format == "TIFF":
-        return 1  # Pillow turns it when it is loaded, and gives the size of the turned image
+        return 1  # Pillow turns it when it is loaded, and its size is that of the turned image
     try:
         if image.format == "PNG" and "exif" not in image.info and not _exif_follows(file):
-            # Otherwise Pillow would decode all of the image to look behind the pixels.
+            # Otherwise Pillow would decode the whole image to search for EXIF after the pixels.
             return Image.Image.getexif(image).get(ORIENTATION, 1)
         return image.getexif().get(ORIENTATION, 1)
     except MemoryError:
         raise
-    except Exception:  # damaged EXIF fails anywhere, and the image may be sound
+    except Exception:  # a decoder: damaged EXIF raises many kinds of errors, and the image may be intact
         return 1
 
 
@@ -249,7 +258,7 @@ def _exif_follows(file) -> bool:
 
 
 def _tag(image, number):
-    """The first value of a TIFF's tag; None where it has none, or is no TIFF."""
+    """Returns the first value of a tag of a TIFF; None if there is none, or for other formats."""
     found = image.tag_v2.get(number) if image.format == "TIFF" else None
     return found[0] if isinstance(found, tuple) and found else found
 
@@ -260,19 +269,19 @@ def _numbers_of(image) -> str | None:
 
 
 def _numbers(image) -> np.ndarray:
-    """The numbers of an image that has no range of its own, as they were stored."""
+    """Returns the values of an image without a defined range, as they are stored."""
     unsigned = image.mode == "I" and _tag(image, BITS_PER_SAMPLE) == 32 and _tag(image, SAMPLE_FORMAT) in (None, 1)
     numbers = np.asarray(image)
     if image.mode == "L":
         return numbers.view("int8")
     bad = int(numbers.size - np.isfinite(numbers).sum())
     if bad:
-        raise Unreadable(f"{bad:,} of its {numbers.size:,} values are NaN or infinite; replace them by numbers")
+        raise Unreadable(f"{bad:,} of its {numbers.size:,} values are NaN or infinite; replace them by finite values")
     return numbers.view("uint32") if unsigned else numbers  # Pillow's integers are signed
 
 
 def _eight_bit(image, spans) -> Image.Image:
-    """The image in a mode of 8 bits a channel, with its transparency."""
+    """Returns the image in a mode with 8 bits for each channel, with its transparency."""
     kind = _numbers_of(image)
     if kind:
         low, high = spans[kind]
@@ -301,9 +310,9 @@ def _from_sixteen_bits(image) -> Image.Image:
 
 
 def _with_transparent_colour(image) -> Image.Image:
-    """An image with the alpha channel that its one transparent colour stands for.
+    """Returns an image with an alpha channel in place of its transparent colour.
 
-    Pillow's own conversion compares the colour of a PNG, as it was stored, with pixels that it has scaled to 8 bits.
+    Pillow's conversion is not used, since it compares the stored colour of a PNG with pixels scaled to 8 bits.
     """
     stored, pattern = image.info.pop("transparency"), image.tile[0][3] if image.tile else None
     pattern = pattern[0] if isinstance(pattern, tuple) else pattern
@@ -314,13 +323,13 @@ def _with_transparent_colour(image) -> Image.Image:
     plain = image.convert("RGB" if image.mode == "RGB" else "L")
     pixels = np.asarray(plain).reshape(plain.height, plain.width, -1)
     if isinstance(stored, bytes) or np.size(stored) != pixels.shape[2]:
-        return plain  # no colour of this image
+        return plain  # not a colour of this image
     plain.putalpha(Image.fromarray(np.where((pixels == stored).all(axis=2), 0, 255).astype("uint8")))
     return plain
 
 
 def _flat(image, grey, background) -> tuple[Image.Image, bool]:
-    """The image in "L" or "RGB", on the background, and whether some of its pixels are transparent."""
+    """Returns the image in mode "L" or "RGB" on the background, and whether some pixels are transparent."""
     mode = "L" if grey else "RGB"
     if not image.has_transparency_data:
         return image.convert(mode), False

@@ -1,7 +1,8 @@
-"""What data a run was started with, in a few kilobytes, so that other data are noticed when it goes on.
+"""A fingerprint of the data of a run in a few kilobytes, so that changed data are noticed when the run is resumed.
 
-Of a folder: its files, their sizes in bytes and their checksums. Of arrays: shape, dtype, and checksums of values and
-labels. Of a dataset: its name and version. Of all: the classes and the number of images of each.
+For a folder it has the files, their sizes in bytes and their checksums. For arrays it has shape, dtype, and checksums
+of values and labels. For a dataset it has name and version. For all data it has the classes and the number of images in
+each.
 """
 
 import hashlib
@@ -17,15 +18,15 @@ from keras_gan.data import labels
 from keras_gan.data.listing import named
 from keras_gan.data.source import MEMORY_LIMIT_BYTES, Source
 
-MOST_LISTED = 20_000  # files that are written down one by one; of more only the digest of all
-MOST_CLASSES = 1_000  # whose counts are written down
-CHECKED_FILES = 1_000  # whose content is read where all files together are larger than MEMORY_LIMIT_BYTES
-CHECKED_ROWS = 1_000  # of an array that is larger
-NAMED_CLASSES = 10  # that a message lists
+MOST_LISTED = 20_000  # files that are listed one by one; for more files there is only a digest of all
+MOST_CLASSES = 1_000  # classes whose number of images is saved
+CHECKED_FILES = 1_000  # files whose content is read if all files together exceed MEMORY_LIMIT_BYTES
+CHECKED_ROWS = 1_000  # rows that are read of an array that exceeds it
+NAMED_CLASSES = 10  # classes that a message lists
 
 
 def of_source(source: Source) -> dict[str, Any]:
-    """The fingerprint of data, as JSON holds it."""
+    """Returns the fingerprint of data as values for JSON."""
     if source.read_fingerprint is not None:
         found = source.read_fingerprint()
     else:
@@ -38,7 +39,7 @@ def of_source(source: Source) -> dict[str, Any]:
 
 
 def of_files(folder: Path, files: list[str]) -> dict[str, Any]:
-    """The fingerprint of files, by their paths relative to a folder."""
+    """Returns the fingerprint of files, given by their paths relative to a folder."""
     sizes = [_size(folder / file) for file in files]
     step = 1 if sum(sizes) <= MEMORY_LIMIT_BYTES else max(1, len(files) // CHECKED_FILES)
     checks = [_crc(folder / file) if row % step == 0 else None for row, file in enumerate(files)]
@@ -52,42 +53,45 @@ def of_files(folder: Path, files: list[str]) -> dict[str, Any]:
 
 
 def of_array(array: np.ndarray) -> dict[str, Any]:
-    """The fingerprint of an array's shape, dtype and values; of a large one, of some rows."""
+    """Returns the fingerprint of the shape, dtype and values of an array. For a large array it covers some rows."""
     step = 1 if array.nbytes <= MEMORY_LIMIT_BYTES else max(1, len(array) // CHECKED_ROWS)
     values = zlib.crc32(np.ascontiguousarray(array[::step]))
     return {"kind": "arrays", "shape": list(array.shape), "dtype": str(array.dtype), "values": values}
 
 
 def of_dataset(name: str, count: int) -> dict[str, Any]:
-    """The fingerprint of a split of a dataset, whose full name has its version."""
+    """Returns the fingerprint of a split of a dataset. The full name contains the version."""
     return {"kind": "dataset", "name": name, "count": count}
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """What differs between two fingerprints, in words. Raises TypeError or ValueError for one that is damaged."""
+    """Returns descriptions of the differences between two fingerprints.
+
+    Raises TypeError or ValueError for a damaged fingerprint.
+    """
     if before == now:
         return []
     if before.get("kind") != now.get("kind"):
-        return [f"the data are of another kind: {before.get('kind')} -> {now.get('kind')}"]
+        return [f"kind of data: {before.get('kind')} -> {now.get('kind')}"]
     same_files = before.get("kind") == "folder" and before.get("sha256") == now.get("sha256")
-    # Of the same files, the classes have fewer images where more damaged ones are left out.
+    # Classes of the same files may have fewer images, since damaged images can be left out.
     found = renamed(before["classes"], now["classes"]) or ([] if same_files else _recounted(before, now))
     if same_files:
         return found
     if before.get("files") and now.get("files"):
         found += _of_files(before["files"], now["files"])
     elif before.get("sha256") != now.get("sha256"):
-        found.append("names, sizes or contents of the files are others")
+        found.append("names, sizes or contents of files have changed")
     for key in ("name", "count", "bytes", "shape", "dtype"):
         if before.get(key) != now.get(key):
             found.append(f"{key}: {before.get(key)} -> {now.get(key)}")
     if before.get("values") != now.get("values"):
-        found.append("the values of the images are others")
-    return found or ["they are not the same"]
+        found.append("the values of the images have changed")
+    return found or ["the fingerprint has changed"]
 
 
 def renamed(before, now) -> list[str]:
-    """The difference between the names of classes, in words; empty where they are the same, in the same order."""
+    """Returns a description of changed class names; empty if the names are the same, in the same order."""
     before, now = list(before or ()), list(now or ())
     if before == now:
         return []
@@ -98,16 +102,16 @@ def _recounted(before, now) -> list[str]:
     was, has = before["classes"] or {}, now["classes"] or {}
     changed = [f"{name}: {was[name]} -> {count}" for name, count in has.items() if was[name] != count]
     if changed:
-        return [f"images of the classes: {named(changed, NAMED_CLASSES)}"]
-    return [] if before["labels"] == now["labels"] else ["the labels are others, with as many images of each class"]
+        return [f"images in the classes: {named(changed, NAMED_CLASSES)}"]
+    return [] if before["labels"] == now["labels"] else ["the labels have changed, with as many images in each class"]
 
 
 def _of_files(before, now) -> list[str]:
     was, now = ({name: rest for name, *rest in files} for files in (before, now))
     new, gone = [name for name in now if name not in was], [name for name in was if name not in now]
     changed = [name for name in now if name in was and was[name] != now[name]]
-    kinds = (("new", new), ("gone", gone), ("changed", changed))
-    return [f"files that are {word}: {len(names):,} ({named(names)})" for word, names in kinds if names]
+    kinds = (("new", new), ("missing", gone), ("changed", changed))
+    return [f"{kind} files: {len(names):,} ({named(names)})" for kind, names in kinds if names]
 
 
 def _size(file) -> int:

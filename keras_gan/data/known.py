@@ -12,13 +12,13 @@ SEEDS = {"train": 1, "test": 2}
 
 
 def mixture(name: str, split: str) -> Source:
-    """Fixed draws from a mixture: (count, features) float32; labels are the modes' numbers."""
+    """Opens fixed draws from a mixture, float32 (count, features). The labels are the numbers of the modes."""
     points, modes = MIXTURES[name].draw_with_modes(DRAWS[split], SEEDS[split])
     return from_array(name, points, modes)
 
 
 def stacked_mnist(split: str) -> Source:
-    """Three MNIST digits in the channels of one image: 28×28×3, 1,000 modes; labels 100 a + 10 b + c."""
+    """Opens images with an MNIST digit in each of three channels, 28×28×3. The 1,000 labels are 100 a + 10 b + c."""
     digits = catalog.open_dataset("mnist", split=split)
     triples = np.random.default_rng(SEEDS[split]).integers(digits.count, size=(STACKS[split], 3))
     images = np.stack([digits.array[channel, :, :, 0] for channel in triples.T], axis=-1)  # (count, 28, 28, 3)

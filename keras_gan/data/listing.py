@@ -1,4 +1,4 @@
-"""The image files of a folder: which are images of it, and which files and folders are passed over."""
+"""Lists the image files of a folder, and the files and folders that are ignored."""
 
 import os
 from collections import Counter
@@ -10,58 +10,65 @@ from keras_gan._utils.errors import InputError, printable
 from keras_gan.data.attributes import TABLES
 from keras_gan.data.decoding import NOT_READ, SUFFIXES
 
-# Folders and files that systems and programs leave; names that begin with a dot are hidden too.
+# Folders and files that operating systems create. Names that begin with a dot are hidden too.
 OF_SYSTEMS = frozenset(
     {"__macosx", "@eadir", "#recycle", "$recycle.bin", "lost+found", "system volume information"}
     | {"thumbs.db", "ehthumbs.db", "desktop.ini"}
 )
-TRAIN = ("train", "training")  # names of the folder of training images, in any case
-HELD_OUT = ("test", "testing", "val", "valid", "validation")  # and of the folder beside it, the first that is there
+TRAIN = ("train", "training")  # names of a folder of training images, in upper or lower case
+HELD_OUT = ("test", "testing", "val", "valid", "validation")  # names of a folder next to it; the first one is used
 NAMED = 3  # names that a message lists
 
 
 @dataclass
 class Listing:
-    """What a folder holds."""
+    """The content of a folder."""
 
-    files: list[str] = field(default_factory=list)  # images, relative to the folder. Strings: a Path takes a kilobyte
-    folders: list[str] = field(default_factory=list)  # visible ones directly inside, sorted
-    passed_over: Counter = field(default_factory=Counter)  # number of files that are no images, by suffix
-    links: list[str] = field(default_factory=list)  # to folders, that are not followed
+    files: list[str] = field(default_factory=list)  # images, relative to the folder; a Path would take a kilobyte each
+    folders: list[str] = field(default_factory=list)  # visible folders directly inside, sorted
+    ignored: Counter = field(default_factory=Counter)  # the number of files that are not images, by suffix
+    links: list[str] = field(default_factory=list)  # links to folders that are not followed
 
 
 def images(path: Path) -> Listing:
-    """Lists all images below a folder in the order of their names.
+    """Lists all images in a folder and its subfolders in the order of their names.
 
-    Hidden files and folders are left out. A folder directly inside `path` may be a link to a folder elsewhere; deeper
-    links to folders, and those that lead back, are not followed. A link to an image is followed where the image lies
-    in `path`, or in the folder that a link leads to.
+    Hidden files and folders are left out. A folder directly inside `path` may be a link to another folder. Deeper links
+    to folders, and links to a folder that contains `path`, are not followed. A link to an image is followed if the
+    image is in `path`, or in a linked folder.
+
+    Args:
+        path: the folder.
+
+    Returns:
+        A `Listing`.
 
     Raises:
-        InputError: where there is no such folder, it holds no images, a folder cannot be read, or a link to an image
-            leads out.
+        InputError: if the folder does not exist or has no images, if a subfolder cannot be read, or if a link to an
+            image points outside.
     """
     if not path.is_dir():
-        raise InputError(f"{path} is not a folder; expected a folder of images; check the path")
+        raise InputError(f"{path} is not a folder; expected a folder of images. Check the path.")
     listing = Listing()
     try:
         listing.files.extend(_walk(path, listing))
     except OSError as error:
         raise InputError(
-            f"{error.filename} cannot be read ({error.strerror}); expected a folder; change its rights"
+            f"{error.filename} cannot be read ({error.strerror}); expected a readable folder. Change its permissions."
         ) from error
     if not listing.files:
-        found = f"; it has other files: {_counted(listing.passed_over)}" if listing.passed_over else ""
+        found = f" (it has other files: {_counted(listing.ignored)})" if listing.ignored else ""
         raise InputError(
-            f"{path} holds no images; expected files ending in {', '.join(sorted(SUFFIXES))}{found}{_remedy(listing)}"
+            f"{path} has no images{found}; expected files ending in {', '.join(sorted(SUFFIXES))}. "
+            f"{_remedy(listing) or 'Check the path.'}"
         )
     return listing
 
 
 def training_folder(path: Path) -> Path:
-    """The folder train inside `path`, where `path` lies above train and test; else `path` itself.
+    """Returns the folder train inside `path` if `path` contains the folders train and test; otherwise `path`.
 
-    It lies above them where it has a folder train, and next to that a folder test, val or validation, or nothing else.
+    `path` contains them if it has a folder train, and next to it a folder test, val or validation, or nothing else.
     """
     names = _folders(path)
     train = next((name for name in names if name.lower() in TRAIN), None)
@@ -70,7 +77,7 @@ def training_folder(path: Path) -> Path:
 
 
 def held_out_folder(path: Path) -> Path | None:
-    """The folder of images that are held out for evaluation: test, val or validation next to a folder train."""
+    """Returns the folder of held-out images: test, val or validation next to a folder train; None without one."""
     train = training_folder(path)
     if train == path:
         train = path.absolute()
@@ -81,37 +88,38 @@ def held_out_folder(path: Path) -> Path | None:
 
 
 def named(names, most=NAMED) -> str:
-    """The first of the names, and how many more there are."""
+    """Returns the first of the names, and the number of the others."""
     names = list(names)
     more = f" and {len(names) - most} more" if len(names) > most else ""
     return ", ".join(printable(name) for name in names[:most]) + more
 
 
 def notice(listing: Listing, path: Path) -> str | None:
-    """A sentence that names what was passed over; None where that is nothing."""
+    """Returns sentences about ignored files and links; None if there are none."""
     parts = []
-    if listing.passed_over:
-        count = sum(listing.passed_over.values())
-        files = "1 file that is" if count == 1 else f"{count:,} files that are"
-        parts.append(f"passed over {files} not read as images: {_counted(listing.passed_over)}{_remedy(listing)}")
+    if listing.ignored:
+        count = sum(listing.ignored.values())
+        files = "1 file that is not an image" if count == 1 else f"{count:,} files that are not images"
+        parts.append(f"ignored {files}: {_counted(listing.ignored)}.")
+        parts.append(_remedy(listing))
     if listing.links:
-        parts.append(f"did not follow the links to folders {named(listing.links)}")
-    return f"{path}: {'; '.join(parts)}" if parts else None
+        parts.append(f"did not follow the links to folders {named(listing.links)}.")
+    return f"{path}: {' '.join(filter(None, parts))}" if parts else None
 
 
 def is_hidden(name: str) -> bool:
-    """Whether a file or folder is hidden, or one that systems leave."""
+    """Returns whether a file or folder is hidden, or was created by an operating system."""
     return name.startswith(".") or name.lower() in OF_SYSTEMS
 
 
-def _counted(passed_over) -> str:
-    counts = [f"{printable(suffix) or 'no suffix'} ({count:,})" for suffix, count in passed_over.most_common()]
+def _counted(ignored) -> str:
+    counts = [f"{printable(suffix) or 'no suffix'} ({count:,})" for suffix, count in ignored.most_common()]
     return named(counts, 8)
 
 
 def _remedy(listing) -> str:
-    found = sorted(NOT_READ & listing.passed_over.keys())
-    return f"; convert {' and '.join(found)} to JPEG or PNG" if found else ""
+    found = sorted(NOT_READ & listing.ignored.keys())
+    return f"Convert {' and '.join(found)} to JPEG or PNG." if found else ""
 
 
 def _folders(path) -> list[str]:
@@ -130,9 +138,9 @@ def _is_image(name) -> bool:
 
 
 def _walk(root, listing) -> Iterator[str]:
-    """Names of images in order. Without recursion: folders nest deeper than Python's calls may."""
-    home, above = root.resolve(), len(os.path.join(root, ""))
-    pending, within = [_entries(root)], [home]
+    """Yields names of images in order. It is not recursive, since folders may be deeper than Python's call stack."""
+    resolved, prefix = root.resolve(), len(os.path.join(root, ""))
+    pending, within = [_entries(root)], [resolved]
     while pending:
         entry = next(pending[-1], None)
         if entry is None:
@@ -140,8 +148,8 @@ def _walk(root, listing) -> Iterator[str]:
             del within[max(1, len(pending)) :]
         elif _is(entry, "dir"):
             top = len(pending) == 1
-            if entry.is_symlink() and not (top and _leads_elsewhere(entry, home)):
-                listing.links.append(entry.path[above:])
+            if entry.is_symlink() and not (top and _is_separate(entry, resolved)):
+                listing.links.append(entry.path[prefix:])
                 continue
             if top:
                 listing.folders.append(entry.name)
@@ -150,9 +158,9 @@ def _walk(root, listing) -> Iterator[str]:
         elif _is_image(entry.name) and _is(entry, "file"):
             if entry.is_symlink():
                 _check_link(Path(entry.path), within)
-            yield entry.path[above:]
+            yield entry.path[prefix:]
         elif entry.name not in TABLES:
-            listing.passed_over[os.path.splitext(entry.name)[1].lower()] += 1
+            listing.ignored[os.path.splitext(entry.name)[1].lower()] += 1
 
 
 def _entries(folder):
@@ -161,22 +169,23 @@ def _entries(folder):
 
 
 def _is(entry, kind) -> bool:
-    """Whether an entry, or what it links to, is a "dir" or a "file"."""
+    """Returns whether an entry, or the target of a link, is a "dir" or a "file"."""
     try:
         return entry.is_dir() if kind == "dir" else entry.is_file()
     except OSError:  # a link to itself
         return False
 
 
-def _leads_elsewhere(link, home) -> bool:
-    """Whether a link to a folder leads out of `home`, and not to a folder that `home` lies in."""
+def _is_separate(link, root) -> bool:
+    """Returns whether the target of a link is neither inside `root` nor a folder that contains `root`."""
     target = Path(link.path).resolve()
-    return not target.is_relative_to(home) and not home.is_relative_to(target)
+    return not target.is_relative_to(root) and not root.is_relative_to(target)
 
 
 def _check_link(link, within):
     target = link.resolve()
     if not any(target.is_relative_to(folder) for folder in within):
         raise InputError(
-            f"{link} is a link to {target}, outside of {within[0]}; expected images that lie inside; copy them there"
+            f"{link} is a link to {target}, outside of {within[0]}; expected images inside the folder. Copy the image "
+            "into it."
         )

@@ -1,6 +1,6 @@
-"""Numeric arrays from Matlab's files, versions 5 to 7.2, in Python alone.
+"""Reads numeric arrays of Matlab files, versions 5 to 7.2, in pure Python.
 
-SciPy reads them too, but its compiled reader ends the process on about one damaged file in a hundred.
+SciPy reads them too, but its compiled reader crashes the process for about one damaged file in a hundred.
 
 Reference: MathWorks, MAT-File Format (R2019b), chapter 1, "Level 5 MAT-File Format".
 """
@@ -15,65 +15,65 @@ import numpy as np
 
 from keras_gan._utils import archives
 
-# Table 1-1, data types: number -> numpy's name, without the byte order.
+# Table 1-1, data types: number -> name in numpy, without the byte order.
 NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8", 12: "i8", 13: "u8"}
 MATRIX, COMPRESSED = 14, 15
 NUMERIC_CLASSES = range(6, 16)  # table 1-3: from mxDOUBLE_CLASS to mxUINT64_CLASS
-NAMED_CLASSES = range(1, 16)  # with cells, structures, objects, text and sparse arrays, whose headers are alike
-COMPLEX = 0x800  # of the array flags
+NAMED_CLASSES = range(1, 16)  # also cells, structures, objects, text and sparse arrays, with the same header
+COMPLEX = 0x800  # bit of the array flags
 HEADER_BYTES = 128
 
 
 def read(path: Path) -> dict[str, np.ndarray | None]:
-    """The arrays of a file by name; None for one that is not real and numeric: text, cells, structures.
+    """Reads the arrays of a file by name. The value is None for text, cells, structures and complex arrays.
 
-    They have the type of their storage, which may be narrower than Matlab's.
+    The dtype is that of the storage, which may be narrower than the type in Matlab.
 
     Raises:
-        ValueError, struct.error, zlib.error, KeyError: where the file is damaged, or of another version.
+        ValueError, struct.error, zlib.error, KeyError: if the file is damaged, or has another version.
     """
     content = path.read_bytes()
     order = {b"IM": "<", b"MI": ">"}.get(content[126:HEADER_BYTES])
-    if order is None or 1 not in content[124:126]:  # 7.3 has a 2 there, and is HDF5
-        raise ValueError("no Matlab file of version 5 to 7.2; save it with -v7")
+    if order is None or 1 not in content[124:126]:  # version 7.3 has a 2 here, and is HDF5
+        raise ValueError("not a Matlab file of version 5 to 7.2; save it with -v7")
     arrays, allowed = {}, archives.largest(len(content))
     for kind, packed in _elements(content[HEADER_BYTES:], order):
         body, size = _unpacked(kind, packed, order, allowed)
-        allowed -= size  # of the whole file
+        allowed -= size  # the limit holds for the whole file
         arrays.update([named] if (named := _array(body, order)) else [])
     return arrays
 
 
 def _elements(content: bytes, order: str) -> Iterator[tuple[int, bytes]]:
-    """Data type and content of every element in a row."""
+    """Yields data type and content of each element."""
     position = 0
     while position < len(content):
         kind, size = struct.unpack_from(f"{order}II", content, position)
         start = position + 8
-        if kind >> 16:  # the small format: type and size share four bytes, the content has the other four
+        if kind >> 16:  # the small format: four bytes for type and size, and four for the content
             kind, size, start = kind & 0xFFFF, kind >> 16, position + 4
         body = content[start : start + size]
         if len(body) < size:
-            raise ValueError(f"it declares {size:,} bytes, and holds {len(body):,}")
+            raise ValueError(f"an element declares {size:,} bytes, and the file has {len(body):,}")
         yield kind, body
         position = start + size + (0 if kind == COMPRESSED else -(start + size) % 8)
 
 
 def _unpacked(kind, body, order, allowed) -> tuple[bytes, int]:
-    """The content of a matrix, compressed or not, and how many bytes it took to unpack."""
+    """Returns the uncompressed content of a matrix, and its number of bytes."""
     if kind == COMPRESSED:
         unpacking = zlib.decompressobj()
         body = unpacking.decompress(body, allowed) if allowed > 0 else b""
         if allowed <= 0 or unpacking.unconsumed_tail:
-            raise ValueError("it unpacks to more bytes than so small a file may")
+            raise ValueError("it unpacks to more bytes than a file of its size may")
         kind, body = next(_elements(body, order))
     if kind != MATRIX:
-        raise ValueError(f"it holds data of type {kind} where an array was expected")
+        raise ValueError(f"it has data of type {kind} instead of an array")
     return body, len(body)
 
 
 def _array(body, order) -> tuple[str, np.ndarray | None] | None:
-    """Name and array of a matrix, no array where it is not real and numeric; None where it has no name to read."""
+    """Returns name and array of a matrix; no array if it is not real and numeric, and None if it has no name."""
     elements = _elements(body, order)
     flags = struct.unpack_from(f"{order}I", next(elements)[1])[0]
     if flags & 0xFF not in NAMED_CLASSES:
@@ -85,5 +85,5 @@ def _array(body, order) -> tuple[str, np.ndarray | None] | None:
     kind, numbers = next(elements, (2, b""))
     array = np.frombuffer(numbers, order + NUMBERS[kind])
     if min(shape, default=0) < 0 or array.size != math.prod(shape):
-        raise ValueError(f"its array {name} of shape {tuple(shape)} holds {array.size:,} numbers")
+        raise ValueError(f"its array {name} of shape {tuple(shape)} has {array.size:,} numbers")
     return name, array.reshape(shape, order="F")

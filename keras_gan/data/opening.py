@@ -1,4 +1,4 @@
-"""Opening images by name or by path."""
+"""Opens images by name or by path."""
 
 import os
 import warnings
@@ -13,9 +13,9 @@ from keras_gan.data.spec import BACKGROUND, DataSpec
 from keras_gan.theory.mixtures import MIXTURES
 
 ARRAY_FILES = (".npy", ".npz", ".mat")
-OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # that are never resized
-UNEQUAL = 10  # times the images of the smallest class, from which on the largest is worth a warning
-OWN = tuple(catalog.OWN)  # names that mean data of ours, whatever folders are called
+OF_ONE_SIZE = (*MIXTURES, "stacked_mnist")  # data that are never resized
+UNEQUAL = 10  # ratio of the largest class to the smallest from which there is a warning
+OWN = tuple(catalog.OWN)  # names of data in this package, even if a folder has the same name
 
 
 def load(
@@ -28,33 +28,33 @@ def load(
     labels=False,
     background=None,
 ):
-    """Opens images and gives them as a `tf.data.Dataset` for `fit`.
+    """Opens images as a `tf.data.Dataset` for `fit`.
 
     Args:
         name_or_path: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets
             ("mnist", "cifar10", …), a folder of images with or without subfolders, or a .npy, .npz or .mat file.
-        batch_size: images in a batch, all batches alike.
-        image_size: (height, width) or one side to resize to; None keeps the images' own size.
-        crop: cut the centre to the target's proportions before resizing, instead of stretching.
-        seed: of the order.
-        skip_damaged: leave unreadable images out instead of raising.
-        labels: give pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
-        background: the colour behind the transparent pixels of a folder's images: white, black, grey, another name of
+        batch_size: the number of images in each batch.
+        image_size: (height, width), or one side, in pixels to resize to; None for the size of the images.
+        crop: crop the centre to the proportions of the target size before resizing, instead of stretching.
+        seed: seed of the order.
+        skip_damaged: leave damaged images out instead of raising an error.
+        labels: return pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
+        background: the colour behind the transparent pixels of images in a folder: white, black, grey, another name of
             CSS, or #rrggbb; None for white.
 
     Returns:
-        A dataset of one epoch, of float32 batches in [-1, 1], shape (batch_size, height, width, channels); iterated
-        again, it has another order, the same in every process.
+        A dataset of one epoch with float32 batches in [-1, 1], shape (batch_size, height, width, channels). Each
+        iteration has a different order, which is the same in every process.
 
     Raises:
-        InputError: where the name is unknown, the path holds no usable images, the batch is larger than the data,
-            or they have no labels to give.
+        InputError: if the name is unknown, if the path has no usable images, if the batch is larger than the data, or
+            if the data have no classes and `labels` is True.
     """
     import tensorflow as tf
 
     source = open_source(name_or_path, image_size, crop, skip_damaged, background=background)
     if labels:
-        check_labels(source)  # here, since an error inside `flat_map` comes wrapped in TensorFlow's
+        check_labels(source)  # here, since TensorFlow would wrap an error inside `flat_map`
     else:
         tell_of_unusable_labels(source)
     steps = source.count // check_batch(source, batch_size)
@@ -70,20 +70,24 @@ def load(
 def open_source(
     name_or_path, image_size=None, crop=False, skip_damaged=False, split="train", background=None
 ) -> Source | None:
-    """Opens images by name or path, or as a `DataSpec` says. Arguments and errors as in `load`.
+    """Opens images by name or path, or by a `DataSpec`. Arguments and errors as in `load`.
 
-    Of a folder that holds folders train and test (or val, validation), the images are those in train, and those in
-    test are held out.
+    If a folder contains the folders train and test (or val, validation), the images in train are the training images,
+    and those in test are held out.
 
-    With `split="test"` it opens what the data hold out for evaluation: the test split of a dataset, x_test of an .npz,
-    or the folder test next to a folder train; None where they hold out nothing.
+    `split="test"` opens the images that are held out for evaluation: the test split of a dataset, x_test of an .npz
+    file, or the folder test next to a folder train.
 
-    The training images of a folder with a table of attributes (`attributes.attach` says what is read), and of a dataset
-    with yes/no features `attributes`, have `attributes` and `attribute_names`.
+    The training images have `attributes` and `attribute_names` for a folder with a table of attributes (see
+    `attributes.attach`), and for a dataset with yes/no features `attributes`.
+
+    Returns:
+        A `Source`; None if `split` is "test" and nothing is held out.
     """
     if isinstance(name_or_path, DataSpec):
         return _open(name_or_path)
-    return _open(DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background or BACKGROUND, split))
+    background = BACKGROUND if background is None else background
+    return _open(DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background, split))
 
 
 def _open(spec: DataSpec) -> Source | None:
@@ -91,7 +95,10 @@ def _open(spec: DataSpec) -> Source | None:
     decoding.colour(spec.background)
     if name in OF_ONE_SIZE:
         if spec.image_size:
-            raise InputError(f"{name} has one size; expected no image size; leave image_size (--image-size) out")
+            raise InputError(
+                f"image size {spec.image_size} for {name}, which has a fixed size; expected no image size. Leave "
+                "image_size (--image-size) out."
+            )
         return known.mixture(name, split) if name in MIXTURES else known.stacked_mnist(split)
     if name == "digits":
         return arrays.digits(spec.image_size, spec.crop) if split == "train" else None
@@ -103,8 +110,8 @@ def _open(spec: DataSpec) -> Source | None:
     if name.split("/")[0] not in catalog.names():
         choices = nearest(name, [*OWN, *catalog.names()])
         raise InputError(
-            f"unknown data {name!r}: neither a dataset nor a folder here; {choices} "
-            "(all: kgan datasets; a folder: ./NAME)"
+            f"unknown data {name!r}: it is neither a dataset nor a folder; {choices} "
+            "Use a name that kgan datasets lists, or ./NAME for a folder."
         )
     return catalog.open_dataset(name, spec.image_size, spec.crop, split)
 
@@ -118,34 +125,34 @@ def _open_folder(path, spec):
 
 
 def tell_of_unusable_labels(source: Source) -> None:
-    """Warns, as a `Notice`, where the labels of data cannot be used and training goes on without them."""
-    if source.unlabelled and source.labels is None and not Path(source.name).is_dir():  # a folder's was shown
+    """Warns with a `Notice` if the labels of data cannot be used and training continues without them."""
+    if source.unlabelled and source.labels is None and not Path(source.name).is_dir():  # folders warn on opening
         warnings.warn(Notice(f"{source.name} is used without classes: {source.unlabelled}"), stacklevel=2)
 
 
 def tell_of_unequal_classes(source: Source) -> None:
-    """Warns, as a `Notice`, where one class has many times the images of another."""
+    """Warns with a `Notice` if one class has many times the images of another."""
     counts = {name: count for name, count in class_counts(source).items() if count}
     few, many = min(counts, key=counts.get), max(counts, key=counts.get)
     if counts[many] >= UNEQUAL * counts[few]:
         warnings.warn(
             Notice(
                 f"{source.name} has {counts[many]:,} images of {printable(many)} and {counts[few]:,} of "
-                f"{printable(few)}; batches have the classes in these shares, so that samples of rare classes are "
-                f"worse, or copies of their few images; add images until the largest class has less than {UNEQUAL} "
-                "times those of the smallest, or leave the rare classes out"
+                f"{printable(few)}. Batches contain the classes in these shares, so samples of rare classes may be "
+                f"worse, or copies of training images. Add images until the largest class has less than {UNEQUAL} "
+                "times the images of the smallest, or leave the rare classes out."
             ),
             stacklevel=2,
         )
 
 
 def class_counts(source: Source) -> dict[str, int]:
-    """The number of images of each class, by its name, or its number where classes have no names."""
+    """Returns the number of images in each class, by its name, or by its number if classes have no names."""
     return label_counts(check_labels(source), source.class_names)
 
 
 def is_path(name: str) -> bool:
-    """Whether `name` means a path rather than a dataset: it is written like one, or only exists as one."""
+    """Returns whether `name` is a path instead of a dataset: it looks like a path, or exists only as a folder."""
     if name in OWN:
         return False
     if name.startswith((".", "~", os.sep)) or Path(name).suffix.lower() in ARRAY_FILES:
@@ -156,16 +163,16 @@ def is_path(name: str) -> bool:
 
 
 def is_here(name: str) -> bool:
-    """Whether data can be opened without downloading them."""
+    """Returns whether data can be opened without a download."""
     name = "mnist" if name == "stacked_mnist" else name
     return name in OWN or is_path(name) or catalog.is_prepared(name)
 
 
 def check_batch(source: Source, batch_size: int) -> int:
-    """`batch_size` itself. Raises InputError where it is larger than the data, or no batch at all."""
+    """Returns `batch_size`. Raises InputError if it is below 1, or larger than the data."""
     if not 1 <= batch_size <= source.count:
         raise InputError(
-            f"batch size {batch_size} for the {source.count} images of {source.name}; expected 1 to {source.count}; "
-            f"give batch_size (--batch-size) in that range"
+            f"batch size {batch_size} for the {source.count} images of {source.name}; expected 1 to {source.count}. "
+            "Use batch_size (--batch-size) with a value in that range."
         )
     return batch_size

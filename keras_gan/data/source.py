@@ -1,4 +1,4 @@
-"""A set of images that can be read by index, and the order in which training sees them."""
+"""A set of images that is read by index, and the order of its images in training."""
 
 import mmap
 import os
@@ -13,51 +13,51 @@ from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling.pictures import to_picture
 
-# Data up to this size are held in memory; larger data are read from disk, batch by batch.
+# Data up to this size are held in memory. Larger data are read from disk in batches.
 MEMORY_LIMIT_BYTES = 2**28
-READERS = max(2, os.cpu_count() or 1)  # batches read from disk at once
+READERS = max(2, os.cpu_count() or 1)  # batches that are read from disk in parallel
 
 
 @dataclass(frozen=True)
 class Source:
     """Images, or vectors, of one shape."""
 
-    name: str  # for messages
+    name: str  # name or path, for messages
     shape: tuple[int, ...]  # of one image: height, width, channels; of one vector: features
-    count: int
+    count: int  # the number of images
     fetch: Callable[[np.ndarray], np.ndarray]  # int64 indices (n,) -> uint8 [0, 255] or float32 [-1, 1] (n, *shape)
-    array: np.ndarray | None = None  # the same images, where they are held in memory
-    labels: np.ndarray | None = None  # int64 (count,), the class of each, where the data have classes
-    class_names: tuple[str, ...] | None = None  # where they are known
-    attributes: np.ndarray | None = None  # bool (count, k), whether each has each attribute, where the data have any
+    array: np.ndarray | None = None  # all images, if they are in memory
+    labels: np.ndarray | None = None  # int64 (count,), the classes; None without classes
+    class_names: tuple[str, ...] | None = None  # None if they are unknown
+    attributes: np.ndarray | None = None  # bool (count, k), the attributes of each image; None without attributes
     attribute_names: tuple[str, ...] | None = None  # of the k attributes
-    unlabelled: str | None = None  # where the data have labels or class folders that are no classes: why
-    read_fingerprint: Callable[[], dict] | None = None  # of what was read, as `data.fingerprint` makes it
+    unlabelled: str | None = None  # the reason why labels or class folders cannot be used as classes
+    read_fingerprint: Callable[[], dict] | None = None  # computes the fingerprint of `data.fingerprint`
 
     @property
     def num_classes(self) -> int | None:
-        """How many classes the data have; None where they have none."""
+        """The number of classes of the data; None without classes."""
         return None if self.labels is None else int(self.labels.max()) + 1
 
     @property
     def short_name(self) -> str:
-        """The name for people: of a path the last two parts."""
+        """The name for messages: the last two parts of a path."""
         return "/".join(Path(self.name).parts[-2:])
 
     def sample(self, n: int, seed: int) -> np.ndarray:
-        """Indices of n different data in random order, the same for the same seed; all of them where n is larger."""
+        """Returns indices of n different images in random order, int64 (n,), or of all if there are fewer."""
         return np.random.default_rng(seed).permutation(self.count)[:n]
 
 
 def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None, class_names=None, **known) -> Source:
-    """A source over an array held in memory or mapped from disk; `known` are other fields of `Source`."""
-    held = None if isinstance(array, np.memmap) else array
+    """Returns a source for an array in memory or mapped from disk; `known` are other fields of `Source`."""
+    in_memory = None if isinstance(array, np.memmap) else array
     return Source(
         name,
         array.shape[1:],
         len(array),
         lambda indices: _rows(array, indices),
-        held,
+        in_memory,
         labels,
         class_names,
         **known,
@@ -65,7 +65,7 @@ def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None, c
 
 
 def _rows(array, indices):
-    """Rows of an array; those of a file's are copied, and its pages then no longer count as memory of the process."""
+    """Returns a copy of rows of an array. The pages of a mapped file then no longer count as memory of the process."""
     rows = np.array(array[indices])
     mapping = getattr(array, "_mmap", None)
     if mapping is not None and array.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
@@ -74,26 +74,26 @@ def _rows(array, indices):
 
 
 def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, labels=False, shares=1, mine=None):
-    """An endless dataset of batches whose order is a function of seed and step alone.
+    """Returns an endless dataset of batches. Their order depends on the seed and the step only.
 
-    Every epoch is a permutation of all images; the batch at a step is the same whichever step comes first, so a run
-    can go on exactly where it stopped.
+    Each epoch is a permutation of all images. The batch at a step does not depend on the first step, so a run can
+    continue exactly where it stopped.
 
     Args:
         source: the images.
-        batch_size: images in a batch.
-        seed: of the order.
+        batch_size: the number of images in a batch.
+        seed: seed of the order.
         first_step: the step of the first batch.
-        order: a number, or int64 scalar tensor, for other orders of the same seed.
-        labels: whether each batch is a pair, with the classes int32 (batch_size,) second.
-        shares: equal parts of each batch, for as many replicas.
-        mine: a range of the parts that are read, each as a batch, one after the other; None for all.
+        order: a number, or int64 scalar tensor, for different orders with the same seed.
+        labels: whether each batch is a pair of images and classes, int32 (batch_size,).
+        shares: the number of equal parts of each batch, for as many replicas.
+        mine: a range of the parts to read, each as a batch of its own; None for all.
 
     Returns:
         `tf.data.Dataset` of float32 batches in [-1, 1], shape (batch_size / shares, *source.shape).
 
     Raises:
-        InputError: where labels are asked for, and the data have none.
+        InputError: if `labels` is True and the data have no classes.
     """
     import tensorflow as tf
 
@@ -111,7 +111,7 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
 
     def read(index):
         if source.array is not None:
-            return tf.gather(held, index)
+            return tf.gather(in_memory, index)
         images = tf.numpy_function(source.fetch, [index], dtype)
         return tf.ensure_shape(images, (size, *source.shape))
 
@@ -124,33 +124,33 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
         return pixels.to_signed(tf.cast(images, "float32")) if images.dtype == tf.uint8 else images
 
     if source.array is not None:
-        # One tensor beside the graph, not a constant inside it, which protobuf would limit to 2 GB.
-        held = tf.convert_to_tensor(source.array)
+        # A tensor outside the graph, since protobuf limits constants in a graph to 2 GB.
+        in_memory = tf.convert_to_tensor(source.array)
     else:
         dtype = tf.as_dtype(source.fetch(np.zeros(1, "int64")).dtype)
     if labels:
         classes = tf.constant(check_labels(source), "int32")
     numbers = tf.data.Dataset.range(first_step * len(mine), np.iinfo("int64").max)
     options = tf.data.Options()
-    # TensorFlow's tuning thread sleeps up to a minute between rounds, and the end of `fit` can wait for it to wake.
+    # TensorFlow's tuning thread sleeps up to a minute between rounds, and the end of `fit` can wait for it.
     options.autotune.enabled = False
     parallel = 1 if source.array is not None else READERS
     return numbers.map(example, num_parallel_calls=parallel).prefetch(2).with_options(options)
 
 
 def distributed_batches(strategy, source: Source, batch_size: int, seed: int, first_step=0, labels=False):
-    """The endless `batches` for the replicas of a strategy: every worker reads only the share of its own.
+    """Returns the endless `batches` for the replicas of a strategy. Each worker reads only its own share.
 
     Args:
         strategy: a `tf.distribute` strategy.
         source: the images.
-        batch_size: images in a batch, for all replicas together; a multiple of their number.
-        seed: of the order.
+        batch_size: the number of images in a batch of all replicas together, a multiple of the number of replicas.
+        seed: seed of the order.
         first_step: the step of the first batch.
-        labels: whether each batch is a pair, with the classes second.
+        labels: whether each batch is a pair of images and classes.
 
     Returns:
-        A distributed dataset for `fit`, with `steps_per_epoch`, of a GAN that was made in the strategy's scope.
+        A distributed dataset for `fit` with `steps_per_epoch`. The GAN must be built in the scope of the strategy.
     """
     shares = strategy.num_replicas_in_sync
 
@@ -163,7 +163,7 @@ def distributed_batches(strategy, source: Source, batch_size: int, seed: int, fi
 
 
 def check_labels(source: Source) -> np.ndarray:
-    """The classes of the data, int64 (count,). Raises InputError, with the reason, where they have none."""
+    """Returns the classes of the data, int64 (count,). Raises InputError with the reason if they have none."""
     if source.labels is None and source.unlabelled:
         raise InputError(
             f"{source.name} cannot be used with classes: {source.unlabelled.rstrip('.')}. To train without classes, "
@@ -172,13 +172,13 @@ def check_labels(source: Source) -> np.ndarray:
     if source.labels is None:
         raise InputError(
             f"{source.name} has no classes; expected labelled data: a dataset with labels, or a folder with a "
-            "subfolder for each class; leave labels (--conditional) out"
+            "subfolder for each class. To train without classes, leave labels (--conditional) out."
         )
     return source.labels
 
 
 def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: bool) -> Image.Image:
-    """The image at `size` (height, width): stretched, or with `crop` cut at the centre to its proportions first."""
+    """Resizes an image to `size` (height, width). With `crop`, its centre is cropped to these proportions first."""
     if size is None or image.size == size[::-1]:
         return image
     height, width = size
@@ -192,7 +192,7 @@ def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: bool) -> I
 
 
 def fit_pixels(image: np.ndarray, size: tuple[int, int] | None, crop: bool) -> np.ndarray:
-    """One uint8 image (height, width, channels) at `size`, as `fit_image` does it."""
+    """Resizes one uint8 image (height, width, channels) as `fit_image` does."""
     if size is None or image.shape[:2] == tuple(size):
         return image
     return np.asarray(fit_image(to_picture(image), size, crop)).reshape(*size, -1)

@@ -1,4 +1,4 @@
-"""Which data are opened, and how: one description for training, runs and evaluation. Standard library only."""
+"""The description of data for training, runs and evaluation. Imports the standard library only."""
 
 import dataclasses
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ BACKGROUND = "white"
 
 @dataclass(frozen=True)
 class DataSpec:
-    """What to open, and what to do with each image of it.
+    """Describes which data to open, and how to prepare each image.
 
     Args:
-        name: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets, the path
-            of a folder of images, or of a .npy, .npz or .mat file.
-        image_size: (height, width) or one side in pixels to resize to; None keeps the images' own size.
-        crop: cut the centre to the target's proportions before resizing, instead of stretching.
-        skip_damaged: leave unreadable images out instead of raising.
-        background: the colour behind the transparent pixels of a folder's images: white, black, grey, another name of
+        name: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets, or the
+            path of a folder of images or of a .npy, .npz or .mat file.
+        image_size: (height, width), or one side, in pixels to resize to; None for the size of the images.
+        crop: crop the centre to the proportions of the target size before resizing, instead of stretching.
+        skip_damaged: leave damaged images out instead of raising an error.
+        background: the colour behind the transparent pixels of images in a folder: white, black, grey, another name of
             CSS, or #rrggbb.
-        split: "train", or "test" for what the data hold out.
+        split: "train", or "test" for the held-out images.
 
     Raises:
-        InputError: for an image size that is none.
+        InputError: if the image size is invalid.
     """
 
     name: str
@@ -37,15 +37,18 @@ class DataSpec:
         object.__setattr__(self, "image_size", check_size(self.image_size))
 
     def held_out(self) -> "DataSpec":
-        """The same data's images that are held out."""
+        """Returns the description of the held-out images of the same data."""
         return dataclasses.replace(self, split="test")
 
 
 def check_size(image_size) -> tuple[int, int] | None:
-    """The size as (height, width), from one side, a pair, or None."""
+    """Returns an image size as (height, width), given one side, a pair, or None. Raises InputError if it is invalid."""
     if image_size is None:
         return None
     size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
     if len(size) != 2 or min(size) < 1:
-        raise InputError(f"image size {image_size}; expected one positive side or (height, width); give 32 or 48x32")
+        raise InputError(
+            f"image size {image_size}; expected one positive side, or (height, width). Use for example 32 or (48, 32) "
+            "(--image-size 32 or 48x32)."
+        )
     return size

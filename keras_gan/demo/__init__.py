@@ -1,4 +1,4 @@
-"""Pages in a browser, by Streamlit: a generator's pictures, and the 1-D game trained live. `serve` shows them."""
+"""Streamlit pages: the pictures of a generator, and the 1-D game, which trains live. `serve` starts them."""
 
 from keras_gan.demo.server import serve
 

@@ -1,4 +1,4 @@
-"""The script that Streamlit runs for each visitor: which pages there are, and what a visitor reads of an error."""
+"""The script that Streamlit runs for each visitor. It lists the pages."""
 
 import os
 
@@ -30,5 +30,5 @@ def main():
     shell.show(pages)
 
 
-if __name__ == "__main__":  # so that documentation and tests can import it
+if __name__ == "__main__":  # the documentation and the tests import this module
     main()

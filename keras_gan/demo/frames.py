@@ -1,11 +1,11 @@
-"""The pictures as HTML: small PNG files inside it, enlarged by the browser without smoothing."""
+"""The pictures as HTML: embedded PNG files, which the browser enlarges without smoothing."""
 
 import base64
 import html
 
 from keras_gan.demo.gallery import Opinion
 
-# The large picture stays in sight, whole and with what is said of it, beside or above all that changes it.
+# The large picture and its text stay visible next to the controls, or above them on a narrow screen.
 STYLE = """<style>
 .large { display: flex; flex-direction: column; gap: .6rem; }
 .large p { margin: 0; font-size: .95rem; line-height: 1.4; overflow-wrap: anywhere; }
@@ -33,20 +33,23 @@ h3 { font-size: 1.3rem !important; }
 
 
 def large(picture: bytes, name: str, about: str, opinion: str) -> str:
-    """The picture with what it is, and what D makes of it.
+    """The large picture with its description and the opinion of the discriminator.
 
     Args:
         picture: a PNG.
-        name: of the picture, for those who do not see it.
-        about: plain text; empty for none.
-        opinion: the same.
+        name: alternative text of the picture.
+        about: description of the picture, plain text; empty for none.
+        opinion: opinion of the discriminator, plain text; empty for none.
+
+    Returns:
+        HTML.
     """
     lines = "".join(f'<p class="{kind}">{html.escape(text)}</p>' for kind, text in (("about", about), ("", opinion)))
     return f'<div class="large">{_image(picture, name)}<div>{lines}</div></div>'
 
 
 def around(pictures: list[bytes], seeds: range, seed: int) -> str:
-    """Pictures with their seeds below, that of `seed` marked."""
+    """HTML of pictures with their seeds below. The picture of `seed` is marked."""
     figures = "".join(
         f"<figure class={'this' if number == seed else 'other'}>{_image(picture, f'Picture of seed {number}')}"
         f"<figcaption>{number}</figcaption></figure>"
@@ -56,7 +59,7 @@ def around(pictures: list[bytes], seeds: range, seed: int) -> str:
 
 
 def way(gif: bytes, seed: int, other: int) -> str:
-    """The way from one picture to another."""
+    """HTML of the animation from one picture to another."""
     return (
         f'<div class="way">{_image(gif, f"The way from the picture of seed {seed} to {other} and back", "gif")}</div>'
     )
@@ -67,14 +70,25 @@ def _image(content, name, kind="png"):
 
 
 def described(opinion: Opinion | None, paired: bool, no_opinion: str | None, no_real: str | None) -> str:
-    """What D makes of a picture, in words."""
+    """The discriminator's opinion of a picture, in sentences.
+
+    Args:
+        opinion: the opinion; None where there is none.
+        paired: whether the loss compares real and generated logits, so that a single logit has no meaning.
+        no_opinion: the reason why there is no opinion.
+        no_real: the reason why the picture is not compared with real images.
+    """
     if opinion is None:
-        return f"The discriminator's opinion is not shown: {no_opinion}." if no_opinion else ""
+        return f"The discriminator's opinion is not shown: {_sentence(no_opinion)}" if no_opinion else ""
     real = f"{opinion.real:.0%} of {opinion.real_count} real training images and " if opinion.real is not None else ""
     logit = f"{opinion.logit:+.3f}".replace("-", "−")
-    meaning = ", means nothing by itself: it learnt only to compare real with generated." if paired else "."
+    meaning = " Alone it has no meaning, since this loss only compares real with generated images." if paired else ""
     return (
-        f"The discriminator holds {real}{opinion.samples:.0%} of {opinion.samples_count} generated ones for less real "
-        f"than this picture. Its logit{', ' if paired else ' is '}{logit}{meaning}"
-        + (f" How real images fare is not known: {no_real}." if no_real else "")
+        f"The discriminator rates {real}{opinion.samples:.0%} of {opinion.samples_count} generated images as less real "
+        f"than this picture. Its logit is {logit}.{meaning}"
+        + (f" The picture is not compared with real images: {_sentence(no_real)}" if no_real else "")
     )
+
+
+def _sentence(text):
+    return text if text.endswith(".") else f"{text}."

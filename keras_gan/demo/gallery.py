@@ -1,4 +1,4 @@
-"""What the page of pictures shows, without the page: a generator, opened once for all visitors."""
+"""The content of the page of pictures, without Streamlit: a generator that is opened once for all visitors."""
 
 import functools
 import io
@@ -24,76 +24,89 @@ NEIGHBOURS = 16
 
 @dataclass(frozen=True)
 class Settings:
-    """What the page's controls choose."""
+    """The values of the page's controls."""
 
     seed: int = 0
-    amounts: tuple[tuple[str, float], ...] = ()  # of the sliders that are shown, in standard deviations
-    truncation: float = 1.0  # what z is multiplied with before the sliders move it
-    locks: tuple[str, ...] | None = None  # for all sliders; None for those that each was found with
+    amounts: tuple[tuple[str, float], ...] = ()  # (name, standard deviations) of the sliders on the page
+    truncation: float = 1.0  # factor of z, before the sliders move it
+    locks: tuple[str, ...] | None = None  # for all sliders; None for each slider's own locks
     weights: str = AVERAGED  # in preparing.GENERATORS
-    label: int | None = None  # class, of a conditional generator; None for the one that belongs to each seed
-    other: int | None = None  # seed of the picture at the other end of the way; None where none is shown
+    label: int | None = None  # class for a conditional generator; None for the class of each seed
+    other: int | None = None  # seed of the picture at the end of the animation; None shows no animation
 
 
 @dataclass(frozen=True)
 class Opinion:
-    """What D makes of a picture."""
+    """The discriminator's opinion of a picture.
+
+    Attributes:
+        logit: its logit.
+        real: share of real images with a smaller logit; None where the data are not on this machine.
+        samples: share of generated images with a smaller logit.
+        real_count: the number of real images.
+        samples_count: the number of generated images.
+    """
 
     logit: float
-    real: float | None  # share of real images that D holds for less real; None where the data are gone
-    samples: float  # share of samples
+    real: float | None
+    samples: float
     real_count: int
     samples_count: int
 
 
 class Gallery:
-    """The pictures of one source.
+    """The pictures of one generator.
 
     Args:
-        path: of a run that was prepared, or of a .tflite.
+        path: path of a run that `preparing.prepare` has prepared, or of a .tflite.
 
     Raises:
-        InputError: where a file is damaged, or makes no images.
+        InputError: where a file is damaged, or its generator makes no images.
     """
 
     def __init__(self, path: Path):
-        self._lock = threading.Lock()  # an interpreter serves one at a time
+        self._lock = threading.Lock()  # an interpreter runs one call at a time
         run = Run(path) if (path / CONFIG).is_file() else None
-        said, folder = preparing.read(run) if run else preparing.OF_A_FILE, path / preparing.FOLDER
+        prepared, folder = preparing.read(run) if run else preparing.OF_A_FILE, path / preparing.FOLDER
         files = {name: folder / file for name, file in preparing.GENERATORS.items()} if run else {AVERAGED: path}
         self.generators = {name: edge.Generator(file) for name, file in files.items()}
         self.generator = self.generators[AVERAGED]
         if len(self.generator.data_shape) != 3 or self.generator.data_shape[-1] not in (1, 3):
-            raise InputError(f"{path} makes data of shape {self.generator.data_shape}; expected images; give another")
+            raise InputError(
+                f"{path} makes data of shape {self.generator.data_shape}; expected images, grey or in colour. Give a "
+                "generator of images."
+            )
         self.description = self.generator.description
-        self.step, self.notices, self.paired = said["step"], said["notices"], said["paired"]
-        self.no_opinion, self.no_real = said["no_opinion"], said["no_real"]
-        self.real, self.samples = (said[name] and np.array(said[name]) for name in ("real", "samples"))
-        asked = self.samples is not None
-        self.judge = discriminator.Judge(folder / preparing.JUDGE, self.generator.data_shape) if asked else None
+        self.step, self.notices, self.paired = prepared["step"], prepared["notices"], prepared["paired"]
+        self.no_opinion, self.no_real = prepared["no_opinion"], prepared["no_real"]
+        self.real, self.samples = (prepared[name] and np.array(prepared[name]) for name in ("real", "samples"))
+        self.discriminator = None
+        if self.samples is not None:
+            file = folder / preparing.DISCRIMINATOR
+            self.discriminator = discriminator.Discriminator(file, self.generator.data_shape)
         self.sliders, self.lockable = self.generator.directions, ()
         found = directions.load(run) if run else None
         if found is not None and found.step == self.step:
             self.sliders = found
-            self.lockable = (*found.names, *([CLASS] if found.quiet is not None else []))
+            self.lockable = (*found.names, *([CLASS] if found.class_preserving is not None else []))
 
-    # what there is
+    # facts
 
     @property
     def name(self) -> str:
-        """Of the generator, as it says itself."""
+        """Name of the generator, from its description."""
         return self.description["name"]
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Names of the classes, or their numbers; none where the generator takes no labels."""
+        """Names of the classes, or their numbers; empty where the generator takes no labels."""
         count = self.generator.num_classes or 0
         return self.generator.class_names or tuple(map(str, range(count)))
 
-    # what is made
+    # pictures
 
     def images(self, settings: Settings, seeds) -> np.ndarray:
-        """The pictures of seeds with truncation and sliders applied: uint8 (n, height, width, channels)."""
+        """The pictures of seeds after truncation and sliders: uint8 (n, height, width, channels)."""
         return self._generate(settings, z=self.latents(settings, seeds), labels=self.labels(settings, seeds))
 
     def labels(self, settings: Settings, seeds) -> np.ndarray | None:
@@ -106,39 +119,47 @@ class Gallery:
         return None if labels is None else int(labels[0])
 
     def latents(self, settings: Settings, seeds) -> np.ndarray:
-        """Their latents, float32 (n, latent_dim)."""
+        """The latents of seeds after truncation and sliders: float32 (n, latent_dim)."""
         z = latents.of_seeds(np.array(seeds, "int32"), self.generator.latent_dim, self.generator.latent)
         return self._directions(settings.locks).mover(dict(settings.amounts))(np.float32(settings.truncation) * z)
 
-    @functools.lru_cache(maxsize=64)  # noqa: B019  a gallery lives as long as the server
+    @functools.lru_cache(maxsize=64)  # noqa: B019  a gallery exists as long as the server
     def _directions(self, locks) -> Directions:
         return self.sliders if locks is None else self.sliders.locking(locks)
 
-    def _generate(self, settings, **what):
+    def _generate(self, settings, **inputs):
         with self._lock:
-            return self.generators[settings.weights].generate(**what)
+            return self.generators[settings.weights].generate(**inputs)
 
     def way(self, settings: Settings) -> bytes:
-        """A GIF from the picture to that of `settings.other` and back."""
+        """An animation from the picture to that of `settings.other` and back, as the content of a GIF."""
         seeds = [settings.seed, settings.other]
         stops, labels = self.latents(settings, seeds), self.labels(settings, seeds)
         chosen = self.generators[settings.weights]
         with tempfile.TemporaryDirectory() as folder, self._lock:
-            return sampling.save_way(chosen, stops, labels, Path(folder, "way.gif")).read_bytes()
+            return sampling.save_interpolation(chosen, stops, labels, Path(folder, "way.gif")).read_bytes()
 
     def opinion(self, image: np.ndarray, label: int | None) -> Opinion | None:
-        """What D makes of a picture, uint8 (height, width, channels); None where D cannot be asked."""
-        if self.judge is None:
+        """The discriminator's opinion of a picture.
+
+        Args:
+            image: uint8 (height, width, channels).
+            label: class of the picture; None where the generator takes no labels.
+
+        Returns:
+            The opinion; None where there is no discriminator.
+        """
+        if self.discriminator is None:
             return None
         with self._lock:
-            logit = self.judge(image, label)
+            logit = self.discriminator(image, label)
         real, samples = (
-            None if known is None else float((known < logit).mean()) for known in (self.real, self.samples)
+            None if logits is None else float((logits < logit).mean()) for logits in (self.real, self.samples)
         )
         return Opinion(logit, real, samples, 0 if self.real is None else len(self.real), len(self.samples))
 
     def about(self, settings: Settings) -> dict:
-        """The settings with what they belong to, in JSON's types."""
+        """The settings and the generator that they belong to, in JSON's types."""
         chosen, label = self.generators[settings.weights].description, self.label(settings)
         return {
             "generator": self.name,
@@ -163,7 +184,7 @@ def around(seed: int) -> range:
 
 
 def png(image: np.ndarray) -> bytes:
-    """A picture, uint8 (height, width, channels), as a file's bytes."""
+    """A picture, uint8 (height, width, channels), as the content of a PNG file."""
     file = io.BytesIO()
     sampling.to_picture(image).save(file, "PNG")
     return file.getvalue()

@@ -1,22 +1,22 @@
-"""The page of the 1-D game: its controls, its address, and the part of it that moves."""
+"""The page of the 1-D game: its controls, its address, and the part that is updated during training."""
 
 import streamlit as st
 
 from keras_gan.demo import charts, live, shell
 from keras_gan.sampling.latents import LARGEST_SEED
 
-TICK_S = 0.5  # from picture to picture
+TICK_S = 0.5  # seconds between two updates
 RATES = (0.0, 1e-4, 2e-4, 5e-4, 1e-3, 2e-3, 5e-3, 1e-2, 2e-2, 5e-2, 1e-1)
 LOSS_NAMES = {"non_saturating": "non-saturating, −log D(G(z))", "minimax": "saturating (minimax), log(1 − D(G(z)))"}
 INTRO = (
-    "The data are draws from N(5, 1). G(z) = a·8z + b is one line on uniform z, so that it draws from an interval; D "
-    "has four layers. Both are trained here, while you look, by the package's own `GAN.fit`."
+    "The data are samples from N(5, 1). The generator G(z) = a·8z + b is linear in the uniform noise z, so its samples "
+    "lie in an interval. The discriminator D has four layers. Both are trained now, on this page, by `GAN.fit`."
 )
-USUAL = live.Settings()
+DEFAULTS = live.Settings()
 
 
 def page() -> None:
-    """The whole page; what moves is a fragment that runs by itself while the game does."""
+    """The whole page. The charts are a fragment that is updated by itself during training."""
     st.title("The game on a line")
     st.markdown(INTRO)
     game = _game()
@@ -25,11 +25,11 @@ def page() -> None:
         _apply(game, _controls(game.settings))
     with shown:
         _buttons(game)
-        st.fragment(shell.guarded(lambda: _moving(game)), run_every=TICK_S if game.running else None)()
+        st.fragment(shell.guarded(lambda: _charts(game)), run_every=TICK_S if game.running else None)()
 
 
 def _game():
-    """This visitor's game, begun as the address says."""
+    """This visitor's game; a new one starts with the settings in the address."""
     if "game" not in st.session_state:
         settings = _from_address()
         with st.spinner("Loading TensorFlow …"):
@@ -42,16 +42,16 @@ def _game():
 
 def _from_address():
     return live.Settings(
-        k=shell.from_address("k", USUAL.k, _one_of(int, range(1, live.MOST_K + 1))),
-        d_rate=shell.from_address("d_lr", USUAL.d_rate, _one_of(float, RATES)),
-        g_rate=shell.from_address("g_lr", USUAL.g_rate, _one_of(float, RATES)),
-        loss=shell.from_address("loss", USUAL.loss, _one_of(str, live.LOSSES)),
-        seed=shell.from_address("seed", USUAL.seed, _one_of(int, range(LARGEST_SEED + 1))),
+        k=shell.from_address("k", DEFAULTS.k, _one_of(int, range(1, live.MOST_K + 1))),
+        d_rate=shell.from_address("d_lr", DEFAULTS.d_rate, _one_of(float, RATES)),
+        g_rate=shell.from_address("g_lr", DEFAULTS.g_rate, _one_of(float, RATES)),
+        loss=shell.from_address("loss", DEFAULTS.loss, _one_of(str, live.LOSSES)),
+        seed=shell.from_address("seed", DEFAULTS.seed, _one_of(int, range(LARGEST_SEED + 1))),
     )
 
 
 def _one_of(kind, choices):
-    """A parser of values of a kind that the choices hold."""
+    """A parser for values of a type, which raises ValueError for values that are not among the choices."""
 
     def parse(text):
         value = kind(text)
@@ -63,35 +63,37 @@ def _one_of(kind, choices):
 
 
 def _into_address(chosen):
-    """Only what is not usual, so that the address stays short."""
+    """Writes the settings that differ from the defaults, so that the address stays short."""
     names = {"k": "k", "d_rate": "d_lr", "g_rate": "g_lr", "loss": "loss", "seed": "seed"}
     values = {name: getattr(chosen, field) for field, name in names.items()}
-    usual = {name: getattr(USUAL, field) for field, name in names.items()}
+    defaults = {name: getattr(DEFAULTS, field) for field, name in names.items()}
     texts = {name: f"{value:g}" if isinstance(value, float) else value for name, value in values.items()}
-    shell.into_address(**{name: texts.get(name) if values.get(name) != usual[name] else None for name in usual})
+    shell.into_address(**{name: texts.get(name) if values.get(name) != defaults[name] else None for name in defaults})
 
 
 # the controls ---------------------------------------------------------------------------------------------------------
 
 
 def _controls(now):
-    """The settings that the visitor chose; those of the game where the controls are new."""
+    """The settings that the visitor chose; new controls start with the game's settings."""
     for field in ("k", "d_rate", "g_rate", "loss", "seed"):
         st.session_state.setdefault(f"game_{field}", getattr(now, field))
     k = st.slider(
-        "k, steps of D to one of G",
+        "Discriminator steps per generator step (k)",
         1,
         live.MOST_K,
         key="game_k",
-        help="Algorithm 1 of the 2014 paper. More keep D nearer to the best D, and cost more.",
+        help="k in Algorithm 1 of the 2014 paper. With more steps the discriminator stays nearer to the best one, and "
+        "training takes longer.",
     )
-    d_rate, g_rate = _rate("D", "d_rate"), _rate("G", "g_rate")
+    d_rate, g_rate = _rate("discriminator", "d_rate"), _rate("generator", "g_rate")
     loss = st.radio(
-        "Loss of G",
+        "Loss of the generator",
         live.LOSSES,
         key="game_loss",
         format_func=LOSS_NAMES.get,
-        help="Both have the same optimum. The saturating one gives G little to learn from while D rejects its draws.",
+        help="Both have the same optimum. The saturating loss has a small gradient while the discriminator rejects the "
+        "samples.",
     )
     seed = st.number_input(
         "Seed",
@@ -99,18 +101,18 @@ def _controls(now):
         LARGEST_SEED,
         step=1,
         key="game_seed",
-        help="Of the weights, the noise and the data. Another seed starts anew.",
+        help="Seed of the weights, the noise and the data. Another seed starts a new game.",
     )
     return live.Settings(k, d_rate, g_rate, loss, seed)
 
 
 def _rate(network, field):
     return st.select_slider(
-        f"Learning rate of {network}",
+        f"Learning rate of the {network}",
         RATES,
         key=f"game_{field}",
         format_func=lambda rate: f"{rate:g}",
-        help=f"Of Adam, on a logarithmic scale; it acts at once. 0 freezes {network}.",
+        help=f"Learning rate of Adam. It applies from the next step on. 0 freezes the {network}.",
     )
 
 
@@ -122,23 +124,23 @@ def _apply(game, chosen):
 
 def _buttons(game):
     with st.container(horizontal=True):
-        name = "Pause" if game.running else "Start" if game.step == 0 else "Go on"
-        then = [game, not game.running]
-        st.button(name, key="game_start", on_click=_run, args=then, type="primary", disabled=game.is_over)
-        st.button("Start anew", key="game_anew", on_click=game.restart)
+        name = "Pause" if game.running else "Start" if game.step == 0 else "Continue"
+        arguments = [game, not game.running]
+        st.button(name, key="game_start", on_click=_run, args=arguments, type="primary", disabled=game.is_over)
+        st.button("Restart", key="game_anew", on_click=game.restart)
 
 
 def _run(game, running):
-    with live.LOCK:  # the steps under way are finished first
+    with live.LOCK:  # waits for the steps that are being trained
         game.running = running
 
 
-# what moves -----------------------------------------------------------------------------------------------------------
+# the charts -----------------------------------------------------------------------------------------------------------
 
 
-def _moving(game):
-    # First the picture: training may outlast a tick, and the next one cuts short what is then still to be drawn.
-    with live.LOCK:  # a script that was cut short may still be training: what is shown comes after it
+def _charts(game):
+    # Charts first: training may take longer than a tick, and the next tick interrupts what is not drawn yet.
+    with live.LOCK:  # an interrupted script may still be training; this waits for it
         step, drawn = game.step, (game.densities, game.table(), live.optimum(), _sentence(game))
     st.html(charts.page(f"Step {step:,} of {live.MOST_STEPS:,}", *drawn))
     with live.LOCK:  # the visitor may have paused while this waited
@@ -150,8 +152,11 @@ def _moving(game):
 
 
 def _sentence(game):
-    """What is happening, in the doctor's words."""
+    """The verdict of `kgan doctor` on the losses, in a sentence."""
     if game.step == 0:
-        return "G draws around 0 yet, and D has learnt nothing: D(x) is near ½ everywhere. Start the game."
-    said = game.verdict().sentence
-    return f"{said} The game is over; start anew for another." if game.is_over else said
+        return (
+            "The generator's samples lie around 0, and the discriminator has learned nothing: D(x) is near ½ "
+            "everywhere. Press Start."
+        )
+    verdict = game.verdict().sentence
+    return f"{verdict} The game is over. Press Restart for a new one." if game.is_over else verdict

@@ -1,4 +1,4 @@
-"""The 1-D game of one visitor: the package's own GAN, trained a little at a time; its settings act at once."""
+"""The 1-D game of one visitor: a `GAN` that is trained in short pieces. Settings can change between two pieces."""
 
 import functools
 import os
@@ -13,26 +13,26 @@ from keras_gan.plots.theory import Densities
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES
 
-NAME = "gaussian"  # of the data, and of the preset
+NAME = "gaussian"  # name of the data and of the preset
 MIXTURE = MIXTURES[NAME]
-MOST_STEPS = 3_000  # a game ends there, so that a forgotten page does not train for ever
-CHUNK_STEPS = 20  # between two pictures
-HELD_OUT, HELD_OUT_SEED = 10_000, 1_000  # draws of each side: V is then known to about .01
-DRAWN_X = np.linspace(-8.0, 12.0, 401)  # around the data, and all that z on [-8, 8] could be
+MOST_STEPS = 3_000  # the end of a game, so that a forgotten page does not train forever
+CHUNK_STEPS = 20  # steps between two updates of the charts
+HELD_OUT, HELD_OUT_SEED = 10_000, 1_000  # held-out samples of each kind: they give V to about 0.01
+DRAWN_X = np.linspace(-8.0, 12.0, 401)  # the axis holds the data, and z on [-8, 8]
 LOSSES = ("non_saturating", "minimax")
 MOST_K = 5
-LOCK = threading.RLock()  # visitors take turns, and so do two scripts of one visitor: Keras builds one model at a time
+LOCK = threading.RLock()  # for all visitors, and for two scripts of one visitor: Keras builds one model at a time
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What the page's controls choose."""
+    """The values of the page's controls."""
 
-    k: int = 1  # D's steps to one of G
-    d_rate: float = 1e-2  # D's learning rate; 0 freezes it
-    g_rate: float = 1e-2  # G's
-    loss: str = LOSSES[0]  # of G, a name in losses.LOSSES
-    seed: int = 0  # of weights, noise and data
+    k: int = 1  # discriminator steps per generator step
+    d_rate: float = 1e-2  # learning rate of the discriminator; 0 freezes it
+    g_rate: float = 1e-2  # learning rate of the generator; 0 freezes it
+    loss: str = LOSSES[0]  # loss of the generator, a name in losses.LOSSES
+    seed: int = 0  # seed of weights, noise and data
 
 
 @functools.cache
@@ -43,12 +43,12 @@ def data() -> theory.Density:
 
 @functools.cache
 def optimum() -> theory.Line:
-    """The best that the linear G can do."""
+    """The linear generator with the smallest Jensen-Shannon divergence from the data."""
     return theory.best_line(data(), "uniform")
 
 
 def _training():
-    """The module `keras_gan.training`, imported without TensorFlow's start-up notes on the terminal."""
+    """The module `keras_gan.training`, imported without TensorFlow's start-up messages on the terminal."""
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     with LOCK, silence.silence_native_stderr():
         from keras_gan import training
@@ -56,10 +56,10 @@ def _training():
 
 
 class LiveGame:
-    """One game: `advance` trains, `apply` changes its settings, `rows` and `densities` say how it stands.
+    """One game. `advance` trains, `apply` changes the settings, `rows` and `densities` hold the measurements.
 
     Args:
-        settings: at the start.
+        settings: the settings at the start.
     """
 
     def __init__(self, settings: Settings):
@@ -91,26 +91,26 @@ class LiveGame:
 
     @property
     def is_over(self) -> bool:
-        """Whether it has come to its last step."""
+        """Whether the game has reached its last step."""
         return self.step >= MOST_STEPS
 
     def restart(self) -> None:
-        """Begins anew, from the seed's weights."""
+        """Starts again from the weights of the seed."""
         from keras_gan.runs import checkpoints
 
         with LOCK:
-            # Into the GAN that is there, whose compiled step goes on being used.
+            # The weights are assigned to the same GAN, so that its compiled training step can be used again.
             checkpoints.assign(self.gan, checkpoints.values(self._build()))
             self.history, self.rows = [], []
             self._measure()
 
     def apply(self, settings: Settings) -> None:
-        """Takes other settings; only another seed begins anew, since it is the game's start."""
+        """Changes the settings. Another seed starts a new game; other settings apply from the next step on."""
         with LOCK:
             before, self.settings = self.settings, settings
             gan = self.gan
             if (before.k, before.loss) != (settings.k, settings.loss):
-                # With the optimizers as they are: what they have gathered stays.
+                # With the same optimizers, so that their moments are not lost.
                 gan.compile(gan.generator_optimizer, gan.discriminator_optimizer, settings.loss, {}, settings.k)
             gan.generator_optimizer.learning_rate = settings.g_rate
             gan.discriminator_optimizer.learning_rate = settings.d_rate
@@ -118,7 +118,7 @@ class LiveGame:
                 self.restart()
 
     def advance(self) -> None:
-        """Trains for up to `CHUNK_STEPS` steps by `fit`, and measures."""
+        """Trains for up to `CHUNK_STEPS` steps by `fit`, then measures."""
         with LOCK:
             steps = min(CHUNK_STEPS, MOST_STEPS - self.step)
             if steps < 1:
@@ -130,7 +130,7 @@ class LiveGame:
             self._measure()
 
     def _measure(self):
-        """Appends a row under the names of theory.csv, and keeps the densities."""
+        """Appends a row with the columns of theory.csv, and computes the densities."""
         low, high = self._numbers(self.gan.generator, np.array([[-1.0], [1.0]], "float32"))
         slope, middle = (high - low) / 2, (high + low) / 2
         generated = theory.linear_generator(slope, middle, self.config.latent)
@@ -161,7 +161,7 @@ class LiveGame:
         return _columns(self.rows)
 
     def verdict(self) -> doctor.Verdict:
-        """The gravest of what the doctor reads from the losses."""
+        """The most serious verdict of the doctor on the losses."""
         chosen = self.settings
         known = doctor.Settings(chosen.loss, chosen.d_rate, chosen.g_rate, chosen.k, gamma=0.0)
         return doctor.diagnose(_columns(self.history), {}, known)[0]

@@ -1,4 +1,4 @@
-"""The page of a generator's pictures: its controls, its address, and the part of it that follows the sliders."""
+"""The page of a generator's pictures: its controls, its address, and the pictures."""
 
 import json
 import math
@@ -12,21 +12,24 @@ from keras_gan.demo.gallery import Settings, around, opened, png
 from keras_gan.demo.preparing import GENERATORS
 from keras_gan.sampling import latents
 
-FIRST_SHOWN = 3  # sliders
+FIRST_SHOWN = 3  # sliders that are shown at first
 LEAST_TRUNCATION = 0.1
-STEP = 0.05  # of sliders, in standard deviations
+STEP = 0.05  # step of a slider, in standard deviations
 WEIGHTS = {"averaged": "averaged (EMA)", "last": "last"}
-UNIT = "A slider's unit is one standard deviation of its attribute among G's pictures; for a factor, of z."
-STATE, KEY = "pictures", "pictures_"  # of the session: the settings, and what begins the names of its controls
-BY_SEED = -1  # among the classes to choose from; `Settings.label` is then None
-MOVED = "by "  # and after it, of the sliders
+UNIT = (
+    "The unit of a slider is one standard deviation of its attribute among the generator's pictures. For a factor it "
+    "is one standard deviation of z."
+)
+STATE, KEY = "pictures", "pictures_"  # in the session: key of the settings, and prefix of the controls' keys
+BY_SEED = -1  # the choice among the classes for which `Settings.label` is None
+MOVED = "by "  # prefix of the sliders' keys, after KEY
 
 
 def page(source: str) -> None:
-    """The whole page; all that the sliders change is a fragment, which answers alone.
+    """The whole page. Everything that the sliders change is a fragment, so that only that part runs again.
 
     Args:
-        source: path of a run that was prepared, or of a .tflite.
+        source: path of a run that `preparing.prepare` has prepared, or of a .tflite.
     """
     gallery = opened(source)
     st.title(f"Pictures of {shell.plain(gallery.name)}")
@@ -43,10 +46,10 @@ def _studio(gallery):
     chosen = st.session_state[STATE] = _chosen(st.session_state[STATE])
     (image,) = gallery.images(chosen, [chosen.seed])
     picture, about = png(image), _about(gallery, chosen)
-    with shown:  # first: drawing the controls takes longer than the picture
+    with shown:  # first, since the controls take longer than the picture
         opinion = gallery.opinion(image, gallery.label(chosen))
-        said = frames.described(opinion, gallery.paired, gallery.no_opinion, gallery.no_real)
-        st.html(frames.large(picture, f"Picture of {about}", about, said))
+        text = frames.described(opinion, gallery.paired, gallery.no_opinion, gallery.no_real)
+        st.html(frames.large(picture, f"Picture of {about}", about, text))
     with controls:
         _controls(gallery, chosen)
         _downloads(gallery, chosen, picture)
@@ -55,7 +58,7 @@ def _studio(gallery):
 
 
 def _about(gallery, chosen):
-    """A picture's settings as people read them."""
+    """A short text about a picture's settings."""
     label = gallery.label(chosen)
     of_class = [] if label is None else [f"class {gallery.classes[label]}"]
     moved = [f"{name} {amount:+g}".replace("-", "−") for name, amount in chosen.amounts if amount]
@@ -66,26 +69,26 @@ def _about(gallery, chosen):
 
 
 def _chosen(before):
-    """The settings that the controls ask for; as before where one is not drawn yet."""
+    """The settings from the controls; from `before` where a control is not drawn yet."""
 
-    def said(name, otherwise):
-        return st.session_state.get(KEY + name, otherwise)
+    def value(name, default):
+        return st.session_state.get(KEY + name, default)
 
-    seed, amounts = said("seed", before.seed), dict(before.amounts)
+    seed, amounts = value("seed", before.seed), dict(before.amounts)
     following = min(seed + 1, latents.LARGEST_SEED) if before.other is None else before.other
     return Settings(
         seed=seed,
-        amounts=tuple((name, said(MOVED + name, amounts.get(name, 0.0))) for name in said("shown", list(amounts))),
-        truncation=said("truncation", before.truncation),
-        locks=tuple(said("locks", before.locks or ())) if said("own locks", before.locks is not None) else None,
-        weights=said("weights", before.weights),
-        label=None if (label := said("class", before.label)) == BY_SEED else label,
-        other=said("other", following) if said("way", before.other is not None) else None,
+        amounts=tuple((name, value(MOVED + name, amounts.get(name, 0.0))) for name in value("shown", list(amounts))),
+        truncation=value("truncation", before.truncation),
+        locks=tuple(value("locks", before.locks or ())) if value("own locks", before.locks is not None) else None,
+        weights=value("weights", before.weights),
+        label=None if (label := value("class", before.label)) == BY_SEED else label,
+        other=value("other", following) if value("way", before.other is not None) else None,
     )
 
 
-def _keep(name, value):
-    """Gives a control its value where it is new, and returns its key."""
+def _key(name, value):
+    """The key of a control, whose value is set where the control is new."""
     st.session_state.setdefault(KEY + name, value)
     return KEY + name
 
@@ -93,11 +96,17 @@ def _keep(name, value):
 def _controls(gallery, now):
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
-            "Seed", 0, latents.LARGEST_SEED, step=1, key=_keep("seed", now.seed), help="A seed is a picture.", width=180
+            "Seed",
+            0,
+            latents.LARGEST_SEED,
+            step=1,
+            key=_key("seed", now.seed),
+            help="Each seed gives one picture.",
+            width=180,
         )
         st.button("New picture", on_click=_new_picture, type="primary")
         if gallery.sliders.names:
-            st.button("Reset", on_click=_reset, help="All sliders to zero.")
+            st.button("Reset", on_click=_reset, help="Sets all sliders to zero.")
     _class(gallery, now)
     _sliders(gallery, now)
     with st.expander("Show advanced options"):
@@ -106,8 +115,8 @@ def _controls(gallery, now):
             LEAST_TRUNCATION,
             1.0,
             step=STEP,
-            key=_keep("truncation", now.truncation),
-            help="z is multiplied by ψ before the sliders move it: the smaller, the more usual the picture.",
+            key=_key("truncation", now.truncation),
+            help="z is multiplied by ψ before the sliders move it. A smaller ψ gives more typical pictures.",
         )
         _locks(gallery, now)
         _weights(gallery, now)
@@ -124,32 +133,32 @@ def _class(gallery, now):
             "Class",
             (BY_SEED, *range(len(gallery.classes))),
             format_func=lambda label: "by seed" if label == BY_SEED else gallery.classes[label],
-            key=_keep("class", BY_SEED if now.label is None else now.label),
-            help="By seed: the class is the seed modulo the number of classes.",
+            key=_key("class", BY_SEED if now.label is None else now.label),
+            help="With “by seed”, the class is the seed modulo the number of classes.",
         )
 
 
 def _sliders(gallery, now):
     names = gallery.sliders.names
     if not names:
-        st.info("This generator has no sliders: kgan directions RUN finds some.")
+        st.info("This generator has no sliders. The command kgan directions RUN finds some.")
         return
     shown = [name for name, _ in now.amounts]
-    st.multiselect("Control which features?", names, key=_keep("shown", shown), placeholder="None", help=UNIT)
+    st.multiselect("Control which features?", names, key=_key("shown", shown), placeholder="None", help=UNIT)
     for name, amount in now.amounts:
         _slider(gallery.sliders[name], amount)
 
 
 def _slider(slider, amount):
-    reach = slider.reach
-    even = math.isclose(reach / STEP, round(reach / STEP))
+    limit = slider.limit
+    even = math.isclose(limit / STEP, round(limit / STEP))
     st.slider(
         shell.plain(slider.name),
-        -reach,
-        reach,
-        step=STEP if even else reach / 20,
+        -limit,
+        limit,
+        step=STEP if even else limit / 20,
         format="%+.2f",
-        key=_keep(MOVED + slider.name, amount),
+        key=_key(MOVED + slider.name, amount),
     )
 
 
@@ -163,13 +172,14 @@ def _locks(gallery, now):
     if not gallery.lockable:
         return
     st.toggle(
-        "Choose what stays",
-        key=_keep("own locks", now.locks is not None),
-        help="Else each slider keeps the attributes that it was found to keep.",
+        "Choose the locked attributes",
+        key=_key("own locks", now.locks is not None),
+        help="A locked attribute does not change while other sliders move. Without a choice, each slider has its own "
+        "locks.",
     )
     if now.locks is not None:
-        key = _keep("locks", list(now.locks))
-        st.multiselect("Stays while others move", gallery.lockable, key=key, placeholder="Nothing")
+        key = _key("locks", list(now.locks))
+        st.multiselect("Locked attributes", gallery.lockable, key=key, placeholder="None")
 
 
 def _weights(gallery, now):
@@ -177,34 +187,34 @@ def _weights(gallery, now):
         st.radio(
             "Weights of the generator",
             list(GENERATORS),
-            key=_keep("weights", now.weights),
+            key=_key("weights", now.weights),
             format_func=WEIGHTS.get,
             horizontal=True,
-            help="Averaged over training steps by an exponential moving average, or as the last step left them.",
+            help="The exponential moving average over the training steps, or the weights after the last step.",
         )
 
 
 def _other(now):
-    st.toggle("Show the way to another picture", key=_keep("way", now.other is not None))
+    st.toggle("Animate to another picture", key=_key("way", now.other is not None))
     if now.other is not None:
-        st.number_input("Seed of the other picture", 0, latents.LARGEST_SEED, step=1, key=_keep("other", now.other))
+        st.number_input("Seed of the other picture", 0, latents.LARGEST_SEED, step=1, key=_key("other", now.other))
 
 
-# what is shown --------------------------------------------------------------------------------------------------------
+# the pictures ---------------------------------------------------------------------------------------------------------
 
 
 def _downloads(gallery, chosen, picture):
-    said = json.dumps(gallery.about(chosen), indent=1, ensure_ascii=False) + "\n"
+    settings = json.dumps(gallery.about(chosen), indent=1, ensure_ascii=False) + "\n"
     with st.container(horizontal=True):
         for label, content, name, kind in (
             ("Download picture", picture, f"seed-{chosen.seed}.png", "image/png"),
-            ("Download settings", said.encode(), f"seed-{chosen.seed}.json", "application/json"),
+            ("Download settings", settings.encode(), f"seed-{chosen.seed}.json", "application/json"),
         ):
             st.download_button(label, content, name, kind, on_click="ignore")
 
 
 def _others(gallery, chosen):
-    """The way to another picture, and the pictures of the seeds around."""
+    """The animation to another picture, and the pictures of neighbouring seeds."""
     if chosen.other is not None:
         st.subheader(f"From seed {chosen.seed} to {chosen.other}")
         gif = gallery.way(chosen)
@@ -212,7 +222,7 @@ def _others(gallery, chosen):
         st.download_button(
             "Download GIF", gif, f"seed-{chosen.seed}-{chosen.other}.gif", "image/gif", on_click="ignore"
         )
-    st.subheader("Seeds around, with the same settings")
+    st.subheader("Neighbouring seeds with the same settings")
     seeds = around(chosen.seed)
     st.html(frames.around([png(image) for image in gallery.images(chosen, seeds)], seeds, chosen.seed))
 
@@ -220,14 +230,14 @@ def _others(gallery, chosen):
 # the address ----------------------------------------------------------------------------------------------------------
 
 
-def _usual(gallery):
-    """The settings that an address without any stands for."""
+def _defaults(gallery):
+    """The settings of an address without parameters."""
     amounts = tuple((name, 0.0) for name in gallery.sliders.names[:FIRST_SHOWN])
     return Settings(amounts=amounts)
 
 
 def _texts(chosen):
-    """Settings as the address writes them; None for what it leaves out."""
+    """Settings as texts for the address; None for those that are left out."""
     return {
         "seed": str(chosen.seed),
         "class": None if chosen.label is None else str(chosen.label),
@@ -240,15 +250,15 @@ def _texts(chosen):
 
 
 def _into_address(gallery, chosen):
-    """Only what is not usual, so that the address stays short."""
-    usual = _texts(_usual(gallery))
-    shell.into_address(**{name: None if text == usual[name] else text for name, text in _texts(chosen).items()})
+    """Writes the settings that differ from the defaults, so that the address stays short."""
+    defaults = _texts(_defaults(gallery))
+    shell.into_address(**{name: None if text == defaults[name] else text for name, text in _texts(chosen).items()})
 
 
 def _from_address(gallery):
-    texts = _texts(_usual(gallery))
+    texts = _texts(_defaults(gallery))
 
-    def asked(name, parse):
+    def setting(name, parse):
         def checked(text):
             parse(text)
             return text
@@ -257,13 +267,13 @@ def _from_address(gallery):
         return None if text is None else parse(text)
 
     return Settings(
-        seed=asked("seed", _seed),
-        amounts=asked("sliders", lambda text: _amounts(gallery.sliders, text)),
-        truncation=asked("truncation", lambda text: _between(LEAST_TRUNCATION, 1.0, text)),
-        locks=asked("locks", lambda text: _names(gallery.lockable, text)),
-        weights=asked("weights", lambda text: _one_of(tuple(gallery.generators), text)),
-        label=asked("class", lambda text: range(len(gallery.classes)).index(int(text))),
-        other=asked("to", _seed),
+        seed=setting("seed", _seed),
+        amounts=setting("sliders", lambda text: _amounts(gallery.sliders, text)),
+        truncation=setting("truncation", lambda text: _between(LEAST_TRUNCATION, 1.0, text)),
+        locks=setting("locks", lambda text: _names(gallery.lockable, text)),
+        weights=setting("weights", lambda text: _one_of(tuple(gallery.generators), text)),
+        label=setting("class", lambda text: range(len(gallery.classes)).index(int(text))),
+        other=setting("to", _seed),
     )
 
 
@@ -285,15 +295,15 @@ def _between(least, largest, text):
 def _amounts(sliders, text):
     pieces = [piece.rpartition(":") for piece in text.split(",")] if text else []
     names = _names(sliders.names, ",".join(name for name, _, _ in pieces)) if pieces else ()
-    reaches = (sliders[name].reach for name in names)
+    limits = (sliders[name].limit for name in names)
     return tuple(
-        (name, _between(-reach, reach, amount))
-        for name, reach, (_, _, amount) in zip(names, reaches, pieces, strict=True)
+        (name, _between(-limit, limit, amount))
+        for name, limit, (_, _, amount) in zip(names, limits, pieces, strict=True)
     )
 
 
 def _names(known, text):
-    """Different names of those that are known, quoted and with commas between; a ValueError otherwise."""
+    """Distinct known names from a text in which they are quoted and separated by commas. Raises ValueError else."""
     names = tuple(map(unquote, text.split(","))) if text else ()
     if not known or not set(names) <= set(known) or len(set(names)) < len(names):
         raise ValueError(text)

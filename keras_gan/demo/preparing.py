@@ -1,8 +1,8 @@
-"""What is made of a run before its pictures are shown, and kept in its folder demo/, by a process that has TensorFlow.
+"""Preparing a run for the page of pictures: files in its folder demo/, written by a process that has TensorFlow.
 
-averaged.tflite, last.tflite    the generator, with the averaged and with the last weights
-discriminator.tflite            D, where it can be asked of a single picture
-prepared.json                   of which checkpoint, D's logits of real images and of samples, and what is missing
+averaged.tflite, last.tflite    the generator with the averaged weights, and with the last ones
+discriminator.tflite            the discriminator, if it takes single pictures
+prepared.json                   the checkpoint, the logits of real images and of samples, and what is missing
 """
 
 import hashlib
@@ -19,69 +19,71 @@ from keras_gan._utils.files import replace_folder
 from keras_gan.data import opening
 from keras_gan.runs import CONFIG, Run
 
-FOLDER, PREPARED, JUDGE = "demo", "prepared.json", "discriminator.tflite"
+FOLDER, PREPARED, DISCRIMINATOR = "demo", "prepared.json", "discriminator.tflite"
 AVERAGED, LAST = "averaged", "last"
 GENERATORS = {AVERAGED: "averaged.tflite", LAST: "last.tflite"}
-OWN = {PREPARED, JUDGE, *(f"{name}{end}" for name in GENERATORS.values() for end in ("", ".json"))}
-FORMAT = 1
+OWN = {PREPARED, DISCRIMINATOR, *(f"{name}{end}" for name in GENERATORS.values() for end in ("", ".json"))}
+FORMAT = 2  # of the files in demo/
 FIELDS = {
     "made_of": dict,  # see `_made_of`
     "step": int,
-    "notices": list,  # of what was amiss
-    "paired": bool,  # whether D learnt only differences of logits
-    "real": list | None,  # D's logits of real images; None where the data are gone
-    "samples": list | None,  # D's logits of samples; None where D cannot be asked
-    "no_opinion": str | None,  # why D cannot be asked
-    "no_real": str | None,  # why real images cannot be had
+    "notices": list,  # messages for the visitors
+    "paired": bool,  # whether the loss only compares real and generated logits
+    "real": list | None,  # logits of real images; None where the data are not on this machine
+    "samples": list | None,  # logits of samples; None where there is no discriminator for single pictures
+    "no_opinion": str | None,  # the reason why there is no discriminator
+    "no_real": str | None,  # the reason why there are no real images
 }
-OF_A_FILE = {field: None for field in FIELDS} | {"notices": [], "paired": False}  # what is known of a .tflite alone
-JUDGED = 500  # real images, and samples, that D's opinion of a picture is told by
-FIRST_SEED = 2**29  # of those samples: far from what people look at
-REFUSED = 2  # exit status of the process, where the run cannot be used
+OF_A_FILE = {field: None for field in FIELDS} | {"notices": [], "paired": False}  # for a .tflite without its run
+COMPARED_IMAGES = 500  # real images, and samples, with which a picture is compared
+FIRST_SEED = 2**29  # of those samples: far from the seeds that people look at
+REJECTED = 2  # exit status of the process where the run cannot be used
 
 
 def prepare(source: Path) -> None:
-    """Sees to it that there is something to show. Nothing is written but the folder demo/ of a run.
+    """Prepares a run for the page, unless that is done already. It writes the folder demo/ of the run only.
 
     Args:
-        source: a run folder, or a .tflite.
+        source: a run folder, or a .tflite, which needs no preparation.
 
     Raises:
-        InputError: where it is none of these, makes no images, or cannot be prepared.
+        InputError: where the source is none of these, makes no images, or cannot be prepared.
     """
     if not (source / CONFIG).is_file():
         return _check_file(source)
     run = Run(source)
     if len(run.data_shape) != 3:
         raise InputError(
-            f"{source} makes vectors of {run.data_shape[0]} numbers; expected a run of images; kgan report shows this "
-            "one, and kgan demo alone the 1-D game"
+            f"{source} makes vectors of {run.data_shape[0]} numbers; expected a run of images. Use kgan report for "
+            "this run, or kgan demo without a run for the 1-D game."
         )
     _check_folder(run.path / FOLDER)
     if not is_prepared(run):
-        print(f"preparing the pictures of {run.path}, once for each of its checkpoints …", flush=True)
+        print(f"preparing {run.path}, once for each checkpoint …", flush=True)
         _in_a_process(run)
 
 
 def _check_file(source):
     if source.is_dir() or source.suffix.lower() in (".keras", ".onnx"):
         what = "folder that is no run" if source.is_dir() else f"{source.suffix} file"
-        raise InputError(f"{source} is a {what}; expected a run or a .tflite; give one that kgan export --tflite wrote")
+        raise InputError(
+            f"{source} is a {what}; expected a run or a .tflite. Give a run folder, or a file of kgan export --tflite."
+        )
 
 
 def _check_folder(folder):
-    """Refuses to replace what is not ours, and to write elsewhere."""
+    """Raises InputError where the folder holds files of other programs, or is a link to another place."""
     if folder.is_symlink() or (folder.exists() and not folder.is_dir()):
-        raise InputError(f"{folder} is no folder; expected one that kgan demo made, or none; move it away")
+        raise InputError(f"{folder} is no folder; expected one that kgan demo wrote, or none. Move it away.")
     foreign = sorted({file.name for file in folder.iterdir()} - OWN) if folder.exists() else []
     if foreign:
         raise InputError(
-            f"{folder} holds {', '.join(foreign[:3])}; expected only what kgan demo puts there; move the others away"
+            f"{folder} holds {', '.join(foreign[:3])}; expected only files of kgan demo. Move the other files away."
         )
 
 
 def is_prepared(run: Run) -> bool:
-    """Whether what lies in demo/ is of the newest checkpoint and the directions as they are."""
+    """Whether the files in demo/ were made from the newest checkpoint and the present directions."""
     try:
         return read(run)["made_of"] == _made_of(run)
     except (OSError, ValueError, TypeError, RecursionError):
@@ -89,15 +91,15 @@ def is_prepared(run: Run) -> bool:
 
 
 def read(run: Run) -> dict:
-    """What prepared.json says. Raises OSError or ValueError where it is not there, or damaged."""
-    said = json.loads((run.path / FOLDER / PREPARED).read_text("utf-8"))
-    if not (isinstance(said, dict) and said.keys() == FIELDS.keys()):
-        raise ValueError(f"it does not say {', '.join(FIELDS)}")
-    logits = [number for name in ("real", "samples") for number in said[name] or ()]
-    sound = all(isinstance(said[name], kinds) for name, kinds in FIELDS.items())
-    if not (sound and all(type(number) is float for number in logits)):
-        raise ValueError("it says something else than was written")
-    return said
+    """The content of prepared.json. Raises OSError or ValueError where it is missing or damaged."""
+    content = json.loads((run.path / FOLDER / PREPARED).read_text("utf-8"))
+    if not (isinstance(content, dict) and content.keys() == FIELDS.keys()):
+        raise ValueError(f"its fields are not {', '.join(FIELDS)}")
+    logits = [number for name in ("real", "samples") for number in content[name] or ()]
+    right_types = all(isinstance(content[name], kinds) for name, kinds in FIELDS.items())
+    if not (right_types and all(type(number) is float for number in logits)):
+        raise ValueError("a field has the wrong type")
+    return content
 
 
 def _made_of(run):
@@ -113,19 +115,19 @@ def _made_of(run):
 
 
 def _in_a_process(run):
-    """Calls `main` in a process of its own, so that this one stays without TensorFlow."""
+    """Calls `main` in a separate process, so that the server does not import TensorFlow."""
     command = [sys.executable, "-P", "-m", __name__, str(run.path)]
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **checkout.environment(), "PYTHONIOENCODING": "utf-8"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
-            _, said = process.communicate()
+            _, errors = process.communicate()
         except BaseException:
-            process.terminate()  # it then takes its draft away
+            process.terminate()  # it then deletes its draft
             raise
-    if process.returncode == REFUSED:
-        raise InputError(said.strip().splitlines()[-1])
+    if process.returncode == REJECTED:
+        raise InputError(errors.strip().splitlines()[-1])
     if process.returncode:
-        raise RuntimeError(f"preparing {run.path} failed:\n{said}")
+        raise RuntimeError(f"preparing {run.path} failed:\n{errors}")
 
 
 # in that process ------------------------------------------------------------------------------------------------------
@@ -138,66 +140,70 @@ def main() -> None:
         make(Run(sys.argv[1]))
     except InputError as error:
         print(one_line(error), file=sys.stderr)
-        sys.exit(REFUSED)
+        sys.exit(REJECTED)
 
 
 def make(run: Run) -> None:
-    """Fills demo/ anew: whole, or not at all. Needs TensorFlow.
+    """Writes demo/ as a whole, or not at all. It needs TensorFlow.
+
+    Args:
+        run: the run.
 
     Raises:
         InputError: where the run has no checkpoint, a generator cannot be converted, or the folder cannot be written.
     """
     from keras_gan import exports, training
 
-    # First: what is newer than this is found next time.
+    # Before the run is loaded, so that a checkpoint that is written meanwhile is noticed next time.
     made_of = _made_of(run)
     gan = training.load(run.path)
-    with warnings.catch_warnings(record=True) as told:
+    with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         options = exports.Options(about=exports.About.of(run, gan.step))
-    notices = [one_line(one.message) for one in told if issubclass(one.category, Notice)]
-    said = {"made_of": made_of, "step": gan.step, "notices": notices}
+    notices = [one_line(one.message) for one in caught if issubclass(one.category, Notice)]
+    facts = {"made_of": made_of, "step": gan.step, "notices": notices}
 
     def fill(draft):
-        opinions = _opinions(run, gan, draft)  # before the averaged generator gets other weights
-        gan.export(draft / GENERATORS[AVERAGED], "litert", "float32", options)
+        opinions = _opinions(run, gan, draft)  # before the averaged generator gets the last weights
+        gan.export(draft / GENERATORS[AVERAGED], "tflite", "float32", options)
         gan.ema_generator.set_weights(gan.generator.get_weights())
-        gan.export(draft / GENERATORS[LAST], "litert", "float32", options)
-        (draft / PREPARED).write_text(json.dumps(said | opinions, indent=1, ensure_ascii=False) + "\n", "utf-8")
+        gan.export(draft / GENERATORS[LAST], "tflite", "float32", options)
+        (draft / PREPARED).write_text(json.dumps(facts | opinions, indent=1, ensure_ascii=False) + "\n", "utf-8")
 
     folder = run.path / FOLDER
     try:
         replace_folder(folder, fill)
     except OSError as error:
         raise InputError(
-            f"cannot write {folder} ({first_line(error)}); expected a run that can be written, for the "
-            "demo keeps its generators there; copy the run, or export a .tflite and show that"
+            f"cannot write {folder} ({first_line(error)}); expected a run folder that can be written. Copy the run, "
+            "or export a .tflite and give that to kgan demo."
         ) from error
 
 
 def _opinions(run, gan, folder):
-    """D's file, and its logits of real images and of samples; why, where there are none."""
+    """Writes the discriminator. Returns the logits of real images and of samples, or the reasons why there are none."""
     from keras_gan.exports import discriminator
     from keras_gan.sampling import latents
 
     nothing = {"real": None, "samples": None, "no_opinion": None, "no_real": None, "paired": gan.loss_pair.paired}
     try:
-        discriminator.write(gan, folder / JUDGE)
+        discriminator.write(gan, folder / DISCRIMINATOR)
     except InputError as error:
         return nothing | {"no_opinion": one_line(error)}
     network = discriminator.float32(gan)
-    labels = latents.choose_labels(JUDGED, gan.num_classes, seeds=latents.seeds(JUDGED, FIRST_SEED))
-    samples = discriminator.logits(network, gan.generate(JUDGED, FIRST_SEED), labels)
-    said = nothing | {"samples": samples.tolist()}
+    seeds = latents.seeds(COMPARED_IMAGES, FIRST_SEED)
+    labels = latents.choose_labels(COMPARED_IMAGES, gan.num_classes, seeds=seeds)
+    samples = discriminator.logits(network, gan.generate(COMPARED_IMAGES, FIRST_SEED), labels)
+    opinions = nothing | {"samples": samples.tolist()}
     try:
         images, labels = _real(run, gan)
     except InputError as error:
-        return said | {"no_real": one_line(error)}
-    return said | {"real": discriminator.logits(network, images, labels).tolist()}
+        return opinions | {"no_real": one_line(error)}
+    return opinions | {"real": discriminator.logits(network, images, labels).tolist()}
 
 
 def _real(run, gan):
-    """Real images, uint8, and their classes where the GAN takes any."""
+    """Real images, uint8 (n, height, width, channels), and their classes (n,), or None where the GAN takes none."""
     from keras_gan import data, training
 
     config = run.config
@@ -205,8 +211,8 @@ def _real(run, gan):
         raise InputError(f"{config.data} is not on this machine")
     source = training.open_data(config)
     if source.shape != gan.data_shape:
-        raise InputError(f"{config.data} holds images of shape {source.shape} now; expected {gan.data_shape}")
-    chosen = source.sample(JUDGED, seed=0)
+        raise InputError(f"{config.data} now holds images of shape {source.shape}; expected {gan.data_shape}")
+    chosen = source.sample(COMPARED_IMAGES, seed=0)
     return source.fetch(chosen), None if gan.num_classes is None else data.check_labels(source)[chosen]
 
 

@@ -1,4 +1,4 @@
-"""The server of the pages: where it listens, what it refuses, and how it ends."""
+"""The server of the pages: its address, the requests that it rejects, and how it ends."""
 
 import contextlib
 import importlib.util
@@ -14,12 +14,12 @@ from urllib.parse import urlsplit
 from keras_gan._utils import silence
 from keras_gan._utils.errors import InputError, first_line, how_to_install
 
-LOOPBACK, USUAL_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
+LOOPBACK, DEFAULT_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
-SOURCE = "KERAS_GAN_DEMO_SOURCE"  # where app.py, which Streamlit runs, finds what is to be shown
+SOURCE = "KERAS_GAN_DEMO_SOURCE"  # environment variable with the path of the generator, for app.py
 UPLOADS = "/_stcore/upload_file"
-WAIT_FOR_READERS_S = 2  # at the end, for answers on their way
-# https://docs.streamlit.io/develop/api-reference/configuration/config.toml; over what the user's own files say.
+SHUTDOWN_S = 2  # seconds that open connections have at the end
+# https://docs.streamlit.io/develop/api-reference/configuration/config.toml. They override the user's own files.
 SETTINGS = {
     "browser.gatherUsageStats": False,
     "client.showErrorDetails": "none",
@@ -40,20 +40,20 @@ SETTINGS = {
 
 
 def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: int | None = None) -> None:
-    """Shows the pages, prints their address, and returns at Ctrl-C, SIGINT or SIGTERM, also in the background.
+    """Serves the pages, prints their address, and returns at Ctrl-C, SIGINT or SIGTERM, also in the background.
 
     Args:
-        source: run folder or file of the generator to show; None for the page of the 1-D game alone.
-        host: address to listen at; on one that is not loopback everybody in the network is served.
-        port: 1 to 65535, or 0 for any that is free; None for 8501, or any where that is taken.
+        source: run folder or .tflite of the generator to show; None for the page of the 1-D game alone.
+        host: address to listen at. An address that is not loopback serves everybody in the network.
+        port: 1 to 65535, or 0 for any free port; None for 8501, or any free port where 8501 is taken.
 
     Raises:
-        InputError: where Streamlit is missing, the source does not exist, or the address cannot be had.
+        InputError: where Streamlit is missing, the source does not exist, or the address cannot be used.
     """
     if importlib.util.find_spec("streamlit") is None:
         raise InputError(f"Streamlit is not installed; expected for the demo. {how_to_install('demo')}.")
     if source is not None and not Path(source).exists():
-        raise InputError(f"{source} does not exist; expected a run or an exported generator; give its path")
+        raise InputError(f"{source} does not exist; expected a run or an exported generator. Check the path.")
     with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGINT), _as_interrupt(signal.SIGTERM):
         os.environ[SOURCE] = "" if source is None else str(Path(source).resolve())
         with contextlib.suppress(KeyboardInterrupt):
@@ -64,7 +64,7 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
 
 
 def _prepare(source):
-    """Makes and opens what is to be shown, so that what cannot be is told before anybody visits."""
+    """Prepares and opens the generator, so that errors come before the first visit."""
     from keras_gan.demo import gallery, preparing
 
     preparing.prepare(Path(source))
@@ -76,22 +76,22 @@ def listening(host: str, port: int | None) -> socket.socket:
     try:
         if port is None:
             with contextlib.suppress(OSError):
-                return _listen(host, USUAL_PORT)
+                return _listen(host, DEFAULT_PORT)
         return _listen(host, port or 0)
     except (OSError, OverflowError, UnicodeError) as error:
         raise InputError(
-            f"cannot listen at {host} port {port or USUAL_PORT} ({first_line(error)}); expected an address of this "
-            f"machine and a free port from 1 to {LARGEST_PORT}; give others, or leave --host and --port out"
+            f"cannot listen at {host} port {port or DEFAULT_PORT} ({first_line(error)}); expected an address of this "
+            f"machine and a free port from 1 to {LARGEST_PORT}. Use others, or leave --host and --port out."
         ) from error
 
 
 def _listen(host, port):
-    if not 0 <= port <= LARGEST_PORT:  # which getaddrinfo would wrap around
-        raise OverflowError(f"no such port as {port}")
+    if not 0 <= port <= LARGEST_PORT:  # getaddrinfo would take it modulo 65,536
+        raise OverflowError(f"there is no port {port}")
     family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     listener = socket.socket(family, kind, protocol)
     try:
-        if os.name == "posix":  # elsewhere it would share a port with another program
+        if os.name == "posix":  # on Windows, the option would share the port with another program
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
         listener.listen()
@@ -108,7 +108,7 @@ def _address(listener):
 
 @contextlib.contextmanager
 def _private_home() -> Iterator[None]:
-    """Keeps Keras, which writes its settings where there are none, and matplotlib out of the user's home."""
+    """Lets Keras and matplotlib write their settings into a temporary folder instead of the user's home."""
     with tempfile.TemporaryDirectory(prefix="kgan-demo-") as folder:
         os.environ.setdefault("MPLCONFIGDIR", folder)
         if not Path("~/.keras").expanduser().exists():
@@ -118,7 +118,7 @@ def _private_home() -> Iterator[None]:
 
 @contextlib.contextmanager
 def _as_interrupt(number) -> Iterator[None]:
-    """Lets a signal do what Ctrl-C does."""
+    """Lets a signal raise KeyboardInterrupt, as Ctrl-C does."""
     before = signal.signal(number, signal.default_int_handler)
     try:
         yield
@@ -128,8 +128,9 @@ def _as_interrupt(number) -> Iterator[None]:
 
 def _server(host, address):
     @contextlib.asynccontextmanager
-    async def told(app):
-        print(f"demo on {address} until Ctrl-C", flush=True)  # not sooner: now it answers, and ends on a signal
+    async def lifespan(app):
+        # Printed here, since from now on the server answers, and ends on a signal.
+        print(f"demo on {address} until Ctrl-C", flush=True)
         yield
 
     with silence.silence_native_stderr():
@@ -138,29 +139,30 @@ def _server(host, address):
         from streamlit.starlette import App
         from streamlit.web import bootstrap
     bootstrap.load_config_options(SETTINGS)
-    app = App(APP, lifespan=told, middleware=[Middleware(DivergenceGuard, local=is_loopback(host))])
+    app = App(APP, lifespan=lifespan, middleware=[Middleware(RequestFilter, local=is_loopback(host))])
     settings = uvicorn.Config(
-        app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=WAIT_FOR_READERS_S
+        app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
     )
     return uvicorn.Server(settings)
 
 
 def is_loopback(host: str | None) -> bool:
-    """Whether a name or an address means this machine alone."""
+    """Whether a host name or an address is one of loopback."""
     try:
         return ipaddress.ip_address(host or "").is_loopback
     except ValueError:
         return host == "localhost"
 
 
-class DivergenceGuard:
-    """Refuses what no page of ours asks for, before Streamlit sees it (an ASGI middleware).
+class RequestFilter:
+    """An ASGI middleware that rejects requests which the pages never make, before Streamlit sees them.
 
-    Those are uploads; WebSockets opened by the pages of other sites, about which Streamlit would ask a host outside;
-    and, on loopback, other names of this machine: a site may point its own name here to read what is shown.
+    These are uploads; WebSockets opened by pages of other sites, for which Streamlit would contact a server on the
+    internet; and, on loopback, requests under another host name, since a site can point its own name to this machine to
+    read the pages.
 
     Args:
-        app: the ASGI application to guard.
+        app: the ASGI application.
         local: whether it listens on loopback.
     """
 
@@ -175,10 +177,10 @@ class DivergenceGuard:
             await send({"type": "websocket.close", "code": 1008})
         else:
             await send({"type": "http.response.start", "status": 403, "headers": [(b"content-type", b"text/plain")]})
-            await send({"type": "http.response.body", "body": b"refused"})
+            await send({"type": "http.response.body", "body": b"rejected"})
 
     def allows(self, scope) -> bool:
-        """Whether a request may pass, by its ASGI scope."""
+        """Whether a request is allowed, by its ASGI scope."""
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         host, origin = headers.get("host", ""), headers.get("origin")
         foreign = scope["type"] == "websocket" and origin is not None and _place(origin) != host
@@ -187,7 +189,7 @@ class DivergenceGuard:
 
 
 def _place(url):
-    """Host and port of an address, as it is written."""
+    """Host and port of a URL, as they are written."""
     try:
         return urlsplit(url).netloc
     except ValueError:
@@ -195,7 +197,7 @@ def _place(url):
 
 
 def _name(host):
-    """The host of "host:port", without brackets; None where it is none."""
+    """The host of "host:port", without brackets; None where it cannot be parsed."""
     try:
         return urlsplit(f"//{host}").hostname
     except ValueError:

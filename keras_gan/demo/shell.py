@@ -1,4 +1,4 @@
-"""What the pages have in common: the frame around them, the settings in the address, and errors in one line."""
+"""The common parts of the pages: the menu, the settings in the address, and errors in one line."""
 
 import functools
 import sys
@@ -15,7 +15,7 @@ STYLE = """<style>
 
 
 def show(pages: list) -> None:
-    """Shows the page that the visitor chose, with a menu of all of them above where there are several."""
+    """Shows the page that the visitor chose, under a menu where there are several pages."""
     chosen = st.navigation(pages, position="top" if len(pages) > 1 else "hidden")
     st.set_page_config(page_title=f"{chosen.title} · keras_gan", layout="wide")
     st.html(STYLE)
@@ -23,7 +23,14 @@ def show(pages: list) -> None:
 
 
 def guarded(page: Callable[[], None]) -> Callable[[], None]:
-    """A page, or a fragment of one, that tells an error in one line: the visitor ours, the terminal all of it."""
+    """A page, or a fragment of one, that shows errors to the visitor in one line, and a traceback on the terminal.
+
+    Args:
+        page: function that draws it.
+
+    Returns:
+        The function with that handling of errors.
+    """
 
     @functools.wraps(page)
     def run():
@@ -31,27 +38,30 @@ def guarded(page: Callable[[], None]) -> Callable[[], None]:
             page()
         except InputError as error:
             st.error(plain(error))
-        except Exception:
+        except Exception:  # any fault of the program, so that no visitor sees its traceback
             traceback.print_exc(file=sys.stderr)
-            st.error("Something went wrong in this program; its terminal says what. Load the page again.")
+            st.error("The program has failed; its terminal shows the traceback. Load the page again.")
 
     return run
 
 
 def plain(message: object) -> str:
-    """A message as one line in which nothing is taken for Markdown."""
+    """A message as one line, escaped so that Markdown shows it as it is."""
     return "".join(
         f"\\{character}" if character in r"\`*_{}[]()<>#+-.!|$:~" else character for character in one_line(message)
     )
 
 
 def from_address(name: str, default, parse: Callable):
-    """A setting from the address, `default` where it is not there or cannot be used; then one line says so.
+    """A setting from the address. A value that cannot be used gives the default, and a warning on the page.
 
     Args:
-        name: of the query parameter.
-        default: its usual value, which the address need not name.
-        parse: from the text to the value; raises ValueError for one that cannot be used.
+        name: name of the query parameter.
+        default: the value where the address has no such parameter.
+        parse: function from the text to the value; it raises ValueError for a text that cannot be used.
+
+    Returns:
+        The value.
     """
     text = st.query_params.get(name)
     if text is None:
@@ -59,13 +69,13 @@ def from_address(name: str, default, parse: Callable):
     try:
         return parse(text)
     except ValueError:
-        usual = "nothing" if default in (None, "") else default
-        st.warning(plain(f"The address asks for {name}={text[:40]}, which cannot be; {usual} is taken instead."))
+        used = "nothing" if default in (None, "") else default
+        st.warning(plain(f"The address has {name}={text[:40]}, which cannot be used; {used} is used instead."))
         return default
 
 
 def into_address(**settings) -> None:
-    """Writes settings into the address, so that it can be shared; None takes one out."""
+    """Writes settings into the address, so that it can be shared. None removes a setting."""
     for name, value in settings.items():
         if value is None:
             st.query_params.pop(name, None)

@@ -1,6 +1,6 @@
-"""Directions in latent space along which attributes of the pictures grow: sliders, and how well they work.
+"""Directions in latent space that change one attribute of the pictures: sliders, and measurements of their effect.
 
-Importing this and moving latents needs numpy alone; finding directions needs a generator and scikit-learn.
+Moving latents needs numpy only. Finding directions needs a generator and scikit-learn.
 """
 
 from keras_gan._utils.errors import InputError
@@ -8,30 +8,32 @@ from keras_gan.sampling.sliders import Directions, Slider
 
 __all__ = ["Directions", "Slider", "find", "fit", "load", "rename", "table"]
 
-LEAST_R2 = 0.4  # below it the attribute of a single picture goes another way too often
+LEAST_R2 = 0.4  # below it, too many single pictures change in the opposite way
 SAMPLES = 10_000
 
 
 def fit(gan, source=None, held_out=None, locks=None, samples=SAMPLES, factors=0, least_r2=LEAST_R2, class_names=None):
-    """Finds the directions of a generator and measures what they do.
+    """Finds the directions of a generator and measures their effect.
 
-    Attributes are measured from pixels (of grey images thickness, slant, width, height, area and brightness; of colour
-    images brightness, contrast and warmth), and, where the data are given, read by classifiers of their classes and
-    yes/no attributes. Each is regressed on z; see `keras_gan.directions.fitting`.
+    Attributes are measured from pixels: thickness, slant, width, height, area and brightness of grey images;
+    brightness, contrast and warmth of colour images. With `source`, classifiers predict the classes and the yes/no
+    attributes of the data, too. Each attribute is regressed on z; see `keras_gan.directions.fitting`.
 
     Args:
-        gan: a `keras_gan.sampling.Generator` of images: a `GAN`, or what `keras_gan.exports.open_generator` gives.
+        gan: a `keras_gan.sampling.Generator` of images: a `GAN`, or the result of
+            `keras_gan.exports.open_generator`.
         source: the data, as `data.open_source` gives them, for classes and attributes; None for pixels only.
-        held_out: data that were held out, for how well the classifiers do.
-        locks: names of attributes that stay as they are while others move, with "class" for the class; None for each
-            attribute's own choice.
-        samples: to regress on, at least 100; a fifth as many more are held out for all that is reported.
-        factors: how many directions of the first layer to add, unsupervised.
-        least_r2: an attribute whose held-out R² is below gets no slider.
-        class_names: for the sliders of classes; None for the generator's own, or "class 0", ….
+        held_out: held-out data, with which the accuracy of the classifiers is measured.
+        locks: names of attributes that must not change while others move, and "class" for the class; None for the
+            default locks of each attribute.
+        samples: the number of samples for the regression, at least 100; a fifth of that number is added as held-out
+            samples, on which all reported values are measured.
+        factors: the number of unsupervised directions to add, from the first layer of the generator.
+        least_r2: an attribute with a lower held-out R² gets no slider.
+        class_names: names for the sliders of classes; None for the generator's own names, or "class 0", ….
 
     Returns:
-        A `keras_gan.directions.fitting.Fitted`, which is a `Directions`: `move`, `names`, `figures`, `refused`.
+        A `keras_gan.directions.fitting.Fitted`, which is a `Directions`: `move`, `names`, `measurements`, `rejected`.
 
     Raises:
         InputError: for data that are no images, too few samples, an unknown lock, or factors of a generator that does
@@ -56,14 +58,20 @@ def fit(gan, source=None, held_out=None, locks=None, samples=SAMPLES, factors=0,
 
 
 def find(gan, run, source=None, held_out=None, **settings):
-    """`fit`, whose outcome is kept in a `keras_gan.runs.Run` as directions.json and drawn as directions.png.
+    """Finds the directions of a run's generator by `fit`, and writes directions.json and directions.png into the run.
 
     Args:
-        gan: the run's, as `training.load` gives it.
-        run: the run.
+        gan: the run's GAN, as `training.load` gives it.
+        run: the `keras_gan.runs.Run`.
         source: the run's data; None for pixels only.
-        held_out: data that were held out; they tell how well classifiers do.
+        held_out: held-out data, with which the accuracy of the classifiers is measured.
         settings: locks, samples, factors and least_r2 of `fit`.
+
+    Returns:
+        The `Fitted`, as from `fit`.
+
+    Raises:
+        InputError: as in `fit`.
     """
     from keras_gan.directions import record, showing
 
@@ -74,16 +82,24 @@ def find(gan, run, source=None, held_out=None, **settings):
 
 
 def rename(gan, run, names):
-    """Gives a run's directions other names, such as {"factor 1": "smile"}, and draws directions.png anew.
+    """Renames a run's directions, and draws directions.png again.
+
+    Args:
+        gan: the run's GAN.
+        run: the `keras_gan.runs.Run`.
+        names: present name -> new name, such as {"factor 1": "smile"}.
+
+    Returns:
+        The renamed `Fitted`.
 
     Raises:
-        InputError: where there are none yet, or for names that are unknown, taken or no names.
+        InputError: where the run has no directions yet, or for names that are unknown, taken or not allowed.
     """
     from keras_gan.directions import record, showing
 
     found = load(run)
     if found is None:
-        raise InputError(f"{run.path} has no directions yet; expected some to rename; run kgan directions first")
+        raise InputError(f"{run.path} has no directions yet; expected some to rename. Run kgan directions first.")
     found = record.rename(found, names)
     record.save(found, run)
     showing.draw(found, gan, run)
@@ -91,7 +107,13 @@ def rename(gan, run, names):
 
 
 def load(run):
-    """The directions of a `keras_gan.runs.Run`, a `Fitted`; None where none were found yet.
+    """The directions of a run.
+
+    Args:
+        run: the `keras_gan.runs.Run`.
+
+    Returns:
+        A `Fitted`; None where no directions were found yet.
 
     Raises:
         InputError: where directions.json is damaged.
@@ -102,7 +124,7 @@ def load(run):
 
 
 def table(found):
-    """What was found and measured, as a text that `print` shows."""
+    """The sliders and their measurements as a table that `print` shows."""
     from keras_gan.directions import record
 
     return record.table(found)

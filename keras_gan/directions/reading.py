@@ -1,4 +1,4 @@
-"""What can be read from a picture: measures of its pixels, attributes of the data set, classes."""
+"""Attributes of a picture: measured from pixels, or predicted by classifiers of the data's attributes and classes."""
 
 import itertools
 from collections.abc import Callable
@@ -12,30 +12,30 @@ from keras_gan.data.source import Source
 from keras_gan.directions import morphology
 from keras_gan.sampling.sliders import CLASS, LONGEST_NAME
 
-SMALLEST_PROBABILITY = 1e-4  # its logarithm bounds the log-odds: a classifier's tails say little
+SMALLEST_PROBABILITY = 1e-4  # it bounds the log-odds, since a classifier is imprecise near 0 and 1
 
 
 @dataclass(frozen=True)
 class Reading:
-    """Attributes of one kind, read together."""
+    """Attributes of one kind, which are read together."""
 
     kind: str  # in `sliders.KINDS`
     names: tuple[str, ...]
     units: tuple[str, ...]
-    locks: dict[str, tuple[str, ...]]  # what stays as it is while an attribute moves, unless told otherwise
+    locks: dict[str, tuple[str, ...]]  # attributes that by default must not change while this one moves
     read: Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, c) -> float64 (n, names)
 
 
 @dataclass(frozen=True)
 class Readers:
-    """All that is read from the pictures of a generator."""
+    """All attributes of a generator's pictures, and the classifier."""
 
     readings: tuple[Reading, ...]
     classify: Callable[[np.ndarray], np.ndarray] | None  # uint8 (n, h, w, c) -> probabilities float32 (n, classes)
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all attributes, in the order of the columns that `read` gives."""
+        """Names of all attributes, in the order of the columns of `read`."""
         return tuple(name for reading in self.readings for name in reading.names)
 
     def read(self, images: np.ndarray) -> np.ndarray:
@@ -46,21 +46,24 @@ class Readers:
 def readers(
     shape: tuple[int, ...], source: Source | None = None, held_out=None, class_names=None, conditional=False
 ) -> Readers:
-    """What can be read from generated pictures.
+    """The attributes that can be read from generated pictures.
 
     Args:
-        shape: of a picture, (height, width, channels).
-        source: the data, for their classes and attributes; the classifiers of both are trained once and kept. None:
-            pixels are measured only.
-        held_out: data that were held out, for how well the classifiers do.
-        class_names: of the classes; None for their numbers.
-        conditional: whether the generator takes labels: classes are then chosen, not moved to.
+        shape: shape of a picture, (height, width, channels).
+        source: the data, for their classes and attributes, whose classifiers are trained once and saved in the cache;
+            None for attributes measured from pixels only.
+        held_out: held-out data, with which the accuracy of the classifiers is measured.
+        class_names: names of the classes; None for "class 0", ….
+        conditional: whether the generator takes labels. Its classes get no sliders, since the labels choose them.
+
+    Returns:
+        The `Readers`.
 
     Raises:
         InputError: where the data are vectors.
     """
     if len(shape) != 3:
-        raise InputError(f"data of shape {shape}; expected images, whose attributes can be seen; train on images")
+        raise InputError(f"data of shape {shape}; expected images, which have attributes. Use a generator of images.")
     readings = [_measured(shape[2])]
     if source is not None and getattr(source, "attributes", None) is not None:
         readings.append(_attributes(source))
@@ -71,7 +74,7 @@ def readers(
 
 
 def _distinct(readings) -> tuple[Reading, ...]:
-    """The readings with names that differ, can be names of sliders, and do not mean the class as a whole."""
+    """The readings with distinct names that sliders can have. None of them is the name of the lock "class"."""
     taken, renamed = {CLASS}, []
     for reading in readings:
         names = tuple(_free(name, reading.kind, taken) for name in reading.names)
@@ -82,7 +85,7 @@ def _distinct(readings) -> tuple[Reading, ...]:
 
 
 def _free(name, kind, taken):
-    """The name, or one like it, that is not among those taken; it is then."""
+    """The name, or a similar one that is not taken. It is added to `taken`."""
     short = printable(name).strip(" =")[:LONGEST_NAME].strip(" =") or kind
     tries = itertools.chain(
         [short], (f"{short[: LONGEST_NAME - 20]} ({kind} {number})" for number in itertools.count(1))
@@ -93,7 +96,7 @@ def _free(name, kind, taken):
 
 
 def _measured(channels):
-    table = morphology.measures(channels)
+    table = morphology.attributes(channels)
 
     def read(images):
         return np.stack(list(morphology.measure(images).values()), axis=1)
@@ -101,8 +104,8 @@ def _measured(channels):
     return Reading(
         "measured",
         tuple(table),
-        tuple(measure.unit for measure in table.values()),
-        {name: measure.locks for name, measure in table.items()},
+        tuple(attribute.unit for attribute in table.values()),
+        {name: attribute.locks for name, attribute in table.items()},
         read,
     )
 
@@ -115,7 +118,7 @@ def _attributes(source):
 
 
 def _classes(source, held_out):
-    """The classifier of the data's classes, where they have any."""
+    """The classifier of the data's classes; None where the data have no classes."""
     extractor = metrics.extractor(source, held_out) if source.labels is not None else None
     if extractor is None or extractor.accuracy is None:
         return None

@@ -1,4 +1,4 @@
-"""Directions in a run folder: directions.json, which holds all of them, and the table that people read."""
+"""Directions in a run folder: directions.json, which holds all of them, and a table as text."""
 
 import dataclasses
 import json
@@ -8,7 +8,7 @@ import numpy as np
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan._utils.text import WIDTH, Table, Text, paragraph
-from keras_gan.directions.fitting import CLEAR, KEPT, STEP, Figures, Fitted
+from keras_gan.directions.fitting import CLEAR, LEAST_KEPT, STEP, Fitted, Measurements
 from keras_gan.sampling.sliders import CLASS, DIGITS, check_name, from_json
 
 NAME = "directions.json"
@@ -17,17 +17,17 @@ FORMAT = 1
 
 def save(fitted: Fitted, run) -> None:
     """Writes directions.json into a `keras_gan.runs.Run`."""
-    said = {
+    stored = {
         "format": FORMAT,
         "step": fitted.step,
         "latent": fitted.latent,
         "directions": fitted.to_json(),
         "weights": _rounded(fitted.weights),
-        "quiet": None if fitted.quiet is None else _rounded(fitted.quiet),
-        "figures": {name: dataclasses.asdict(figures) for name, figures in fitted.figures.items()},
-        "refused": fitted.refused,
+        "class_preserving": None if fitted.class_preserving is None else _rounded(fitted.class_preserving),
+        "measurements": {name: dataclasses.asdict(measurements) for name, measurements in fitted.measurements.items()},
+        "rejected": fitted.rejected,
     }
-    text = json.dumps(said, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
     replace(run.path / NAME, lambda draft: draft.write_text(text, "utf-8"))
 
 
@@ -42,31 +42,34 @@ def load(run) -> Fitted | None:
         return None
     try:
         return _from_json(json.loads(file.read_text("utf-8")), run.config.latent_dim)
-    except Exception as error:  # a damaged file fails anywhere, with any error
+    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
         raise InputError(
-            f"{file} is damaged ({first_line(error)}); expected what kgan directions wrote; run it again"
+            f"{file} is damaged ({first_line(error)}); expected a file that kgan directions wrote. Run kgan directions "
+            "again."
         ) from error
 
 
-def _from_json(said, dim):
-    read = from_json(said["directions"], said["latent"], dim)
-    weights = _vectors(said["weights"], read.names, dim)
-    quiet = None if said["quiet"] is None else _vectors(said["quiet"], read.names, dim)
-    figures = {name: _figures(said["figures"][name]) for name in read.names}
-    refused = {str(name): str(why) for name, why in said["refused"].items()}
-    step = None if said["step"] is None else int(said["step"])
-    return Fitted(read.latent, read.sliders, weights, quiet, figures, refused, step)
+def _from_json(stored, dim):
+    read = from_json(stored["directions"], stored["latent"], dim)
+    weights = _vectors(stored["weights"], read.names, dim)
+    class_preserving = (
+        None if stored["class_preserving"] is None else _vectors(stored["class_preserving"], read.names, dim)
+    )
+    measurements = {name: _measurements(stored["measurements"][name]) for name in read.names}
+    rejected = {str(name): str(why) for name, why in stored["rejected"].items()}
+    step = None if stored["step"] is None else int(stored["step"])
+    return Fitted(read.latent, read.sliders, weights, class_preserving, measurements, rejected, step)
 
 
-def _vectors(said, names, dim):
-    vectors = {name: np.array(said[name], "float32") for name in names}
+def _vectors(stored, names, dim):
+    vectors = {name: np.array(stored[name], "float32") for name in names}
     if not all(vector.shape == (dim,) and np.isfinite(vector).all() for vector in vectors.values()):
         raise ValueError(f"its vectors are not {dim} finite numbers each")
     return vectors
 
 
-def _figures(said):
-    return Figures(**{**said, "locks": tuple(map(str, said["locks"]))})
+def _measurements(stored):
+    return Measurements(**{**stored, "locks": tuple(map(str, stored["locks"]))})
 
 
 def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
@@ -76,29 +79,35 @@ def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
         fitted: the directions.
         names: present name -> new name.
 
+    Returns:
+        The renamed directions.
+
     Raises:
-        InputError: for a name that is none of them, cannot be a name, or is taken.
+        InputError: for a name that is unknown, taken or not allowed.
     """
     for old, new in names.items():
         slider = fitted[old]
         if new in fitted.names or not check_name(new):
-            raise InputError(f"the new name {new!r:.70} for {slider.name}; expected a short one that is free")
+            raise InputError(
+                f"the new name {new!r:.70} for {slider.name}; expected a short name that no slider has. Use another "
+                "name."
+            )
     if len(set(names.values())) < len(names):
-        raise InputError(f"one new name for two of {', '.join(names)}; expected different ones")
+        raise InputError(f"one new name for two of {', '.join(names)}; expected different names. Use another name.")
 
     def renamed(table):
         return {names.get(key, key): value for key, value in table.items()}
 
-    def figures(one):
-        tables = {key: renamed(getattr(one, key)) for key in ("alone", "cross_talk", "cross_talk_range")}
+    def measurements(one):
+        tables = {key: renamed(getattr(one, key)) for key in ("unlocked", "cross_talk", "cross_talk_range")}
         return dataclasses.replace(one, **tables, locks=tuple(names.get(lock, lock) for lock in one.locks))
 
     return dataclasses.replace(
         fitted,
         sliders=tuple(dataclasses.replace(s, name=names.get(s.name, s.name)) for s in fitted.sliders),
         weights=renamed(fitted.weights),
-        quiet=fitted.quiet and renamed(fitted.quiet),
-        figures=renamed({name: figures(one) for name, one in fitted.figures.items()}),
+        class_preserving=fitted.class_preserving and renamed(fitted.class_preserving),
+        measurements=renamed({name: measurements(one) for name, one in fitted.measurements.items()}),
     )
 
 
@@ -106,29 +115,31 @@ def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
 
 
 def table(fitted: Fitted) -> Text:
-    """What was found: a row for each slider, what the columns mean, and the attributes that got no slider."""
-    judged = any(one.class_kept is not None for one in fitted.figures.values())
-    head = ("slider", "R²", "a step", "whole way", "cross-talk", "unlocked", *(["class kept"] if judged else []))
-    rows = [_row(slider, fitted.figures[slider.name], judged) for slider in fitted.sliders]
-    found = [Table(rows, head, numbers=range(1, len(head))), "", *_legend(judged)] if rows else ["no direction works"]
-    refused = "; ".join(f"{name} ({why})" for name, why in fitted.refused.items())
-    return Text([*found, *(["", paragraph(f"no slider, for too little effect: {refused}")] if refused else [])])
+    """The sliders: a row for each of them, the meaning of the columns, and the rejected attributes."""
+    with_classes = any(one.class_kept is not None for one in fitted.measurements.values())
+    head = ("slider", "R²", "a step", "whole way", "cross-talk", "unlocked", *(["class kept"] if with_classes else []))
+    rows = [_row(slider, fitted.measurements[slider.name], with_classes) for slider in fitted.sliders]
+    found = ["no attribute has a direction that works"]
+    if rows:
+        found = [Table(rows, head, numbers=range(1, len(head))), "", *_legend(with_classes)]
+    rejected = "; ".join(f"{name} ({why})" for name, why in fitted.rejected.items())
+    return Text([*found, *(["", paragraph(f"rejected attributes: {rejected}")] if rejected else [])])
 
 
-def _row(slider, one, judged):
+def _row(slider, one, with_classes):
     return [
-        f"{slider.name} ±{slider.reach:g}",
+        f"{slider.name} ±{slider.limit:g}",
         "" if one.r2 is None else f"{one.r2:.2f}",
         "" if one.own_step is None else f"{one.own_step:+.2f}",
         "" if one.own_range is None else f"{one.own_range:+.2f}",
         _worst(one.cross_talk, one.locks),
-        _worst(one.alone, one.locks),
-        *([f"{one.class_kept:.0%}, {one.clear_kept:.0%}, {one.clear_kept_range:.0%}"] if judged else []),
+        _worst(one.unlocked, one.locks),
+        *([f"{one.class_kept:.0%}, {one.clear_kept:.0%}, {one.clear_kept_range:.0%}"] if with_classes else []),
     ]
 
 
 def _worst(shares, locks):
-    """The largest share of a locked attribute, and of which."""
+    """The largest share of a locked attribute, and the name of that attribute."""
     considered = {name: share for name, share in shares.items() if name in locks}
     if not considered:
         return "nothing locked"
@@ -136,22 +147,21 @@ def _worst(shares, locks):
     return f"{considered[name]:+.2f} {name}"
 
 
-def _legend(judged):
-    """What the columns mean."""
+def _legend(with_classes):
     meanings = [
-        ("R²", "of the regression on z, on held-out samples"),
-        ("a step", f"what {STEP:g} standard deviations change"),
-        ("whole way", "what changes from one end of the slider to the other"),
-        ("cross-talk", "the largest change of a locked attribute for a change of 1 of its own"),
-        ("unlocked", "the same with nothing locked"),
+        ("R²", "of the regression of the attribute on z, on held-out samples"),
+        ("a step", f"change of the attribute, in standard deviations, after a step of {STEP:g}"),
+        ("whole way", "the same from one end of the slider to the other"),
+        ("cross-talk", "largest change of a locked attribute, as a share of the slider's own"),
+        ("unlocked", "the same without locks"),
     ]
-    if judged:
+    if with_classes:
         meanings.append(
             (
                 "class kept",
-                f"share of images that keep their class after one step: of all images, of those with a class of "
-                f"{CLEAR:.0%} or more, and of these at the ends of the slider, where {KEPT:.0%} keep it if {CLASS} is "
-                "locked",
+                "share of images that keep their class after one step: of all images, of images with a clear class "
+                f"(probability {CLEAR:.0%} or more), and of those at the ends of the slider. The ends are where "
+                f"{LEAST_KEPT:.0%} keep their class, if {CLASS} is locked",
             )
         )
     yield Table(meanings, width=WIDTH)

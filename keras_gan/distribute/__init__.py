@@ -1,4 +1,4 @@
-"""Devices: strategies of `tf.distribute`, what one replica needs to know of the others, and precision."""
+"""Devices: strategies of `tf.distribute`, exchange between replicas, and precision."""
 
 from keras_gan.distribute.replicas import several_processes
 from keras_gan.distribute.strategies import agree, from_chief, is_chief, is_loss_of_worker, strategy

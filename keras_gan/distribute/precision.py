@@ -1,4 +1,4 @@
-"""Which arithmetic trains fastest on this machine: the precision policy and XLA, each with its reason."""
+"""The fastest settings for training on this machine: precision policy, XLA and threads, each with a reason."""
 
 import contextlib
 
@@ -11,7 +11,7 @@ BF16_FLAGS = ("amx_bf16", "avx512_bf16")
 
 
 def policy() -> tuple[str, str]:
-    """The Keras dtype policy for training here, and why: bfloat16 where the hardware multiplies in it."""
+    """The Keras dtype policy for training on this machine, and the reason: bfloat16 where the hardware has it."""
     gpus = tf.config.list_physical_devices("GPU")
     if gpus:
         capability = tf.config.experimental.get_device_details(gpus[0]).get("compute_capability", (0, 0))
@@ -27,32 +27,32 @@ def policy() -> tuple[str, str]:
 
 
 def jit_compile() -> tuple[bool, str]:
-    """Whether XLA compiles the training step here, and why.
+    """Whether XLA compiles the training step on this machine, and the reason.
 
-    On a CPU XLA halves the speed of convolutional training; with several replicas it fails in TensorFlow 2.21.
+    On a CPU, XLA halves the speed of convolutional training. With several replicas it fails in TensorFlow 2.21.
     """
     if not tf.config.list_physical_devices("GPU"):
         return False, "XLA is slower than oneDNN on a CPU"
     if is_op_determinism_enabled():
-        return False, "XLA has not all operations with the same bits each time"
+        return False, "XLA lacks deterministic versions of some operations"
     if tf.distribute.get_strategy().num_replicas_in_sync > 1:
         return False, "XLA fails with several replicas"
     return True, "one GPU"
 
 
 def threads() -> tuple[int, str]:
-    """How many threads one operation gets here, 0 for TensorFlow's own choice, and why.
+    """The number of threads for one operation, 0 for TensorFlow's default, and the reason.
 
-    On two cores a training step is faster when independent operations run side by side, one core each, than when they
-    run one after another on both (benchmarks/RESULTS.md). Other numbers of cores were not measured.
+    On two cores a training step is faster when independent operations run in parallel, one on each core, than when each
+    operation uses both cores (benchmarks/RESULTS.md). Other numbers of cores were not measured.
     """
     if tf.config.list_physical_devices("GPU") or cores() != 2:
-        return 0, "TensorFlow's own choice"
-    return 1, "two operations run side by side on two cores"
+        return 0, "TensorFlow's default"
+    return 1, "two operations run in parallel on two cores"
 
 
 def use_threads() -> None:
-    """Applies `threads` to this process; without effect once TensorFlow has started."""
+    """Applies `threads` to this process. It has no effect after TensorFlow has started."""
     count, _ = threads()
     if count:
         with contextlib.suppress(RuntimeError):

@@ -1,4 +1,4 @@
-"""What one replica of a `tf.distribute` strategy has to know of the others; without a strategy there is one replica."""
+"""Computation and exchange across the replicas of a `tf.distribute` strategy; without a strategy there is one."""
 
 import contextlib
 from collections.abc import Callable
@@ -8,19 +8,22 @@ import tensorflow as tf
 
 
 def count() -> int:
-    """Replicas that compute each step together."""
+    """The number of replicas that compute each step together."""
     return tf.distribute.get_strategy().num_replicas_in_sync
 
 
 def share(draw: Callable, number):
-    """This replica's rows of what `draw(rows)` gives for all replicas together.
+    """This replica's rows of random numbers that are drawn for all replicas together.
 
-    Every replica draws all rows from the same seed and keeps its own: no two train on the same noise, and together they
-    see what one replica would have seen.
+    Every replica draws all rows from the same seed and uses its own part. So no two replicas use the same noise,
+    and all together use the noise that one replica would have used.
 
     Args:
-        draw: from a number of rows to a tensor of as many.
-        number: rows that this replica needs; the same for all.
+        draw: function of a number of rows to a tensor (rows, ...).
+        number: number of rows for this replica, the same on all replicas.
+
+    Returns:
+        A tensor (number, ...).
     """
     replicas = count()
     if replicas == 1:
@@ -30,12 +33,12 @@ def share(draw: Callable, number):
 
 
 def mean(values: list) -> list:
-    """Tensors, each as its mean over all replicas; in one exchange, since each costs time whatever its size."""
+    """The mean of each tensor over all replicas, in one exchange, since an exchange costs time whatever its size."""
     return _reduced(tf.distribute.ReduceOp.MEAN, values)
 
 
 def total(values: list) -> list:
-    """Tensors, each summed over all replicas, in one exchange; None stays None."""
+    """The sum of each tensor over all replicas, in one exchange. None stays None."""
     summed = iter(_reduced(tf.distribute.ReduceOp.SUM, [value for value in values if value is not None]))
     return [None if value is None else next(summed) for value in values]
 
@@ -45,17 +48,17 @@ def _reduced(how, values):
 
 
 def apply_if(condition, optimizer, gradients: list, weights: list, then: Callable[[], None]) -> None:
-    """One update by gradients that `total` has summed, then `then()`, on every replica; without `condition` neither.
+    """Applies gradients that `total` has summed and calls `then()`, on every replica, if `condition` holds.
 
-    The optimizer counts the step all the same, so that its schedule goes on.
+    Otherwise the optimizer only counts the step, so that its schedule continues.
 
-    A `keras.optimizers.LossScaleOptimizer` gets gradients that are not finite, since it lowers its scale by them and
-    updates nothing; where only `condition` is against it, they are made so.
+    A `keras.optimizers.LossScaleOptimizer` always receives the gradients: where they are not finite, it lowers its
+    scale and updates nothing. Where only `condition` is false, the gradients are set to NaN.
 
     Args:
         condition: boolean scalar, the same on all replicas.
         optimizer: Keras optimizer of the weights.
-        gradients: one for each weight.
+        gradients: a gradient for each weight.
         weights: Keras variables.
         then: called after the update, under the same condition.
     """
@@ -69,7 +72,7 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
         gradients = [None if g is None else g + tf.cast(invalid, g.dtype) for g in gradients]
 
     def skip():
-        # `iterations` is no variable where gradients are accumulated.
+        # Not `iterations`, which is not a variable where gradients are accumulated.
         if not scales:
             optimizer._iterations.assign_add(1)
 
@@ -79,7 +82,7 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
         _either(condition, [then] if scales else [lambda: update(gradients), then], skip)
         return
 
-    def meet(strategy, condition, gradients):
+    def apply_on_all(strategy, condition, gradients):
         first = strategy.experimental_local_results(condition)[0]
         each = strategy.extended.call_for_each_replica
         with _already_summed(getattr(optimizer, "inner_optimizer", optimizer)):
@@ -88,26 +91,26 @@ def apply_if(condition, optimizer, gradients: list, weights: list, then: Callabl
             updates = [] if scales else [lambda: each(update, (gradients,))]
             _either(first, [*updates, lambda: each(then)], skip)
 
-    # Not inside a replica: a branch there could not hold the optimizer's own meeting with the others.
-    tf.distribute.get_replica_context().merge_call(meet, args=(condition, gradients))
+    # In the cross-replica context, since a branch inside a replica cannot contain the optimizer's own `merge_call`.
+    tf.distribute.get_replica_context().merge_call(apply_on_all, args=(condition, gradients))
 
 
 def _either(condition, actions, otherwise):
-    """Does the actions where the condition holds, and the other one where it does not."""
+    """Calls all `actions` where the condition holds, else `otherwise`."""
 
     def run(*branch):
         for action in branch:
             action()
-        return 0  # what both branches have to return alike
+        return 0  # both branches of tf.cond have to return the same type
 
     tf.cond(condition, lambda: run(*actions), lambda: run(otherwise))
 
 
 @contextlib.contextmanager
 def _already_summed(optimizer):
-    """Keeps Keras's optimizer from summing over replicas what is summed already, since the norm was to be known first.
+    """Stops Keras's optimizer from summing gradients that are summed already, since their norm was needed first.
 
-    It also makes `clipnorm` and its kin act on the global gradient, as they do on one replica.
+    So `clipnorm` and similar options act on the global gradient, as they do on one replica.
     """
     optimizer._all_reduce_sum_gradients = lambda gradients_and_variables: gradients_and_variables
     try:
@@ -124,17 +127,20 @@ def several_processes(strategy: tf.distribute.Strategy) -> bool:
 def without_exchange(
     strategy, step: Callable, trackers: list, steps_per_execution: int = 1, run_eagerly: bool = False
 ) -> Callable:
-    """What `fit` calls for a batch, or for several: steps, then the means in the trackers of this process.
+    """The function that `fit` calls for one or several batches: it runs steps and returns this process's means.
 
-    They are those of all replicas already. Keras 3 would exchange each of them once more, and cannot: it takes the mean
-    over axis 0, which a scalar does not have (keras issue 20585).
+    They already are the means over all replicas. Keras 3 would exchange each of them again and fail, since it takes the
+    mean over axis 0, which a scalar does not have (keras issue 20585).
 
     Args:
         strategy: the strategy.
-        step: of one replica, `train_step` or `test_step`.
-        trackers: `keras.metrics.Mean`, which the step updates by the same values on all replicas.
-        steps_per_execution: steps in one call, fewer where the data end.
+        step: `train_step` or `test_step` of one replica.
+        trackers: `keras.metrics.Mean`, which the step updates with the same values on all replicas.
+        steps_per_execution: steps in one call; fewer where the data end.
         run_eagerly: whether the step runs as plain Python.
+
+    Returns:
+        A function of an iterator to means by name.
     """
 
     def one_step(iterator):
@@ -150,11 +156,11 @@ def without_exchange(
                 if not done:
                     raise
                 break
-        sums = {tracker.name: [_here(strategy, v) for v in (tracker.total, tracker.count)] for tracker in trackers}
+        sums = {tracker.name: [_value_of(strategy, v) for v in (tracker.total, tracker.count)] for tracker in trackers}
         return {name: total / count for name, (total, count) in sums.items() if count}
 
     return function
 
 
-def _here(strategy, variable):
+def _value_of(strategy, variable):
     return float(strategy.experimental_local_results(variable.value)[0])

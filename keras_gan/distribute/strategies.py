@@ -1,4 +1,4 @@
-"""Which devices and machines train together, and what several processes have to tell one another."""
+"""Strategies of `tf.distribute` for one or several machines, and exchange between worker processes."""
 
 import functools
 import json
@@ -14,28 +14,32 @@ from keras_gan._utils.errors import InputError
 from keras_gan.distribute.replicas import several_processes
 
 STRATEGIES = ("auto", "mirrored", "multiworker")
-AGREE_STEPS = 10  # steps between the moments at which workers ask one another
+AGREE_STEPS = 10  # steps between two exchanges of `agree`
 TF_CONFIG = "TF_CONFIG"
 SLURM = ("SLURM_PROCID", "SLURM_STEP_NUM_TASKS", "SLURM_STEP_NODELIST", "SLURM_STEP_TASKS_PER_NODE")
-PORT, DEFAULT_PORT = "KERAS_GAN_PORT", 8888  # of Slurm's workers, on each node, and the next ones for more tasks there
+PORT, DEFAULT_PORT = "KERAS_GAN_PORT", 8888  # of the first Slurm task on each node; further tasks use the next ports
 
 
 def strategy(name: str = "auto", count: int | None = None) -> tf.distribute.Strategy:
-    """The `tf.distribute` strategy of a name; it must come before anything else that TensorFlow does.
+    """The `tf.distribute` strategy with a name. Call it before TensorFlow is used for anything else.
 
     Args:
-        name: "auto" for all GPUs of this machine where it has several, and nothing else otherwise; "mirrored" for the
-            GPUs of this machine, or, where it has none, for as many replicas on its processor, as a rehearsal;
-            "multiworker" for several processes, each of which is told of the others by TF_CONFIG, or by Slurm.
-        count: replicas of "mirrored"; None for all GPUs, or two on a processor.
+        name: "auto" for all GPUs where this machine has several, else the default strategy; "mirrored" for the GPUs of
+            this machine, or, without GPUs, for several replicas on the CPU, to try a distributed training;
+            "multiworker" for several processes, which TF_CONFIG or Slurm describes.
+        count: number of replicas of "mirrored"; None for all GPUs, or two on a CPU.
 
     Raises:
-        InputError: for an unknown name, more replicas than GPUs, or a cluster that is not described.
+        InputError: for an unknown name, more replicas than GPUs, or a cluster without a description.
     """
     if name not in STRATEGIES:
-        raise InputError(f"unknown strategy {name!r}; expected one of {', '.join(STRATEGIES)}; leave --strategy out")
+        raise InputError(
+            f"unknown strategy {name!r}; expected one of {', '.join(STRATEGIES)}. Leave --strategy out for auto."
+        )
     if count is not None and name != "mirrored":
-        raise InputError(f"{count} replicas of {name}; expected a number for mirrored only; give --strategy mirrored")
+        raise InputError(
+            f"{count} replicas with strategy {name}; expected a number for mirrored only. Use --strategy mirrored."
+        )
     if name == "multiworker":
         return tf.distribute.MultiWorkerMirroredStrategy(cluster_resolver=_cluster())
     gpus = tf.config.list_physical_devices("GPU")
@@ -52,20 +56,22 @@ def _mirrored(gpus, count):
 def _gpus(gpus, count):
     count = count or len(gpus)
     if not 1 <= count <= len(gpus):
-        raise InputError(f"{count} replicas on {len(gpus)} GPUs; expected 1 to {len(gpus)}; give --replicas so")
+        raise InputError(f"{count} replicas on {len(gpus)} GPUs; expected 1 to {len(gpus)}. Use such a --replicas.")
     return [f"GPU:{i}" for i in range(count)]
 
 
 def _processors(count):
     if not 1 <= count <= 64:
-        raise InputError(f"{count} replicas on a processor; expected 1 to 64; give --replicas 2")
+        raise InputError(f"{count} replicas on a CPU; expected 1 to 64. Use --replicas 2.")
     (processor, *_) = tf.config.list_physical_devices("CPU")
     if len(tf.config.get_logical_device_configuration(processor) or [None]) != count:
         try:
             devices = [tf.config.LogicalDeviceConfiguration()] * count
             tf.config.set_logical_device_configuration(processor, devices)
         except RuntimeError as error:
-            raise InputError(f"TensorFlow has started; expected the strategy before ({error})") from error
+            raise InputError(
+                f"TensorFlow has started already ({error}); expected a strategy before that. Create the strategy first."
+            ) from error
     return [f"CPU:{i}" for i in range(count)]
 
 
@@ -75,37 +81,40 @@ def _cluster():
             described = json.loads(os.environ[TF_CONFIG])
             workers = [w for kind in ("chief", "worker") for w in described["cluster"].get(kind, [])]
             if not workers or described["task"]["type"] not in described["cluster"]:
-                raise ValueError("it names no workers")
+                raise ValueError("it has no workers")
             described["cluster"][described["task"]["type"]][int(described["task"]["index"])]
         except (ValueError, KeyError, TypeError, AttributeError, IndexError) as error:
             raise InputError(
                 f"{TF_CONFIG} cannot be read ({type(error).__name__}: {error}); expected "
-                '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}; mend it'
+                '{"cluster": {"worker": ["host:port", …]}, "task": {"type": "worker", "index": 0}}. Use this form.'
             ) from error
         return tf.distribute.cluster_resolver.TFConfigClusterResolver()
     if all(name in os.environ for name in SLURM):
         return _slurm()
     raise InputError(
-        f"no cluster is described: neither {TF_CONFIG} nor a step of Slurm's (srun); expected one; set {TF_CONFIG} for "
-        "each process, or leave --strategy multiworker out"
+        f"there is no description of a cluster; expected {TF_CONFIG}, or the variables that Slurm's srun sets. Set "
+        f"{TF_CONFIG} in each process, or leave --strategy multiworker out."
     )
 
 
 def _slurm():
-    """A worker for each task of a step of Slurm's, with all GPUs that it sees.
+    """A worker for each task of a Slurm step, with all GPUs that the task sees.
 
-    Not by TensorFlow's own resolver: it finds no tasks where there are no GPUs, and takes n10 before n9, against ranks.
+    TensorFlow's own resolver is not used: it finds no tasks without GPUs, and it sorts n10 before n9, which does not
+    match the ranks.
     """
     rank, count, nodes, tasks = (os.environ[name] for name in SLURM)
     try:
         port, rank = int(os.environ.get(PORT, DEFAULT_PORT)), int(rank)
-        places = zip(slurm.expand_hostlist(nodes), slurm.expand_tasks_per_node(tasks), strict=True)
-        workers = [f"{node}:{port + i}" for node, number in places for i in range(number)]
+        nodes_and_tasks = zip(slurm.expand_hostlist(nodes), slurm.expand_tasks_per_node(tasks), strict=True)
+        workers = [f"{node}:{port + i}" for node, number in nodes_and_tasks for i in range(number)]
         if not 0 <= rank < len(workers) == int(count):
-            raise ValueError(f"{len(workers)} tasks on these nodes")
+            raise ValueError(f"there are {len(workers)} tasks on these nodes")
     except ValueError as error:
-        given = ", ".join(f"{name}={os.environ[name]}" for name in (*SLURM, PORT) if name in os.environ)
-        raise InputError(f"{given} ({error}); expected what srun sets, and a port; start kgan by srun") from error
+        variables = ", ".join(f"{name}={os.environ[name]}" for name in (*SLURM, PORT) if name in os.environ)
+        raise InputError(
+            f"{variables} cannot be used ({error}); expected what srun sets, and a port. Start kgan with srun."
+        ) from error
     gpus = len(tf.config.list_physical_devices("GPU"))
     return tf.distribute.cluster_resolver.SimpleClusterResolver(
         tf.train.ClusterSpec({"worker": workers}),
@@ -117,7 +126,7 @@ def _slurm():
 
 
 def is_chief(strategy: tf.distribute.Strategy) -> bool:
-    """Whether this process is the one that writes: the chief, or worker 0 where there is none; the only one, alone."""
+    """Whether this process writes files: the chief, worker 0 where there is no chief, or the only process."""
     resolver = strategy.cluster_resolver
     if resolver is None or not isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy):
         return True
@@ -126,9 +135,9 @@ def is_chief(strategy: tf.distribute.Strategy) -> bool:
 
 
 def agree(strategy: tf.distribute.Strategy, wish: bool, step: int) -> bool:
-    """Whether any worker wishes it; all get the same answer at the same step, which is why they may have to wait.
+    """Whether `wish` is true on any worker, with the same answer on all workers at the same step.
 
-    Alone, what is wished. With others, they ask one another every ten steps, and False in between.
+    With one process it is `wish`. With several, they exchange it every ten steps, and it is False in between.
     """
     if not several_processes(strategy):
         return wish
@@ -138,7 +147,16 @@ def agree(strategy: tf.distribute.Strategy, wish: bool, step: int) -> bool:
 def from_chief(
     strategy: tf.distribute.Strategy, arrays: Mapping[str, np.ndarray] | None, like: Mapping[str, np.ndarray]
 ) -> Mapping[str, np.ndarray] | None:
-    """The chief's arrays, or its None, on every worker; each gives what it has, and names, dtypes, shapes in `like`."""
+    """Sends the chief's arrays to every worker.
+
+    Args:
+        strategy: the strategy.
+        arrays: arrays by name, or None, on the chief; ignored on other workers.
+        like: arrays with the same names, dtypes and shapes, on every worker.
+
+    Returns:
+        The chief's arrays, or None where the chief has None.
+    """
     if not several_processes(strategy):
         return arrays
     mine = is_chief(strategy)
@@ -146,40 +164,40 @@ def from_chief(
         return None
     sent = arrays if mine else {name: np.zeros_like(array) for name, array in like.items()}
     pieces = [np.frombuffer(np.ascontiguousarray(sent[name]).tobytes(), "uint8") for name in sorted(like)]
-    # As floats, which every kind of exchange adds exactly: the others' are all 0.
-    told = _sum(strategy, np.concatenate(pieces)).astype("uint8").tobytes()
+    # As floats, which every kind of exchange adds exactly. All workers except the chief add zeros.
+    content = _sum(strategy, np.concatenate(pieces)).astype("uint8").tobytes()
     received, start = {}, 0
     for name in sorted(like):
         count = math.prod(like[name].shape)
-        received[name] = np.frombuffer(told, like[name].dtype, count, start).reshape(like[name].shape)
+        received[name] = np.frombuffer(content, like[name].dtype, count, start).reshape(like[name].shape)
         start += received[name].nbytes
     return received
 
 
 def is_loss_of_worker(strategy: tf.distribute.Strategy, error: tf.errors.OpError) -> bool:
-    """Whether an error is what an exchange ends with where another process has gone."""
-    gone = (
+    """Whether an error of an exchange means that another process was lost."""
+    lost = (
         tf.errors.UnavailableError,
         tf.errors.AbortedError,
         tf.errors.CancelledError,
         tf.errors.DeadlineExceededError,
     )
-    return several_processes(strategy) and (isinstance(error, gone) or "ollective ops is aborted" in error.message)
+    return several_processes(strategy) and (isinstance(error, lost) or "ollective ops is aborted" in error.message)
 
 
 def _sum(strategy, numbers):
-    """The sum over all workers of vectors, float32."""
+    """The sum of vectors over all workers, float32."""
     result = _exchange(strategy)(tf.constant(numbers, "float32"))
     return strategy.experimental_local_results(result)[0].numpy()
 
 
 @functools.cache
 def _exchange(strategy):
-    """A compiled function from a worker's vector to the sum over all."""
+    """A compiled function of a worker's vector to the sum over all workers."""
 
     def total(numbers):
         context = tf.distribute.get_replica_context()
-        # One voice for each process, whatever devices it has.
+        # Each process adds its vector once, on its first device.
         first = context.replica_id_in_sync_group % strategy.extended._num_devices_per_worker == 0
         return context.all_reduce("SUM", tf.where(first, numbers, tf.zeros_like(numbers)))
 

@@ -1,7 +1,7 @@
-"""What samples tell about a run: pure functions of arrays of samples and of real data.
+"""Statistics of samples for the doctor, as pure functions of arrays of samples and of real data.
 
-All distances are Euclidean, between pixels in [-1, 1], or between vectors as they are. Neighbours are found by
-one product of matrices: for so few samples that is several times faster than a search that starts threads of its own.
+All distances are Euclidean, between pixels in [-1, 1] or between vectors. Neighbours are found with one matrix product:
+for few samples it is several times faster than a search with its own threads.
 """
 
 from dataclasses import dataclass
@@ -13,18 +13,18 @@ from keras_gan.metrics.streams import averaged
 
 METRICS = ("diversity", "duplicates", "memorised", "movement")  # columns of checks.csv
 
-SPREAD_DATA = 512  # enough for a mean of 130,816 distances
+SPREAD_DATA = 512  # rows for `spread`, which then is a mean of 130,816 distances
 CALIBRATION_DATA = 256
 
 
 def features(data: np.ndarray) -> np.ndarray:
-    """Data to rows for distances: images averaged down to at most 32 pixels a side, vectors as they are.
+    """Converts data to rows for distances. Images are averaged to at most 32 pixels on a side.
 
     Args:
-        data: floats in [-1, 1] (clipped, as in a picture), shape (n, height, width, channels); or vectors (n, values).
+        data: floats, (n, height, width, channels), which are clipped to [-1, 1]; or vectors (n, values).
 
     Returns:
-        Shape (n, values): float32 for images, float64 for vectors, whose modes may be narrow.
+        (n, values): float32 for images, float64 for vectors, whose modes may be narrow.
     """
     if data.ndim != 4:
         return np.asarray(data, "float64").reshape(len(data), -1)
@@ -33,34 +33,37 @@ def features(data: np.ndarray) -> np.ndarray:
 
 
 def _squared_distances(rows, among):
-    """Shape (n, values) and (m, values) to (n, m)."""
+    """Returns the squared distances (n, m) between rows (n, values) and (m, values)."""
     squared = rows @ among.T
-    squared *= -2.0  # in place: fresh memory for every step would cost more than the product
+    squared *= -2.0  # in place: new memory for each operation would take longer than the product
     squared += np.einsum("ij,ij->i", among, among)
     squared += np.einsum("ij,ij->i", rows, rows)[:, None]
     return np.maximum(squared, 0.0, out=squared)
 
 
 def spread(rows: np.ndarray) -> float:
-    """Mean distance between two different rows of (n, values); NaN for a single one."""
+    """Returns the mean distance between two different rows of (n, values); NaN for a single row."""
     n = len(rows)
     return float(np.sqrt(_squared_distances(rows, rows)).sum() / (n * (n - 1))) if n > 1 else float("nan")
 
 
 def neighbours(rows: np.ndarray, among: np.ndarray, k: int = 1, without=None) -> tuple[np.ndarray, np.ndarray]:
-    """The k nearest of (m, values) for each of (n, values).
+    """Finds the k nearest neighbours of each row in a set.
 
     Args:
-        without: one index into `among` for each row, which is passed over; None for none.
+        rows: (n, values).
+        among: the set, (m, values).
+        k: the number of neighbours.
+        without: for each row, the index of a member of the set to ignore; None to ignore none.
 
     Returns:
-        Distances (n, k), nearest first, and their indices (n, k).
+        Distances (n, k), the nearest first, and their indices (n, k).
     """
     squared = _squared_distances(rows, among)
     if without is not None:
         squared[np.arange(len(rows)), without] = np.inf
     chosen = np.argpartition(squared, k - 1, axis=1)[:, :k]
-    # Anew, since differences of large squares lose the digits that near neighbours need.
+    # Computed again, since differences of large squares are too inexact for near neighbours.
     distances = np.linalg.norm(rows[:, None] - among[chosen], axis=2)
     order = np.argsort(distances, axis=1)
     return np.take_along_axis(distances, order, 1), np.take_along_axis(chosen, order, 1)
@@ -68,44 +71,45 @@ def neighbours(rows: np.ndarray, among: np.ndarray, k: int = 1, without=None) ->
 
 @dataclass(frozen=True)
 class RealData:
-    """Real data as the measure of samples. `RealData.of` makes one."""
+    """Real data to compare samples with. Make one with `RealData.of`."""
 
     rows: np.ndarray  # (n, values)
-    spread: float  # mean distance between two of them
-    expected: float  # share of them that would count as memorised had they been left out
+    spread: float  # mean distance between two rows
+    expected: float  # share of rows that would count as memorised if they were not training data
 
     @classmethod
     def of(cls, rows: np.ndarray) -> "RealData":
-        """The measure from rows that `features` made of real data; fewer than three measure nothing."""
-        if len(rows) < 3:  # each is compared with two others
+        """Computes the statistics of rows that `features` returned for real data; NaN for fewer than three rows."""
+        if len(rows) < 3:  # each row is compared with two others
             return cls(rows, float("nan"), float("nan"))
         return cls(rows, spread(rows[:SPREAD_DATA]), _expected(rows))
 
 
 def _expected(rows):
-    """Leave-one-out: a real datum's nearest, and how far that one is from its nearest of all others."""
+    """Returns `share_of_copies` of real rows, each compared with all others (leave-one-out)."""
     one_out = np.arange(min(len(rows), CALIBRATION_DATA))
     distances, chosen = neighbours(rows[one_out], rows, 1, without=one_out)
-    apart, fellows = neighbours(rows[chosen[:, 0]], rows, 2, without=chosen[:, 0])
-    others = np.where(fellows[:, 0] == one_out, apart[:, 1], apart[:, 0])
-    return share_of_copies(distances[:, 0], others)
+    nearest, indices = neighbours(rows[chosen[:, 0]], rows, 2, without=chosen[:, 0])
+    spacings = np.where(indices[:, 0] == one_out, nearest[:, 1], nearest[:, 0])
+    return share_of_copies(distances[:, 0], spacings)
 
 
 def measure(samples: np.ndarray, real: RealData, before: np.ndarray | None = None) -> dict[str, float]:
-    """What is written into checks.csv, beside the step.
+    """Computes the columns of checks.csv except the step.
 
     Args:
-        samples: rows that `features` made of samples, (n, values).
-        real: the real data's measure.
-        before: rows of the same latents at the check before; None at the first.
+        samples: rows that `features` returned for samples, (n, values).
+        real: the real data to compare with.
+        before: rows of the same latents at the previous check; None at the first check.
 
     Returns:
-        "diversity": the samples' mean pairwise distance over that of real data; 1 is as diverse.
-        "duplicates": share in [0, 1] of samples with an almost identical other one.
-        "memorised": share in [0, 1] of samples that are almost a training datum, beyond what chance explains.
-        "movement": mean distance of samples to those before, over the mean pairwise distance of real data.
-        Each is NaN where it has no meaning: samples that are not finite, real data that are all alike, or
-        fewer than three.
+        A dictionary with
+        "diversity": mean distance between samples, divided by that between real images; 1 for equal diversity.
+        "duplicates": share of samples that almost equal another sample, in [0, 1].
+        "memorised": share of samples that almost equal a training image, beyond what chance explains, in [0, 1].
+        "movement": mean distance from samples to those of the previous check, divided by the mean distance between
+        real images.
+        All are NaN if samples are not finite, if real images are all equal, or if there are fewer than three.
     """
     if not np.isfinite(samples).all() or not real.spread > 0.0:
         return dict.fromkeys(METRICS, float("nan"))
@@ -125,5 +129,5 @@ def _duplicates(samples, real):
 def _memorised(samples, real):
     """`memorised` of rows."""
     distances, chosen = neighbours(samples, real.rows)
-    fellows = neighbours(real.rows[chosen[:, 0]], real.rows, without=chosen[:, 0])[0]
-    return memorised(distances[:, 0], fellows[:, 0], real.expected)
+    spacings = neighbours(real.rows[chosen[:, 0]], real.rows, without=chosen[:, 0])[0]
+    return memorised(distances[:, 0], spacings[:, 0], real.expected)

@@ -1,4 +1,4 @@
-"""The generative adversarial network as a `keras.Model`, and the checks of what it is given."""
+"""The generative adversarial network as a `keras.Model`, and the checks of its networks and data."""
 
 from keras_gan.gan.model import GAN
 

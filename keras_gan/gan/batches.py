@@ -1,4 +1,4 @@
-"""What `GAN.fit` is given, batch by batch: unpacked, checked, and counted where only values show that it is wrong."""
+"""Batches of `GAN.fit`: unpacking, checks of shape and dtype, and counts of wrong values in the graph."""
 
 import contextlib
 import re
@@ -11,27 +11,27 @@ import tensorflow as tf
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import replicas
 
-IMAGE_KEYS = ("image", "images", "x")  # of dictionaries; the first is that of tensorflow-datasets
+IMAGE_KEYS = ("image", "images", "x")  # of dictionaries; tensorflow-datasets uses the first
 LABEL_KEYS = ("label", "labels", "y")
-LARGEST_PIXEL = 2.0  # in size: interpolation overshoots [-1, 1], pixels in [0, 255] are far beyond
+LARGEST_PIXEL = 2.0  # absolute value: interpolation overshoots [-1, 1] a little, pixels in [0, 255] are far larger
 ROUNDING = 1e-5  # relative, of squares in float32
-FEWEST_IMAGES = 4  # that show the range of pixels
+FEWEST_IMAGES = 4  # needed to recognise the range of the pixels
 
 UNEVEN_BATCHES = (
     "fit received batches that the replicas cannot share evenly; expected a batch size that is a multiple of their "
-    "number. Give such a batch_size."
+    "number. Use such a batch_size."
 )
 
-# What `count` counts; an index into its vector.
+# Indices into the vector of `count`.
 COUNTS = WRONG_LABELS, LARGE, NEGATIVE, POSITIVE, IMAGES, UNEVEN, SHORT, SINGLE, BATCHES = range(9)
 
 
 def unpack(data) -> tuple:
-    """Images, labels and sample weights of what `fit` brings for a step; None for what it does not bring.
+    """Images, labels and sample weights of one batch; None for those that it does not have.
 
     Args:
-        data: images, (images, labels), or (images, labels, sample weights); images may be a dictionary that holds them
-            as "image", and labels as "label", as those of tensorflow-datasets do.
+        data: images, (images, labels), or (images, labels, sample weights). Images may be a dictionary with the keys
+            "image" and "label", as in tensorflow-datasets.
 
     Raises:
         InputError: for anything else.
@@ -40,15 +40,16 @@ def unpack(data) -> tuple:
         images, labels, weights = keras.utils.unpack_x_y_sample_weight(data)
     except ValueError as error:
         raise InputError(
-            f"fit received {len(data)} elements; expected images, (images, labels) or (images, labels, sample_weight)"
+            f"fit received {len(data)} elements; expected images, (images, labels) or (images, labels, sample_weight). "
+            "Map the dataset to one of these."
         ) from error
     if isinstance(images, Mapping):
         images, named = _from_mapping(images)
         labels = named if labels is None else labels
-    if isinstance(images, (tuple, list)) and len(images) == 1:  # as Keras takes a list of one input
+    if isinstance(images, (tuple, list)) and len(images) == 1:  # Keras accepts a list of one input
         images = images[0]
     if isinstance(images, (tuple, list)):
-        raise InputError(f"fit received {len(images)} inputs; expected one tensor of images. Give labels as y.")
+        raise InputError(f"fit received {len(images)} inputs; expected one tensor of images. Pass labels as y.")
     return images, labels, weights
 
 
@@ -56,7 +57,7 @@ def _from_mapping(columns):
     found = next((columns[key] for key in IMAGE_KEYS if key in columns), None)
     if found is None:
         raise InputError(
-            f"fit received a dictionary with {', '.join(map(str, columns))}; expected one with the key image, and "
+            f"fit received a dictionary with {', '.join(map(str, columns))}; expected the key image, and "
             "label for classes. Map the dataset to (image, label)."
         )
     return found, next((columns[key] for key in LABEL_KEYS if key in columns), None)
@@ -65,7 +66,7 @@ def _from_mapping(columns):
 def check_images(images, data_shape: tuple[int, ...]):
     """The images as float32 (batch, *data_shape). Raises InputError for another shape or dtype.
 
-    Sizes that the dataset does not declare, such as those of `tf.io.decode_jpeg`, are checked when a batch comes.
+    Sizes that the dataset does not declare, such as those of `tf.io.decode_jpeg`, are checked when the graph runs.
     """
     images = images if tf.is_tensor(images) else tf.convert_to_tensor(images)
     shape = images.shape
@@ -88,20 +89,20 @@ def check_images(images, data_shape: tuple[int, ...]):
 
 
 def check_labels(labels, num_classes: int | None):
-    """The labels as int32 (batch,); None without `num_classes`. Raises InputError where they are no class numbers."""
+    """The labels as int32 (batch,); None without `num_classes`. Raises InputError where they are not class numbers."""
     if num_classes is None:
         return None
     if labels is None:
         raise InputError(
-            f"fit received images alone for num_classes={num_classes}; expected (images, labels). Use "
+            f"fit received images without labels for num_classes={num_classes}; expected (images, labels). Use "
             "keras_gan.data.load(…, labels=True), or leave num_classes out."
         )
-    labels = _one_a_row(labels)
-    # Where fit was called with labels of one rank and then of another, TensorFlow gives an unknown one.
+    labels = _squeezed(labels)
+    # The rank is unknown where fit was called with labels of one rank before and another one now.
     if labels.shape.rank != 1 or not labels.dtype.is_integer:
         raise InputError(
             f"fit received labels {labels.dtype.name} of shape {labels.shape}; expected integers of shape (batch,) "
-            f"from 0 to {num_classes - 1}. Give class numbers, not one-hot rows or texts."
+            f"from 0 to {num_classes - 1}. Pass class numbers, not one-hot rows or strings."
         )
     return tf.cast(labels, "int32")
 
@@ -110,16 +111,16 @@ def check_weights(weights):
     """Sample weights as float32 (batch,); None where there are none. Raises InputError for another shape."""
     if weights is None:
         return None
-    weights = _one_a_row(weights)
+    weights = _squeezed(weights)
     if weights.shape.rank != 1:
         raise InputError(
-            f"fit received sample weights of shape {weights.shape}; expected (batch,). Give one number for each image."
+            f"fit received sample weights of shape {weights.shape}; expected (batch,). Pass one number for each image."
         )
     return tf.cast(weights, "float32")
 
 
-def _one_a_row(values):
-    """A tensor (batch,) of one that is (batch, 1); others stay as they are."""
+def _squeezed(values):
+    """Squeezes a tensor (batch, 1) to (batch,); any other is returned as it is."""
     values = values if tf.is_tensor(values) else tf.convert_to_tensor(values)
     return tf.squeeze(values, axis=1) if values.shape.rank == 2 and values.shape[1] == 1 else values
 
@@ -127,18 +128,19 @@ def _one_a_row(values):
 def minibatches(columns: list, steps: int) -> list[list]:
     """A batch divided among the k discriminator steps of a training step.
 
-    Every k-th row goes into one minibatch, so that the replicas' shares of it are together what one replica would see.
-    What does not divide by k is left out; in a batch of fewer than k rows, such as the last of an epoch, rows repeat.
+    Each minibatch takes every k-th row, so that all replicas together see the minibatch that one replica would see.
+    The remainder of a division by k is dropped. In a batch of fewer than k rows, such as the last of an epoch, rows
+    repeat.
 
     Args:
         columns: tensors (batch, ...), or None.
         steps: k of Algorithm 1.
 
     Returns:
-        k lists of columns of batch // k rows, at least one; None stays None.
+        k lists of columns with max(batch // k, 1) rows; None stays None.
 
     Raises:
-        InputError: where the batch is known to be smaller than k.
+        InputError: where the batch size is known and smaller than k.
     """
     if steps == 1:
         return [columns]
@@ -152,17 +154,17 @@ def minibatches(columns: list, steps: int) -> list[list]:
 
 
 def count(images, labels, num_classes: int | None, steps: int, automatic: bool):
-    """Counts what is wrong with the values of a batch, in a graph, where no error can be raised on every device.
+    """Counts wrong values in a batch, in a graph, where not every device can raise an error.
 
     Args:
-        images: this replica's, float32 (batch, *shape).
+        images: images of this replica, float32 (batch, *shape).
         labels: int32 (batch,), or None.
-        num_classes: of the networks.
+        num_classes: number of classes of the networks; None without labels.
         steps: k of Algorithm 1.
-        automatic: whether a penalty's weight follows from each batch, for which it needs two images.
+        automatic: whether a penalty's weight is computed from each batch, which needs two images.
 
     Returns:
-        float32 vector of `COUNTS`, to be summed over replicas and completed: see `Counts`.
+        float32 vector with an entry for each of `COUNTS`, to be summed over replicas and completed: see `Counts`.
     """
     rows, zero = tf.cast(tf.shape(images)[0], "float32"), tf.zeros(())
     wrong = zero if labels is None else _sum((labels < 0) | (labels >= num_classes))
@@ -181,40 +183,40 @@ def _sum(flags):
 
 
 class Counts:
-    """What `count` found in a batch, until all replicas know it.
+    """The counts of a batch: of this replica first, then of all replicas.
 
     Args:
-        own: of this replica, to be summed over all of them with the first gradients of the step.
+        own: vector of `count` for this replica, to be summed over all replicas with the first gradients of the step.
 
     Attributes:
-        sound: whether an update may be made with the batch, bool scalar; None until `complete`.
+        sound: whether the batch may be used for an update, bool scalar; None until `complete`.
     """
 
     def __init__(self, own):
         self.own, self.sound = own, None
 
     def complete(self, total):
-        """Takes the sum over all replicas, and returns the counts of the batch."""
-        # n images in all, as r equal shares: r Σ nᵢ² = (Σ nᵢ)², and larger for unequal ones. In float32 this shows an
-        # image more or less among some hundred, and any empty share.
+        """The counts of the batch, from the sum over all replicas; sets `sound`."""
+        # For equal shares nᵢ of r replicas r Σ nᵢ² = (Σ nᵢ)²; for unequal ones the left side is larger. In float32 this
+        # detects a difference of one image in some hundred, and every empty share.
         square = tf.square(total[IMAGES])
         uneven = replicas.count() * total[UNEVEN] > square * (1.0 + ROUNDING) + 0.5
         self.sound = (total[WRONG_LABELS] + total[LARGE] < 0.5) & ~uneven
         return tf.tensor_scatter_nd_update(total, [[UNEVEN]], [tf.cast(uneven, "float32")])
 
 
-def complain(counts: np.ndarray, num_classes: int | None, steps: int, first: bool = False) -> None:
-    """Raises InputError for what `count` found.
+def raise_for(counts: np.ndarray, num_classes: int | None, steps: int, first: bool = False) -> None:
+    """Raises InputError where the counts show wrong data.
 
     Args:
-        counts: summed over the batches so far.
-        num_classes: of the networks.
+        counts: sum of the vectors of `count` over the batches so far.
+        num_classes: number of classes of the networks; None without labels.
         steps: k of Algorithm 1.
-        first: whether these are the first batches of `fit`, which are no remainders of an epoch.
+        first: whether these are the first batches of `fit`, which cannot be the remainder of an epoch.
     """
     if counts[WRONG_LABELS]:
         raise InputError(
-            f"fit received {int(counts[WRONG_LABELS])} labels that are no classes; expected 0 to {num_classes - 1}, "
+            f"fit received {int(counts[WRONG_LABELS])} labels that are not classes; expected 0 to {num_classes - 1}, "
             f"for num_classes={num_classes}. Number the classes from 0, or raise num_classes in both networks and GAN."
         )
     if counts[LARGE]:
@@ -233,21 +235,21 @@ def complain(counts: np.ndarray, num_classes: int | None, steps: int, first: boo
         raise InputError(_short(int(counts[IMAGES] / counts[BATCHES]), steps))
     if first and counts[SINGLE] == counts[BATCHES]:
         raise InputError(
-            "a batch holds 1 image for each discriminator step; expected at least 2, from which penalties of weight "
-            "'auto' are chosen. Give larger batches, or a number as weight (--gamma)."
+            "a batch holds 1 image for each discriminator step; expected at least 2, since penalties of weight 'auto' "
+            "compare images. Use larger batches (--batch-size), or a number as weight (--gamma)."
         )
 
 
 def _short(rows, steps):
     return (
-        f"a batch of {rows} for discriminator_steps={steps}; expected at least one image for each step. Give fit "
-        f"batches of {steps} times the batch of one step."
+        f"a batch of {rows} for discriminator_steps={steps}; expected at least one image for each step. Use "
+        f"batches of {steps} times the batch size of one step."
     )
 
 
 @contextlib.contextmanager
 def shape_errors():
-    """Turns TensorFlow's error for a batch whose size the dataset did not declare into an InputError."""
+    """Turns TensorFlow's error for images of a size that the dataset did not declare into an InputError."""
     try:
         yield
     except tf.errors.InvalidArgumentError as error:

@@ -1,4 +1,4 @@
-"""What a GAN counts while it trains."""
+"""Counters of a GAN in training."""
 
 from dataclasses import dataclass
 
@@ -10,12 +10,12 @@ from keras_gan.gan import batches
 
 @dataclass(frozen=True)
 class Counters:
-    """What a GAN counts while it trains: variables that are no weights, so that restoring weights leaves them."""
+    """Counters of a GAN in training: variables that are not weights, so that restoring weights does not reset them."""
 
-    steps: keras.Variable  # training steps
-    skipped_steps: keras.Variable  # updates that were not applied, since a loss or a gradient was not finite
-    automatic_weight: keras.Variable  # the newest `penalties.automatic_weight`
-    batches: keras.Variable  # see `batches.count`
+    steps: keras.Variable  # training steps made
+    skipped_steps: keras.Variable  # updates not applied, since a loss or a gradient was not finite
+    automatic_weight: keras.Variable  # the latest `penalties.automatic_weight`
+    batches: keras.Variable  # sum of `batches.count`
 
     @classmethod
     def of_new_gan(cls):

@@ -1,4 +1,4 @@
-"""`GAN.fit` and Keras's own callbacks: what they need to work with two optimizers, and what is refused by name."""
+"""`GAN.fit` and Keras's own callbacks: support for two optimizers, and errors for callbacks that cannot work."""
 
 import keras
 import numpy as np
@@ -7,16 +7,16 @@ from keras_gan import schedules
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS, LOSSES
 
-OF_COMPILE = ("loss", "accuracy")  # what models with one loss log, and a GAN does not
-CHECK_EVERY = 50  # batches: reading the counts waits for the device
+OF_COMPILE = ("loss", "accuracy")  # logged by models with one loss, not by a GAN
+CHECK_EVERY = 50  # batches, since reading the counts waits for the device
 SETS_RATES = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
 
 
 def check(callbacks: list, gan) -> None:
-    """Raises InputError for a Keras callback that cannot do its work with this GAN, before anything is trained.
+    """Raises InputError, before training, for a Keras callback that cannot work with this GAN.
 
     Args:
-        callbacks: those that `fit` was given.
+        callbacks: the callbacks passed to `fit`.
         gan: the compiled `GAN`.
     """
     for callback in callbacks:
@@ -56,17 +56,17 @@ def _check_rates(callback, gan):
 def _check_averages(callback, gan):
     if not any(optimizer.use_ema for optimizer in gan.optimizer.optimizers):
         raise InputError(
-            "SwapEMAWeights swaps averages that optimizers with use_ema=True keep, and neither optimizer of this GAN "
-            "does; expected use_ema=True in one of them. Leave SwapEMAWeights out: gan.generate, predict and export "
-            "use ema_generator, the average that GAN keeps itself."
+            "SwapEMAWeights needs an optimizer with use_ema=True, and neither optimizer of this GAN has it; expected "
+            "use_ema=True in one of them. Leave SwapEMAWeights out: gan.generate, predict and export use "
+            "ema_generator, the moving average of the GAN itself."
         )
 
 
 class FitSupport(keras.callbacks.Callback):
-    """What `GAN.fit` puts before the user's callbacks.
+    """The callback that `GAN.fit` adds before the user's callbacks.
 
-    It raises InputError for data that `batches.count` found wrong, gives TerminateOnNaN a loss to look at, and puts the
-    averages of optimizers with `use_ema` into their networks, as Keras does for the one optimizer of a model.
+    It raises InputError for data that `batches.count` found wrong, passes a loss to TerminateOnNaN, and copies the
+    averages of optimizers with `use_ema` into their networks, as Keras does for a model with one optimizer.
 
     Args:
         others: the user's callbacks.

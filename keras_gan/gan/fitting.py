@@ -1,4 +1,4 @@
-"""`fit`, `evaluate` and `train_on_batch` of a GAN: Keras's own, with the checks that two networks need."""
+"""`fit`, `evaluate` and `train_on_batch` of a GAN: those of Keras, with checks for two networks."""
 
 import keras
 import numpy as np
@@ -26,19 +26,25 @@ class Fitting:
         sample_weight=None,
         **options,
     ):
-        """Trains as `keras.Model.fit` does, with the same arguments; images in [-1, 1], labels as `y`.
+        """Trains the GAN, as `keras.Model.fit` does, with the same arguments.
 
-        `shuffle` None is True for arrays and False for datasets, which bring their own order. `sample_weight` and
-        `class_weight` (by the labels in `y`) multiply the loss terms of real images.
+        Args:
+            x: float images (batch, *data_shape) in [-1, 1], as an array or a dataset, or vectors.
+            y: labels, integers (batch,), for class-conditional networks.
+            shuffle: None means True for arrays and False for datasets, which have their own order.
+            class_weight: weight of each class in `y`, which multiplies the loss terms of its real images.
+            sample_weight: float (batch,), which multiplies the loss terms of real images.
+
+        All other arguments are those of `keras.Model.fit`.
 
         Returns:
-            Keras's `History`, whose `history` has `keras_gan._utils.log_names.LOGS`.
+            Keras's `History`. Its `history` has the names in `keras_gan._utils.log_names.LOGS`.
 
         Raises:
             InputError: for data that the networks or the losses cannot take, or a callback that cannot work with a GAN.
         """
         if class_weight is not None and y is None and hasattr(x, "shape"):
-            raise InputError("class_weight without labels; expected labels as y, integers (batch,). Use sample_weight.")
+            raise InputError("fit received class_weight without labels; expected labels as y. Use sample_weight.")
         given = callbacks
         if not isinstance(callbacks, keras.callbacks.CallbackList):
             given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
@@ -48,7 +54,7 @@ class Fitting:
         with batches.shape_errors():
             return super().fit(
                 x,
-                _beside_weights(y, sample_weight),
+                _labels_for_weights(y, sample_weight),
                 batch_size,
                 epochs,
                 verbose,
@@ -62,68 +68,68 @@ class Fitting:
             )
 
     def evaluate(self, x=None, y=None, batch_size=None, verbose="auto", sample_weight=None, **options):
-        """The losses on held-out images, as `keras.Model.evaluate`, each time on the same noise.
+        """The losses on held-out images, as `keras.Model.evaluate`, with the same noise in each call.
 
-        Training is left as it was, its noise included. Raises InputError as `fit`.
+        It does not change the state of training, including its noise. Raises InputError as `fit` does.
         """
         before = self.counters.batches.numpy()
-        # A fixed key and the count 0: the same noise each time.
+        # A fixed key and the count 0 give the same noise each time.
         self.evaluation_seed_generator.state.assign([np.uint32((self.seed or 0) % 2**32), 0])
         with batches.shape_errors():
-            y = _beside_weights(y, sample_weight)
+            y = _labels_for_weights(y, sample_weight)
             values = super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
-        self._complain(self.counters.batches.numpy() - before)
+        self._raise_for(self.counters.batches.numpy() - before)
         return values
 
     def train_on_batch(self, x, y=None, sample_weight=None, **options):
-        """One training step, as `keras.Model.train_on_batch`. Raises InputError as `fit`."""
+        """One training step, as `keras.Model.train_on_batch`. Raises InputError as `fit` does."""
         self.reset_counts()
         with batches.shape_errors():
-            values = super().train_on_batch(x, _beside_weights(y, sample_weight), sample_weight, **options)
+            values = super().train_on_batch(x, _labels_for_weights(y, sample_weight), sample_weight, **options)
         self.check_counts(first=True)
         return values
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
             super().make_train_function(force)
-            self.train_function = self._in_step_with_others(self.train_step) or self.train_function
+            self.train_function = self._multi_process_function(self.train_step) or self.train_function
 
     def make_test_function(self, force=False):
         if self.test_function is None or force:
             super().make_test_function(force)
-            self.test_function = self._in_step_with_others(self.test_step) or self.test_function
+            self.test_function = self._multi_process_function(self.test_step) or self.test_function
 
     def reset_counts(self):
-        """Begins to count anew what is wrong with the data."""
+        """Sets the counts of wrong data to zero."""
         self.counters.batches.assign(np.zeros(len(batches.COUNTS), "float32"))
 
     def check_counts(self, first: bool = False) -> None:
-        """Raises InputError where the data since `reset_counts` were wrong; `first` as in `batches.complain`."""
-        self._complain(self.counters.batches.numpy(), first)
+        """Raises InputError where the data since `reset_counts` were wrong; `first` as in `batches.raise_for`."""
+        self._raise_for(self.counters.batches.numpy(), first)
 
-    def _complain(self, counts, first=False):
-        batches.complain(counts, self.num_classes, self.discriminator_steps, first)
+    def _raise_for(self, counts, first=False):
+        batches.raise_for(counts, self.num_classes, self.discriminator_steps, first)
 
     def finalize_optimizer_averages(self) -> None:
-        """Puts the averages of optimizers with `use_ema` into their networks, as Keras does at the end of `fit`."""
+        """Copies the averages of optimizers with `use_ema` into their networks, as Keras does at the end of `fit`."""
         self.generator_optimizer.finalize_variable_values(self.generator.trainable_variables)
         self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_variables)
 
-    def _in_step_with_others(self, step):
-        """What `fit` is to call for a batch where the replicas are in several processes; None elsewhere."""
+    def _multi_process_function(self, step):
+        """The function that `fit` calls for a batch where the replicas are in several processes; else None."""
         if replicas.several_processes(self.distribute_strategy):
             return replicas.without_exchange(
                 self.distribute_strategy, step, self.trackers, self.steps_per_execution, self.run_eagerly
             )
 
 
-def _beside_weights(y, sample_weight):
-    """The labels, or zeros in their place where there are weights, which Keras drops where there is no `y`."""
+def _labels_for_weights(y, sample_weight):
+    """The labels, or zeros where there are only weights, since Keras drops weights without `y`."""
     return np.zeros(len(sample_weight), "int32") if y is None and sample_weight is not None else y
 
 
 def _is_shuffled_by_keras(x):
-    """Whether `fit` is to shuffle: arrays, and datasets of Keras with a known length; others bring their own order."""
+    """Whether `fit` shuffles `x`: arrays, and Keras's datasets of known length. Other datasets have their own order."""
     if isinstance(x, keras.utils.PyDataset):
         return x.num_batches is not None
     return hasattr(x, "shape") or isinstance(x, (dict, list, tuple))

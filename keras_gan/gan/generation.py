@@ -1,4 +1,4 @@
-"""Sampling from a GAN: the part of `GAN` that every `keras_gan.sampling.Generator` has."""
+"""Sampling from a GAN: the methods that every `keras_gan.sampling.Generator` has."""
 
 import functools
 
@@ -11,16 +11,16 @@ from keras_gan.sampling import generators, latents, sliders
 
 
 class Generation:
-    """Methods of `GAN` that draw samples from its averaged generator, or export it."""
+    """Methods of `GAN` that sample from its averaged generator, or export it."""
 
     def call(self, inputs, training=False):
-        """Data from latents, or [latents, labels], by the averaged generator: to (batch, *data_shape), float32."""
+        """The averaged generator: latents, or [latents, labels], to data, float32 (batch, *data_shape)."""
         return self.ema_generator(inputs, training=False)
 
     def inputs(self, n, seed=None, labels=None):
-        """What the generator takes for n samples: latents float32 (n, latent_dim), or [latents, labels int32 (n,)].
+        """The generator's inputs for n samples: latents float32 (n, latent_dim), or [latents, labels int32 (n,)].
 
-        `labels` are as in `generate`.
+        `labels` as in `generate`.
         """
         return generators.inputs(self, n, seed, labels)
 
@@ -28,37 +28,41 @@ class Generation:
         """Draws samples from the averaged generator.
 
         Args:
-            n: how many, at least 1; None with z.
-            seed: of the first; sample i is that of seed + i, here and in the exported files. None for any.
-            batch_size: images computed at once.
-            labels: classes of a conditional GAN's samples: one for all, or n of them. None for the seed of each sample
+            n: the number of samples, at least 1; None with z.
+            seed: seed of the first sample. Sample i has seed + i, here and in exported files. None for a random seed.
+            batch_size: samples computed at once.
+            labels: classes of a conditional GAN's samples, one for all or n of them. None for the seed of each sample
                 modulo the number of classes, so that a seed alone determines a sample; with z, for its position
                 modulo the number of classes.
-            z: latents, float32 (n, latent_dim), in place of n and seed, such as `inputs` or `Directions.move` give.
+            z: latents, float32 (n, latent_dim), instead of n and seed, as `inputs` or `Directions.move` return them.
 
         Returns:
             uint8 images in [0, 255], shape (n, height, width, channels); float32 where the data are vectors.
 
         Raises:
             InputError: where n < 1, the seed is negative, both or neither of n and z are given, the labels are not
-                classes of this GAN, or what it gives is not finite.
+                classes of this GAN, or a sample is not finite.
         """
         columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
         samples = self._in_batches(columns, batch_size)
         if not np.isfinite(samples).all():
             raise InputError(
-                "the generator gives values that are not finite, since its weights hold NaN or infinity, or overflow; "
-                "expected finite weights; train anew, with lower learning rates"
+                "the generator returns values that are not finite: its weights hold NaN or infinity, or overflow; "
+                "expected finite weights. Train again with lower learning rates."
             )
         return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
 
     def compute(self, inputs, batch_size=64):
-        """What the averaged generator makes of `inputs`: float32 (n, *data_shape), computed in this process alone.
+        """The averaged generator's output, float32 (n, *data_shape), computed in this process alone.
 
-        `predict` gives the same, but with several workers all of them have to call it.
+        `predict` returns the same, but with several workers all of them have to call it.
+
+        Args:
+            inputs: latents, or [latents, labels], as `inputs` returns them.
+            batch_size: samples computed at once.
 
         Raises:
-            InputError: where `inputs` are not what `GAN.inputs` gives.
+            InputError: where `inputs` have another form.
         """
         return self._in_batches(generators.columns(self, inputs), batch_size)
 
@@ -67,35 +71,41 @@ class Generation:
         parts = [self._compiled_call(*(column[start : start + batch_size] for column in columns)) for start in starts]
         return np.concatenate([part.numpy() for part in parts])
 
-    # What `exports.open_generator` adds where it knows more of a GAN, from its run; see `generators.Generator`.
+    # `exports.open_generator` replaces these attributes for the GAN of a run; see `generators.Generator`.
     class_names = None
 
     @functools.cached_property
     def directions(self):
-        """The sliders of the run that the GAN comes from; none where there is no run."""
+        """The sliders of the GAN's run; no sliders where there is no run."""
         return sliders.Directions(self.latent, ())
 
     @functools.cached_property
     def description(self):
-        """What is known of the generator, in JSON's types."""
+        """A description of the generator, in JSON's types."""
         return generators.describe(self, self.name)
 
     @functools.cached_property
     def _compiled_call(self):
-        # One for the GAN's life: a function made at each call would be traced at each call.
+        # Cached, since a new function would be traced at each call.
         return tf.function(lambda *batch: self(list(batch) if len(batch) > 1 else batch[0]), reduce_retracing=True)
 
-    def export(self, filepath, format="tf_saved_model", quantize="float16", options=None):
-        """Writes the averaged generator for use without this package, checked against Keras; see `keras_gan.exports`.
+    def export(self, filepath, format="saved_model", quantize="float16", options=None):
+        """Writes the averaged generator for use without this package, after a comparison with Keras on the same seeds.
 
         Args:
-            filepath: a folder for "tf_saved_model" and "web", a file ending in .tflite for "litert", .onnx for "onnx".
-            format: "tf_saved_model", "litert", "onnx" or "web".
-            quantize: weights of the .tflite, "float32", "float16", "int8" or "int8-static".
-            options: further `keras_gan.exports.Options`.
+            filepath: a folder for "saved_model" and "web"; a file that ends in .tflite for "tflite", in .onnx for
+                "onnx".
+            format: "saved_model", "tflite", "onnx", or "web" for a web page. Keras's names "tf_saved_model" and
+                "litert" are taken too.
+            quantize: how a .tflite stores its weights: "float32", "float16", "int8" or "int8-static".
+            options: further `keras_gan.exports.Options`; None for the defaults.
 
         Returns:
-            The report of the check, a `keras_gan.exports.Report`.
+            The results of the comparison, a `keras_gan.exports.ExportReport`.
+
+        Raises:
+            InputError: for an unknown format or mode, a path that cannot be written, or an export whose samples differ
+                too much from Keras's.
         """
         from keras_gan import exports
 

@@ -29,11 +29,11 @@ from keras_gan.sampling import latents
 
 @dataclass(frozen=True)
 class Update:
-    """What is known of one update of a network."""
+    """The results of one update of a network."""
 
-    norm: tf.Tensor  # of the gradient over all weights, float32 scalar
-    overflow: tf.Tensor  # whether it was not applied since loss scaling took it beyond float16, bool scalar
-    means: dict  # values by name, over all replicas
+    norm: tf.Tensor  # norm of the gradient over all weights, float32 scalar
+    overflow: tf.Tensor  # whether it was not applied since loss scaling overflowed float16, bool scalar
+    means: dict  # means over all replicas, by name
 
 
 @keras.saving.register_keras_serializable("keras_gan")
@@ -46,16 +46,17 @@ class GAN(Generation, Fitting, Saving, keras.Model):
     Args:
         generator: Keras model, latents (batch, latent_dim) to data; with `num_classes`, [latents, labels] to data.
         discriminator: Keras model, data to logits (no sigmoid at the end); with `num_classes`, [data, labels] to
-            logits. D judges real and generated images as one batch, unless it normalises batches.
+            logits. Real and generated images form one batch, unless D has batch normalisation.
         latent: distribution of z, "normal" N(0, 1) or "uniform" U[-1, 1).
-        latent_dim: dimension of z; None reads it from the generator's input.
+        latent_dim: dimension of z; None for the size of the generator's input.
         ema_half_life_images: half-life of the moving average, in images seen by G.
-        seed: of the training noise; None for a fresh one.
-        num_classes: of class-conditional networks, which take labels int32 (batch,) in [0, num_classes) beside their
-            other input; `fit` then takes (images, labels). None for networks that take no labels.
+        seed: seed of the training noise; None for a fresh one.
+        num_classes: number of classes of class-conditional networks, which take labels int32 (batch,) in
+            [0, num_classes) next to their other input; `fit` then takes (images, labels). None for networks without
+            labels.
 
     Raises:
-        InputError: where G's output is not what D takes, D ends in a sigmoid, or the networks' inputs do not fit
+        InputError: where D cannot take G's output, D ends in a sigmoid, or the networks' inputs do not match
             `num_classes`.
 
     Example:
@@ -93,7 +94,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         self.seed = seed
         fresh = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(fresh)
-        self.evaluation_seed_generator = keras.random.SeedGenerator(fresh)  # so that evaluate leaves the other alone
+        self.evaluation_seed_generator = keras.random.SeedGenerator(fresh)  # so that evaluate does not change training
         self.counters = Counters.of_new_gan()
         self.trackers = [keras.metrics.Mean(name) for name in log_names.LOGS]
         self.built = True
@@ -109,31 +110,32 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         jit_compile="auto",
         run_eagerly=False,
     ):
-        """Chooses the game's losses and how both networks are updated; every default is the preset "resnet".
+        """Sets the losses, the penalties and both optimizers. The defaults are those of the preset "resnet".
 
         Args:
             generator_optimizer: Keras optimizer, its name or its serialized form, in which the learning rate may be
                 "auto": see `keras_gan.schedules`. Loss scaling, clipping, weight decay, `use_ema` and gradient
                 accumulation work as in `keras.Model`; a schedule counts training steps. Where the network computes in
                 float16 the optimizer is wrapped in a `keras.optimizers.LossScaleOptimizer`.
-            discriminator_optimizer: the same, for D. Where it is the generator's own optimizer object, D gets a copy.
+            discriminator_optimizer: the same for D. Where both are one optimizer object, D gets a copy.
             loss: name in `losses.LOSSES`, a `losses.Loss`, or a binary Keras loss: see `losses.resolve`.
             penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ: numbers, or
-                "auto" for `penalties.automatic_weight` of each batch. None means the preset's with the preset's loss,
-                {"wgan_gp": 10.0} with "wasserstein", and none with any other loss.
-            discriminator_steps: k of Algorithm 1. The batch that `fit` brings is divided among the k steps, so that
-                each sees fresh images: give it k times the batch of one step.
+                "auto" for `penalties.automatic_weight` of each batch. None means the preset's penalties with the
+                preset's loss, {"wgan_gp": 10.0} with "wasserstein", and no penalty with any other loss.
+            discriminator_steps: k of Algorithm 1. Each batch of `fit` is divided among the k steps, so that each step
+                sees fresh images. Use k times the batch size of one step.
             steps_per_execution: training steps in one call of the compiled function, as in `keras.Model.compile`.
-            jit_compile: whether XLA compiles the step; "auto" for what is faster here (see `precision`).
-            run_eagerly: whether steps run as plain Python, to be debugged, as in `keras.Model.compile`.
+            jit_compile: whether XLA compiles the step; "auto" for the faster choice on this machine (see `precision`).
+            run_eagerly: whether steps run as plain Python for debugging, as in `keras.Model.compile`.
 
         Raises:
-            InputError: for an unknown name, k < 1, or a loss or an optimizer that does not suit a GAN.
+            InputError: for an unknown name, k < 1, or a loss or an optimizer that does not work with a GAN.
         """
         recipe = PRESETS[DEFAULT_PRESET]
         if discriminator_steps < 1:
             raise InputError(
-                f"discriminator_steps (k) is {discriminator_steps}; expected at least 1; give discriminator_steps=1"
+                f"discriminator_steps (k) is {discriminator_steps}; expected at least 1. Use discriminator_steps=1 or "
+                "more."
             )
         automatic_jit = precision.jit_compile()[0] and not run_eagerly
         super().compile(
@@ -142,7 +144,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
             jit_compile=automatic_jit if jit_compile == "auto" else jit_compile,
             run_eagerly=run_eagerly,
         )
-        self.jit_choice = jit_compile  # saved as given, so that "auto" is decided anew where the model is loaded
+        self.jit_choice = jit_compile  # saved unresolved, so that "auto" is decided again where the model is loaded
         self.loss_pair = losses.resolve(recipe.loss if loss is None else loss)
         if penalties is None:
             penalties = default_penalties(recipe, name_in(self.loss_pair, LOSSES))
@@ -176,7 +178,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
             d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, scaled, counts)
 
         z = self._noise(real, labels)
-        # D(x) does not depend on G: it is computed outside the tape, and only where the loss compares pairs.
+        # D(x) does not depend on G, so it is computed outside the tape, and only where the loss compares pairs.
         paired_logits = [self.discriminator(_with(labels, real), training=True)] if self.loss_pair.paired else []
         with tf.GradientTape() as tape:
             fake, layer_loss = _with_layer_loss(self.generator, z)
@@ -199,7 +201,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return self._report(g_update.means, d_gradient=d_update, g_gradient=g_update)
 
     def test_step(self, data):
-        """The losses on held-out images, without updating anything; penalty and gradients are training's only."""
+        """The losses on held-out images, without updates. Penalties and gradients are logged in training only."""
         ((real, labels, weights),), counts = self._minibatches(data, steps=1)
         fake = self.generator(self._noise(real, labels, self.evaluation_seed_generator), training=False)
         real_logits = self.discriminator(_with(labels, real), training=False)
@@ -216,12 +218,12 @@ class GAN(Generation, Fitting, Saving, keras.Model):
 
     @property
     def step(self) -> int:
-        """Training steps made so far, each with one update of the generator."""
+        """The number of training steps made so far, each with one update of the generator."""
         return int(self.counters.steps.numpy())
 
     @property
     def skipped_steps(self):
-        """How many updates were not applied, since a loss or a gradient was not finite: int32 variable."""
+        """The number of updates not applied, since a loss or a gradient was not finite: int32 variable."""
         return self.counters.skipped_steps
 
     @property
@@ -229,28 +231,28 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return self.trackers
 
     def _minibatches(self, data, steps=None):
-        """The k batches of fresh images in one batch of `fit`, each with its labels or None and arguments of weighted
-        losses; and what was counted in them."""
+        """The k minibatches of one batch of `fit`, each as (images, labels or None, keyword arguments of the losses),
+        and the `batches.Counts` of the batch."""
         steps = steps or self.discriminator_steps
         images, labels, weights = batches.unpack(data)
         images = batches.check_images(images, self.data_shape)
         labels = batches.check_labels(labels, self.num_classes)
         weights = self._check_weights(batches.check_weights(weights))
         counts = batches.count(images, labels, self.num_classes, steps, AUTO in self.penalties.values())
-        if labels is not None:  # wrong ones are counted; a graph error would hide the error that reports them
+        if labels is not None:  # wrong ones are counted; a graph error would hide the message about them
             labels = tf.clip_by_value(labels, 0, self.num_classes - 1)
         parts = batches.minibatches([images, labels, weights], steps)
         return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], batches.Counts(counts)
 
     def _check_weights(self, weights):
-        """The weights themselves. Raises InputError where the losses, or a discriminator of packs, cannot take any."""
+        """Returns the weights. Raises InputError where the losses, or a discriminator of packs, cannot use them."""
         if weights is not None and (
             not self.loss_pair.weighted or network_checks.images_at_once(self.discriminator) > 1
         ):
             what = (
                 "losses take no parameter sample_weight"
                 if not self.loss_pair.weighted
-                else "discriminator judges packs"
+                else "discriminator takes packs of images"
             )
             raise InputError(
                 f"fit received sample weights, and the {what}; expected images without weights. Leave sample_weight "
@@ -259,7 +261,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return weights
 
     def _noise(self, real, labels=None, seed_generator=None):
-        """As many latents as there are real images, with their labels where the networks take any."""
+        """A latent for each real image, with its label where the networks are class-conditional."""
         seed = seed_generator or self.seed_generator
 
         def draw(rows):
@@ -270,8 +272,8 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return _with(labels, replicas.share(draw, ops.shape(real)[0]))
 
     def _discriminate(self, real, fake, labels=None):
-        """D's logits for both batches, its input gradients at the points where a penalty wants them, and the losses of
-        its own layers, averaged over its passes."""
+        """D's logits for both batches, its input gradients at the points of the penalties, and the losses of its own
+        layers, averaged over its passes."""
         points = {"real": real, "fake": fake}
         if self._penalized("between"):
             share = replicas.share(
@@ -293,10 +295,10 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return logits["real"], logits["fake"], input_gradients, sum(layer_losses) / len(layer_losses)
 
     def _passes(self, points):
-        """Names of the points that D judges together: those that need a gradient, then the others.
+        """Lists of points that share a pass of D: those that need an input gradient, then the others.
 
-        Nothing is computed in vain. Batch normalisation in D needs a pass for each: G's step judges generated images
-        alone, and statistics of a batch that holds both kinds would make D another one there.
+        Batch normalisation in D needs separate passes. In G's step D sees generated images alone, and with the
+        statistics of a mixed batch it would be a different function there.
         """
         ordered = sorted(points, key=self._penalized, reverse=True)
         if self.separate_batches:
@@ -312,28 +314,30 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return sum((w * penalty.of_gradients(input_gradients[penalty.at]) for penalty, w in weights.items()), 0.0)
 
     def _automatic_weight(self, real):
-        """`penalties.automatic_weight` of the batch; of the batch before, where this one holds a single image."""
+        """`penalties.automatic_weight` of the batch; the previous value where the batch holds a single image."""
         single = ops.shape(real)[0] * replicas.count() < 2
         weight = tf.where(single, self.counters.automatic_weight, automatic_weight(real))
         self.counters.automatic_weight.assign(weight)
         return weight
 
     def _descend(self, optimizer, network, tape, objective, scaled, counts, values=None, then=lambda: None):
-        """Applies one update, and `then`.
+        """Applies one update, and calls `then` after it.
 
-        Where the data are not sound, nothing is applied. Where the loss or the gradient is not finite, nothing is
-        applied either, and `skipped_steps` counts it; but not where loss scaling was too strong, which the optimizer
-        mends.
+        Nothing is applied where the data are wrong, or where the loss or the gradient is not finite. `skipped_steps`
+        counts the latter, unless the loss scale was too large, which the optimizer corrects itself.
 
         Args:
-            optimizer: the network's.
+            optimizer: optimizer of the network.
             network: generator or discriminator.
-            tape: that recorded the objective.
-            objective: what is minimised, this replica's share.
-            scaled: the same times the optimizer's scale of losses.
-            counts: `batches.Counts` of the data, which the first update of a step completes.
-            values: scalars by name, whose means over all replicas travel with the gradient.
-            then: called after the update.
+            tape: the tape that recorded the objective.
+            objective: this replica's share of the loss that is minimised.
+            scaled: the objective times the optimizer's loss scale.
+            counts: `batches.Counts` of the data, completed by the first update of a step.
+            values: scalars by name, averaged over all replicas in the same exchange as the gradients.
+            then: called after the update, under the same condition.
+
+        Returns:
+            An `Update`.
         """
         weights, values = network.trainable_variables, values or {}
         gradients = optimizers.dense(tape.gradient(scaled, weights))
@@ -351,7 +355,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return Update(norm, overflow, dict(zip(values, means, strict=True)))
 
     def _count(self, counts, total):
-        """Adds the counts of a batch to those that `fit` checks after it; eager steps check them at once."""
+        """Adds the counts of a batch to those that `fit` checks later; eager steps check them at once."""
         self.counters.batches.assign_add(counts.complete(total))
         if tf.executing_eagerly():
             self.check_counts()
@@ -362,7 +366,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         ema.update(self.ema_generator, self.generator, ema.decay(images, images_seen, self.ema_half_life_images))
 
     def _report(self, means, **updates):
-        """Adds to the means that `fit` logs: values by name, and the norms of gradients that did not overflow."""
+        """Updates the means that `fit` logs: values by name, and the norms of gradients that did not overflow."""
         trackers = {tracker.name: tracker for tracker in self.trackers}
         for name, value in means.items():
             trackers[name].update_state(value)
@@ -373,23 +377,23 @@ class GAN(Generation, Fitting, Saving, keras.Model):
 
 
 def _shared(objective):
-    """This replica's share: gradients are summed over replicas, so this makes them the global batch's mean."""
+    """This replica's share, so that the sum over replicas is the mean over the global batch."""
     return ops.cast(objective, "float32") / replicas.count()
 
 
 def _with(labels, x):
-    """What a network takes: x alone, or [x, labels] where it is class-conditional."""
+    """A network's input: x alone, or [x, labels] where it is class-conditional."""
     return x if labels is None else [x, labels]
 
 
 def _separation(real_logits, fake_logits):
-    """How well D tells real from generated, whatever its loss: the share of pairs ordered right, and the gap."""
-    right = 0.5 * (1.0 + ops.sign(real_logits - fake_logits))  # a tie is half right
+    """How well D separates real from generated images: the share of pairs ordered correctly, and the logit gap."""
+    right = 0.5 * (1.0 + ops.sign(real_logits - fake_logits))  # a tie counts as half
     gap = ops.mean(real_logits) - ops.mean(fake_logits)
     return {log_names.ACCURACY: ops.mean(right), log_names.LOGIT_GAP: gap}
 
 
 def _with_layer_loss(network, inputs):
-    """What a network in training makes of inputs, and the sum of its layers' own losses: regularizers, `add_loss`."""
+    """A network's output in training, and the sum of its layers' own losses (regularizers, `add_loss`)."""
     outputs = network(inputs, training=True)
     return outputs, sum((ops.sum(ops.cast(loss, "float32")) for loss in network.losses), 0.0)

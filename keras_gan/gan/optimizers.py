@@ -1,4 +1,4 @@
-"""The optimizers of both networks: made from what `GAN.compile` is given, and shown to Keras's callbacks together."""
+"""The optimizers of both networks: created from the arguments of `GAN.compile`, and shown to Keras's callbacks."""
 
 from collections.abc import Mapping
 
@@ -17,9 +17,9 @@ def resolve(choice, network: keras.Model, updates: int = 1, role: str = "generat
 
     Args:
         choice: a Keras optimizer, its name or its serialized form, in which the learning rate may be "auto".
-        network: what it updates. Where layers compute in float16 the optimizer is wrapped in a `LossScaleOptimizer`,
-            as `keras.Model.compile` does it.
-        updates: how often it is applied in a training step; its schedule, if any, counts training steps.
+        network: the network that it updates. Where layers compute in float16 the optimizer is wrapped in a
+            `LossScaleOptimizer`, as in `keras.Model.compile`.
+        updates: number of its updates in a training step; its schedule, if any, counts training steps.
         role: "generator" or "discriminator", for messages.
 
     Raises:
@@ -38,8 +38,8 @@ def resolve(choice, network: keras.Model, updates: int = 1, role: str = "generat
         id(weight) for weight in schedules.innermost(optimizer)._trainable_variables
     }:
         raise InputError(
-            f"the {role}_optimizer was built for other weights than the {role}'s; expected a fresh optimizer, since it "
-            "keeps averages of the gradients of its own weights. Create one for each GAN."
+            f"the {role}_optimizer was built for other weights than the {role}'s; expected a new optimizer, since it "
+            "stores averages of the gradients of its own weights. Create one for each GAN."
         )
     return optimizer
 
@@ -54,7 +54,8 @@ def _get(choice, network, role):
         optimizer = keras.optimizers.get(choice)
     except (ValueError, TypeError) as error:
         raise InputError(
-            f"{role}_optimizer is {choice!r:.80}; expected a Keras optimizer, its name, or its serialized form"
+            f"{role}_optimizer is {choice!r:.80}; expected a Keras optimizer, its name, or its serialized "
+            "form. Use keras.optimizers.Adam(2e-4)."
         ) from error
     if hasattr(optimizer, "optimizers"):
         raise InputError(
@@ -77,7 +78,7 @@ def _check_replicas(optimizer, role):
 
 
 def copied(optimizer: keras.optimizers.Optimizer, suffix: str) -> keras.optimizers.Optimizer:
-    """A fresh optimizer with the same settings, its name ending in `suffix`: two networks cannot share one."""
+    """A new optimizer with the same settings and a name ending in `suffix`, since two networks cannot share one."""
     if isinstance(optimizer, LossScaleOptimizer):
         inner = copied(optimizer.inner_optimizer, suffix)
         return LossScaleOptimizer(inner, optimizer.initial_scale, optimizer.dynamic_growth_steps)
@@ -94,14 +95,14 @@ def computes_in_float16(network: keras.Model) -> bool:
 
 
 def scale(optimizer: keras.optimizers.Optimizer):
-    """What `optimizer.scale_loss` multiplies a loss by, and with it the gradients: a float32 scalar."""
+    """The factor by which `optimizer.scale_loss` multiplies a loss, and so the gradients: a float32 scalar."""
     return tf.cast(optimizer.scale_loss(tf.ones(())), "float32")
 
 
 def dense(gradients: list) -> list:
-    """Gradients with those of embeddings, `tf.IndexedSlices`, as dense tensors in which rows of one class are summed.
+    """Converts gradients of embeddings, `tf.IndexedSlices`, to dense tensors, in which the rows of a class are summed.
 
-    Keras's Adam squares each row before it sums them, and norms would count them apart: both want the sum's square.
+    Both Keras's Adam and the norm need the square of this sum. On slices they would square each row by itself.
     """
     return [
         tf.math.unsorted_segment_sum(gradient.values, gradient.indices, gradient.dense_shape[0])
@@ -112,13 +113,13 @@ def dense(gradients: list) -> list:
 
 
 class Optimizers:
-    """`GAN.optimizer`: both optimizers, in the form in which Keras's callbacks look for several of them.
+    """`GAN.optimizer`: both optimizers, in the form that Keras's callbacks expect of several optimizers.
 
     ReduceLROnPlateau, LearningRateScheduler, SwapEMAWeights and TensorBoard act on each of `optimizers`.
 
     Args:
         generator: the generator's optimizer.
-        discriminator: the discriminator's.
+        discriminator: the discriminator's optimizer.
     """
 
     built = True

@@ -1,4 +1,4 @@
-"""Saving a GAN: the part of `GAN` that Keras's own saving calls, and the state that a checkpoint needs."""
+"""Saving a GAN: the methods that Keras calls to save and load models, and the state for checkpoints."""
 
 import keras
 
@@ -7,10 +7,10 @@ from keras_gan.penalties import PENALTIES
 
 
 class Saving:
-    """Methods of `GAN` that Keras calls when it saves and loads models."""
+    """Methods of `GAN` that Keras calls to save and load models."""
 
     def training_state(self) -> dict:
-        """Variables beside weights and optimizers that decide how training goes on, by name."""
+        """Variables that training needs to continue, other than weights and optimizers, by name."""
         networks = [self.generator, self.discriminator]
         weights = {id(weight) for network in networks for weight in network.weights}
         random = [v for network in networks for v in network.variables if id(v) not in weights]
@@ -19,7 +19,7 @@ class Saving:
             "skipped_steps": self.counters.skipped_steps,
             "automatic_weight": self.counters.automatic_weight,
             "noise": self.seed_generator.state,
-            **{f"layer_{index:04d}": variable for index, variable in enumerate(random)},  # of Dropout and its kin
+            **{f"layer_{index:04d}": variable for index, variable in enumerate(random)},  # seeds, such as Dropout's
         }
 
     def save_own_variables(self, store):
@@ -27,7 +27,7 @@ class Saving:
             store[name] = variable.numpy()
 
     def load_own_variables(self, store):
-        if "steps" not in store.keys():  # a file of version 0.1 or earlier, which held the count of refused steps
+        if "steps" not in store.keys():  # a file of version 0.1 or earlier, which held only the count of skipped steps
             self.counters.skipped_steps.assign(store["0"])
             return
         for name, variable in self.training_state().items():
@@ -76,10 +76,10 @@ class Saving:
 
 
 def _named(entry, table):
-    """The entry's name in its table, or its serialized form where the user brought it."""
+    """The entry's name in its table, or the serialized form of the user's own object."""
     return name_in(entry, table) or keras.saving.serialize_keras_object(entry)
 
 
 def name_in(entry, table):
-    """The entry's name in its table; None where the user brought it."""
+    """The entry's name in its table; None for the user's own object."""
     return next((name for name, known in table.items() if known == entry), None)

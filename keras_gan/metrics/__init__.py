@@ -1,4 +1,4 @@
-"""How good samples are: features, then statistics, then a number, each beside what real images reach.
+"""Metrics of generated samples: features, statistics, a number, and the same number for real images as a baseline.
 
 For example::
 

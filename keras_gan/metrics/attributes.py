@@ -1,4 +1,4 @@
-"""Which attributes (Young, Smiling, …) an image has: a small network, trained once for the user's data and kept."""
+"""A classifier of attributes of images (Young, Smiling, …). It is trained once on the user's data, and saved."""
 
 import warnings
 from collections.abc import Callable
@@ -11,50 +11,51 @@ from keras_gan._utils.files import cache_folder
 from keras_gan.data.source import Source
 from keras_gan.metrics.extractors import announce, content, most_images, read
 
-FEWEST = 10  # images with an attribute, and without it, to learn it from
-HELD_OUT = 5  # one image in so many tells the accuracy
+FEWEST = 10  # images with an attribute, and images without it, that training needs
+HELD_OUT = 5  # one image in 5 is held out for the accuracy
 
 
 @dataclass(frozen=True)
 class AttributeClassifier:
-    """A frozen network that tells which attributes images have."""
+    """A frozen network that predicts the attributes of images."""
 
     names: tuple[str, ...]  # of the k attributes
-    # float64 (k,) in [0, 1]: the mean of the shares of images with it, and of those without, that are told right, of
-    # images that the network was not trained on; guessing has .5
+    # float64 (k,) in [0, 1], on held-out images: the mean of the accuracies on images with and without the attribute.
+    # A random answer reaches 0.5.
     balanced_accuracy: np.ndarray
-    sha256: str  # of the file of weights
+    sha256: str  # of the saved weights
     probabilities: Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, c) -> float32 (n, k)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """How probable each attribute is in each image, as if half of all images had it.
+        """Predicts the probability of each attribute, as if half of all images had the attribute.
 
         Args:
-            images: uint8 (n, height, width, channels); or float32 in [-1, 1].
+            images: uint8 (n, height, width, channels), or float32 in [-1, 1].
 
         Returns:
-            float32 (n, k) in [0, 1]. Above .5 is "yes". An attribute's share of the data is left out, for of one that
-            is rare little but "no" would be said; it would move the logarithm of the odds by a constant.
+            float32 (n, k) in [0, 1]. A value above 0.5 means "yes". The probabilities ignore how frequent an attribute
+            is in the data: otherwise almost every answer for a rare attribute would be "no". The frequency would add a
+            constant to the log-odds.
         """
         return self.probabilities(images)
 
 
 def attribute_classifier(source: Source) -> AttributeClassifier:
-    """The classifier of a source's attributes: trained once, and kept in the cache folder.
+    """Returns a classifier of the attributes of a source. It is trained once, and saved in the cache folder.
 
-    The folder is $KERAS_GAN_CACHE, or ~/.cache/keras_gan, and in it extractors/; the name of the file follows from
-    images and attributes, so that other data have another file. A line on stderr says that a network is trained, how
-    long, and where it is kept. Every fifth image is held out of the training, to tell the accuracy.
+    The file is in extractors/ in $KERAS_GAN_CACHE, or in ~/.cache/keras_gan. Its name depends on the images and
+    attributes, so that different data have different files. Before training, a line on stderr shows how long it takes
+    and where the file is saved. One image in five is held out of the training, and measures the accuracy.
 
     Args:
-        source: images with attributes: `data.open_source` of a folder with a table, or of celeb_a.
+        source: images with attributes, such as `data.open_source` returns for a folder with a table, or for celeb_a.
 
     Returns:
-        An `AttributeClassifier`. An attribute that fewer than ten images have, or all but fewer than ten, cannot be
-        learned: it is left out, with a `Notice`.
+        An `AttributeClassifier`. An attribute with fewer than ten images that have it, or fewer than ten that do not,
+        cannot be learned: it is left out, with a `Notice`.
 
     Raises:
-        InputError: where the source holds no images, or no attribute that can be learned, or the kept file is damaged.
+        InputError: if the source has no images or no attribute that can be learned, or if the saved file is damaged.
     """
     from keras_gan.metrics import classifiers
 
@@ -63,29 +64,29 @@ def attribute_classifier(source: Source) -> AttributeClassifier:
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
         classifiers.save(_train(source, file), file)
-    classifier, sha256 = classifiers.load(file, remedy="delete it, and it is trained anew")
+    classifier, sha256 = classifiers.load(file, remedy="Delete it to train the network again.")
     return AttributeClassifier(
         source.attribute_names, classifier.accuracy, sha256, lambda images: classifier(images)[1]
     )
 
 
 def _learnable(source) -> Source:
-    """The source with the attributes that can be learned, which stand as its labels too, for what reads those."""
+    """Returns the source with the attributes that can be learned, which are also its labels."""
     if len(source.shape) != 3 or source.attributes is None:
-        lacks = "has no attributes" if len(source.shape) == 3 else "holds no images"
+        reason = "has no attributes" if len(source.shape) == 3 else "has no images"
         raise InputError(
-            f"{source.name} {lacks}; expected images with attributes; put a table attributes.csv into the folder: a "
-            "line of names, then a line for each image, its file and 1 or 0 for each attribute"
+            f"{source.name} {reason}; expected images with attributes. Put a table attributes.csv into the folder: a "
+            "header line, then a line for each image with its file name and 1 or 0 for each attribute."
         )
-    seen = source.attributes[source.sample(most_images(source), 0)]  # those that `read` reads
-    rarer = np.minimum(seen.sum(axis=0), (~seen).sum(axis=0))
+    attributes = source.attributes[source.sample(most_images(source), 0)]  # those of the images that `_train` reads
+    rarer = np.minimum(attributes.sum(axis=0), (~attributes).sum(axis=0))
     rare = [printable(f"{name} ({n})") for name, n in zip(source.attribute_names, rarer, strict=True) if n < FEWEST]
     received = f"too few images to learn these attributes of {source.short_name}: {', '.join(rare)}"
-    expected = f"expected {FEWEST} with each and {FEWEST} without"
+    expected = f"expected at least {FEWEST} images with each attribute and {FEWEST} without it"
     if len(rare) == len(rarer):
-        raise InputError(f"{received}; {expected}; add images, or leave the attributes out")
+        raise InputError(f"{received}; {expected}. Add images, or remove these attributes from the table.")
     if rare:
-        warnings.warn(Notice(f"{received}; {expected}; they are left out"), stacklevel=3)
+        warnings.warn(Notice(f"{received}; {expected}. They are left out."), stacklevel=3)
     chosen = np.flatnonzero(rarer >= FEWEST)
     attributes, names = source.attributes[:, chosen], tuple(source.attribute_names[column] for column in chosen)
     return replace(source, attributes=attributes, attribute_names=names, labels=attributes)
@@ -98,7 +99,7 @@ def _train(source, file):
     attributes = source.attributes[chosen]
     rows, held = classifiers.split_attributes(attributes, HELD_OUT)
     count, images = len(source.attribute_names), read(source, chosen[rows])
-    announce(f"see {count} attribute{'s'[: count > 1]} of {source.short_name}", images.shape, file)
+    announce(f"classify {count} attribute{'s'[: count > 1]} of {source.short_name}", images.shape, file)
     model = classifiers.train(images, attributes[rows])
-    judged = read(source, chosen[held])
-    return classifiers.Classifier(model, classifiers.balanced_accuracy(model, judged, attributes[held]))
+    held_out = read(source, chosen[held])
+    return classifiers.Classifier(model, classifiers.balanced_accuracy(model, held_out, attributes[held]))

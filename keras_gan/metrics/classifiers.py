@@ -1,8 +1,9 @@
-"""Small classifiers of images, whose penultimate layer is what the metrics look at: network, training, file.
+"""Small image classifiers that serve as feature extractors: network, training, file.
 
-They tell classes, of which an image has one (softmax), or attributes, of which it has any (sigmoid).
+The features are the outputs of the penultimate layer. A classifier predicts either the class of an image (softmax) or
+its attributes (sigmoid).
 
-Everything random draws from seeds of its own, so that training neither reads nor moves the program's random state.
+All random numbers have their own seeds, so that training neither reads nor changes the program's random state.
 """
 
 import hashlib
@@ -22,31 +23,31 @@ from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan.data.source import fit_pixels
 
-VERSION = 1  # of network and training; another number makes other cached files
+VERSION = 1  # of network and training; a new version leads to new cached files
 FEATURES = 64
-WIDTHS = (32, 64, 64)  # channels of a stage, each of which halves the image
+WIDTHS = (32, 64, 64)  # channels of each stage; a stage halves the image
 LARGEST = 64  # pixels on a side; larger images are resized to it
-TWO_STAGES = 32  # up to this side two stages are enough
+TWO_STAGES = 32  # pixels on a side up to which two stages are enough
 DROPOUT = 0.4
 BATCH_SIZE = 200
 LEARNING_RATE = 3e-3  # reached after a twentieth of the steps, then falling to zero along a cosine
-MOST_IMAGES, MOST_EPOCHS = 200_000, 80  # seen in training, unless told otherwise
-MOST_PIXELS = 200_000 * 32 * 32  # likewise, which is a few minutes on two cores
-CHUNK_BYTES = 2**25  # of the largest feature map, in one call of the network
+MOST_IMAGES, MOST_EPOCHS = 200_000, 80  # default limits of training, over all epochs
+MOST_PIXELS = 200_000 * 32 * 32  # another limit, for a few minutes of training on two cores
+CHUNK_BYTES = 2**25  # of the largest feature map in one call of the network
 
 
 @dataclass(frozen=True)
 class Classifier:
-    """A trained network and how well it does."""
+    """A trained network and its accuracy."""
 
     model: keras.Model  # images (n, h, w, c) in [-1, 1] to features (n, 64) and probabilities (n, classes), float32
-    accuracy: float | np.ndarray  # on images that it was not trained on; of attributes float64 (k,), balanced
+    accuracy: float | np.ndarray  # on held-out images; for attributes the balanced accuracies, float64 (k,)
 
     def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Features float32 (n, 64) and probabilities float32 (n, classes) of uint8 images (n, h, w, c)."""
+        """Computes features float32 (n, 64) and probabilities float32 (n, classes) of uint8 images (n, h, w, c)."""
         shape = tuple(self.model.input_shape[1:])
         most = max(1, CHUNK_BYTES // (4 * WIDTHS[0] * math.prod(shape[:2])))
-        # Chunks of one size, as far as can be: the network is traced anew for every other.
+        # Chunks of equal size as far as possible, since each new size is traced again.
         chunk = math.ceil(len(images) / math.ceil(len(images) / most)) if len(images) else 1
         starts = range(0, len(images), chunk)
         parts = [self.model.predict_on_batch(_signed(fitted(images[i : i + chunk], shape[:2]))) for i in starts]
@@ -55,16 +56,16 @@ class Classifier:
 
 
 def network(shape: tuple[int, ...], classes: int, seed: int = 0, activation: str = "softmax") -> keras.Model:
-    """Two 3×3 convolutions for each halving, a dense layer of 64 features, a dense layer of classes; all float32.
+    """Builds a network of two 3×3 convolutions for each halving, a dense layer of features and one of classes.
 
     Args:
-        shape: (height, width, channels), 8 to 64 pixels on a side.
-        classes: how many, or how many attributes.
-        seed: of the first weights and of the dropout.
-        activation: of the last layer, "softmax" for classes, "sigmoid" for attributes.
+        shape: (height, width, channels), with 8 to 64 pixels on a side.
+        classes: the number of classes, or of attributes.
+        seed: seed of the initial weights and of the dropout.
+        activation: activation of the last layer: "softmax" for classes, "sigmoid" for attributes.
 
     Returns:
-        A model from images in [-1, 1] to features (n, 64) and probabilities (n, classes).
+        A float32 model from images in [-1, 1] to features (n, 64) and probabilities (n, classes).
     """
     seeds = iter(range(1000 * seed, 1000 * (seed + 1)))
 
@@ -83,17 +84,17 @@ def network(shape: tuple[int, ...], classes: int, seed: int = 0, activation: str
 
 
 def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model:
-    """Trains a network on images shifted at random, with Adam and a learning rate that falls to zero.
+    """Trains a network on randomly shifted images, with Adam and a learning rate that falls to zero.
 
     Args:
-        images: uint8 (n, height, width, channels), 8 pixels on a side or more.
-        labels: integers (n,) from 0; or bool (n, k), whether each image has each of k attributes.
-        classes: how many; None for the largest label + 1. Of attributes it is k.
-        images_seen: over all epochs; None for what `planned` says.
-        seed: of everything random.
+        images: uint8 (n, height, width, channels), with at least 8 pixels on a side.
+        labels: integers (n,) from 0, the classes; or bool (n, k), whether each image has each of k attributes.
+        classes: the number of classes; None for the largest label + 1. Not used for attributes.
+        images_seen: the number of training images over all epochs; None for `planned_images`.
+        seed: seed of the weights, the order and the shifts.
 
     Returns:
-        A model as `network` describes it, whose weights are rounded to float16, as a file keeps them.
+        A model as `network` returns it. Its weights are rounded to float16, like those in a saved file.
     """
     images = fitted(images)
     if labels.ndim == 2:
@@ -101,7 +102,7 @@ def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model
     else:
         classes = int(labels.max()) + 1 if classes is None else classes
         model, loss = network(images.shape[1:], classes, seed), "sparse_categorical_crossentropy"
-    steps = max(2, math.ceil((images_seen or planned(images.shape)) / BATCH_SIZE))
+    steps = max(2, math.ceil((images_seen or planned_images(images.shape)) / BATCH_SIZE))
     model.compile(keras.optimizers.Adam(_learning_rate(steps)), loss=[None, loss], jit_compile=False)
     model.fit(_shifted_batches(images, labels, seed), steps_per_epoch=steps, shuffle=False, verbose=0)
     model.set_weights([weights.astype("float16") for weights in model.get_weights()])
@@ -109,16 +110,18 @@ def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model
 
 
 def adjusted_crossentropy(attributes: np.ndarray) -> Callable:
-    """Binary cross-entropy of a network that need not learn how rare an attribute is: its odds are those of one half.
+    """Returns a binary cross-entropy in which the network need not learn how rare an attribute is.
 
-    With plain cross-entropy the answer for an attribute that one image in a hundred has is "no" for a long time;
-    weights of the rare images make the gradient of all other attributes noisy.
+    The network predicts each attribute as if half of all images had it. With plain cross-entropy, a network answers
+    "no" for a long time for an attribute of one image in a hundred. Larger weights for the rare images would make the
+    gradients of all other attributes noisy.
 
     Args:
-        attributes: bool (n, k), of the training data, each of them true for some and false for others.
+        attributes: bool (n, k), of the training data; each must be true for some images and false for others.
 
     Returns:
-        A loss of reference (batch, k) and probabilities (batch, k), to a mean in nats for each image (batch,).
+        A loss function of reference (batch, k) and probabilities (batch, k). It returns the mean over the attributes in
+        nats, (batch,).
 
     Reference:
         Menon et al., "Long-tail learning via logit adjustment", ICLR 2021, equation 10.
@@ -126,7 +129,7 @@ def adjusted_crossentropy(attributes: np.ndarray) -> Callable:
     share = attributes.mean(axis=0).astype("float32")
 
     def loss(reference, probabilities):
-        # odds = p / (1 - p) * share / (1 - share), which in logits is a sum
+        # odds = p / (1 - p) * share / (1 - share), a sum of logits
         yes, no = probabilities * share, (1 - probabilities) * (1 - share)
         reference = keras.ops.cast(reference, "float32")
         return keras.ops.mean(keras.ops.binary_crossentropy(reference, yes / (yes + no)), axis=-1)
@@ -139,42 +142,52 @@ def _learning_rate(steps):
     return keras.optimizers.schedules.CosineDecay(0.0, steps - warmup, warmup_target=LEARNING_RATE, warmup_steps=warmup)
 
 
-def planned(shape: tuple[int, ...]) -> int:
-    """Images that training sees over all epochs, where the data are of shape (count, height, width, channels)."""
+def planned_images(shape: tuple[int, ...]) -> int:
+    """Returns the number of training images over all epochs, for data of shape (count, height, width, channels)."""
     count, height, width, _ = shape
     return min(MOST_IMAGES, MOST_EPOCHS * count, MOST_PIXELS // (height * width))
 
 
 def accuracy(model: keras.Model, images: np.ndarray, labels: np.ndarray) -> float:
-    """Share of uint8 images (n, h, w, c) whose most probable class is their label."""
+    """Returns the share of uint8 images (n, h, w, c) whose most probable class is their label, in [0, 1]."""
     _, probabilities = Classifier(model, 0.0)(images)
     return float(np.mean(probabilities.argmax(axis=1) == labels))
 
 
 def balanced_accuracy(model: keras.Model, images: np.ndarray, attributes: np.ndarray) -> np.ndarray:
-    """For each attribute the mean of two shares: of images with it, and of those without, that are told right.
+    """Returns the balanced accuracy of each attribute.
 
-    Guessing has .5, and so has always answering "no", of which plain accuracy makes .98 where one in fifty has it.
+    It is the mean of two accuracies: that on images with the attribute, and that on images without it. Both a random
+    answer and a constant "no" reach 0.5. The plain accuracy of a constant "no" is 0.98 if one image in fifty has the
+    attribute.
 
     Args:
-        model: as `network` describes it, with sigmoids.
+        model: a model of `network` with sigmoids.
         images: uint8 (n, h, w, c).
-        attributes: bool (n, k), each of them true for some and false for others.
+        attributes: bool (n, k); each must be true for some images and false for others.
 
     Returns:
         float64 (k,) in [0, 1].
     """
     _, probabilities = Classifier(model, 0.0)(images)
-    right = (probabilities > 0.5) == attributes
-    with_it, without = ((right & group).sum(axis=0) / group.sum(axis=0) for group in (attributes, ~attributes))
+    correct = (probabilities > 0.5) == attributes
+    with_it, without = ((correct & group).sum(axis=0) / group.sum(axis=0) for group in (attributes, ~attributes))
     return (with_it + without) / 2
 
 
 def split_attributes(attributes: np.ndarray, part: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Indices to train on and to hold out: about a `part`-th of the images, and as much of each value or more.
+    """Divides images with attributes into training images and held-out images.
 
-    From the rarest value of an attribute to the most common, as in iterative stratification (Sechidis et al. 2011):
-    chance alone would often hold out none of those that ten images have.
+    Values of attributes are assigned from the rarest to the most common, as in iterative stratification (Sechidis et
+    al. 2011). A random choice would often hold out no image of a value that only ten images have.
+
+    Args:
+        attributes: bool (n, k).
+        part: hold out about one image in `part`, and at least that share of each value.
+        seed: seed of the choice.
+
+    Returns:
+        Sorted indices of the training images and of the held-out images, both int64.
     """
     order = np.random.default_rng(seed).permutation(len(attributes))
     values = np.concatenate([attributes, ~attributes], axis=1)[order]  # (n, 2 k)
@@ -186,7 +199,16 @@ def split_attributes(attributes: np.ndarray, part: int, seed: int = 0) -> tuple[
 
 
 def split(labels: np.ndarray, part: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Indices to train on and to hold out: every `part`-th image of a random order, class after class."""
+    """Divides images with classes into training images and held-out images.
+
+    Args:
+        labels: integers (n,).
+        part: hold out one image in `part` of each class.
+        seed: seed of the choice.
+
+    Returns:
+        Sorted indices of the training images and of the held-out images, both int64.
+    """
     order = np.random.default_rng(seed).permutation(len(labels))
     by_class = order[np.argsort(labels[order], kind="stable")]
     held = np.zeros(len(labels), bool)
@@ -195,7 +217,10 @@ def split(labels: np.ndarray, part: int, seed: int = 0) -> tuple[np.ndarray, np.
 
 
 def fitted(images: np.ndarray, size: tuple[int, int] | None = None) -> np.ndarray:
-    """Images (n, h, w, c), uint8 or float32 in [-1, 1], as uint8 at `size`; None: their own, no side above 64."""
+    """Returns images (n, h, w, c), uint8 or float32 in [-1, 1], as uint8 resized to `size`.
+
+    If `size` is None, images keep their size, with sides limited to 64 pixels.
+    """
     images = images if images.dtype == np.uint8 else pixels.to_uint8(images)
     size = size or tuple(min(side, LARGEST) for side in images.shape[1:3])
     if images.shape[1:3] == size:
@@ -208,21 +233,21 @@ def _signed(images):
 
 
 def _shifted_batches(images, labels, seed) -> Iterator:
-    """Endless batches of images in [-1, 1], each shifted by up to two pixels (one where small), edges repeated."""
+    """Yields batches of images in [-1, 1] without end, shifted by up to two pixels, or one for small images."""
     rng = np.random.default_rng(seed)
-    reach = 2 if min(images.shape[1:3]) >= 16 else 1
+    limit = 2 if min(images.shape[1:3]) >= 16 else 1
     order = np.empty(0, "int64")
     while True:
         while len(order) < BATCH_SIZE:
             order = np.concatenate([order, rng.permutation(len(images))])
         rows, order = order[:BATCH_SIZE], order[BATCH_SIZE:]
-        yield _signed(shifted(images[rows], *rng.integers(2 * reach + 1, size=(2, BATCH_SIZE)), reach)), labels[rows]
+        yield _signed(shifted(images[rows], *rng.integers(2 * limit + 1, size=(2, BATCH_SIZE)), limit)), labels[rows]
 
 
-def shifted(images: np.ndarray, down: np.ndarray, right: np.ndarray, reach: int) -> np.ndarray:
-    """Each image (n, h, w, c) moved by `reach - down` and `reach - right` pixels, its edge pixels repeated."""
+def shifted(images: np.ndarray, down: np.ndarray, right: np.ndarray, limit: int) -> np.ndarray:
+    """Returns images (n, h, w, c) moved by `limit - down` and `limit - right` pixels, with edge pixels repeated."""
     n, height, width, _ = images.shape
-    margin = (reach, reach)
+    margin = (limit, limit)
     wide = np.pad(images, ((0, 0), margin, margin, (0, 0)), mode="edge")
     rows, columns = down[:, None] + np.arange(height), right[:, None] + np.arange(width)  # (n, h), (n, w)
     return wide[np.arange(n)[:, None, None], rows[:, :, None], columns[:, None, :]]  # (n, h, w, c)
@@ -232,9 +257,9 @@ def shifted(images: np.ndarray, down: np.ndarray, right: np.ndarray, reach: int)
 
 
 def save(classifier: Classifier, file: Path) -> str:
-    """Writes weights as float16, image shape and accuracy as an .npz; gives the file's SHA-256.
+    """Saves weights as float16, image shape and accuracy in an .npz file, and returns the SHA-256 of the file.
 
-    The same weights give the same bytes.
+    Equal weights give equal bytes.
     """
     arrays = {f"{i:04d}": array.astype("float16") for i, array in enumerate(classifier.model.get_weights())}
     shape = np.array(classifier.model.input_shape[1:])
@@ -245,22 +270,30 @@ def save(classifier: Classifier, file: Path) -> str:
 
 
 def load(file: Path, expected_sha256: str | None = None, remedy: str = "") -> tuple[Classifier, str]:
-    """The classifier in a file that `save` wrote, and the file's SHA-256.
+    """Loads a classifier from a file that `save` wrote.
+
+    Args:
+        file: the .npz file.
+        expected_sha256: the SHA-256 that the file must have; None for any.
+        remedy: the sentence that ends an error message.
+
+    Returns:
+        The `Classifier`, and the SHA-256 of the file.
 
     Raises:
-        InputError: where the file is damaged, or is not the one that `expected_sha256` names.
+        InputError: if the file is damaged, or if its SHA-256 differs from `expected_sha256`.
     """
     content = file.read_bytes()
     found = hashlib.sha256(content).hexdigest()
     if expected_sha256 is not None and found != expected_sha256:
-        raise InputError(f"{file} is damaged (SHA-256 {found[:12]}…); expected {expected_sha256[:12]}…; {remedy}")
+        raise InputError(f"{file} is damaged (SHA-256 {found[:12]}…); expected {expected_sha256[:12]}…. {remedy}")
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as archive:
             weights = [archive[name] for name in sorted(archive.files) if name.isdigit()]
             shape, accuracy = tuple(archive["shape"].tolist()), archive["accuracy"].astype("float64")
-        # Of attributes, each has an accuracy of its own.
+        # Each attribute has its own accuracy, while a classifier of classes has one.
         model = network(shape, len(weights[-1]), activation="sigmoid" if accuracy.ndim else "softmax")
         model.set_weights(weights)
     except (OSError, ValueError, KeyError, IndexError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(f"{file} is damaged ({first_line(error)}); expected saved weights; {remedy}") from error
+        raise InputError(f"{file} is damaged ({first_line(error)}); expected saved weights. {remedy}") from error
     return Classifier(model, accuracy if accuracy.ndim else float(accuracy)), found

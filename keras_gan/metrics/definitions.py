@@ -1,4 +1,4 @@
-"""The metrics by name: each from a batch of samples and the reference to its numbers, in one table."""
+"""The table of metrics: each computes its numbers from a batch of samples and the reference."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ LOWER, HIGHER, BASELINE = "lower", "higher", "baseline"
 
 @dataclass(frozen=True)
 class Metric:
-    """An entry of the card: which numbers it gives, and what it needs."""
+    """A metric: the scores it computes, and the data it applies to."""
 
-    labels: dict[str, tuple[str, str]]  # name -> label for people, which direction is better
+    labels: dict[str, tuple[str, str]]  # name of a score -> its printed label, and which direction is better
     compute: Callable[[Batch, Reference], dict[str, float | tuple[float, float]]]  # a pair is a value and its error
     applies: Callable[[Reference], bool]
     note: str = ""
-    images: bool = True  # whether it looks at pixels, not at features and probabilities alone
-    # What real images reach; None for `compute` of the images that take the samples' place.
+    images: bool = True  # whether it needs pixels; False for features and probabilities alone
+    # The score of real images; None to call `compute` with the reference's baseline images.
     baseline: Callable[[Reference], dict[str, float]] | None = None
 
 
@@ -42,15 +42,15 @@ def _sliced(batch, reference):
 
 
 def _classes(batch, reference):
-    seen = batch.probabilities.argmax(axis=1)
-    found = {
-        "class_divergence": modes.class_divergence(seen, reference.proportions),
+    predicted = batch.probabilities.argmax(axis=1)
+    scores = {
+        "class_divergence": modes.class_divergence(predicted, reference.proportions),
         "confidence": float(batch.probabilities.max(axis=1).mean()),
     }
-    # Of a generator that is asked for classes; the classifier must have learned the same ones.
+    # Only a conditional generator has labels, and the classifier must have learned the same classes.
     if batch.labels is not None and reference.train.num_classes == batch.probabilities.shape[1]:
-        found["label_accuracy"] = float(np.mean(seen == batch.labels))
-    return found
+        scores["label_accuracy"] = float(np.mean(predicted == batch.labels))
+    return scores
 
 
 def _class_coverage(batch, reference):
@@ -66,22 +66,23 @@ def _memorisation(batch, reference):
 
 
 def _memorised(samples, real):
-    """How near samples come to training images, compared with real images that are not among them.
+    """Compares the distances from samples to training images with those from other real images.
 
-    The ratio is median over median: near 0 for copies of training images, 1 for fresh real images.
+    `train_distance` is a ratio of two medians: near 0 for copies of training images, 1 for new real images.
     """
     return {
         "train_distance": float(np.median(samples.distances) / max(np.median(real.distances), 1e-12)),
-        "memorised": neighbours.memorised(samples.distances, samples.fellows, real.copies),
+        "memorised": neighbours.memorised(samples.distances, samples.spacings, real.copy_share),
     }
 
 
 def _duplicates(batch, reference):
-    return {"duplicates": neighbours.share_of_duplicates(batch.apart, reference.real.apart)}
+    distances = (each.neighbour_distances for each in (batch, reference.real))
+    return {"duplicates": neighbours.share_of_duplicates(*distances)}
 
 
 def _parzen(batch, reference):
-    # The bandwidth is chosen on images that G did not see, where the data hold any out, and that are not judged by.
+    # The images that choose the bandwidth are not used for the likelihood, nor for training if there is a test split.
     real = reference.real.images
     cut = min(likelihood.VALIDATION, len(real) // 10)
     mean, error, _ = likelihood.parzen(batch.images[:], real[:cut], real[cut:])
@@ -93,7 +94,7 @@ def _has_features(reference):
 
 
 def _has_image_features(reference):
-    return _has_features(reference) and has_images(reference)  # the kernel's scale suits networks' features only
+    return _has_features(reference) and has_images(reference)  # the kernel's scale only suits features of a network
 
 
 def _has_classes(reference):
@@ -132,7 +133,7 @@ METRICS: dict[str, Metric] = {
         {
             "class_divergence": ("class divergence (KL, nats)", LOWER),
             "confidence": ("classifier's confidence", BASELINE),
-            "label_accuracy": ("images of the class asked for", HIGHER),
+            "label_accuracy": ("images of the requested class", HIGHER),
         },
         _classes,
         _has_classes,
@@ -153,7 +154,7 @@ METRICS: dict[str, Metric] = {
         {"sliced_wasserstein": ("sliced Wasserstein distance", LOWER)},
         _sliced,
         lambda reference: True,
-        "of the data themselves",
+        "computed without a network",
     ),
     "memorisation": Metric(
         {
@@ -162,7 +163,7 @@ METRICS: dict[str, Metric] = {
         },
         _memorisation,
         has_images,
-        # Not those of reference.baseline, which are training images themselves.
+        # The images of reference.baseline would not do, since they are training images.
         baseline=lambda reference: _memorised(reference.real_nearest, reference.real_nearest),
     ),
     "duplicates": Metric({"duplicates": ("duplicates", LOWER)}, _duplicates, has_images),
@@ -170,7 +171,7 @@ METRICS: dict[str, Metric] = {
         {"parzen": ("Parzen log-likelihood (nats)", BASELINE)},
         _parzen,
         has_small_images,
-        "above real: smoother than real",
+        "above: smoother than real images",
     ),
 }
-FULL_COUNT = ("classes", "modes", "class_modes")  # measures whose published protocols take more than 10,000 samples
+FULL_COUNT = ("classes", "modes", "class_modes")  # metrics whose published protocols use more than 10,000 samples

@@ -1,8 +1,8 @@
-"""Distances between two sets of samples, as one number: Fréchet, kernel, sliced Wasserstein.
+"""Distances between two sets of samples: Fréchet, kernel, sliced Wasserstein.
 
-Every function takes float arrays (n, d), one row a sample. A Fréchet or kernel distance compares with another only
-within one feature extractor and at equal sample counts. `RunningStatistics` and `projected` take their rows block by
-block, so that a set need not be held in memory.
+Every function takes float arrays (n, d) with one sample in each row. Fréchet distances, and kernel distances, are
+comparable only if they use the same feature extractor and the same number of samples. `RunningStatistics` and
+`projected` read rows block by block, so that a set need not fit in memory.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -14,11 +14,11 @@ from keras_gan._utils.errors import InputError
 KERNEL_SUBSETS, KERNEL_SUBSET_SIZE = 100, 1_000
 PROJECTIONS = 512
 BLOCK_BYTES = 2**24  # of rows in float64 that are added to running statistics at once
-DIRECTIONS_BYTES = 2**27  # of random directions held at once
+DIRECTIONS_BYTES = 2**27  # of random directions in memory
 
 
 class RunningStatistics:
-    """Mean and covariance of rows that come block by block, in float64.
+    """Mean and covariance, in float64, of rows that are added block by block.
 
     Example:
         >>> import numpy as np
@@ -39,7 +39,7 @@ class RunningStatistics:
 
     @classmethod
     def of(cls, rows: np.ndarray) -> "RunningStatistics":
-        """The statistics of an array (n, d)."""
+        """Returns the statistics of an array (n, d)."""
         statistics = cls()
         rows = np.asarray(rows).reshape(len(rows), -1)
         step = max(1, BLOCK_BYTES // (8 * max(1, rows.shape[1])))
@@ -48,7 +48,7 @@ class RunningStatistics:
         return statistics
 
     def update(self, features: np.ndarray) -> None:
-        """Adds rows (n, d). Raises InputError where some are not finite, or of another d."""
+        """Adds rows (n, d). Raises InputError if values are not finite, or if d differs from earlier rows."""
         if not len(features):
             return
         rows = np.asarray(features, "float64").reshape(len(features), -1)
@@ -58,7 +58,7 @@ class RunningStatistics:
         self._add(len(rows), mean, centred.T @ centred)
 
     def merge(self, other: "RunningStatistics") -> None:
-        """Adds the rows that another one has seen."""
+        """Adds the rows of other statistics."""
         if other.count:
             self._add(other.count, other.mean, other._scatter)
 
@@ -67,7 +67,10 @@ class RunningStatistics:
             self.count, self.mean, self._scatter = count, mean.copy(), scatter.copy()
             return
         if mean.shape != self.mean.shape:
-            raise InputError(f"rows of {len(mean)} values after rows of {len(self.mean)}; expected one number of them")
+            raise InputError(
+                f"rows of {len(mean)} values after rows of {len(self.mean)}; expected {len(self.mean)} values. "
+                "Use one feature extractor for all rows."
+            )
         total, shift = self.count + count, mean - self.mean
         self._scatter += scatter + np.outer(shift, shift) * (self.count * count / total)
         self.mean += shift * (count / total)
@@ -75,18 +78,25 @@ class RunningStatistics:
 
     @property
     def covariance(self) -> np.ndarray:
-        """The unbiased covariance, float64 (d, d), as `numpy.cov` gives it."""
+        """The unbiased covariance, float64 (d, d), equal to that of `numpy.cov`."""
         return self._scatter / (self.count - 1)
 
 
 def frechet_distance(a: np.ndarray | RunningStatistics, b: np.ndarray | RunningStatistics) -> float:
-    """|μa - μb|² + Tr(Σa + Σb - 2 (Σa Σb)^½): the squared 2-Wasserstein distance of two Gaussians of these moments.
+    """Computes the Fréchet distance |μa - μb|² + Tr(Σa + Σb - 2 (Σa Σb)^½).
 
-    On Inception's features it is the FID. Zero for equal moments, at least 0, symmetric; biased upwards by small n.
+    It is the squared 2-Wasserstein distance between two Gaussians with these means and covariances. With features of
+    Inception it is the FID. It is symmetric, and 0 for equal means and covariances. A small n makes it too large.
 
     Args:
-        a: features (n, d), or their `RunningStatistics`.
-        b: the same, of the other set.
+        a: features (n, d) with n of at least 2, or their `RunningStatistics`.
+        b: the same for the other set.
+
+    Returns:
+        A number of at least 0.
+
+    Raises:
+        InputError: if d differs, if a set has fewer than two rows, or if values are not finite.
 
     Reference: Heusel et al. 2017 (arXiv:1706.08500), eq. 6; Dowson and Landau 1982.
     """
@@ -94,17 +104,28 @@ def frechet_distance(a: np.ndarray | RunningStatistics, b: np.ndarray | RunningS
     _check_shapes(*((x.count, *x.mean.shape) if x.count else (0, 0) for x in (a, b)))
     cov_a, cov_b = a.covariance, b.covariance
     root = _root(cov_a)
-    # Σa Σb has the eigenvalues of Σa^½ Σb Σa^½, which is symmetric, so that they are real.
+    # Σa Σb has the eigenvalues of Σa^½ Σb Σa^½, which is symmetric, so they are real.
     overlap = np.sqrt(np.clip(np.linalg.eigvalsh(root @ cov_b @ root), 0, None)).sum()
     difference = a.mean - b.mean
     return max(0.0, float(difference @ difference + np.trace(cov_a) + np.trace(cov_b) - 2 * overlap))
 
 
 def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float, float]:
-    """The squared maximum mean discrepancy with kernel (x·y / d + 1)³, unbiased, so it may be below 0; KID.
+    """Computes the kernel distance (KID): the squared maximum mean discrepancy with kernel (x·y / d + 1)³.
+
+    The estimate is unbiased, so it may be below 0.
+
+    Args:
+        a: features (n, d) with n of at least 2.
+        b: features (m, d) of the other set.
+        seed: seed of the random subsets.
 
     Returns:
-        The mean over 100 random subsets of 1,000, or of half of fewer than 2,000, and their standard deviation.
+        Mean and standard deviation over 100 random subsets. A subset has 1,000 rows, or half of the rows if a set has
+        fewer than 2,000.
+
+    Raises:
+        InputError: if d differs, if a set has fewer than two rows, or if values are not finite.
 
     Reference: Bińkowski et al. 2018 (arXiv:1801.01401), sec. 4.
     """
@@ -120,9 +141,22 @@ def kernel_distance(a: np.ndarray, b: np.ndarray, seed: int = 0) -> tuple[float,
 
 
 def sliced_wasserstein(a: np.ndarray, b: np.ndarray, projections: int = PROJECTIONS, seed: int = 0) -> float:
-    """The root of the mean, over random directions, of the squared 2-Wasserstein distance of the projections.
+    """Computes the sliced Wasserstein distance, which needs no feature extractor.
 
-    It needs no feature extractor. In the unit of the data; for two sets that differ by a shift Δ it is near |Δ| / √d.
+    It is the root mean square, over random directions, of the 2-Wasserstein distance between the projections. For two
+    sets that differ by a shift Δ it is near |Δ| / √d.
+
+    Args:
+        a: data (n, d) with n of at least 2.
+        b: data (n, d) of the other set.
+        projections: the number of directions.
+        seed: seed of the directions.
+
+    Returns:
+        A number of at least 0, in the unit of the data.
+
+    Raises:
+        InputError: if the shapes differ, if a set has fewer than two rows, or if values are not finite.
 
     Reference: Bonneel et al. 2015, Sliced and Radon Wasserstein barycenters of measures, def. 3.
     """
@@ -138,16 +172,16 @@ def projected(
     seed: int = 0,
     most_bytes: int = DIRECTIONS_BYTES,
 ) -> np.ndarray:
-    """Rows along random directions, each direction's values sorted.
+    """Projects rows onto random directions, and sorts the values of each direction.
 
     Args:
-        blocks: a function that gives the rows, float32 (k, d), block by block; called more than once where the
-            directions are larger than `most_bytes`.
+        blocks: a function that returns the rows, float32 (k, d), block by block. It is called more than once if the
+            directions take more than `most_bytes`.
         n: the number of rows.
-        d: the number of values in one.
+        d: the number of values in a row.
         projections: the number of directions.
-        seed: of the directions.
-        most_bytes: of directions held at once.
+        seed: seed of the directions.
+        most_bytes: the memory that directions may take.
 
     Returns:
         float32 (n, projections).
@@ -172,7 +206,10 @@ def projected(
 
 
 def _directions(d, projections, seed, most_bytes) -> Iterator[tuple[int, np.ndarray]]:
-    """The index of the first row, and rows, of a matrix of normal numbers (d, projections), the same in any parts."""
+    """Yields a matrix of normal numbers (d, projections) in parts: the index of the first row, and the rows.
+
+    The matrix does not depend on the size of the parts.
+    """
     rng = np.random.default_rng(seed)
     step = max(1, most_bytes // (4 * projections))
     for start in range(0, d, step):
@@ -180,14 +217,17 @@ def _directions(d, projections, seed, most_bytes) -> Iterator[tuple[int, np.ndar
 
 
 def distance_of_projections(a: np.ndarray, b: np.ndarray) -> float:
-    """The sliced Wasserstein distance of two sets that `projected` gave along the same directions."""
+    """Returns the sliced Wasserstein distance of two sets that `projected` projected onto the same directions."""
     if len(a) != len(b):
-        raise InputError(f"sets of {len(a)} and {len(b)} samples; expected equal counts; cut the larger one")
+        raise InputError(
+            f"sets of {len(a)} and {len(b)} samples; expected sets of equal size. Shorten the larger set to "
+            f"{min(len(a), len(b))} samples."
+        )
     return float(np.sqrt(np.mean((a - b) ** 2)))
 
 
 def _checked(a, b) -> tuple[np.ndarray, np.ndarray]:
-    """Both sets as float arrays (n, d). Raises InputError where they have no distance."""
+    """Returns both sets as float arrays (n, d). Raises InputError if they cannot be compared."""
     a, b = (np.asarray(x) for x in (a, b))
     a, b = (x.reshape(len(x), -1) if x.dtype.kind == "f" else x.reshape(len(x), -1).astype("float64") for x in (a, b))
     _check_shapes(a.shape, b.shape)
@@ -198,19 +238,25 @@ def _checked(a, b) -> tuple[np.ndarray, np.ndarray]:
 
 def _check_shapes(a, b):
     if a[1] != b[1] or min(a[0], b[0]) < 2:
-        raise InputError(f"arrays of shapes {a} and {b}; expected (n, d) with one d and n of 2 or more")
+        raise InputError(
+            f"arrays of shapes {a} and {b}; expected (n, d) with equal d and n of 2 or more. Pass two or more rows in "
+            "each array, with features of the same extractor."
+        )
 
 
 def _check_finite(rows):
-    # Over the sum, which is not finite where one value is not: a mask would take a quarter of the rows' memory.
+    # The sum is not finite if one value is not. A mask would need a quarter of the memory of the rows.
     with np.errstate(over="ignore", invalid="ignore"):
         total = rows.sum(dtype="float64")
     if not (np.isfinite(total) or np.isfinite(rows).all()):
-        raise InputError("samples or features hold NaN or infinite values; expected finite ones")
+        raise InputError(
+            "samples or features contain NaN or infinite values; expected finite values. Check the generator's weights "
+            "or the data for NaN."
+        )
 
 
 def _root(covariance):
-    """The symmetric square root of a covariance matrix."""
+    """Returns the symmetric square root of a covariance matrix."""
     values, vectors = np.linalg.eigh(covariance)
     return (vectors * np.sqrt(np.clip(values, 0, None))) @ vectors.T
 
@@ -220,7 +266,7 @@ def _cube(x):
 
 
 def _mmd2(a, b):
-    """The unbiased estimate of MMD²; Gretton et al. 2012, eq. 3."""
+    """Returns the unbiased estimate of MMD²; Gretton et al. 2012, eq. 3."""
     n, d = a.shape
     aa, bb, ab = (_cube(x @ y.T / d + 1) for x, y in ((a, a), (b, b), (a, b)))
     within = (aa.sum() - np.trace(aa) + bb.sum() - np.trace(bb)) / (n * (n - 1))

@@ -1,4 +1,4 @@
-"""From samples to a metric card: `evaluate` with a reference, `compare` with an array of real images."""
+"""Computes a metric card from samples: `evaluate` uses a reference, `compare` an array of real images."""
 
 import math
 from collections.abc import Iterable
@@ -14,74 +14,80 @@ from keras_gan.data.source import from_array
 from keras_gan.metrics import likelihood
 from keras_gan.metrics.card import Card, Score
 from keras_gan.metrics.definitions import FULL_COUNT, METRICS, has_images, has_small_images
-from keras_gan.metrics.extractors import choose, unteachable
-from keras_gan.metrics.reference import Batch, Reference, see, see_only
+from keras_gan.metrics.extractors import choose, why_untrainable
+from keras_gan.metrics.reference import Batch, Reference, features_only, with_features
 from keras_gan.metrics.samples import generated
 from keras_gan.metrics.streams import Stream, collect
 
 
-def evaluate(samples: np.ndarray | Stream, reference: Reference, measures: Iterable[str] | None = None) -> Card:
-    """Measures samples against real images.
+def evaluate(samples: np.ndarray | Stream, reference: Reference, names: Iterable[str] | None = None) -> Card:
+    """Compares samples with real images.
 
     Args:
-        samples: images (n, height, width, channels), uint8 or floats in [-1, 1], or vectors (n, features); n at least
-            `reference.count`, of which the first `reference.count` are evaluated. Or a `Stream` of them, such as
-            `metrics.draw` gives, which is never held in memory as a whole where the images are large.
-        reference: the real side.
-        measures: names in METRICS; None for all that apply.
+        samples: images (n, height, width, channels), uint8 or floats in [-1, 1], or vectors (n, features). n must be at
+            least `reference.count`, and the first `reference.count` samples are evaluated. Or a `Stream` of samples,
+            such as `metrics.draw` returns; large images of a stream are never all in memory at once.
+        reference: the real images to compare with, a `metrics.Reference`.
+        names: names of metrics in `METRICS`; None for all that apply.
+
+    Returns:
+        A `Card`.
 
     Raises:
-        InputError: where the samples have another shape than the data, or are too few, or a measure does not apply.
+        InputError: if the shape of the samples differs from that of the data, if there are too few samples, or if a
+            metric is unknown or does not apply.
     """
-    measures = measures if measures is None else list(measures)
-    return evaluate_batch(batch_of(samples, reference, measures), reference, measures)
+    names = names if names is None else list(names)
+    return evaluate_batch(batch_of(samples, reference, names), reference, names)
 
 
-def batch_of(samples: np.ndarray | Stream, reference: Reference, measures: Iterable[str] | None = None) -> Batch:
-    """The samples that are judged, `reference.count` of them, as the measures take them. Errors as in `evaluate`."""
-    chosen = _applicable(measures, reference)  # before an extractor looks at the samples for nothing
+def batch_of(samples: np.ndarray | Stream, reference: Reference, names: Iterable[str] | None = None) -> Batch:
+    """Returns the first `reference.count` samples as a `Batch`. Arguments and errors as in `evaluate`."""
+    chosen = _applicable(names, reference)  # before features are extracted in vain
     if isinstance(samples, Stream):
         return _batch_of_stream(samples, reference, chosen)
     check_samples(samples.shape[1:], len(samples), reference.train.shape, reference.count, reference.name)
     samples = samples[: reference.count]
     samples = pixels.to_uint8(samples) if samples.ndim == 4 and samples.dtype != np.uint8 else samples
-    return see(samples, reference.extractor, reference.training)
+    return with_features(samples, reference.extractor, reference.training)
 
 
-def _batch_of_stream(stream, reference, measures):
+def _batch_of_stream(stream, reference, names):
     check_samples(stream.shape, stream.count, reference.train.shape, reference.count, reference.name)
     stream = replace(stream, count=reference.count)
     labels = None if stream.labels is None else stream.labels[: reference.count]
-    if reference.extractor is not None and not any(METRICS[name].images for name in measures):
-        return see_only(stream, reference.extractor, labels)
-    return see(collect(stream), reference.extractor, reference.training, labels)
+    if reference.extractor is not None and not any(METRICS[name].images for name in names):
+        return features_only(stream, reference.extractor, labels)
+    return with_features(collect(stream), reference.extractor, reference.training, labels)
 
 
 def check_samples(
     shape: tuple[int, ...], count: float, data_shape: tuple[int, ...], expected: int, data_name: str
 ) -> None:
-    """Raises InputError where samples have another shape than the data, or are fewer than expected."""
+    """Raises InputError if samples have a different shape from the data, or are fewer than expected."""
     if tuple(shape) != tuple(data_shape) or count < expected:
         raise InputError(
             f"samples of shape {(count, *shape)} for {data_name} of shape {tuple(data_shape)}; expected at least "
-            f"{expected} of that shape; give more, or a smaller count (--samples)"
+            f"{expected} samples of that shape. Provide more samples, or use a smaller count (--samples)."
         )
 
 
 def draw(generator, reference: Reference, seed: int = 0, first_seed: int | None = None) -> Stream:
-    """Samples of a generator for `evaluate`, with classes drawn by their shares in the training data.
+    """Draws samples of a generator for `evaluate`.
+
+    The classes of a conditional generator are drawn with their shares in the training data.
 
     Args:
-        generator: whatever has `generate`, `num_classes` as `GAN` has them.
-        reference: the real side.
-        seed: of the classes, and of the first sample where `first_seed` is None.
-        first_seed: sample i is that of first_seed + i.
+        generator: an object with `generate` and `num_classes` as in `GAN`.
+        reference: the real images to compare with, a `metrics.Reference`.
+        seed: seed of the classes, and of the first sample if `first_seed` is None.
+        first_seed: sample i is generated with seed first_seed + i.
 
     Returns:
         A `Stream` of `reference.count` samples.
 
     Raises:
-        InputError: where the data have a class that the generator does not have.
+        InputError: if the data have a class that the generator does not have.
 
     Example:
         >>> from keras_gan import GAN, data, metrics, networks
@@ -96,9 +102,9 @@ def draw(generator, reference: Reference, seed: int = 0, first_seed: int | None 
     return generated(generator.generate, reference.count, reference.train.shape, first_seed, labels)
 
 
-def evaluate_batch(batch: Batch, reference: Reference, measures: Iterable[str] | None = None) -> Card:
-    """`evaluate` of samples that were made a batch before."""
-    chosen = _applicable(measures, reference)
+def evaluate_batch(batch: Batch, reference: Reference, names: Iterable[str] | None = None) -> Card:
+    """Evaluates samples that are a `Batch` already. Arguments, result and errors as in `evaluate`."""
+    chosen = _applicable(names, reference)
     scores = [score for name in chosen for score in _scores(name, batch, reference)]
     return Card(
         reference.train.short_name,
@@ -109,43 +115,50 @@ def evaluate_batch(batch: Batch, reference: Reference, measures: Iterable[str] |
         tuple(scores),
         _shares(batch, reference),
         without=None if reference.extractor else _without(reference),
-        notes=tuple(_notes(reference)) if measures is None else (),
+        notes=tuple(_notes(reference)) if names is None else (),
     )
 
 
 def _without(reference):
-    reason = unteachable(reference.train)
-    return (
-        f"since the data {reason}, and no network can be trained on them" if reason else "as asked (--extractor none)"
-    )
+    reason = why_untrainable(reference.train)
+    if reason:
+        return f"since the data {reason}, and no network can be trained on them"
+    return "as requested (--extractor none)"
 
 
 def _notes(reference):
-    """What the card does not show, or shows with a reservation."""
+    """Yields a sentence for each metric that is left out or unreliable."""
     values = int(np.prod(reference.train.shape))
     if has_images(reference) and not has_small_images(reference):
-        yield f"no Parzen window: images of {values:,} values; computed up to {likelihood.LARGEST_VALUES:,}"
+        yield (
+            f"no Parzen window estimate: the images have {values:,} values, and it is computed for up to "
+            f"{likelihood.LARGEST_VALUES:,}"
+        )
     if reference.extractor and reference.extractor.sha256 and reference.count <= reference.real.features.shape[1]:
         yield (
-            f"only {reference.count} samples for {reference.real.features.shape[1]} features: the Fréchet distance is "
-            "much too large for both"
+            f"only {reference.count} samples for {reference.real.features.shape[1]} features: the Fréchet distances of "
+            "the samples and of the baseline are much too large"
         )
 
 
 def compare(samples: np.ndarray, real: np.ndarray, extractor: str = "none", seed: int = 0) -> Card:
-    """Measures samples against real images, where all there is are two arrays.
+    """Compares samples with real images if both are arrays.
 
-    One half of the real images is the reference, the other the floor; both are taken for training images.
+    One half of the real images is the reference, and the other half is the baseline. Both halves count as training
+    images.
 
     Args:
         samples: uint8 (n, height, width, channels), or float32 (n, features).
-        real: the same kind, at least about twice as many; fewer, and not all samples are judged.
-        extractor: a name that `extractors.choose` knows, such as "mnist"; "none" leaves Fréchet distance and its
-            kind out, "auto" takes vectors as they are.
-        seed: of the halves.
+        real: real images of the same shape. With fewer than 2 n of them, not all samples are evaluated.
+        extractor: a choice of `metrics.extractor`, such as "mnist". "none" leaves out the metrics that need features,
+            such as the Fréchet distance. "auto" uses vectors as their own features.
+        seed: seed for dividing the real images.
+
+    Returns:
+        A `Card`.
 
     Raises:
-        InputError: where the arrays cannot be compared.
+        InputError: if the arrays cannot be compared.
 
     Example:
         >>> from keras_gan import data, metrics
@@ -166,32 +179,34 @@ def _shares(batch, reference):
     return np.stack([drawn, reference.proportions])
 
 
-def _applicable(measures, reference) -> list[str]:
-    """The names of the measures to take. Raises InputError for one that is unknown, or asks for what is not there."""
-    if measures is None:
-        return [name for name, measure in METRICS.items() if measure.applies(reference)]
-    measures = list(measures)
-    for name in measures:
-        if not lookup(METRICS, name, "measure", ", ".join(METRICS)).applies(reference):
+def _applicable(names, reference) -> list[str]:
+    """Returns the names of the metrics to compute. Raises InputError for one that is unknown or does not apply."""
+    applicable = [name for name, metric in METRICS.items() if metric.applies(reference)]
+    if names is None:
+        return applicable
+    names = list(names)
+    for name in names:
+        if not lookup(METRICS, name, "metric", ", ".join(METRICS)).applies(reference):
             raise InputError(
-                f"measure {name!r} does not apply to {reference.name} here; expected one that does; leave it"
+                f"metric {name!r} does not apply to {reference.name}; expected {', '.join(applicable)}. "
+                f"Leave {name!r} out."
             )
-    return measures
+    return names
 
 
 def _scores(name, batch, reference):
-    """The scores of one measure, for the samples and for the real images in their place."""
-    measure = METRICS[name]
+    """Yields the scores of one metric, with their baselines."""
+    metric = METRICS[name]
     if name not in FULL_COUNT:
-        reference = reference.classic
+        reference = reference.capped
         batch = batch.first(reference.count)
     if name not in reference.baselines:
         reference.baselines[name] = (
-            measure.baseline(reference) if measure.baseline else measure.compute(reference.baseline, reference)
+            metric.baseline(reference) if metric.baseline else metric.compute(reference.baseline, reference)
         )
-    for key, value in measure.compute(batch, reference).items():
-        label, better = measure.labels[key]
+    for key, value in metric.compute(batch, reference).items():
+        label, better = metric.labels[key]
         value, error = value if isinstance(value, tuple) else (value, None)
-        floor = reference.baselines[name].get(key, math.nan)
-        floor = floor[0] if isinstance(floor, tuple) else floor
-        yield Score(key, label, value, floor, better, error, measure.note)
+        baseline = reference.baselines[name].get(key, math.nan)
+        baseline = baseline[0] if isinstance(baseline, tuple) else baseline
+        yield Score(key, label, value, baseline, better, error, metric.note)

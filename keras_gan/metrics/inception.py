@@ -1,7 +1,7 @@
-"""ImageNet's Inception of 2015, through which the literature's Fréchet distance (FID) looks: the frozen graph itself.
+"""The Inception network of 2015, trained on ImageNet, whose features define the published Fréchet distance (FID).
 
-The graph resizes images to 299×299 in its own way, which differs from every image library's; other weights, or
-another resize, move the distance by whole points. So nothing of it is rebuilt here.
+The original frozen graph is used. It resizes images to 299×299 differently from every image library. Other weights, or
+another resize, change the distance by whole points, so nothing of it is rebuilt here.
 
 Reference: Heusel et al. 2017, "GANs Trained by a Two Time-Scale Update Rule", arXiv:1706.08500.
 """
@@ -23,28 +23,31 @@ from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan.data.catalog import answers
 
-# download.tensorflow.org is this host, but has no certificate of its own.
+# download.tensorflow.org is the same host, but it has no certificate of its own.
 URL = "https://storage.googleapis.com/download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
 GRAPH = "classify_image_graph_def.pb"
 SHA256 = "009d6814d1bc560d4e7b236e170e9b2d5ca6f4b57bd8037f6db05776204415c6"  # of the graph: 95,673,916 bytes
 LARGEST_BYTES = 2**28  # of a download
 INPUT, OUTPUT = "ExpandDims:0", "pool_3:0"  # float [0, 255] (n, h, w, 3) -> (n, 1, 1, 2048)
-SILENCE_S = 60.0  # that a download may last without a byte
+TIMEOUT_S = 60.0  # between two bytes of a download
 BATCH_SIZE = 16  # images at 299×299, whose feature maps take about 0.3 GB
 
 
 def load(folder: Path) -> tuple[Callable, str]:
-    """The network in a folder, downloaded into it once, and the SHA-256 of its graph.
+    """Loads the network from a folder. If the folder does not have it, it is downloaded once.
 
-    A TensorFlow graph is code, so only the very graph that `SHA256` names is loaded, whether it was downloaded or put
-    there by hand.
+    A TensorFlow graph is code, so only the graph with the digest `SHA256` is loaded, whether it was downloaded or put
+    into the folder by hand.
+
+    Args:
+        folder: the folder of the graph.
 
     Returns:
-        A function from uint8 images (n, height, width, 1 or 3) to features float32 (n, 2048) and None, as
+        A function from uint8 images (n, height, width, 1 or 3) to features float32 (n, 2048) and None, as in
         `Extractor.extract`; and the SHA-256.
 
     Raises:
-        InputError: where the graph is not there and cannot be downloaded, or is another one.
+        InputError: if the graph is missing and cannot be downloaded, or if its digest differs.
     """
     file = folder / GRAPH
     if not file.exists():
@@ -52,8 +55,8 @@ def load(folder: Path) -> tuple[Callable, str]:
     content = file.read_bytes()
     if not _is_pinned(content):
         raise InputError(
-            f"{file} is damaged or another graph (SHA-256 {_sha256(content)[:12]}…); expected the one in {URL} "
-            f"({SHA256[:12]}…). Delete it, and it is downloaded again."
+            f"{file} is damaged or a different graph (SHA-256 {_sha256(content)[:12]}…); expected the graph in {URL} "
+            f"({SHA256[:12]}…). Delete it to download it again."
         )
     run = _runner(content, file)
     return lambda images: (_features(run, images), None), SHA256
@@ -73,27 +76,27 @@ def _features(run, images):
 
 
 def _colour(images):
-    """Grey as three equal channels: (n, h, w, 3)."""
+    """Returns images with three channels, (n, h, w, 3). The one channel of grey images is repeated."""
     return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
 
 
 def _runner(content, file):
-    """A function that runs the frozen graph: uint8 (n, h, w, 3) to float32 (n, features)."""
+    """Returns a function that runs the frozen graph: uint8 (n, h, w, 3) to float32 (n, features)."""
     import tensorflow as tf
 
-    # A session, not a tf.function: functions run in today's graph version, in which the graph's
-    # BatchNormWithGlobalNormalization is not available any more.
+    # A session instead of a tf.function: functions use the current graph version, which no longer has the operation
+    # BatchNormWithGlobalNormalization.
     graph, definition = tf.Graph(), tf.compat.v1.GraphDef()
     try:
         definition.ParseFromString(content)
         for node in definition.node:
-            node.attr.pop("_output_shapes", None)  # they would fix the batch at one image
+            node.attr.pop("_output_shapes", None)  # they fix the batch size at 1
         with graph.as_default():
             images = tf.compat.v1.placeholder("float32", (None, None, None, 3))
             (pool,) = tf.import_graph_def(definition, {INPUT: images}, [OUTPUT], name="")
-    except Exception as error:  # a damaged graph fails in many ways
+    except Exception as error:  # a decoder: a damaged graph raises many kinds of errors
         raise InputError(
-            f"{file} is damaged ({first_line(error)}); expected the graph in {URL}; delete it, and it is fetched again"
+            f"{file} is damaged ({first_line(error)}); expected the graph in {URL}. Delete it to download it again."
         ) from error
     session = tf.compat.v1.Session(graph=graph)
 
@@ -104,28 +107,36 @@ def _runner(content, file):
 
 
 def _download(file):
-    """Fetches the archive and keeps its graph. The host is asked first: a download would hang for minutes."""
-    remedy = f"put {GRAPH} from it into {file.parent}, or take auto"
+    """Downloads the archive and saves its graph. Checks first that the host answers, since a download could hang."""
+    remedy = f"put {GRAPH} from it into {file.parent}, or use extractor auto (--extractor auto)."
     if not URL.startswith("https://"):
-        raise InputError(f"{URL} is not encrypted; expected an address that starts with https://")
+        raise InputError(
+            f"{URL} is not encrypted; expected an address that starts with https://. Use extractor auto "
+            "(--extractor auto)."
+        )
     if not answers(URL):
-        raise InputError(f"{file} is not there and the host of {URL} does not answer; connect once, or {remedy}")
-    print(f"downloading ImageNet's Inception (90 MB), once; kept as {file}", file=sys.stderr)
+        raise InputError(
+            f"{file} is missing and the host of {URL} does not answer; expected a connection for the first use. "
+            f"Connect to the internet once, or {remedy}"
+        )
+    print(f"downloading the Inception network (90 MB), once; saved as {file}", file=sys.stderr)
     try:
         content = _fetch()
         if not _is_pinned(content):
             raise InputError(
-                f"{URL} gives a graph with the SHA-256 {_sha256(content)[:12]}…; expected {SHA256[:12]}…. It is not "
-                f"used, since a graph is code. Try again later, or {remedy}."
+                f"{URL} returned a graph with the SHA-256 {_sha256(content)[:12]}…; expected {SHA256[:12]}…. It is not "
+                f"used, since a graph is code. Try again later, or {remedy}"
             )
         file.parent.mkdir(parents=True, exist_ok=True)
         replace(file, lambda draft: draft.write_bytes(content))
     except (OSError, tarfile.TarError, EOFError, KeyError, zlib.error, http.client.HTTPException) as error:
-        raise InputError(f"{URL} cannot be downloaded ({first_line(error)}); try again, or {remedy}") from error
+        raise InputError(
+            f"{URL} cannot be downloaded ({first_line(error)}); expected a complete archive. Try again, or {remedy}"
+        ) from error
 
 
 class _HttpsOnly(urllib.request.HTTPRedirectHandler):
-    """Follows a redirection only to where the connection is encrypted too."""
+    """Follows a redirection only to an encrypted address."""
 
     def redirect_request(self, request, reply, code, message, headers, address):
         if not address.startswith("https://"):
@@ -134,7 +145,7 @@ class _HttpsOnly(urllib.request.HTTPRedirectHandler):
 
 
 def _fetch() -> bytes:
-    with urllib.request.build_opener(_HttpsOnly).open(URL, timeout=SILENCE_S) as reply:
+    with urllib.request.build_opener(_HttpsOnly).open(URL, timeout=TIMEOUT_S) as reply:
         archive = reply.read(LARGEST_BYTES)
     with tarfile.open(fileobj=io.BytesIO(archive), mode="r:gz") as files:
         graph = files.extractfile(GRAPH)

@@ -1,6 +1,6 @@
 """The Parzen window estimate of the log-likelihood: Table 1 of Goodfellow et al. 2014.
 
-Kept as history. It rewards blur: blurred training images score 68 nats above the sharp ones.
+It is here for comparison with that table. It rewards blur: blurred training images score 68 nats above sharp ones.
 """
 
 import numpy as np
@@ -10,21 +10,22 @@ from keras_gan.metrics.neighbours import flat
 BANDWIDTHS = np.logspace(-1, 0, 10)
 VALIDATION = 1_000  # images on which the bandwidth is chosen
 BLOCK = 1_000
-LARGEST_VALUES = 4_096  # of one image; the paper's have 784 and 2,304, and for large images the estimate means nothing
+LARGEST_VALUES = 4_096  # values of an image: the paper's have 784 and 2,304, and for large images it means nothing
 
 
 def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tuple[float, float, float]:
-    """Mean log-likelihood of test images under a Gaussian kernel density on the samples, pixels in [0, 1].
+    """Estimates the mean log-likelihood of test images with a Gaussian kernel density on the samples.
 
-    The bandwidth σ is the best of ten between .1 and 1 on the first 1,000 validation images.
+    Pixels are scaled to [0, 1]. The bandwidth σ is the one of ten values from 0.1 to 1 with the highest likelihood of
+    the first 1,000 validation images.
 
     Args:
-        samples: uint8 (n, …); the published protocol takes 10,000.
-        validation: uint8 real images on which G was not trained.
+        samples: uint8 (n, …); the published protocol uses 10,000 samples.
+        validation: uint8 real images on which the generator was not trained.
         test: uint8 real images.
 
     Returns:
-        The mean in nats, its standard error, and σ.
+        The mean in nats, its standard error in nats, and σ.
 
     Reference: Goodfellow et al. 2014 (arXiv:1406.2661), sec. 5; Breuleux et al. 2011.
     """
@@ -36,7 +37,7 @@ def parzen(samples: np.ndarray, validation: np.ndarray, test: np.ndarray) -> tup
 
 
 def _log_densities(points, centres, bandwidths) -> np.ndarray:
-    """log p(x) of each of the uint8 points for each bandwidth, float64 (bandwidths, points)."""
+    """Returns log p(x) in nats of uint8 images for each bandwidth, float64 (bandwidths, points)."""
     from scipy.special import logsumexp
 
     squares = np.einsum("ij,ij->i", centres, centres)

@@ -1,7 +1,7 @@
-"""Measures by nearest neighbours: precision, recall, density and coverage; duplicates and memorised samples.
+"""Metrics from nearest neighbours: precision, recall, density, coverage, duplicates and memorised samples.
 
-What a duplicate is, and what a memorised sample is, is defined here, for the metric card and for the checks during
-training. Distances are Euclidean; nothing larger than a block of rows of a distance matrix is held in memory.
+The metric card and the checks during training both use the definitions of a duplicate and of a memorised sample in this
+module. Distances are Euclidean. A distance matrix is computed in blocks of rows, and only one block is in memory.
 """
 
 import math
@@ -14,47 +14,51 @@ from keras_gan.metrics.streams import Images, thumbnails
 
 K = 5  # neighbours; Naeem et al. 2020 choose it so that a perfect generator's coverage is near 1
 BLOCK_MB = 128  # of a distance matrix
-BLOCK_BYTES = 2**26  # of training images, as floats, compared at once
-QUERIES = 2_000  # samples whose nearest training image is looked for: enough for a median and a share of 1 %
+BLOCK_BYTES = 2**26  # of training images, as floats, in one comparison
+QUERIES = 2_000  # samples whose nearest training image is searched: enough for a median and a share of 1 %
 
-# A sample is a duplicate where another one is no farther than this share of the median distance from a real datum to
-# its nearest, among as many real data as there are samples. Real digits and MNIST: 0 of 512 are; a ring's points: 4 %.
+# A sample is a duplicate if its distance to another sample is at most this share of the median nearest-neighbour
+# distance among as many real images. Real digits and MNIST: 0 of 512 are duplicates; points of a ring: 4 %.
 DUPLICATE_SHARE = 0.25
-# A sample is a copy of a training datum where it is no farther from it than this share of that datum's own distance to
-# its nearest fellow: Alaa et al. 2022 (arXiv:2102.08921), sec. 3.3, whose share is 1. Unseen real data: digits 0 %,
-# MNIST 0 %, of 8 digits 3 %; vectors of two dimensions 25 %, of one 50 %, which `memorised` therefore takes off.
+# A sample is a copy of a training image if its distance to it is at most this share of the distance from that training
+# image to its own nearest neighbour: Alaa et al. 2022 (arXiv:2102.08921), sec. 3.3, whose share is 1. Of real data that
+# are not training data, 0 % are copies for digits and MNIST, 3 % for 8 digits, 25 % for vectors of two values and 50 %
+# for vectors of one; `memorised` subtracts these shares.
 MEMORISED_SHARE = 0.5
 
 
 def fidelity_and_diversity(real: np.ndarray, fake: np.ndarray, k: int = K) -> dict[str, float]:
-    """How much of the samples is like the data, and how much of the data is among the samples.
+    """Computes precision, recall, density and coverage of generated samples.
 
-    A real or generated point's ball reaches to its k-th neighbour among its own kind.
+    Each point, real or generated, has a ball around it. Its radius is the distance to the k-th nearest neighbour of the
+    point in its own set.
 
     Args:
         real: features (n, d) of real images.
         fake: features (m, d) of generated images.
+        k: the number of neighbours.
 
     Returns:
-        precision: share of samples inside a real ball, 0 to 1.
-        recall: share of real images inside a sample's ball, 0 to 1.
-        density: mean number of real balls around a sample, over k; 1 where both distributions are one, may exceed 1.
-        coverage: share of real balls that hold a sample; for one distribution see `perfect_coverage`.
+        A dictionary with
+        precision: share of samples inside the ball of a real image, in [0, 1].
+        recall: share of real images inside the ball of a sample, in [0, 1].
+        density: mean number of real balls that contain a sample, divided by k; 1 for equal distributions, may exceed 1.
+        coverage: share of real balls that contain a sample, in [0, 1]; see `perfect_coverage` for equal distributions.
 
     Reference: Kynkäänniemi et al. 2019 (arXiv:1904.06991), eq. 1; Naeem et al. 2020 (arXiv:2002.09797), eq. 3 and 4.
     """
     from sklearn.metrics import pairwise_distances_chunked
 
-    real, fake = flat(real), flat(fake)  # in one precision with the reach, or ties at its edge would be lost
-    real_reach, fake_reach = _reach(real, k), _reach(fake, k)
-    around_fake = np.zeros(len(fake), "int64")  # real balls that hold each sample
+    real, fake = flat(real), flat(fake)  # in the precision of the radii, or points at the edge of a ball would be lost
+    real_radii, fake_radii = _radii(real, k), _radii(fake, k)
+    around_fake = np.zeros(len(fake), "int64")  # the number of real balls that contain each sample
     covered, recalled = [], []
     start = 0
     for distances in pairwise_distances_chunked(real, fake, working_memory=BLOCK_MB):
-        inside = distances <= real_reach[start : start + len(distances), None]
+        inside = distances <= real_radii[start : start + len(distances), None]
         around_fake += inside.sum(axis=0)
         covered.append(inside.any(axis=1))
-        recalled.append((distances <= fake_reach).any(axis=1))
+        recalled.append((distances <= fake_radii).any(axis=1))
         start += len(distances)
     return {
         "precision": float(np.mean(around_fake > 0)),
@@ -65,7 +69,7 @@ def fidelity_and_diversity(real: np.ndarray, fake: np.ndarray, k: int = K) -> di
 
 
 def perfect_coverage(n: int, m: int, k: int = K) -> float:
-    """The coverage expected of m samples from the very distribution of n real points.
+    """Returns the expected coverage of m samples from the same distribution as n real points.
 
     1 - Π (n - i) / (n + m - i) over i = 1 … k. Naeem et al. 2020, eq. 8.
     """
@@ -73,47 +77,52 @@ def perfect_coverage(n: int, m: int, k: int = K) -> float:
     return float(1 - np.prod((n - i) / (n + m - i)))
 
 
-def share_of_duplicates(apart: np.ndarray, real_apart: np.ndarray) -> float:
-    """Share of samples that have an almost identical other one.
+def share_of_duplicates(distances: np.ndarray, real_distances: np.ndarray) -> float:
+    """Returns the share of samples that almost equal another sample, in [0, 1].
 
     Args:
-        apart: (n,), the distance of each sample to the nearest other one.
-        real_apart: (n,), the same of as many real data.
+        distances: (n,), the distance from each sample to its nearest neighbour among the samples.
+        real_distances: (n,), the same distances for as many real images.
     """
-    return float(np.mean(apart <= DUPLICATE_SHARE * np.median(real_apart)))
+    return float(np.mean(distances <= DUPLICATE_SHARE * np.median(real_distances)))
 
 
-def share_of_copies(to_train: np.ndarray, fellows: np.ndarray) -> float:
-    """Share of samples that are almost a training datum.
+def share_of_copies(to_train: np.ndarray, spacings: np.ndarray) -> float:
+    """Returns the share of samples that almost equal a training image, in [0, 1].
 
     Args:
-        to_train: (n,), the distance of each sample to its nearest training datum.
-        fellows: (n,), the distance of that datum to the nearest other training datum.
+        to_train: (n,), the distance from each sample to its nearest training image.
+        spacings: (n,), the distance from that training image to its nearest neighbour among the training images.
     """
-    return float(np.mean(to_train <= MEMORISED_SHARE * fellows))
+    return float(np.mean(to_train <= MEMORISED_SHARE * spacings))
 
 
-def memorised(to_train: np.ndarray, fellows: np.ndarray, expected: float) -> float:
-    """Share of samples that are almost a training datum, beyond what chance explains.
+def memorised(to_train: np.ndarray, spacings: np.ndarray, expected: float) -> float:
+    """Returns the share of samples that almost equal a training image, beyond what chance explains.
 
-    Of real data that are not training data a share is, too: what the samples have above that share and two of its
-    standard errors counts, on a scale on which 1 is every sample.
+    Some real images outside the training data also almost equal a training image. Their share plus two standard errors
+    is subtracted, and the result is scaled so that 1 still means all samples.
 
     Args:
         to_train: as in `share_of_copies`.
-        fellows: as in `share_of_copies`.
-        expected: `share_of_copies` of real data that are not among the training data.
+        spacings: as in `share_of_copies`.
+        expected: `share_of_copies` of real images that are not training images.
+
+    Returns:
+        A number in [0, 1].
     """
     unseen = expected + 2.0 * math.sqrt(expected * (1.0 - expected) / len(to_train))
-    return max(0.0, (share_of_copies(to_train, fellows) - unseen) / (1.0 - unseen)) if unseen < 1.0 else 0.0
+    return max(0.0, (share_of_copies(to_train, spacings) - unseen) / (1.0 - unseen)) if unseen < 1.0 else 0.0
 
 
 def duplicates(samples: np.ndarray, real: np.ndarray) -> float:
-    """Share of samples that have an almost identical other one, judged by as many real data; see `DUPLICATE_SHARE`.
+    """Returns the share of samples that almost equal another sample, in [0, 1].
+
+    How near two samples have to be depends on the distances among as many real images; see `DUPLICATE_SHARE`.
 
     Args:
         samples: images (n, h, w, c), uint8 or floats in [-1, 1], or vectors (n, features).
-        real: the same kind.
+        real: real images or vectors of the same shape.
     """
     n = min(len(samples), len(real))
     return share_of_duplicates(*(nearest_other(_comparable(data[:n])) for data in (samples, real)))
@@ -124,12 +133,17 @@ def _comparable(data):
 
 
 def nearest(queries: Images, among: Images, k: int = 1) -> tuple[np.ndarray, np.ndarray]:
-    """For each query its k nearest of a set, nearest first.
+    """Finds the k nearest neighbours of each query in a set, the nearest first.
 
-    A query that is itself in the set is found first, at distance 0.
+    A query that is in the set itself comes first, with distance 0.
+
+    Args:
+        queries: n images or vectors.
+        among: the set.
+        k: the number of neighbours.
 
     Returns:
-        Distances over flattened values, float64 (n, k), and indices, int64 (n, k).
+        Distances over flattened values, float64 (n, k), and indices in the set, int64 (n, k).
     """
     rows = flat(queries[:])
     best, where = np.full((len(rows), k), np.inf), np.zeros((len(rows), k), "int64")
@@ -142,7 +156,7 @@ def nearest(queries: Images, among: Images, k: int = 1) -> tuple[np.ndarray, np.
 
 
 def _exact(rows, among, best, where):
-    """The distances anew, since differences of large squares lose the digits that near neighbours need."""
+    """Computes the distances again, since differences of large squares are too inexact for near neighbours."""
     for column in range(best.shape[1]):
         found = np.isfinite(best[:, column])
         differences = rows[found] - flat(among[where[found, column]])
@@ -152,62 +166,62 @@ def _exact(rows, among, best, where):
 
 
 def nearest_without(queries: Images, among: Images, *without: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For each query its nearest of a set, apart from some.
+    """Finds the nearest neighbour of each query in a set, ignoring some members of the set.
 
     Args:
-        queries: n of them.
+        queries: n images or vectors.
         among: the set.
-        without: arrays of indices int64 (n,): of the data that are passed over, for each query.
+        without: arrays of indices int64 (n,); for each query, the member of the set to ignore.
 
     Returns:
         Distances float64 (n,) and indices int64 (n,).
     """
     distances, indices = nearest(queries, among, len(without) + 1)
-    passed = np.stack([indices != each[:, None] for each in without]).all(axis=0)  # (n, k)
-    first = passed.argmax(axis=1)[:, None]
+    allowed = np.stack([indices != each[:, None] for each in without]).all(axis=0)  # (n, k)
+    first = allowed.argmax(axis=1)[:, None]
     return np.take_along_axis(distances, first, 1)[:, 0], np.take_along_axis(indices, first, 1)[:, 0]
 
 
 @dataclass(frozen=True)
 class Nearest:
-    """How near data come to training data."""
+    """The nearest training images of some images."""
 
-    distances: np.ndarray  # float64 (n,), of each datum to its nearest training datum
-    indices: np.ndarray  # int64 (n,), which training datum that is
-    fellows: np.ndarray  # float64 (n,), of that training datum to the nearest other one
+    distances: np.ndarray  # float64 (n,), from each image to its nearest training image
+    indices: np.ndarray  # int64 (n,), of that training image
+    spacings: np.ndarray  # float64 (n,), from that training image to its nearest neighbour among the training images
 
     @classmethod
     def of(cls, queries: Images, train: Images) -> "Nearest":
-        """Of data that are not among the training data."""
+        """Returns the nearest training images of images that are not training images."""
         distances, indices = (found[:, 0] for found in nearest(queries, train))
         return cls(distances, indices, nearest_without(train[indices], train, indices)[0])
 
     @classmethod
     def leaving_one_out(cls, rows: np.ndarray, train: Images) -> "Nearest":
-        """Of some training data, by their indices int64 (n,), each as if it were not among the training data."""
+        """Returns the same for training images, given by their indices int64 (n,), each compared with all others."""
         distances, indices = nearest_without(train[rows], train, rows)
         return cls(distances, indices, nearest_without(train[indices], train, indices, rows)[0])
 
     @property
-    def copies(self) -> float:
+    def copy_share(self) -> float:
         """See `share_of_copies`."""
-        return share_of_copies(self.distances, self.fellows)
+        return share_of_copies(self.distances, self.spacings)
 
 
 def nearest_other(data: Images, k: int = 1) -> np.ndarray:
-    """The distance of each datum to its k-th nearest other one, float64 (n,)."""
+    """Returns the distance from each image to its k-th nearest neighbour in the same set, float64 (n,)."""
     rows = flat(data[:])
     return _neighbours(rows, rows, k + 1)[0][:, k]
 
 
 def flat(data: np.ndarray) -> np.ndarray:
-    """Data as float32 rows (n, values); uint8 pixels scaled to [0, 1]."""
+    """Returns images or vectors as float32 rows (n, values); uint8 pixels are scaled to [0, 1]."""
     rows = np.asarray(data).reshape(len(data), -1)
     return rows.astype("float32") / np.float32(255 if rows.dtype == np.uint8 else 1)
 
 
 def _blocks(images: Images) -> Iterator[tuple[int, np.ndarray]]:
-    """First index and rows of each block of a set."""
+    """Yields the first index and the rows of each block of a set."""
     step = max(1, BLOCK_BYTES // (4 * math.prod(images.shape[1:])))
     for start in range(0, len(images), step):
         yield start, flat(images[start : start + step])
@@ -219,6 +233,6 @@ def _neighbours(among, queries, k):
     return NearestNeighbors(n_neighbors=min(k, len(among)), algorithm="brute").fit(among).kneighbors(queries)
 
 
-def _reach(points, k):
-    """The distance of each point to its k-th nearest other one."""
+def _radii(points, k):
+    """Returns the distance from each point to its k-th nearest neighbour, or to its last one if there are fewer."""
     return nearest_other(points, min(k, len(points) - 1))

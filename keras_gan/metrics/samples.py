@@ -1,4 +1,4 @@
-"""Samples of a generator for evaluation: block by block, with the classes drawn as they occur in the training data."""
+"""Samples of a generator for evaluation, in blocks, with classes drawn with their shares in the training data."""
 
 import warnings
 from collections.abc import Callable
@@ -9,33 +9,33 @@ from keras_gan._utils.errors import InputError, Notice
 from keras_gan.data.source import Source
 from keras_gan.metrics.streams import Stream
 
-LABELS = 0x1AB  # beside the seed, so that labels and the choice of real images are independent
-# Samples generated at once: as many as these bytes hold as float32, since the feature maps of a generator take some
-# fifty times as much. Small images come in whole batches of 64, by which generators compute.
+LABELS = 0x1AB  # added to the seed, so that labels and the choice of real images are independent
+# Memory of the samples in one call of a generator, as float32; its feature maps take about fifty times as much. Small
+# images are generated in multiples of 64, since generators compute batches of 64.
 GENERATED_BYTES, BATCH = 2**23, 64
 
 
 def class_labels(
     n: int, num_classes: int | None, train: Source, seed: int = 0, shares: np.ndarray | None = None
 ) -> np.ndarray | None:
-    """Classes for n samples of a generator that is compared with data.
+    """Draws classes for n samples of a generator that is compared with data.
 
-    They are drawn at random from the labels of the training data: a generator that is right about each class is then
-    right about the data, however often each class occurs in them.
+    Classes are drawn at random from the labels of the training data. So a generator that is perfect for each class is
+    also perfect for the data, whatever the shares of the classes are.
 
     Args:
-        n: how many.
-        num_classes: of the generator; None where it takes no labels.
+        n: the number of samples.
+        num_classes: the number of classes of the generator; None if it takes no labels.
         train: the training data.
-        seed: of the draws.
-        shares: (num_classes,), of the classes, for data without labels, where they are known some other way.
+        seed: seed of the random choice.
+        shares: (num_classes,), shares of the classes for data without labels; None if they are unknown.
 
     Returns:
-        int32 (n,); None where the generator takes no labels. Where the data have no labels, a `Notice` says how the
-        classes were drawn: by `shares`, or uniformly.
+        int32 (n,); None if the generator takes no labels. If the data have no labels, classes are drawn with `shares`,
+        or uniformly, and a `Notice` shows which.
 
     Raises:
-        InputError: where the data have a class that the generator does not have.
+        InputError: if the data have a class that the generator does not have.
     """
     if num_classes is None:
         return None
@@ -44,11 +44,11 @@ def class_labels(
     if train.labels is not None:
         return rng.choice(train.labels, n).astype("int32")
     known = shares is not None and len(shares) == num_classes
-    how = "as the classifier sees them in real images" if known else f"uniformly from {num_classes} classes"
+    how = "with the shares that the classifier predicts" if known else f"uniformly from {num_classes} classes"
     warnings.warn(
         Notice(
-            f"{train.short_name} has no labels, so the share of each class in the training data is unknown; the "
-            f"classes of the samples are drawn {how}"
+            f"{train.short_name} has no labels, so the share of each class in the training data is unknown. The "
+            f"classes of the samples are drawn {how}."
         ),
         stacklevel=2,
     )
@@ -56,11 +56,11 @@ def class_labels(
 
 
 def check_classes(num_classes: int | None, train: Source) -> None:
-    """Raises InputError where the data have more classes than a generator with classes."""
+    """Raises InputError if the data have more classes than a conditional generator."""
     if num_classes is not None and train.labels is not None and train.num_classes > num_classes:
         raise InputError(
             f"{train.short_name} has {train.num_classes} classes and the generator {num_classes}; expected data with "
-            "the generator's classes. Give the data that it was trained on (--data)."
+            "the classes of the generator. Use the data that it was trained on (--data)."
         )
 
 
@@ -71,14 +71,14 @@ def generated(
     first_seed: int = 0,
     labels: np.ndarray | None = None,
 ) -> Stream:
-    """A generator's samples of consecutive seeds, as a stream.
+    """Returns samples of a generator with consecutive seeds as a stream.
 
     Args:
-        generate: as `GAN.generate`: takes n, seed, and labels where the generator has classes.
-        count: how many.
-        shape: of one of them.
-        first_seed: sample i is that of first_seed + i.
-        labels: int32 (count,), their classes; None where the generator takes no labels.
+        generate: a function like `GAN.generate`, with the arguments n, seed, and labels if the generator has classes.
+        count: the number of samples.
+        shape: the shape of one sample.
+        first_seed: sample i is generated with seed first_seed + i.
+        labels: int32 (count,), the classes; None if the generator takes no labels.
     """
 
     def read(start, stop):
@@ -89,6 +89,6 @@ def generated(
 
 
 def batch_rows(shape: tuple[int, ...]) -> int:
-    """The number of samples of a shape that are generated at once."""
+    """Returns the number of samples of a shape in one call of a generator."""
     rows = max(1, GENERATED_BYTES // (4 * int(np.prod(shape))))
     return rows - rows % BATCH if rows > BATCH else rows

@@ -1,7 +1,7 @@
-"""Sets of images that are read block by block: from memory where they are small, from a temporary file where large.
+"""Sets of images that are read in blocks: small sets from memory, large sets from a temporary file.
 
-Nothing here holds more than a block of a large set, so that the memory of an evaluation does not grow with the size of
-the images. The file is read with plain reads: the pages of a mapped file would count as memory of the process.
+Only one block of a large set is in memory, so that the memory of an evaluation does not grow with the size of the
+images. The file is not memory-mapped, since mapped pages would count as memory of the process.
 """
 
 import math
@@ -16,14 +16,14 @@ from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
 from keras_gan.data.source import Source
 
-IN_MEMORY_BYTES = 2**26  # a larger set lies in a temporary file
-BLOCK_BYTES = 2**24  # of one block of pixels; as floats it takes four times that
-SIDE_PIXELS = 32  # of a thumbnail, at most
+IN_MEMORY_BYTES = 2**26  # a larger set is written to a temporary file
+BLOCK_BYTES = 2**24  # of one block of pixels; as floats it takes four times as much
+SIDE_PIXELS = 32  # largest side of a thumbnail
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Images that are made, or read, when they are asked for; every pass gives the same ones.
+    """Images that are generated or read when they are needed. Every pass returns the same images.
 
     Example:
         >>> import numpy as np
@@ -32,33 +32,33 @@ class Stream:
         (10, 8, 8, 1)
     """
 
-    read: Callable[[int, int], np.ndarray]  # (first, behind the last) -> images (n, *shape), or vectors (n, features)
+    read: Callable[[int, int], np.ndarray]  # (start, stop) -> images (n, *shape), or vectors (n, features)
     count: int
-    shape: tuple[int, ...]  # of one of them
-    block: int | None = None  # read at once; None for what `BLOCK_BYTES` allow
-    labels: np.ndarray | None = None  # int32 (count,): the classes that a generator was asked for
+    shape: tuple[int, ...]  # of one image
+    block: int | None = None  # images in one call of `read`; None for the number that `BLOCK_BYTES` allow
+    labels: np.ndarray | None = None  # int32 (count,): the classes requested from a generator
 
     @classmethod
     def of(cls, source: Source, indices: np.ndarray) -> "Stream":
-        """Some of a source's data, by their indices."""
+        """Returns a stream of the images of a source with the given indices."""
         return cls(lambda start, stop: source.fetch(indices[start:stop]), len(indices), source.shape)
 
     def blocks(self) -> Iterator[np.ndarray]:
-        """The images as they are read."""
+        """Yields the images in blocks, with the dtype of `read`."""
         step = self.block or block_rows(self.shape)
         for start in range(0, self.count, step):
             yield self.read(start, min(start + step, self.count))
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        """The same, images as uint8."""
+        """Yields the images in blocks, as uint8. Vectors keep their dtype."""
         for block in self.blocks():
             yield pixels.to_uint8(block) if block.ndim == 4 and block.dtype != np.uint8 else block
 
 
 class ImageFile:
-    """Images or vectors in a temporary file, which goes when the object does.
+    """Images or vectors in a temporary file, which is deleted with the object.
 
-    It can be indexed like an array, by slices, which are read at once, and by arrays of indices.
+    It can be indexed like an array, with a slice or with an array of indices. A slice is faster.
     """
 
     def __init__(self, count: int, shape: tuple[int, ...], dtype: np.dtype):
@@ -66,19 +66,19 @@ class ImageFile:
         self.dtype = np.dtype(dtype)
         self.ndim = len(self.shape)
         self._file = _temporary(count * math.prod(shape) * self.dtype.itemsize)
-        self._owner = _Owner()  # shared with what `first` gives, so that the file is closed with the last of them
+        self._owner = _Owner()  # shared with the results of `first`, so that the last of them closes the file
         weakref.finalize(self._owner, self._file.close)
 
     def __len__(self):
         return self.shape[0]
 
     def append(self, block: np.ndarray) -> None:
-        """Writes the next images. Raises InputError where the disk is full."""
+        """Writes the next images. Raises InputError if the disk is full."""
         try:
             self._file.write(np.ascontiguousarray(block, self.dtype))
             self._file.flush()
         except OSError as error:
-            raise InputError(_no_room(math.prod(self.shape) * self.dtype.itemsize, error.strerror)) from error
+            raise InputError(_cannot_write(math.prod(self.shape) * self.dtype.itemsize, error.strerror)) from error
 
     def __getitem__(self, rows: slice | np.ndarray) -> np.ndarray:
         if isinstance(rows, slice):
@@ -88,7 +88,7 @@ class ImageFile:
         return np.concatenate([self._read(row, row + 1) for row in wanted] or [self._read(0, 0)])
 
     def first(self, n: int) -> "ImageFile":
-        """The first n of them, in the same file."""
+        """Returns the first n images, in the same file."""
         view = object.__new__(ImageFile)
         view.__dict__.update(self.__dict__, shape=(min(n, len(self)), *self.shape[1:]))
         return view
@@ -110,35 +110,36 @@ Images = np.ndarray | ImageFile
 
 def _temporary(size_bytes):
     try:
-        return tempfile.TemporaryFile(prefix="keras_gan-")  # noqa: SIM115 (open as long as the object lives)
+        return tempfile.TemporaryFile(prefix="keras_gan-")  # noqa: SIM115 (open as long as the object exists)
     except OSError as error:
-        raise InputError(_no_room(size_bytes, error.strerror)) from error
+        raise InputError(_cannot_write(size_bytes, error.strerror)) from error
 
 
-def _no_room(size_bytes, reason):
+def _cannot_write(size_bytes, reason):
     return (
         f"cannot write {size_bytes / 1e9:.1f} GB of images to {tempfile.gettempdir()} ({reason}); expected a folder "
-        "with enough space for them. Set the environment variable TMPDIR to one, or use fewer samples (--samples)."
+        "with enough free space. Set the environment variable TMPDIR to such a folder, or use fewer samples "
+        "(--samples)."
     )
 
 
 def block_rows(shape: tuple[int, ...], itemsize: int = 1) -> int:
-    """The number of images of a shape in one block: those that `BLOCK_BYTES` hold, and at least one."""
+    """Returns the number of images of a shape in one block, limited by `BLOCK_BYTES`, and at least 1."""
     return max(1, BLOCK_BYTES // (itemsize * math.prod(shape)))
 
 
 def blocks(images: Images) -> Iterator[tuple[int, np.ndarray]]:
-    """The index of the first image of each block, and the block."""
+    """Yields the index of the first image of each block, and the block."""
     step = block_rows(images.shape[1:], images.dtype.itemsize)
     for start in range(0, len(images), step):
         yield start, images[start : start + step]
 
 
 def collect(stream: Stream) -> Images:
-    """All images of a stream: an array where they are small, a temporary file where they are large.
+    """Reads all images of a stream: into an array if the set is small, into a temporary file if it is large.
 
     Raises:
-        InputError: where the disk is full.
+        InputError: if the disk is full.
     """
     return _collected(iter(stream), stream.count)
 
@@ -162,9 +163,9 @@ def _collected(parts, count) -> Images:
 
 
 def thumbnails(images: Images | Stream) -> Images:
-    """The images as samples and real images are compared: uint8, averaged down to at most 32 pixels on a side.
+    """Returns images reduced for nearest-neighbour search: uint8, averaged to at most 32 pixels on a side.
 
-    Copies stay copies, and a comparison takes as long for large images as for small ones.
+    Copies stay copies, and large images do not take longer to compare than small ones.
     """
     if isinstance(images, Stream):
         return _collected((_thumbnail(block) for block in images), images.count)
@@ -178,9 +179,9 @@ def _thumbnail(block):
 
 
 def averaged(images: np.ndarray) -> np.ndarray:
-    """Images (n, h, w, c) averaged over blocks of pixels, so that at most 32 remain on a side; float32.
+    """Averages images (n, h, w, c) over blocks of pixels, so that at most 32 pixels remain on a side; float32.
 
-    Images that are no larger stay as they are.
+    Smaller images keep their pixels.
     """
     return _averaged(_averaged(np.asarray(images, "float32"), 1), 2)
 

@@ -1,10 +1,10 @@
 """Generators and discriminators for images of any size from 8×8 to 256×256, and for plain vectors.
 
-Class-conditional ones take [x, label]: G sees an embedding of the label next to z, D adds the projection of its
+Class-conditional networks take [x, label]. G takes an embedding of the label next to z. D adds the projection of its
 features on another embedding to its logit (Miyato and Koyama 2018, cGANs with projection discriminator,
-arXiv:1802.05637). The families "sngan" and "r3gan" do it as their references do.
+arXiv:1802.05637). The families "sngan" and "r3gan" follow their own references.
 
-Upsampling is convolution + depth-to-space: it is what the edge runs fast, and its second derivative is defined.
+Upsampling is a convolution and depth-to-space, which is fast on small devices and has a second derivative.
 Hidden layers compute in `dtype`; the last layer of every network computes in float32.
 """
 
@@ -53,15 +53,16 @@ def generator(
         data_shape: (height, width, channels) of images, 8 to 256 pixels on a side and 1 or 3 channels; or
             (features,), which gives a multilayer perceptron with a linear output.
         latent_dim: dimension of z.
-        family: the architecture, a name in `FAMILIES`. Families of images build perceptrons for vectors.
-        dtype: Keras dtype policy of the hidden layers; "auto" for the fastest here (see `precision`).
-        num_classes: for a network that takes [latents, labels], labels int32 (batch,) in [0, num_classes).
-        seed: of the weights, which leaves the program's random state as it is; None to draw them from that state, as
-            every Keras layer does after `keras.utils.set_random_seed`.
+        family: the architecture, a name in `FAMILIES`. A family for images builds a multilayer perceptron for vectors.
+        dtype: Keras dtype policy of the hidden layers; "auto" for the fastest on this machine (see `precision`).
+        num_classes: number of classes of a network that takes [latents, labels], labels int32 (batch,) in
+            [0, num_classes); None for a network without labels.
+        seed: seed of the initial weights, which does not change the program's random state. None draws them from that
+            state, as every Keras layer does after `keras.utils.set_random_seed`.
 
     Returns:
-        A built `keras.Model`; its images are meant for [-1, 1], which the families "resnet" and "r3gan" do not
-        enforce by a tanh: `pixels.to_uint8` clips.
+        A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet" and "r3gan" have no tanh, so that
+        values can lie outside, and `pixels.to_uint8` clips them.
 
     Raises:
         InputError: where no network can be built for the shape.
@@ -70,12 +71,12 @@ def generator(
     chosen = _family(family, shape)
     with _seeded(seed):
         z = keras.Input((latent_dim,), name="z")
-        inputs = seen = z
+        inputs = latent_vector = z
         if num_classes is not None:
             inputs = [z, _label_input()]
             embedded = chosen.embedded(inputs[1], num_classes, z.shape[1])
-            seen = layers.Concatenate(dtype="float32")([z, embedded])
-        return keras.Model(inputs, chosen.generator(seen, shape, _policy(dtype, shape)), name="generator")
+            latent_vector = layers.Concatenate(dtype="float32")([z, embedded])
+        return keras.Model(inputs, chosen.generator(latent_vector, shape, _policy(dtype, shape)), name="generator")
 
 
 def discriminator(
@@ -83,15 +84,27 @@ def discriminator(
 ) -> keras.Model:
     """Builds a discriminator: data (batch, *data_shape) to logits (batch, 1), float32.
 
-    Arguments and errors as in `generator`; with `num_classes` it takes [data, labels].
-
     Args:
-        augment: transforms that D sees all images through in training; see `augment.DiffAugment`.
-        pack: images judged together; see `layers.Pack`. The logits are then (batch / pack, 1).
+        data_shape: as in `generator`.
+        family: as in `generator`.
+        dtype: as in `generator`.
+        num_classes: number of classes of a network that takes [data, labels]; None for a network without labels.
+        augment: transforms of all images in training; see `augment.DiffAugment`.
+        pack: number of images in a pack; see `layers.Pack`. The logits are then (batch / pack, 1).
+        seed: as in `generator`.
+
+    Returns:
+        A built `keras.Model`.
+
+    Raises:
+        InputError: where no network can be built for the shape, or with both `num_classes` and a `pack` above 1.
     """
     shape = check_shape(data_shape)
     if pack > 1 and num_classes is not None:
-        raise InputError(f"pack={pack} with num_classes={num_classes}; expected one of them: a pack has no one class")
+        raise InputError(
+            f"pack={pack} with num_classes={num_classes}; expected only one of them, since a pack has no single "
+            "class. Use pack=1 for a class-conditional discriminator."
+        )
     chosen = _family(family, shape)
     with _seeded(seed):
         image = keras.Input(shape, name="image")
@@ -122,14 +135,14 @@ def check_shape(data_shape) -> tuple[int, ...]:
         return shape
     raise InputError(
         f"data of shape {shape}; expected (height, width, channels) with {SMALLEST} to {LARGEST} pixels on a side "
-        "and 1 or 3 channels, or (features,); resize with image_size (--image-size)"
+        "and 1 or 3 channels, or (features,). Resize images with image_size (--image-size)."
     )
 
 
 def arithmetic(data_shape) -> tuple[str, str]:
-    """The dtype policy that "auto" means for data of a shape, and why."""
+    """The dtype policy of "auto" for data of a shape, and the reason."""
     if len(data_shape) == 1:
-        return "float32", "the data are vectors, whose modes bfloat16 would blur"
+        return "float32", "the data are vectors, whose modes would blur in bfloat16"
     return precision.policy()
 
 
@@ -138,13 +151,13 @@ def _policy(dtype, shape):
 
 
 def _family(name, shape):
-    """The family itself where it suits the shape; families of images have perceptrons for vectors."""
+    """The family for a shape. For vectors, families for images are replaced by perceptrons."""
     chosen = lookup(FAMILIES, name, "network family", ", ".join(FAMILIES))
     if len(shape) == 1:
         return VECTOR_FAMILIES.get(name, VECTOR_FAMILIES["mixture"])
     if name in VECTOR_FAMILIES:
         raise InputError(
-            f"the networks {name} are for vectors, the data are images of shape {shape}; expected networks for images. "
-            f"Use one of {', '.join(IMAGE_FAMILIES)} (kgan presets shows which preset has which)."
+            f"the networks {name} are for vectors, and the data are images of shape {shape}; expected networks for "
+            f"images. Use one of {', '.join(IMAGE_FAMILIES)} (kgan presets lists the networks of each preset)."
         )
     return chosen

@@ -1,8 +1,8 @@
 """Convolutional networks after DCGAN: strided convolutions down, and as many steps up.
 
-What differs from the papers: G's steps up are a 3×3 convolution and depth-to-space, which the edge runs fast and
-exports at a fixed batch, instead of a transposed convolution. Every transposed convolution of stride 2 and up to 5×5 is
-such a step: each of its four outputs to a pixel sees at most 3×3 inputs.
+One thing differs from the papers: G upsamples by a 3×3 convolution and depth-to-space, which is fast on small devices
+and exports at a fixed batch size, instead of a transposed convolution. Every transposed convolution of stride 2 and a
+kernel up to 5×5 has this form, since each of its four outputs for a pixel depends on at most 3×3 inputs.
 """
 
 import math
@@ -14,30 +14,30 @@ from keras import layers, ops
 
 from keras_gan.networks.family import Family, base, count_levels, crop, halved, pad, trimmed
 
-DENSE, UP, DOWN = "dense", "up", "down"  # what an initializer is for
+DENSE, UP, DOWN = "dense", "up", "down"  # kinds of layers, for initializers
 
 
 @dataclass(frozen=True)
 class _Recipe:
-    """What tells the families apart."""
+    """The differences between the families of this module."""
 
-    width: int  # channels at half of the full size; they double with each halving
+    width: int  # channels at half of the full size, doubled with each halving
     widest: int
     kernel: int  # side of D's kernels
-    normalized: tuple[bool, bool]  # batch normalisation in G, and in D but for its input layer
-    initializer: Callable  # of (DENSE, UP or DOWN, channels in, channels out): one instance gives one draw
-    rounding: Callable = math.ceil  # of the number of halvings
-    trims: bool = False  # sizes that 2 does not divide: G drops a row at each level, D's convolutions round up
+    normalized: tuple[bool, bool]  # batch normalisation in G, and in D except its input layer
+    initializer: Callable  # (DENSE, UP or DOWN, channels in, channels out) to a new initializer
+    rounding: Callable = math.ceil  # rounds the number of halvings
+    trims: bool = False  # odd sizes: G drops a row at each level and D rounds up, instead of cropping and padding
 
 
 def _family(recipe):
     def generate(z, shape, dtype):
         return _generate(recipe, z, shape, dtype)
 
-    def judge(x, shape, dtype, head):
-        return _judge(recipe, x, shape, dtype, head)
+    def discriminate(x, shape, dtype, head):
+        return _discriminate(recipe, x, shape, dtype, head)
 
-    return Family(generate, judge)
+    return Family(generate, discriminate)
 
 
 def _width(recipe, level):
@@ -55,7 +55,7 @@ def _activated(x, recipe, dtype):
 
 def _generate(recipe, z, shape, dtype):
     levels = count_levels(shape, recipe.rounding)
-    bias = not recipe.normalized[0]  # which batch normalisation adds
+    bias = not recipe.normalized[0]  # batch normalisation has its own bias
     start = recipe.initializer(DENSE, z.shape[1], None)
     x = base(z, shape, levels, _width(recipe, levels), dtype, bias, start)
     x = _activated(x, recipe, dtype)
@@ -67,13 +67,13 @@ def _generate(recipe, z, shape, dtype):
 
 
 def _doubled(recipe, x, width, shape, level, **options):
-    """Twice the size, (batch, 2h, 2w, width), or the size of that level."""
+    """Upsamples to (batch, 2h, 2w, width), or to the size of that level."""
     x = _convolution(recipe, UP, x, width, 3, filters=4 * width, **options)
     x = ops.depth_to_space(x, 2)
     return trimmed(x, halved(shape, level)) if recipe.trims else x
 
 
-def _judge(recipe, x, shape, dtype, head):
+def _discriminate(recipe, x, shape, dtype, head):
     levels = count_levels(shape, recipe.rounding)
     x = x if recipe.trims else pad(x, shape, levels)
     for level in range(1, levels + 1):
@@ -98,8 +98,11 @@ def _normal(kind, channels_in, channels_out):
 
 
 def _published(kind, channels_in, channels_out):
-    """As tflib/ops of the code: uniform, of variance 4 / (fan in + fan out) in 5×5 convolutions, where a stride of 2
-    divides one fan by 4; Glorot's in linear maps. Of the 36 weights of a step up the transposed convolution has 25."""
+    """The initializer of the published code (tflib/ops).
+
+    5×5 convolutions are uniform with variance 4 / (fan in + fan out), where a stride of 2 divides one fan by 4. Dense
+    layers have Glorot's. Upsampling here has 36 weights for each pair of channels, the transposed convolution has 25.
+    """
     if kind == DENSE:
         return keras.initializers.GlorotUniform()
     fan_in, fan_out = 25 * channels_in, 25 * channels_out
@@ -110,8 +113,8 @@ def _published(kind, channels_in, channels_out):
 LEAN = _family(_Recipe(64, 512, 4, (True, False), _glorot, math.floor))
 # Radford et al. 2015, sec. 3 and fig. 1: 128-256-512-1024 channels for 64×64 pixels, weights from N(0, 0.02²). The
 # published code (github.com/Newmu/dcgan_code, faces/train_uncond_dcgan.py) starts scales of batch normalisation from
-# N(1, 0.02²), which here start at 1, and decays weights by 1e-5.
+# N(1, 0.02²), and decays weights by 1e-5; here scales start at 1 and nothing decays.
 DCGAN = _family(_Recipe(128, 1024, 5, (True, True), _normal))
 # The published code of Gulrajani et al. 2017 for MNIST (github.com/igul222/improved_wgan_training, gan_mnist.py), whose
-# pixels are in [0, 1] after a sigmoid; ours are in [-1, 1] after a tanh, as in that for CIFAR-10.
+# pixels are in [0, 1] after a sigmoid. Here they are in [-1, 1] after a tanh, as in its code for CIFAR-10.
 WGAN_GP = _family(_Recipe(64, 512, 5, (False, False), _published, trims=True))

@@ -1,4 +1,4 @@
-"""What the families of networks share: the pair of builders, and the steps between full size and the smallest map."""
+"""Shared parts of the network families: the pair of builders, class embeddings, padding and cropping."""
 
 import math
 from collections.abc import Callable
@@ -7,28 +7,26 @@ from dataclasses import dataclass
 from keras import layers, ops
 
 BASE = 4  # pixels on the shorter side of the smallest feature map; up to 7 where the number of halvings is rounded down
-
-
-LABEL_WIDTH, PROJECTION_WIDTH = 32, 64  # of the class embeddings in G and in D where a family has none of its own
+LABEL_WIDTH, PROJECTION_WIDTH = 32, 64  # default widths of the class embeddings in G and in D
 
 
 def embedded(label, num_classes, latent_dim):
-    """What G sees of the label next to z: an embedding that is learned, (batch, width)."""
+    """The default input of G for the label, next to z: a learned embedding, (batch, width)."""
     return embedding(num_classes, LABEL_WIDTH)(label)
 
 
 def embedding(num_classes, width, initializer="uniform"):
-    """The layer that learns a vector for each class; "uniform" is Keras's own start, U(-0.05, 0.05)."""
+    """A layer with a learned vector for each class. "uniform" is Keras's default initializer, U(-0.05, 0.05)."""
     return layers.Embedding(num_classes, width, embeddings_initializer=initializer, dtype="float32", name="class")
 
 
 def logit(features, **options):
-    """A linear map of all features, (batch, 1)."""
+    """The logit: a linear map of all features, (batch, 1)."""
     return layers.Dense(1, dtype="float32", name="logit", **options)(layers.Flatten(dtype="float32")(features))
 
 
 def projected(features, label, num_classes, **options):
-    """The logit plus <V features, embedding of the label>, eq. 3 of Miyato and Koyama; V keeps the embedding small."""
+    """The logit plus <V features, embedding of the label>, eq. 3 of Miyato and Koyama. V keeps the embedding small."""
     flat = layers.Dense(PROJECTION_WIDTH, dtype="float32", name="projection")(layers.Flatten(dtype="float32")(features))
     product = dot(flat, embedding(num_classes, PROJECTION_WIDTH)(label))
     return layers.Add(dtype="float32")([logit(features, **options), product])
@@ -43,9 +41,9 @@ def dot(features, embedding):
 class Family:
     """A pair of builders: (z, data shape, dtype policy) to data, and (x, data shape, dtype policy, head) to a logit.
 
-    `head` makes the logit of D's last features (batch, ...); it takes the options of a Dense layer. A `spectral` family
-    has its discriminator spectrally normalised. With classes, G takes z and `embedded` of (label, number of classes,
-    latent dimension) as one vector, and D's head is `projected` of (features, label, number of classes, options).
+    `head` maps D's last features (batch, ...) to the logit; it takes the options of a Dense layer. The discriminator of
+    a `spectral` family is spectrally normalised. With classes, G takes z and `embedded(label, num_classes, latent_dim)`
+    as one vector, and D's head is `projected(features, label, num_classes, **options)`.
     """
 
     generator: Callable
@@ -56,29 +54,29 @@ class Family:
 
 
 def count_levels(shape, rounding=math.floor) -> int:
-    """How often the feature map is halved between full size and base; rounded up, 28 pixels become 32, not 7 · 4."""
+    """The number of halvings from full size to BASE. Rounded up, 28 pixels become 32; rounded down, 28 = 7 · 4."""
     return max(1, rounding(math.log2(min(shape[:2]) / BASE)))
 
 
 def padded(shape, levels) -> tuple[int, int]:
-    """The shape's sides rounded up to what `levels` halvings divide."""
+    """The sides of a shape, rounded up to multiples of 2 ** levels."""
     block = 2**levels
     return tuple(math.ceil(side / block) * block for side in shape[:2])
 
 
 def halved(shape, levels) -> tuple[int, int]:
-    """The shape's sides after that number of halvings, each of which rounds up."""
+    """The sides of a shape after `levels` halvings, each rounded up."""
     return tuple(math.ceil(side / 2**levels) for side in shape[:2])
 
 
 def _margins(shape, levels):
-    """What padding adds, or cropping takes away: ((top, bottom), (left, right)), in pixels."""
+    """Pixels to pad, or to crop: ((top, bottom), (left, right))."""
     extra = (full - side for full, side in zip(padded(shape, levels), shape[:2], strict=True))
     return tuple((pixels // 2, pixels - pixels // 2) for pixels in extra)
 
 
 def trimmed(x, sides):
-    """The first rows and columns of a map, up to `sides`."""
+    """Crops a feature map to its first rows and columns, up to `sides`."""
     extra = [(0, size - side) for size, side in zip(x.shape[1:3], sides, strict=True)]
     return layers.Cropping2D(extra, dtype=x.dtype)(x) if any(map(any, extra)) else x
 
@@ -94,10 +92,8 @@ def pad(x, shape, levels):
 
 
 def base(z, shape, levels, width, dtype, use_bias=True, kernel_initializer="glorot_uniform"):
-    """z to a feature map of the smallest size, (batch, height / 2^levels, width / 2^levels, channels)."""
-    height, breadth = (side // 2**levels for side in padded(shape, levels))
-    # ops.reshape, not layers.Reshape: the latter keeps a dynamic shape in the .tflite, which loses XNNPACK.
-    dense = layers.Dense(
-        height * breadth * width, use_bias=use_bias, kernel_initializer=kernel_initializer, dtype=dtype
-    )
-    return ops.reshape(dense(z), (-1, height, breadth, width))
+    """Maps z to a feature map of the smallest size, (batch, height / 2^levels, width / 2^levels, channels)."""
+    rows, columns = (side // 2**levels for side in padded(shape, levels))
+    # Not layers.Reshape, which leaves a dynamic shape in the .tflite, so that XNNPACK cannot be used.
+    dense = layers.Dense(rows * columns * width, use_bias=use_bias, kernel_initializer=kernel_initializer, dtype=dtype)
+    return ops.reshape(dense(z), (-1, rows, columns, width))

@@ -14,10 +14,10 @@ def _uniform(limit):
     return keras.initializers.RandomUniform(-limit, limit)
 
 
-# The paper's pixels are in [0, 1]: both networks rescale, so that its initial weights and learning rate keep their
-# meaning. Sizes, ranges and dropout are those of the published code (github.com/goodfeli/adversarial, mnist.yaml).
-# The bound is that of its code for faces (tfd_pretrain/pretrain.yaml): without it D's weights grow until they overflow,
-# on MNIST after some 300 steps.
+# The paper's pixels are in [0, 1]. Both networks rescale, so that its initial weights and learning rate apply. Sizes,
+# ranges and dropout are those of the published code (github.com/goodfeli/adversarial, mnist.yaml). The norm is that of
+# its code for faces (tfd_pretrain/pretrain.yaml): without it D's weights grow until they overflow, on MNIST after about
+# 300 steps.
 MAX_COLUMN_NORM = 1.9365
 
 
@@ -28,7 +28,7 @@ def _generate(z, shape, dtype):
     return ops.reshape(layers.Rescaling(2.0, -1.0, dtype="float32", name="image")(x), (-1, *shape))
 
 
-def _judge(x, shape, dtype, head):
+def _discriminate(x, shape, dtype, head):
     limits = {"kernel_initializer": _uniform(0.005), "kernel_constraint": keras.constraints.MaxNorm(MAX_COLUMN_NORM)}
     x = layers.Rescaling(0.5, 0.5, dtype="float32")(layers.Flatten(dtype="float32")(x))
     x = layers.Dropout(0.2, dtype=dtype)(x)
@@ -38,7 +38,7 @@ def _judge(x, shape, dtype, head):
 
 
 def _mlp(x, widths, bias, slope, dtype):
-    """Hidden layers; the first one's biases start on U[-bias, bias]: at 0, all its bends would lie at the origin."""
+    """Hidden layers. The first biases start from U[-bias, bias]; at 0 all kinks would lie at the origin."""
     for layer, width in enumerate(widths):
         start = _uniform(bias) if layer == 0 and bias else "zeros"
         x = layers.LeakyReLU(slope, dtype=dtype)(layers.Dense(width, bias_initializer=start, dtype=dtype)(x))
@@ -46,9 +46,9 @@ def _mlp(x, widths, bias, slope, dtype):
 
 
 def _perceptrons(generator_widths, discriminator_widths, z_scale=1.0, biases=(0.0, 0.0), slope=0.2):
-    """A family of plain multilayer perceptrons for vectors, whose generator sees `z_scale` · z.
+    """A family of plain multilayer perceptrons for vectors, whose generator takes `z_scale` · z.
 
-    `biases` are the first layers' (see `_mlp`), of G and of D; `slope` is that of the activation below 0.
+    `biases` are the ranges of the first biases of G and D (see `_mlp`). `slope` is the activation's slope below 0.
     """
 
     def generate(z, shape, dtype):
@@ -56,14 +56,14 @@ def _perceptrons(generator_widths, discriminator_widths, z_scale=1.0, biases=(0.
         hidden = _mlp(z, generator_widths, biases[0], slope, dtype)
         return layers.Dense(shape[0], dtype="float32", name="vector")(hidden)
 
-    def judge(x, shape, dtype, head):
+    def discriminate(x, shape, dtype, head):
         return head(_mlp(x, discriminator_widths, biases[1], slope, dtype))
 
-    return Family(generate, judge)
+    return Family(generate, discriminate)
 
 
-GOODFELLOW2014 = Family(_generate, _judge)
+GOODFELLOW2014 = Family(_generate, _discriminate)
 GAUSSIAN = _perceptrons((), (32, 32, 32), z_scale=Z_SCALE, biases=(0.0, 2.0))
 GAUSSIAN_DEEP = _perceptrons((32, 32), (32, 32, 32), z_scale=Z_SCALE, biases=(0.0, 2.0))
-# ReLU: where it is flat, G gives the same point for many z, as narrow modes need.
+# With ReLU, G can map many z to one point, which narrow modes need.
 MIXTURE = _perceptrons((128, 128), (128, 128), biases=(0.2, 0.5), slope=0.0)

@@ -1,9 +1,10 @@
 """The networks of R3GAN's configuration E (Huang et al. 2024, arXiv:2501.05441), in the sizes of its published code.
 
-Residual blocks of a 1×1, a grouped 3×3 and a 1×1 convolution, no normalisation. G starts from one learned pattern a
-channel, D ends in one, each times a linear map. Maps are resampled with the filter [1, 2, 1] * [1, 1] = [1, 3, 3, 1],
-and are zero outside their borders. All as in github.com/brownvc/R3GAN (R3GAN/Networks.py, Resamplers.py, and train.py
-for the sizes), which builds them for square images of 32, 64 and 256 pixels; other sizes are padded and cropped.
+Residual blocks consist of a 1×1, a grouped 3×3 and a 1×1 convolution, without normalisation. G starts from a learned
+pattern for each channel, and D ends with one, each combined with a linear map. Feature maps are resampled with the
+filter [1, 2, 1] * [1, 1] = [1, 3, 3, 1] and are zero outside their borders. All of this follows
+github.com/brownvc/R3GAN (R3GAN/Networks.py, Resamplers.py, and train.py for the sizes), which has square images of 32,
+64 and 256 pixels. Other sizes are padded and cropped.
 """
 
 import math
@@ -14,12 +15,12 @@ from keras import layers, ops
 from keras_gan.distribute import precision
 from keras_gan.networks.family import Family, count_levels, crop, dot, embedding, pad, padded
 
-WIDTH, WIDEST_SIDE = 768, 32  # channels of feature maps up to 32 pixels; half as many with each doubling above
-EXPANSION = 2  # of the width inside a block
-GROUP_WIDTH = 16  # channels of a group
-BLOCKS = 2  # a level
+WIDTH, WIDEST_SIDE = 768, 32  # channels of feature maps up to 32 pixels, halved with each doubling above
+EXPANSION = 2  # width inside a block over its input's width
+GROUP_WIDTH = 16  # channels in a group
+BLOCKS = 2  # on each level
 SLOPE = 0.2
-GAIN = 2 / (1 + SLOPE**2)  # of the weights' variance, which makes up for what the activation takes away
+GAIN = 2 / (1 + SLOPE**2)  # of the weights' variance, which compensates for the activation
 
 
 def _width(shape, levels, level):
@@ -34,12 +35,13 @@ def _scaled(scale):
 
 @keras.saving.register_keras_serializable("keras_gan")
 class Basis(layers.Layer):
-    """A learned pattern of each channel, times that channel's value.
+    """Multiplies a learned pattern of each channel by that channel's value.
 
     Args:
-        size: (height, width) of the patterns.
+        size: (height, width) of the patterns, which are standard normal at first.
 
-    Input (batch, channels), output (batch, height, width, channels). The patterns start as standard normal numbers.
+    Input: (batch, channels).
+    Output: (batch, height, width, channels).
     """
 
     def __init__(self, size, **layer_options):
@@ -66,12 +68,13 @@ def _linear(x, width, dtype, name=None):
 
 @keras.saving.register_keras_serializable("keras_gan")
 class GroupedConv2D(layers.Conv2D):
-    """A grouped convolution of stride 1 with padding "same", as products of matrices where XLA does not serve.
+    """A grouped convolution of stride 1 with padding "same", computed by matrix products where XLA is not used.
 
-    Keras compiles grouped convolutions by XLA, whose gradients for 96 groups took 60 times as long on a CPU.
+    Keras compiles grouped convolutions with XLA, whose gradients for 96 groups took 60 times as long on a CPU.
+    Arguments are those of `keras.layers.Conv2D`.
 
-    Input (batch, height, width, channels) of known height and width, output (batch, height, width, filters). Arguments
-    are those of `keras.layers.Conv2D`.
+    Input: (batch, height, width, channels) of known height and width.
+    Output: (batch, height, width, filters).
     """
 
     def call(self, x):
@@ -91,12 +94,12 @@ class GroupedConv2D(layers.Conv2D):
 
 
 def _around(size):
-    """Rows to pad before and after, for a kernel of that size."""
+    """The number of rows to pad before and after, for a kernel of that size."""
     return ((size - 1) // 2, size // 2)
 
 
 def _block(x, variance, dtype):
-    """x + conv(act(conv(act(conv(x))))), the identity at first: the last weights start at zero."""
+    """x + conv(act(conv(act(conv(x))))), the identity at first, since the last weights start at zero."""
     width = x.shape[-1]
     inside = EXPANSION * width
     h = layers.Conv2D(inside, 1, kernel_initializer=_scaled(variance), dtype=dtype)(x)
@@ -109,28 +112,28 @@ def _block(x, variance, dtype):
 
 
 def _blocks(x, levels, dtype):
-    """The residual blocks of a level. By fix-up initialisation the more blocks there are, the smaller their weights."""
-    variance = GAIN / math.sqrt(BLOCKS * (levels + 1))  # the standard deviation goes with the number to the power -1/4
+    """The residual blocks of a level. With Fixup initialisation the weights fall with the number of blocks."""
+    variance = GAIN / math.sqrt(BLOCKS * (levels + 1))  # standard deviation: number of blocks ** (-1/4)
     for _ in range(BLOCKS):
         x = _block(x, variance, dtype)
     return x
 
 
-# [1, 1] * [1, 1] = [1, 2, 1], and [1, 1] three times is [1, 3, 3, 1]: means of two neighbours, one after the other. The
-# zeros around the map are part of the means, which those of "same" padding in Keras's pooling are not.
+# [1, 1] * [1, 1] = [1, 2, 1], and [1, 1] three times is [1, 3, 3, 1]: repeated means of two neighbours. Zeros around
+# the map count in these means, so they are padded explicitly: Keras's pooling with "same" padding ignores its padding.
 def _mean_of_two(x, strides, dtype):
     return layers.AveragePooling2D(2, strides, dtype=dtype)(x)
 
 
 def _doubled(x, dtype):
-    """Twice the size: [1, 3, 3, 1] / 4 on the map with zeros between its pixels, (batch, 2h, 2w, width)."""
-    x = ops.depth_to_space(layers.Concatenate(dtype=dtype)([x] * 4), 2)  # each pixel four times: [1, 1]
+    """Upsamples to (batch, 2h, 2w, width): filter [1, 3, 3, 1] / 4 on the map with zeros between its pixels."""
+    x = ops.depth_to_space(layers.Concatenate(dtype=dtype)([x] * 4), 2)  # repeats each pixel 2×2: filter [1, 1]
     x = layers.ZeroPadding2D(1, dtype=dtype)(x)
     return _mean_of_two(_mean_of_two(x, 1, dtype), 1, dtype)
 
 
 def _halved(x, dtype):
-    """Half the size: [1, 3, 3, 1] / 8, (batch, h / 2, w / 2, width)."""
+    """Downsamples to (batch, h / 2, w / 2, width): filter [1, 3, 3, 1] / 8."""
     x = layers.ZeroPadding2D(1, dtype=dtype)(x)
     return _mean_of_two(_mean_of_two(_mean_of_two(x, 1, dtype), 1, dtype), 2, dtype)
 
@@ -148,7 +151,7 @@ def _generate(z, shape, dtype):
     return crop(_linear(x, shape[2], "float32", name="image"), shape, levels)
 
 
-def _judge(x, shape, dtype, head):
+def _discriminate(x, shape, dtype, head):
     levels = count_levels(shape, math.ceil)
     x = _linear(pad(x, shape, levels), _width(shape, levels, 0), dtype)
     for level in range(1, levels + 1):
@@ -156,7 +159,7 @@ def _judge(x, shape, dtype, head):
         width = _width(shape, levels, level)
         x = _linear(x, width, dtype) if width != x.shape[-1] else x
     x = _blocks(x, levels, dtype)
-    # Not `_scaled`: Keras counts the inputs of all channels, of which each pattern sees one.
+    # Not `_scaled`, since Keras's fan-in counts all channels, and each pattern has one.
     pattern = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(x.shape[1:3])))
     options = {"use_bias": False, "depthwise_initializer": pattern, "dtype": dtype}
     x = layers.DepthwiseConv2D(x.shape[1:3], **options)(x)  # (batch, 1, 1, width)
@@ -164,13 +167,13 @@ def _judge(x, shape, dtype, head):
 
 
 def _embedded(label, num_classes, latent_dim):
-    """As wide as z; a linear map of a one-hot vector, whose weights have the variance 1 / number of classes."""
+    """An embedding as wide as z: a linear map of a one-hot vector, with weights of variance 1 / number of classes."""
     start = keras.initializers.RandomNormal(stddev=1 / math.sqrt(num_classes))
     return embedding(num_classes, latent_dim, start)(label)
 
 
 def _projected(features, label, num_classes, **options):
-    """<W features, embedding of the label>, with no logit for all classes; the embedding starts 1 / √width as large."""
+    """<W features, embedding of the label>, without a logit of its own; the embedding is scaled by 1 / √width."""
     width = features.shape[-1]
     flat = layers.Flatten(dtype="float32")(features)
     flat = layers.Dense(width, dtype="float32", name="projection", **options)(flat)
@@ -178,4 +181,4 @@ def _projected(features, label, num_classes, **options):
     return dot(flat, embedding(num_classes, width, start)(label))
 
 
-R3GAN = Family(_generate, _judge, embedded=_embedded, projected=_projected)
+R3GAN = Family(_generate, _discriminate, embedded=_embedded, projected=_projected)

@@ -1,18 +1,18 @@
-"""Residual networks without normalisation, whose blocks start as identity: the default."""
+"""Residual networks without normalisation, whose blocks are the identity at first: the default family."""
 
 from keras import layers, ops
 
 from keras_gan.networks.family import Family, base, count_levels, crop, pad
 
-HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at every halving, and at most
-# The dense layer makes so much of the first map's channels, a 1×1 convolution all of them: else it would be more than
-# half of all weights, and brings no quality (benchmarks/RESULTS.md).
+HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at each halving; maximum
+# The dense layer computes 1/4 of the first map's channels, and a 1×1 convolution all of them. A dense layer for all
+# channels would hold more than half of all weights without better quality (benchmarks/RESULTS.md).
 FIRST_PART = 4
-SMALL_WIDTHS = 32, 64  # at full and at half size of images under 16 pixels
+SMALL_WIDTHS = 32, 64  # channels at full and at half size, for images under 16 pixels
 
 
 def _residual(x, dtype):
-    """x + conv(act(conv(act(x)))); the last convolution starts at zero, so that the block starts as identity."""
+    """x + conv(act(conv(act(x)))), the identity at first, since the last weights start at zero."""
     width = x.shape[-1]
     h = layers.LeakyReLU(0.2, dtype=dtype)(x)
     h = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", dtype=dtype)(h)
@@ -26,17 +26,17 @@ def _width(level, levels):
 
 
 def _more_blocks(levels):
-    """Residual blocks of the smallest size beside the one that every size has: there depth costs least."""
+    """The number of additional residual blocks at the smallest size, where depth is cheapest."""
     return 1 if levels > 1 else 0
 
 
 def _up(x, channels, kernel, dtype, name=None):
-    """Twice the size by convolution and depth-to-space: (batch, 2h, 2w, channels)."""
+    """Upsamples by convolution and depth-to-space: (batch, 2h, 2w, channels)."""
     return ops.depth_to_space(layers.Conv2D(4 * channels, kernel, padding="same", dtype=dtype, name=name)(x), 2)
 
 
-# Both networks work at half the image's size and below: maps of full size are not worth their time (see
-# benchmarks/RESULTS.md). Only the smallest images, whose half size is the smallest map, have a block at full size.
+# Both networks work at half the image's size and below, since feature maps of full size cost more than they gain
+# (benchmarks/RESULTS.md). Only images under 16 pixels have a block at full size.
 def _generate(z, shape, dtype):
     levels = count_levels(shape)
     width = _width(levels, levels)
@@ -49,7 +49,7 @@ def _generate(z, shape, dtype):
     if levels == 1:
         x = _residual(_up(x, SMALL_WIDTHS[0], 1, dtype), dtype)
     x = layers.LeakyReLU(0.2, dtype=dtype)(x)
-    # No tanh: against a D that wins early it saturates at one colour, and its gradient never comes back.
+    # No tanh: where D wins early, it saturates at one colour and its gradient vanishes for good.
     if levels == 1:
         x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", name="image")(x)
     else:
@@ -57,7 +57,7 @@ def _generate(z, shape, dtype):
     return crop(x, shape, levels)
 
 
-def _judge(x, shape, dtype, head):
+def _discriminate(x, shape, dtype, head):
     levels = count_levels(shape)
     x = pad(x, shape, levels)
     if levels == 1:
@@ -73,4 +73,4 @@ def _judge(x, shape, dtype, head):
     return head(layers.LeakyReLU(0.2, dtype=dtype)(x))
 
 
-RESNET = Family(_generate, _judge)
+RESNET = Family(_generate, _discriminate)

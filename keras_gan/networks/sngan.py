@@ -1,21 +1,21 @@
 """The standard convolutional networks of spectral normalisation (Miyato et al. 2018, arXiv:1802.05957, table 3).
 
-What differs: G's steps up are a 3×3 convolution and depth-to-space, of which the paper's 4×4 transposed convolution of
-stride 2 is a case. Keras's spectral normalisation divides the weights in place, so that the gradient is taken at the
-normalised weights and not through their norm (eq. 10 to 12 of the paper). The paper gives no initial weights; these
-start as Keras's do.
+Differences from the paper: G upsamples by a 3×3 convolution and depth-to-space, of which the paper's 4×4 transposed
+convolution of stride 2 is a special case. Keras's spectral normalisation divides the weights in place, so that the
+gradient does not pass through their norm (eq. 10 to 12 of the paper). The paper gives no initial weights; here they are
+Keras's defaults.
 
-With classes D is that of Miyato and Koyama 2018 (arXiv:1802.05637), as in github.com/pfnet-research/sngan_projection
+With classes, D follows Miyato and Koyama 2018 (arXiv:1802.05637), as in github.com/pfnet-research/sngan_projection
 (dis_models/snresnet_32.py): the logit plus the inner product of D's features, summed over the map, with a spectrally
-normalised embedding. G takes an embedding next to z, where that code has class-conditional batch normalisation.
+normalised embedding. G takes an embedding next to z; that code has class-conditional batch normalisation.
 """
 
 from keras import layers, ops
 
 from keras_gan.networks.family import Family, base, count_levels, crop, dot, embedding, logit, pad
 
-SLOPE = 0.1  # of the activations below 0
-CHAINER = {"momentum": 0.9, "epsilon": 2e-5}  # of batch normalisation in the framework of the authors
+SLOPE = 0.1  # of activations below 0
+CHAINER = {"momentum": 0.9, "epsilon": 2e-5}  # defaults of batch normalisation in Chainer, the authors' framework
 
 
 def _width(level):
@@ -42,7 +42,7 @@ def _convolved(x, width, kernel, strides, dtype):
     return layers.LeakyReLU(SLOPE, dtype=dtype)(x)
 
 
-def _judge(x, shape, dtype, head):
+def _discriminate(x, shape, dtype, head):
     levels = count_levels(shape)
     x = pad(x, shape, levels)
     for level in range(levels):
@@ -58,4 +58,4 @@ def _projected(features, label, num_classes, **options):
     return layers.Add(dtype="float32")([logit(features, **options), product])
 
 
-SNGAN = Family(_generate, _judge, spectral=True, projected=_projected)
+SNGAN = Family(_generate, _discriminate, spectral=True, projected=_projected)

@@ -1,4 +1,4 @@
-"""Figures of a run: the error curves, and samples that are vectors rather than images."""
+"""Figures of a run: loss curves, and samples that are vectors."""
 
 from pathlib import Path
 
@@ -9,10 +9,10 @@ from keras_gan.plots import canvas
 
 
 def curves(history: dict[str, np.ndarray], path: Path) -> None:
-    """Draws both networks' errors over the steps.
+    """Draws both losses over the steps.
 
     Args:
-        history: columns of a run's history.csv by name; the step and both networks' losses are drawn.
+        history: columns of a run's history.csv by name, of which the step and both losses are used.
         path: the .png to write.
     """
     drawn = canvas.figure(7, 3.6)
@@ -26,11 +26,11 @@ def curves(history: dict[str, np.ndarray], path: Path) -> None:
 
 
 def vectors(samples: np.ndarray, real: np.ndarray, path: Path) -> None:
-    """Draws samples on top of real data: histograms of one feature, or the first two as points.
+    """Draws samples over real data: histograms of a single feature, or the first two features as points.
 
     Args:
         samples: (n, features).
-        real: data (m, features); they decide the axes, which are so the same at every step.
+        real: data (m, features), which set the limits of the axes, so that these are the same at each step.
         path: the .png to write.
     """
     drawn = canvas.figure(4, 4)

@@ -1,4 +1,4 @@
-"""A figure and the file it goes to; colours that mean the same in every figure."""
+"""Creating and saving figures, and colours with the same meaning in all figures."""
 
 from pathlib import Path
 
@@ -9,13 +9,13 @@ REAL, GENERATED, DISCRIMINATOR, GENERATOR = "tab:green", "tab:orange", "tab:blue
 
 def figure(width_in: float, height_in: float):
     """An empty matplotlib figure."""
-    from matplotlib.figure import Figure  # not pyplot: no window system, no global state
+    from matplotlib.figure import Figure  # not pyplot, which needs a window system and has global state
 
     return Figure(figsize=(width_in, height_in), dpi=120, layout="constrained")
 
 
 def plot_networks(axes, history, discriminator: str, generator: str) -> None:
-    """Draws a column of each network over the steps; `history` holds columns by name, the step among them."""
+    """Draws a column for each network over the steps. `history` has columns by name, including the step."""
     for name, label, colour in (
         (discriminator, "discriminator", DISCRIMINATOR),
         (generator, "generator", GENERATOR),

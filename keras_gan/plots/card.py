@@ -1,4 +1,4 @@
-"""The metric card as pictures: samples, the table, the classes that are drawn; and the closest training images."""
+"""Pictures of an evaluation: the metric card with samples and classes, and the nearest training images."""
 
 from pathlib import Path
 
@@ -7,7 +7,7 @@ import numpy as np
 from keras_gan.plots import canvas
 
 ROW_IN = 0.27  # height of a line of text
-COLUMNS = (0.0, 0.5, 0.63, 0.66)  # where label, value, real images' value and reading stand
+COLUMNS = (0.0, 0.5, 0.63, 0.66)  # positions of label, value, baseline and reading
 LARGEST_HISTOGRAM = 100  # classes
 GREY = "0.4"
 
@@ -16,11 +16,11 @@ def card(header, rows, samples: np.ndarray, path: Path, shares: np.ndarray | Non
     """Draws a metric card.
 
     Args:
-        header: lines of text: what was measured with what.
-        rows: label, value, real images' value, reading; all texts.
+        header: lines of text about the samples, the reference and the features.
+        rows: texts (label, value, baseline, reading).
         samples: a picture (height, width[, 3]) of some samples, or points (n, features).
         path: the .png to write.
-        shares: (2, classes), the classes' shares among samples and among real data; None where there are no classes.
+        shares: shares of the classes, (2, classes), in samples and in real data; None without classes.
     """
     with_classes = shares is not None and shares.shape[1] <= LARGEST_HISTOGRAM
     text_in = ROW_IN * (len(header) + len(rows) + 2)
@@ -35,7 +35,7 @@ def card(header, rows, samples: np.ndarray, path: Path, shares: np.ndarray | Non
 
 
 def pairs(picture: np.ndarray, path: Path) -> None:
-    """Draws two rows of images with what they are.
+    """Draws two rows of images with labels.
 
     Args:
         picture: uint8 (height, width[, 3]), a row of samples above their nearest training images, nearest pair first.
@@ -45,7 +45,7 @@ def pairs(picture: np.ndarray, path: Path) -> None:
     drawn = canvas.figure(12, 0.6 + 11 * height / width)
     axes = drawn.add_subplot()
     _picture(axes, picture)
-    axes.set_title("the samples that come closest to training images, closest first", fontsize=10, loc="left")
+    axes.set_title("the samples nearest to training images, nearest first", fontsize=10, loc="left")
     for share, text in ((0.75, "sample"), (0.25, "training\nimage")):
         axes.text(-0.01, share, text, ha="right", va="center", fontsize=9, color=GREY, transform=axes.transAxes)
     canvas.save(drawn, path)
@@ -57,7 +57,7 @@ def _picture(axes, picture):
 
 
 def _show(axes, samples):
-    axes.set_anchor("N")  # level with the table's head
+    axes.set_anchor("N")  # aligned with the table's head
     if samples.dtype == np.uint8:
         _picture(axes, samples)
     elif samples.shape[1] == 1:
@@ -73,7 +73,7 @@ def _table(axes, header, rows):
     axes.set_ylim(len(header) + len(rows) + 2, 0)
     for line, text in enumerate(header):
         axes.text(0, line + 0.5, text, va="center", fontsize=9, color=GREY, transform=axes.get_yaxis_transform())
-    for line, row in enumerate([("", "samples", "real", ""), *rows], start=len(header)):
+    for line, row in enumerate([("", "samples", "baseline", ""), *rows], start=len(header)):
         for x, text, side in zip(COLUMNS, row, ("left", "right", "right", "left"), strict=True):
             faint = side == "left" and x or line == len(header)
             axes.text(

@@ -1,4 +1,4 @@
-"""The picture of a generator's sliders: what each of them does, and what moves along."""
+"""The picture of a generator's sliders: their effects, and their cross-talk."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,21 +9,20 @@ from keras_gan.plots import canvas
 
 STRIP_IN = 0.55  # height of a row of pictures
 GAP_PX = 4  # between rows
-CELL_IN, LARGEST_IN = 0.42, 7.0  # of a matrix: a row, and all of it
-MOST_WRITTEN = 12  # rows of a matrix whose numbers can be read
+CELL_IN, LARGEST_IN = 0.42, 7.0  # height of a row of a matrix, and largest size of a matrix
+MOST_WRITTEN = 12  # largest number of rows of a matrix in which numbers are legible
 
 
 def sliders(
     strips: Mapping[str, np.ndarray], names: Sequence[str], tables: Mapping[str, np.ndarray], path: Path
 ) -> None:
-    """Draws a strip for each slider and the matrices of cross-talk.
+    """Draws a strip of pictures for each slider, and the matrices of cross-talk.
 
     Args:
-        strips: what a slider is called -> uint8 pictures (seeds, frames, height, width, channels) from its one end to
-            the other.
-        names: of the matrices' rows and columns.
-        tables: title -> matrix (names, names): what the slider of a row does to the attribute of a column, as a share
-            of what it does to its own.
+        strips: label of a slider -> uint8 pictures (seeds, frames, height, width, channels) from one end to the other.
+        names: names of the matrices' rows and columns.
+        tables: title -> matrix (names, names): effect of the row's slider on the column's attribute, as a share of its
+            effect on its own attribute.
         path: the .png to write.
     """
     strips_in = STRIP_IN * len(strips) + 0.2
@@ -33,7 +32,7 @@ def sliders(
     else:
         side_in = min(LARGEST_IN, 1.2 + CELL_IN * len(names))
         drawn = canvas.figure(12, strips_in + side_in)
-        drawn.get_layout_engine().set(w_pad=0.12)  # inches: else the longest name is cut
+        drawn.get_layout_engine().set(w_pad=0.12)  # inches, so that long names are not cut off
         cells = drawn.add_gridspec(2, len(tables), height_ratios=(strips_in, side_in))
         _strips(drawn.add_subplot(cells[0, :]), strips)
         for place, (title, matrix) in enumerate(tables.items()):
@@ -42,7 +41,7 @@ def sliders(
 
 
 def _strips(axes, strips):
-    """All rows as one picture, whose ticks name them."""
+    """Draws all rows as one picture, with their names as ticks."""
     rows = [_row(pictures) for pictures in strips.values()]
     height = len(rows[0])
     gap = np.full((GAP_PX, *rows[0].shape[1:]), 255, "uint8")
@@ -55,7 +54,7 @@ def _strips(axes, strips):
 
 
 def _row(pictures):
-    """All pictures side by side, a gap between the seeds: uint8 (height, width[, 3])."""
+    """The pictures of a strip in one row, with a gap between seeds: uint8 (height, width[, 3])."""
     seeds, frames, height, width, channels = pictures.shape
     lines = pictures.transpose(0, 2, 1, 3, 4).reshape(seeds, height, frames * width, channels)
     gap = np.full((height, width // 2, channels), 255, "uint8")
@@ -65,7 +64,7 @@ def _row(pictures):
 
 def _matrix(axes, title, names, matrix):
     axes.imshow(np.nan_to_num(matrix), cmap="RdBu", vmin=-1, vmax=1)
-    axes.set_title(f"moves along, {title}", fontsize=9, loc="left")
+    axes.set_title(f"cross-talk, {title}", fontsize=9, loc="left")
     axes.set_xticks(range(len(names)), names, rotation=40, ha="right", fontsize=8)
     axes.set_yticks(range(len(names)), [f"{name} slider" for name in names], fontsize=8)
     if len(names) <= MOST_WRITTEN:

@@ -1,4 +1,4 @@
-"""The picture of a diagnosis: what the verdicts were read from, over the steps, and when each of them held."""
+"""The picture of a diagnosis: the values behind the verdicts over the steps, and the steps of each verdict."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,12 +13,12 @@ SHARES = (("diversity", canvas.REAL), ("duplicates", "tab:red"), ("memorised", "
 
 
 def diagnosis(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray], spans: Sequence, path: Path) -> None:
-    """Draws what D gets right, both gradients and what the samples tell, with the stretches of the verdicts shaded.
+    """Draws the discriminator's accuracy, both gradients and the checks of samples, and shades the steps of verdicts.
 
     Args:
         history: columns of a run's history.csv by name.
-        checks: columns of its checks.csv; without rows that panel is left out.
-        spans: (name of a verdict, first step, last step) of each stretch to shade.
+        checks: columns of its checks.csv; without rows there is no panel for it.
+        spans: (name of a verdict, first step, last step) of each range to shade.
         path: the .png to write.
     """
     panels = (_accuracy, _gradients, _samples) if checks else (_accuracy, _gradients)
@@ -41,10 +41,10 @@ def _shade(axes, span, number):
 
 
 def _accuracy(axes, checks, history):
-    axes.plot(history["step"], history[ACCURACY], color=canvas.DISCRIMINATOR, linewidth=1.2, label="D right")
+    axes.plot(history["step"], history[ACCURACY], color=canvas.DISCRIMINATOR, linewidth=1.2, label="discriminator")
     axes.axhline(0.5, color="black", linestyle="--", linewidth=0.8, label="chance")
     axes.set_ylim(-0.05, 1.05)
-    axes.set_ylabel("share of pairs")
+    axes.set_ylabel("accuracy on pairs")
 
 
 def _gradients(axes, checks, history):

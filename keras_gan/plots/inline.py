@@ -1,6 +1,6 @@
-"""Curves as coordinates for the SVG of a page: sharp at any width, in the colours of the reader's scheme.
+"""Curves as coordinates for the SVG of a page, which is sharp at any width and follows the reader's colour scheme.
 
-A page draws the lines in a box of `BOX` by `BOX` units that is stretched to the paper, and writes the ticks beside it.
+A page draws the lines in a box of `BOX` by `BOX` units that is stretched to the page, and the ticks next to it.
 """
 
 import math
@@ -10,13 +10,13 @@ from dataclasses import dataclass
 import numpy as np
 
 BOX = 1000  # units of the lines' box, in both directions
-RARE = 4.0  # peaks that widen the axis more than so many times are cut
-TICKS = 4  # about as many; more do not fit under a curve on a phone
+RARE = 4.0  # peaks that would widen the axis by more than this factor are cut off
+TICKS = 4  # approximate number, since more do not fit on a phone
 
 
 @dataclass(frozen=True)
 class Tick:
-    """A labelled place on an axis."""
+    """A labelled position on an axis."""
 
     percent: float  # from the left, or from the top
     text: str
@@ -24,27 +24,27 @@ class Tick:
 
 @dataclass(frozen=True)
 class Chart:
-    """Lines over the steps, ready to be drawn."""
+    """Lines over the steps, as coordinates."""
 
-    lines: dict[str, str]  # label -> SVG path in a box of BOX by BOX; it is interrupted where a value is not finite
+    lines: dict[str, str]  # label -> SVG path in a box of BOX by BOX, with gaps where a value is not finite
     x_ticks: list[Tick]
     y_ticks: list[Tick]
-    outside: tuple[float, float] | None  # value and step of the farthest peak that leaves the box
+    outside: tuple[float, float] | None  # value and step of the farthest peak outside the box
 
 
 def chart(
     steps: np.ndarray, columns: Mapping[str, np.ndarray], limits: tuple[float, float] | None = None
 ) -> Chart | None:
-    """Places columns of numbers over their steps, from step 0 on.
+    """Computes a chart of columns over their steps, from step 0 on.
 
     Args:
         steps: shape (n,), increasing, 0 or more.
         columns: label -> values, shape (n,); NaN and infinities leave gaps.
-        limits: lowest and highest value of the vertical axis; None for those of the values, without rare peaks that
-            would flatten the rest.
+        limits: lowest and highest value of the vertical axis; None for the range of the values, without rare peaks
+            that would flatten the rest.
 
     Returns:
-        A `Chart`; None where there are not two rows, or no finite value.
+        A `Chart`; None where there are fewer than two rows, or no finite value.
     """
     values = np.stack(list(columns.values()))  # (lines, n)
     if len(steps) < 2 or not steps[-1] or not np.isfinite(values).any():
@@ -62,7 +62,7 @@ def chart(
 
 
 def bulk(values: np.ndarray) -> tuple[float, float]:
-    """Lowest and highest of finite values; of all but a hundredth on either side where the rest is `RARE` as wide.
+    """Range of finite values; without the outer 1% on either side where these widen it more than `RARE` times.
 
     >>> bulk(np.array([0.0, *[1.0, 2.0] * 100, 90.0]))
     (1.0, 2.0)
@@ -75,14 +75,14 @@ def bulk(values: np.ndarray) -> tuple[float, float]:
 
 
 def peak(steps: np.ndarray, values: np.ndarray, bottom: float, top: float) -> tuple[float, float] | None:
-    """The finite value (lines, n) farthest outside of an axis, and its step; None where all are inside."""
+    """The finite value farthest outside of an axis, and its step; None where all are inside. `values` is (lines, n)."""
     beyond = np.where(np.isfinite(values), np.maximum(values - top, bottom - values), -1.0)
     line, place = np.unravel_index(beyond.argmax(), beyond.shape)
     return (float(values[line, place]), float(steps[place])) if beyond.max() > 0 else None
 
 
 def path(xs: np.ndarray, ys: np.ndarray) -> str:
-    """SVG path data through the points; a new stroke begins after a point that is not finite."""
+    """SVG path data through the points, with a gap at each point that is not finite."""
     words, pen = [], "M"
     for x, y in zip(xs, ys, strict=True):
         if not math.isfinite(y):
@@ -94,7 +94,7 @@ def path(xs: np.ndarray, ys: np.ndarray) -> str:
 
 
 def ticks(low: float, high: float) -> list[float]:
-    """Multiples of 1, 2 or 5 times a power of ten, from the last one up to `low` to the first one from `high`.
+    """Ticks at multiples of 1, 2 or 5 times a power of ten, which enclose `low` and `high`.
 
     >>> ticks(0.3, 1.9)
     [0.0, 0.5, 1.0, 1.5, 2.0]

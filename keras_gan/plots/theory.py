@@ -1,4 +1,4 @@
-"""Figures of the game on a line: densities and both discriminators, divergences over the steps, gradients for G."""
+"""Figures of the 1-D example: densities and discriminators, divergences over the steps, gradients of the generator."""
 
 import math
 from dataclasses import dataclass
@@ -10,20 +10,20 @@ from keras_gan._utils import log_names
 from keras_gan.plots import canvas
 
 LOG_4 = math.log(4)
-JSD_LIMITS = (-0.12, 0.72)  # 0 to log 2, and the start, where a D without training shows less than nothing
+JSD_LIMITS = (-0.12, 0.72)  # 0 to log 2, and negative estimates of an untrained D
 HIGHEST = 1.1  # density
-EARLY = 0.1  # D(G(z)) below this is what the gradients' figure calls early
+EARLY = 0.1  # D(G(z)) of the shaded range in the figure of gradients
 SATURATING, NON_SATURATING = "tab:red", "tab:purple"
 REASON = (
-    "Early on D rejects what G draws, so D(G(z)) ≈ 0. There log(1 − D) is flat: its gradient D vanishes, and G learns\n"
-    "nothing just where it has most to learn; the gradient of −log D is there 1 − D ≈ 1. On the right both, measured:\n"
-    "where some draws pass early on, or Adam divides by the gradient's size, the first loss gets off the ground too."
+    "Early in training D rejects all samples, so D(G(z)) ≈ 0. There log(1 − D) is flat: its gradient D vanishes, and\n"
+    "G cannot learn. The gradient of −log D is 1 − D ≈ 1 there. Right: both gradients in this run. The saturating\n"
+    "loss can still train G where D accepts some early samples, or where Adam divides by the size of the gradient."
 )
 
 
 @dataclass(frozen=True)
 class Densities:
-    """What a snapshot shows over x; every array is (n,)."""
+    """The curves of a snapshot over x; each array is (n,)."""
 
     x: np.ndarray
     data: np.ndarray  # p
@@ -33,13 +33,13 @@ class Densities:
 
 
 def snapshot(densities: Densities, table: dict[str, np.ndarray], optimum_nats: float, steps: int, path: Path) -> None:
-    """Draws one frame; all frames of a run have the same axes.
+    """Draws one snapshot. All snapshots of a run have the same axes.
 
     Args:
-        densities: of this step.
+        densities: the curves of this step.
         table: columns of theory.csv up to this step.
-        optimum_nats: the JSD that the best linear generator reaches.
-        steps: of the whole run.
+        optimum_nats: JSD of the best linear generator.
+        steps: number of steps of the whole run.
         path: the .png to write.
     """
     drawn = canvas.figure(8, 3.6)
@@ -52,12 +52,12 @@ def snapshot(densities: Densities, table: dict[str, np.ndarray], optimum_nats: f
 
 def _densities(axes, shown):
     axes.fill_between(shown.x, shown.data, color=canvas.REAL, alpha=0.35, linewidth=0, label="data p")
-    generated = np.minimum(shown.generated, HIGHEST)  # of a narrow G only the foot is seen
+    generated = np.minimum(shown.generated, HIGHEST)  # the peak of a narrow G is cut off
     axes.fill_between(shown.x, generated, color=canvas.GENERATED, alpha=0.5, linewidth=0, label="generated q")
     axes.plot(shown.x, shown.discriminator, color=canvas.DISCRIMINATOR, linewidth=1.6, label="D(x)")
     axes.plot(shown.x, shown.best_discriminator, "k--", linewidth=1, label="best D, p/(p+q)")
     axes.set_xlim(shown.x[0], shown.x[-1])
-    axes.set_ylim(0, 1.4)  # room for the legend above D = 1
+    axes.set_ylim(0, 1.4)  # space for the legend above D = 1
     axes.set_yticks([0, 0.25, 0.5, 0.75, 1])
     axes.set_xlabel("x")
     axes.set_ylabel("density, or probability")
@@ -66,11 +66,11 @@ def _densities(axes, shown):
 
 
 def _divergences(axes, table, optimum_nats, steps):
-    """JSD on the left scale, V on the right: V = 2 JSD - log 4 makes one curve of both."""
+    """Draws JSD on the left axis and V on the right one, which fit by V = 2 JSD - log 4."""
     few = {"marker": "."} if len(table["step"]) < 3 else {}
-    axes.plot(table["step"], table[log_names.JSD], color="black", label="exact, for the best D", **few)
+    axes.plot(table["step"], table[log_names.JSD], color="black", label="exact", **few)
     estimates = np.clip(table[log_names.JSD_ESTIMATE], *JSD_LIMITS)
-    axes.plot(table["step"], estimates, color=canvas.DISCRIMINATOR, label="shown by D, held-out draws", **few)
+    axes.plot(table["step"], estimates, color=canvas.DISCRIMINATOR, label="estimated by D, held-out draws", **few)
     axes.axhline(optimum_nats, color="0.45", linestyle="--", linewidth=1, label=f"best linear G: {optimum_nats:.4f}")
     axes.set_xlim(0, steps)
     axes.set_ylim(*JSD_LIMITS)
@@ -83,7 +83,7 @@ def _divergences(axes, table, optimum_nats, steps):
 
 
 def gradients(table: dict[str, np.ndarray], path: Path) -> None:
-    """Draws both generator losses' gradients: by their formulas, and as they were in a run.
+    """Draws the gradients of both generator losses: by their formulas, and measured in a run.
 
     Args:
         table: columns of theory.csv.
@@ -105,16 +105,16 @@ def gradients(table: dict[str, np.ndarray], path: Path) -> None:
 
 
 def _formulas(axes):
-    """Derivatives by the logit: of log(1 - σ) it is -σ, of -log σ it is -(1 - σ)."""
+    """Derivatives with respect to the logit: -σ for log(1 - σ), and -(1 - σ) for -log σ."""
     d = np.linspace(0, 1, 2)
     axes.axvspan(0, EARLY, color="0.9")
-    axes.text(EARLY / 2, 0.5, "early: D rejects", rotation=90, ha="center", va="center", fontsize=9)
+    axes.text(EARLY / 2, 0.5, "early: D rejects samples", rotation=90, ha="center", va="center", fontsize=9)
     axes.plot(d, 1 - d, color=NON_SATURATING, label="non-saturating, −log D: 1 − D")
     axes.plot(d, d, color=SATURATING, label="saturating, log(1 − D): D")
     axes.set_xlim(0, 1)
     axes.set_ylim(0, 1.3)
     axes.set_title("by the formula", fontsize=10)
     axes.set_xlabel("D(G(z))")
-    axes.set_ylabel("size of the gradient by D's logit")
+    axes.set_ylabel("gradient with respect to D's logit")
     axes.grid(alpha=0.3)
     axes.legend(frameon=False, loc="upper right", fontsize=9)

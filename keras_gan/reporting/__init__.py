@@ -1,4 +1,4 @@
-"""What a person reads of a run: the page that holds all of it, and the pictures in its folder."""
+"""The report page of a run, and the pictures in its folder."""
 
 from keras_gan.reporting.drawing import draw, draw_curves, is_drawn
 from keras_gan.reporting.page import write

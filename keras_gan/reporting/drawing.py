@@ -1,4 +1,4 @@
-"""The pictures in a run folder, drawn from what the run has stored."""
+"""The pictures in a run folder, drawn from the run's tables and samples."""
 
 from keras_gan import plots
 from keras_gan.plots.theory import gradients
@@ -6,7 +6,7 @@ from keras_gan.runs import Run
 from keras_gan.sampling import pictures
 
 CURVES, ANIMATION, GRADIENTS = "curves.png", "progress.gif", "gradients.png"
-PAGE = "report.html"  # drawn by `keras_gan.reporting.page`
+PAGE = "report.html"  # written by `keras_gan.reporting.page`
 
 
 def draw(run: Run) -> None:

@@ -1,7 +1,7 @@
-"""The page of a run: verdict, samples over the steps, curves, scores, exports, settings, in one file for any browser.
+"""The report page of a run: diagnosis, samples over the steps, curves, scores, exports and settings, in one HTML file.
 
-Everything is inside the file and nothing is fetched: its own policy forbids it. A part that the run has not got yet is
-named at the end, with the command that makes it.
+The file contains everything, and its content security policy forbids requests. Parts that the run does not have yet are
+listed at the end, with the commands that create them.
 """
 
 import base64
@@ -29,15 +29,15 @@ from keras_gan.presets import preset
 from keras_gan.reporting.drawing import PAGE
 from keras_gan.runs import METRICS_FILE, Run, step_of
 
-MOST_FRAMES = 25  # snapshots on the slider
-AS_IT_IS_BYTES = 50_000  # larger pictures are packed anew, so that the page can go by mail
-WIDEST_PX = 1_100  # as sharp as a phone or a column of text can show
-READINGS = {"lower": "lower is better", "higher": "higher is better", "baseline": "as real data"}
-REFERENCES = {"test": "of the test split", "half": "of a half of the data, since nothing is held out"}
-MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "worth knowing", doctor.WELL: "nothing to do"}
+MOST_FRAMES = 25  # number of snapshots on the slider
+UNCHANGED_BYTES = 50_000  # larger pictures are compressed again, so that the page can be sent by mail
+WIDEST_PX = 1_100  # width of the text column in pixels of a phone
+READINGS = {"lower": "lower is better", "higher": "higher is better", "baseline": "best at the baseline"}
+REFERENCES = {"test": "of the test split", "half": "of one half of the data, since no images are held out"}
+MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "note", doctor.WELL: "no action needed"}
 NUMBER, NONE = (int, float), type(None)
-# What the page shows of a metrics.json and of an export's report, by name: a type, or several to choose from; the
-# entries of a list are of one type.
+# Required entries of a metrics.json and of an export's report: a type, or a tuple of types. All entries of a list have
+# the same type.
 CARD = {
     "samples": NUMBER,
     "reference": {"count": NUMBER, "split": str},
@@ -61,12 +61,12 @@ class Picture:
     uri: str  # data:image/…
     width: int
     height: int
-    step: int | None = None  # of a snapshot
+    step: int | None = None  # for a snapshot
 
 
 @dataclasses.dataclass(frozen=True)
 class Curves:
-    """Lines that belong together: their title, the columns they come from, how to read them."""
+    """Lines of one chart: the title, the columns, and how to read them."""
 
     title: str
     reading: str
@@ -78,53 +78,53 @@ class Curves:
 CURVES = (
     Curves(
         "Losses",
-        "Neither has to fall: each network is judged by the other one, which learns too.",
+        "Neither loss has to fall, since each depends on the other network, which learns too.",
         {"discriminator": DISCRIMINATOR_LOSS, "generator": GENERATOR_LOSS},
     ),
     Curves(
-        "How well the discriminator tells real from generated",
-        "Share of pairs, one real and one generated, that it orders right; 0.5 is chance.",
+        "Accuracy of the discriminator",
+        "Share of pairs of a real and a generated image that it orders correctly. 0.5 is chance.",
         {"discriminator": ACCURACY},
         limits=(0.0, 1.0),
     ),
     Curves(
-        "What the samples tell",
-        "Diversity is 1 where samples differ from one another as real data do. Duplicates have a twin among the "
-        "samples, memorised ones in the training data; both are best near 0.",
+        "Diversity and duplicates of the samples",
+        "Diversity is 1 where samples differ from each other as much as real data do. Duplicates are samples that "
+        "nearly equal another sample; memorised samples nearly equal a training image. Both are best near 0.",
         {"duplicates": "duplicates", "memorised": "memorised", "diversity": "diversity"},
         table="checks",
     ),
     Curves(
-        "Fréchet distance on the way",
-        "From few samples, so higher than on the metric card; lower is better.",
+        "Fréchet distance during training",
+        "Computed from few samples, so it is higher than on the metric card. Lower is better.",
         {"Fréchet distance": "frechet_distance"},
         table="evaluations",
     ),
     Curves(
         "Jensen-Shannon divergence, in nats",
-        "How far the generator's density is from the data's, exactly, and as the discriminator estimates it on fresh "
-        "draws.",
-        {"estimated from D": "jsd_estimate", "exact": "jsd_exact"},
+        "Divergence between the generator's density and the data's: exact, and estimated from the discriminator's "
+        "logits on held-out draws.",
+        {"estimated": "jsd_estimate", "exact": "jsd_exact"},
         table="theory",
     ),
     Curves(
         "Value of the game",
-        "V(D, G) of the discriminator as it is, and −log 4 + 2·JSD, the value of the best one.",
-        {"this D": "value", "best D": "value_optimal_D"},
+        "V(D, G) of the trained discriminator, and −log 4 + 2·JSD, the value of the best discriminator.",
+        {"trained discriminator": "value", "best discriminator": "value_optimal_D"},
         table="theory",
     ),
 )
 
 
 def write(run: Run, out: str | os.PathLike | None = None) -> Path:
-    """Writes the page of a run.
+    """Writes the report page of a run.
 
     Args:
-        run: the run; one that is still being trained will do.
-        out: the .html to write; None for report.html in the run folder. Missing parents are made.
+        run: the run, which may still be in training.
+        out: the .html file; None for report.html in the run folder. Missing parent folders are created.
 
     Returns:
-        The file that was written.
+        The path of the page.
 
     Raises:
         InputError: where a file of the run is damaged, or the page cannot be written.
@@ -135,12 +135,14 @@ def write(run: Run, out: str | os.PathLike | None = None) -> Path:
         path.parent.mkdir(parents=True, exist_ok=True)
         replace(path, lambda draft: draft.write_text(text, "utf-8", "replace"))
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
+        raise InputError(
+            f"cannot write {path} ({error.strerror}); expected a writable path. Use another path."
+        ) from error
     return path
 
 
 def page(run: Run) -> str:
-    """The page of a run as HTML. Raises InputError where a file of the run is damaged."""
+    """The report page of a run as HTML. Raises InputError where a file of the run is damaged."""
     config = run.config
     style, script = _asset("report.css"), _asset("report.js")
     return _template().render(
@@ -171,11 +173,11 @@ def page(run: Run) -> str:
     )
 
 
-# what the page says
+# content of the page
 
 
 def _step(run):
-    """Generator updates that the newest checkpoint has seen."""
+    """The number of generator updates at the newest checkpoint."""
     return max((step_of(file) for file in run.checkpoints()), default=0)
 
 
@@ -183,11 +185,11 @@ def _facts(run, config):
     """Short phrases for the line under the title."""
     step, history = _step(run), run.history()
     noun = "images" if len(run.data_shape) == 3 else "points"
-    seen = step * config.batch_size * config.discriminator_steps
+    images = step * config.batch_size * config.discriminator_steps
     return [
         f"{config.preset} recipe",
         f"{step:,} of {config.steps:,} steps",
-        f"{seen:,} {noun} seen from a set of {run.data_count:,}",
+        f"{images:,} {noun} from a data set of {run.data_count:,}",
         *([f"{_duration(float(history['seconds'][-1]))} of training"] if history else []),
     ]
 
@@ -199,7 +201,7 @@ def _duration(seconds):
 
 
 def _frames(run):
-    """The snapshots of a run, the last one unchanged; evenly chosen where they are too many for one page."""
+    """The snapshots of a run, the last one lossless; an even selection where there are too many for one page."""
     files = run.samples()
     chosen = np.linspace(0, len(files) - 1, min(len(files), MOST_FRAMES)).round().astype(int)
     frames = [_picture(file, step_of(file), lossless=file is files[-1]) for file in (files[i] for i in chosen)]
@@ -207,31 +209,31 @@ def _frames(run):
 
 
 def _charts(run):
-    """Pairs of a family of lines that the run has columns of, and the family as it is drawn."""
+    """Pairs of `Curves` for which the run has columns, and the chart."""
     pairs = []
-    for family in CURVES:
-        table = run.columns(family.table)
-        columns = {label: table[name] for label, name in family.columns.items() if name in table}
-        if columns and (drawn := inline.chart(table["step"], columns, family.limits)):
-            pairs.append((family, drawn))
+    for curves in CURVES:
+        table = run.columns(curves.table)
+        columns = {label: table[name] for label, name in curves.columns.items() if name in table}
+        if columns and (chart := inline.chart(table["step"], columns, curves.limits)):
+            pairs.append((curves, chart))
     return pairs
 
 
 def _card(run):
-    """What kgan evaluate measured; None before it did."""
+    """The metric card of kgan evaluate; None where there is none yet."""
     file = run.path / METRICS_FILE
     card = _read_json(file) if file.exists() else {}
     return card if _is_of(card, CARD) else None
 
 
 def _exports(run):
-    """The reports of the exports in the run folder, without somebody else's files."""
+    """The reports of the exports in the run folder; other JSON files are ignored."""
     reports = [_read_json(file) for file in sorted((run.path / "export").glob("*.json"))]
     return [report for report in reports if _is_of(report, EXPORT)]
 
 
 def _settings(run, config):
-    """Rows of the table of settings: name, value."""
+    """Rows of the table of settings: (name, value)."""
     height, width, *_ = config.image_size or (None, None)
     return [
         ("data", config.data),
@@ -241,12 +243,12 @@ def _settings(run, config):
         ("reference", preset(config.preset).reference),
         ("loss", config.loss),
         ("penalties", _penalties(config)),
-        ("steps asked for", f"{config.steps:,}"),
+        ("steps", f"{config.steps:,}"),
         ("batch size", f"{config.batch_size:,}"),
-        ("D steps for one G step", f"{config.discriminator_steps:,}"),
+        ("discriminator steps per generator step", f"{config.discriminator_steps:,}"),
         ("latents", f"{config.latent_dim:,}, {config.latent}"),
-        ("D optimizer", _optimizer(config, "discriminator")),
-        ("G optimizer", _optimizer(config, "generator")),
+        ("discriminator optimizer", _optimizer(config, "discriminator")),
+        ("generator optimizer", _optimizer(config, "generator")),
         ("seed", config.seed),
         ("keras_gan", _read_json(run.config_file).get("keras_gan", "unknown")),
     ]
@@ -254,59 +256,59 @@ def _settings(run, config):
 
 def _penalties(config):
     weights = config.penalties.items()
-    return ", ".join(f"{name} of weight {_serialized(weight)}" for name, weight in weights) or "none"
+    return ", ".join(f"{name} of weight {_text(weight)}" for name, weight in weights) or "none"
 
 
 def _optimizer(config, side):
-    return _serialized(config.optimizer(side))
+    return _text(config.optimizer(side))
 
 
-def _serialized(value):
-    """Keras's serialized form of an optimizer, a schedule inside it, or a number, in words."""
+def _text(value):
+    """Text for a number, or for the serialized form of an optimizer or a schedule."""
     if not isinstance(value, Mapping):
         return f"{value:g}" if isinstance(value, float) else str(value)
-    settings = ", ".join(f"{name} {_serialized(inner)}" for name, inner in value["config"].items())
+    settings = ", ".join(f"{name} {_text(inner)}" for name, inner in value["config"].items())
     return f"{value['class_name']} ({settings})"
 
 
 def _command(config):
-    """The command that trains the same run anew."""
-    plain = dataclasses.asdict(TrainConfig(config.data, config.preset))
+    """The command that repeats the run."""
+    defaults = dataclasses.asdict(TrainConfig(config.data, config.preset))
     words = ["kgan", "train", config.data, "--preset", config.preset]
     for name, value in dataclasses.asdict(config).items():
-        if value != plain[name]:
+        if value != defaults[name]:
             words += [("--no-" if value is False else "--") + name.replace("_", "-"), *_words(value)]
     return shlex.join(words)
 
 
 def _words(value):
-    """A setting as the words that follow its option: none for a flag."""
+    """The arguments of an option; none for a flag."""
     if isinstance(value, bool):
         return []
     return ["x".join(map(str, value)) if isinstance(value, tuple) else str(value)]
 
 
 def _missing(run, config):
-    """Pairs of a part that the page could have, and the command that makes it."""
+    """Pairs of a part that the page does not have yet, and the command that creates it."""
     folder = shlex.quote(str(run.path))
-    left = config.steps - _step(run)
+    remaining = config.steps - _step(run)
     parts = [
-        (left > 0, f"The remaining {left:,} steps", f"{_command(config)} --run {folder}"),
+        (remaining > 0, f"The remaining {remaining:,} steps", f"{_command(config)} --run {folder}"),
         (_card(run) is None, "The metric card", f"kgan evaluate {folder}"),
         (not _exports(run), "An export", f"kgan export {folder} --tflite"),
     ]
     return [(part, command) for absent, part, command in parts if absent]
 
 
-# how it gets into one file
+# how it is written into one file
 
 
 def _picture(file, step=None, lossless=False):
-    """A picture file for the page; None where it is missing or damaged."""
+    """A picture file as a `Picture`; None where it is missing or damaged."""
     image = sampling.read(file)
     if image is None:
         return None
-    if file.stat().st_size <= AS_IT_IS_BYTES:
+    if file.stat().st_size <= UNCHANGED_BYTES:
         return Picture(_data_uri("image/png", file.read_bytes()), *image.size, step)
     image = image.convert("RGB")
     image.thumbnail((WIDEST_PX, image.height))
@@ -323,17 +325,17 @@ def _read_json(file):
     try:
         values = json.loads(file.read_text("utf-8"), parse_int=_int)
     except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{file} is damaged ({error}); expected JSON as it was written; delete it") from error
+        raise InputError(f"{file} is damaged ({error}); expected JSON as it was written. Delete it.") from error
     return values if isinstance(values, dict) else {}
 
 
 def _int(digits):
-    """A whole number; one that no float holds, and so no format of a float either, as infinity."""
+    """An int; infinity where it is too large for a float, since numbers are formatted as floats."""
     return int(digits) if abs(float(digits)) < math.inf else float(digits)
 
 
 def _is_of(value, kind):
-    """Whether a value of JSON is of a kind, as CARD and EXPORT describe them."""
+    """Whether a JSON value has the form of CARD or EXPORT."""
     if isinstance(kind, tuple):
         return any(_is_of(value, choice) for choice in kind)
     if isinstance(kind, dict):
@@ -345,7 +347,7 @@ def _is_of(value, kind):
 
 def _check_out(path):
     if path.suffix.lower() not in (".html", ".htm") or path.is_dir():
-        raise InputError(f"cannot write the page as {path}; expected the name of an .html file; give another --out")
+        raise InputError(f"cannot write the page as {path}; expected the name of an .html file. Use another --out.")
     return path
 
 
@@ -354,7 +356,7 @@ def _asset(name):
 
 
 def _policy(*inline_texts):
-    """A Content-Security-Policy that lets the page's own style and script through, and nothing else from anywhere."""
+    """A Content-Security-Policy that allows only the page's own style and script, and no requests."""
     style, script = (
         "'sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode() + "'" for text in inline_texts
     )
@@ -374,7 +376,7 @@ def _template():
 
 
 def _number(value):
-    """A number for a table, with four digits that count."""
+    """A number as text with four significant digits."""
     if not isinstance(value, int | float):
         return "–"
     if not math.isfinite(value):

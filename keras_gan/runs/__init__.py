@@ -1,4 +1,4 @@
-"""The run folder: settings, tables, pictures and checkpoints; written so that a kill at any moment leaves it whole."""
+"""The run folder: settings, tables, pictures and checkpoints. A kill at any moment leaves it valid."""
 
 from keras_gan.runs.folder import CONFIG, METRICS_FILE, Run, step_of
 from keras_gan.runs.tables import TABLES

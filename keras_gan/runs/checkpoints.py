@@ -1,7 +1,7 @@
-"""Checkpoint files: the whole state of training, with a checksum of all of it.
+"""Checkpoint files: the complete state of training, with a checksum.
 
-A .npz of one array for each variable, named by what it belongs to, and `sha256`: the digest of all names, dtypes,
-shapes and values. Zip's own CRC covers the values of each array alone.
+A .npz with an array for each variable and `sha256`, the digest of all names, dtypes, shapes and values. The CRC of the
+zip format covers only the values of each array.
 """
 
 import hashlib
@@ -15,14 +15,14 @@ from keras_gan._utils.errors import InputError, first_line, printable
 from keras_gan._utils.files import replace
 from keras_gan.data.arrays import check_sizes
 
-KEPT = 3  # the newest
+NEWEST = 3  # number of checkpoints that are not deleted
 DIGEST = "sha256"
-BESIDE = "beside/"  # begins the names of what is not the GAN's: see `Run.save`
-LOG = "log/"
+EXTRA = "beside/"  # prefix of arrays that do not belong to the GAN: see `Run.save`
+LOG = "log/"  # prefix of logged means
 
 
 def state(gan) -> dict:
-    """Every variable that decides how training goes on, and what is logged, by name."""
+    """All variables of training, and the logged means, by name."""
     parts = {
         "generator": gan.generator.variables,
         "discriminator": gan.discriminator.variables,
@@ -39,29 +39,29 @@ def state(gan) -> dict:
 
 
 def values(gan) -> dict[str, np.ndarray]:
-    """The state as arrays. With several workers, all must call it together."""
+    """The arrays of `state`. With several workers, all of them must call it together."""
     return {name: variable.numpy() for name, variable in state(gan).items()}
 
 
 def assign(gan, arrays: Mapping[str, np.ndarray]) -> None:
-    """Puts arrays as `values` gives them into a GAN of the same networks and optimizers."""
+    """Assigns arrays from `values` to a GAN with the same networks and optimizers."""
     for name, variable in state(gan).items():
         variable.assign(arrays[name])
 
 
 def is_finite(arrays: Mapping[str, np.ndarray]) -> bool:
-    """Whether all numbers are finite; what was logged aside, which may tell of a step that was not applied."""
+    """Whether all numbers are finite, apart from logged means, which may include a skipped step."""
     return all(np.isfinite(array).all() for name, array in arrays.items() if not name.startswith(LOG))
 
 
-def parted(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-    """The GAN's arrays, and those saved beside them under their own names."""
-    beside = {name.removeprefix(BESIDE): array for name, array in arrays.items() if name.startswith(BESIDE)}
-    return {name: array for name, array in arrays.items() if not name.startswith(BESIDE)}, beside
+def split(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+    """Splits the arrays of a checkpoint into those of the GAN and the extra ones, the latter without their prefix."""
+    extra = {name.removeprefix(EXTRA): array for name, array in arrays.items() if name.startswith(EXTRA)}
+    return {name: array for name, array in arrays.items() if not name.startswith(EXTRA)}, extra
 
 
 def write(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
-    """Writes a checkpoint, on the disk before it has its name."""
+    """Writes a checkpoint, which is flushed to the disk before it gets its name."""
 
     def draft_to(draft):
         with open(draft, "wb") as stream:
@@ -73,26 +73,27 @@ def write(file: Path, arrays: Mapping[str, np.ndarray]) -> None:
 
 
 def read(file: Path) -> dict[str, np.ndarray]:
-    """The arrays of a checkpoint. Raises InputError where it is not what was written."""
+    """Reads the arrays of a checkpoint. Raises InputError where the file is damaged."""
     try:
         with open(file, "rb") as stream:
             check_sizes(file, stream)
             with np.load(stream, allow_pickle=False) as archive:
                 arrays = {name: archive[name] for name in archive.files}
         if not all(isinstance(array, np.ndarray) for array in arrays.values()):
-            raise ValueError("it holds other files than arrays")
+            raise ValueError("it contains files that are not arrays")
         digest = arrays.pop(DIGEST)
         if not np.array_equal(digest, _digest(arrays)):
-            raise ValueError("its checksum is another")
+            raise ValueError("its checksum is wrong")
     except (MemoryError, PermissionError):
         raise
-    except Exception as error:  # a damaged archive fails anywhere, with any error
-        raise InputError(f"checkpoint {file} is damaged ({first_line(error)}); expected one as it was saved") from error
+    except Exception as error:  # a damaged archive can raise any error
+        # `Run.newest` appends the remedy, which depends on the other checkpoints.
+        raise InputError(f"checkpoint {file} is damaged ({first_line(error)}); expected it as it was saved") from error
     return _completed(arrays)
 
 
 def _completed(arrays):
-    """The arrays with those that checkpoints of earlier versions lack: the generator's optimizer counted the steps."""
+    """Adds arrays that checkpoints of earlier versions lack. There the generator's optimizer counted the steps."""
     counted = arrays.get("generator_optimizer/0000")
     if counted is None or "steps/0000" in arrays:
         return arrays
@@ -109,25 +110,25 @@ def _digest(arrays):
 
 
 def fits(arrays: Mapping[str, np.ndarray], variables: Mapping) -> bool:
-    """Whether the arrays are those of the variables, by name, shape and dtype."""
+    """Whether arrays and variables have the same names, shapes and dtypes."""
     return {name: (array.shape, str(array.dtype)) for name, array in arrays.items()} == {
         name: (tuple(variable.shape), str(variable.dtype)) for name, variable in variables.items()
     }
 
 
-def kept(beside: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...] = (), largest: float | None = None):
-    """What a callback kept beside the GAN's arrays under a name; None where it kept nothing.
+def extra_array(extra: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...] = (), largest: float | None = None):
+    """An extra array that a callback saved; None where there is none.
 
     Args:
-        beside: what `Run.restore` returns.
-        name: of the array.
-        shape: that it must have.
-        largest: of its numbers, which are then to be from 0 on; None for any.
+        extra: the extra arrays, as `Run.restore` returns them.
+        name: name of the array.
+        shape: the required shape.
+        largest: upper limit of its numbers, which then must be at least 0; None for no limits.
 
     Raises:
-        InputError: where it is not of that shape, or not of such numbers.
+        InputError: where the array has another shape, or numbers outside the limits.
     """
-    array = beside.get(name)
+    array = extra.get(name)
     if array is None:
         return None
     sound = array.shape == shape and array.dtype.kind in "iuf"
@@ -135,6 +136,6 @@ def kept(beside: Mapping[str, np.ndarray], name: str, shape: tuple[int, ...] = (
         shown = printable(str(array))[:40] if array.size == 1 else f"of shape {array.shape}"
         raise InputError(
             f"the checkpoint's {name} is {shown}; expected numbers of shape {shape}"
-            f"{'' if largest is None else f', 0 to {largest:g}'}; delete the newest checkpoint: the one before is taken"
+            f"{'' if largest is None else f', 0 to {largest:g}'}. Delete the newest checkpoint to use the one before."
         )
     return array

@@ -1,4 +1,4 @@
-"""TensorBoard's events, which hold what history.csv holds."""
+"""TensorBoard's event file, with the values of history.csv."""
 
 import socket
 import time
@@ -8,12 +8,12 @@ FILE_VERSION = "brain.Event:2"
 
 
 class Events:
-    """An events file that begins with the rows of a history, and takes more.
+    """An event file that starts with the rows of a history and is extended during training.
 
-    Files of earlier runs go: whatever a kill left in them, there are no gaps and no doubles.
+    Event files of earlier processes are deleted, so that rows are neither lost nor repeated after a kill.
 
     Args:
-        folder: the place; it is made.
+        folder: the folder of the file, which is created.
         history: rows so far, {"step": …, "seconds": …, name: value}.
     """
 
@@ -24,7 +24,7 @@ class Events:
         number = max([int(now), *(1 + stamp for file in earlier if (stamp := _stamp(file)) is not None)])
         for file in earlier:
             file.unlink()
-        # TensorBoard reads files in the order of their names, so a new one has a later stamp than those it replaces.
+        # TensorBoard reads files in the order of their names, so a new file needs a later time than those it replaces.
         self._file = folder / f"events.out.tfevents.{number}.{socket.gethostname()}"
         self._write(now, file_version=FILE_VERSION)
         trained_s = history[-1]["seconds"] if history else 0.0
@@ -32,7 +32,7 @@ class Events:
             self.add(row, now - trained_s + row["seconds"])
 
     def add(self, row: dict[str, float], wall_time: float | None = None) -> None:
-        """Writes the values of a row, step and seconds aside, as scalars; they can be read at once."""
+        """Writes the values of a row, except step and seconds, as scalars; readers see them immediately."""
         from tensorboard.compat.proto.summary_pb2 import Summary
 
         values = [
@@ -51,6 +51,6 @@ class Events:
 
 
 def _stamp(file):
-    """The time in the name of an events file; None where there is none."""
+    """The time in the name of an event file; None where there is none."""
     word = file.name.split(".")[3]
     return int(word) if word.isdecimal() else None

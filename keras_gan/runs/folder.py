@@ -1,19 +1,19 @@
-"""The run folder: config, history, samples, checkpoints; written so that a kill at any moment leaves it whole.
+"""The run folder: config, history, samples, checkpoints. A kill at any moment leaves it valid.
 
-config.json                 the settings, written before step one
-data.json                   names, labels and sizes of the data, so that changed ones are noticed (data.fingerprint)
-history.csv                 one row an interval: step, seconds, images per second, losses
-checks.csv                  one row a check: step, and what the samples tell (keras_gan.doctor)
-theory.csv                  of data on a line, one row a snapshot: step, divergences, values, gradients
-gradients.png               of data on a line: what either generator loss gives G
-samples/step_0000000.png    the same latents at every snapshot
-curves.png                  both errors over the steps
-progress.gif                the samples in a row
-directions.json             the sliders of the generator (keras_gan.directions); directions.png shows them
-report.html                 all of it as one page (keras_gan.reporting.page)
-events/                     TensorBoard
-checkpoints/step_0000000.npz   (keras_gan.runs.checkpoints)
-export/
+config.json                 the settings, written before the first step
+data.json                   names, labels and sizes of the data, to detect changes (data.fingerprint)
+history.csv                 a row for each interval: step, seconds, images per second, losses
+checks.csv                  a row for each check of the samples (keras_gan.doctor)
+theory.csv                  for data on a line, a row for each snapshot: step, divergences, values, gradients
+gradients.png               for data on a line: gradients of both generator losses
+samples/step_0000000.png    samples of the same latents at each snapshot
+curves.png                  both losses over the steps
+progress.gif                all samples as an animation
+directions.json             the sliders of the generator (keras_gan.directions), with directions.png
+report.html                 everything on one page (keras_gan.reporting.page)
+events/                     event files of TensorBoard
+checkpoints/step_0000000.npz   the state of training (keras_gan.runs.checkpoints)
+export/                     exported generators
 """
 
 import contextlib
@@ -35,15 +35,15 @@ from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
 CONFIG, DATA, METRICS_FILE = "config.json", "data.json", "metrics.json"
-FACTS = ("data_shape", "data_count", "num_classes", "class_names")  # what config.json says of the data
-LARGEST_SIDE, LARGEST_COUNT, MOST_CLASSES = 2**20, 2**63 - 1, 2**16  # no run has more; networks of more fill the memory
+FACTS = ("data_shape", "data_count", "num_classes", "class_names")  # facts about the data in config.json
+LARGEST_SIDE, LARGEST_COUNT, MOST_CLASSES = 2**20, 2**63 - 1, 2**16  # limits for damaged files
 
 
 class Run:
     """A run folder on disk.
 
     Args:
-        path: the folder, which holds a config.json. `Run.create` makes one.
+        path: the folder, with a config.json. `Run.create` creates one.
 
     Raises:
         InputError: where the folder is not a run.
@@ -52,11 +52,13 @@ class Run:
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
         if not self.config_file.is_file():
-            raise InputError(f"{self.path} is not a run folder (no config.json); expected one that kgan train made")
+            raise InputError(
+                f"{self.path} is not a run folder (no config.json); expected one that kgan train made. Use its path."
+            )
 
     @classmethod
     def create(cls, path: str | os.PathLike, config: TrainConfig, source: Source) -> "Run":
-        """Opens the run in `path`, or makes it; one with other settings or data is refused with the differences."""
+        """Opens or creates the run in `path`. Raises InputError, with the differences, for other settings or data."""
         folder = Path(path)
         if (folder / CONFIG).is_file():
             run = cls(folder)
@@ -65,7 +67,7 @@ class Run:
             run._check_data(changes)
         elif folder.exists() and (not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())):
             raise InputError(
-                f"{folder} exists and is not a run folder; expected a run or a new folder; give another --run"
+                f"{folder} exists and is not a run folder; expected a run or a new folder. Use another --run."
             )
         try:
             folder.mkdir(parents=True, exist_ok=True)
@@ -73,14 +75,14 @@ class Run:
                 names = source.class_names and source.class_names[: source.num_classes]
                 facts = (source.shape, source.count, source.num_classes, names)
                 _write_settings(folder, config, dict(zip(FACTS, facts, strict=True)))
-            if not (folder / DATA).is_file():  # also in a run of a version that wrote none
+            if not (folder / DATA).is_file():  # runs of earlier versions have none
                 text = json.dumps(fingerprint.of_source(source))
                 replace(folder / DATA, lambda draft: draft.write_text(text, "utf-8"))
             for name in ("samples", "checkpoints"):
                 (folder / name).mkdir(exist_ok=True)
         except OSError as error:
             raise InputError(
-                f"cannot make {folder} ({error.strerror}); expected a writable place; give another --run"
+                f"cannot create {folder} ({error.strerror}); expected a writable path. Use another --run."
             ) from error
         return cls(folder)
 
@@ -99,34 +101,36 @@ class Run:
 
     @property
     def data_shape(self) -> tuple[int, ...]:
-        """Shape of one image, or vector, that the run's networks are built for."""
+        """Shape of one image or vector of the run's data."""
         shape = self._settings("data_shape")
         sizes = shape if isinstance(shape, list) and len(shape) in (1, 3) else [shape]
         return tuple(self._checked("data_shape", size, LARGEST_SIDE) for size in sizes)
 
     @property
     def data_count(self) -> int:
-        """How many data the run trains on."""
+        """The number of images or vectors in the run's data."""
         return self._checked("data_count", self._settings("data_count"), LARGEST_COUNT)
 
     @property
     def num_classes(self) -> int | None:
-        """How many classes the run's data have; None where they have none."""
+        """The number of classes in the run's data; None without classes."""
         classes = self._settings("num_classes")
         return None if classes is None else self._checked("num_classes", classes, MOST_CLASSES)
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
-        """What the run's data call their classes; None where that is not known."""
+        """Names of the classes of the run's data; None where they are unknown."""
         names = self._settings("class_names")
         if names is None:
             return None
         if not isinstance(names, list) or len(names) != self.num_classes or not all(isinstance(n, str) for n in names):
-            raise InputError(f"{self.config_file} is damaged (class_names is {names!r:.80}); restore it")
+            raise InputError(
+                f"{self.config_file} is damaged (class_names is {names!r:.80}); expected one name a class. Restore it."
+            )
         return tuple(map(printable, names))
 
     def extend(self, config: TrainConfig) -> None:
-        """Writes `config`, whose `steps` may differ from those that the run was started with."""
+        """Writes `config`, in which `steps` and `skip_damaged` may have changed."""
         if config != self.config:
             _write_settings(self.path, config, {name: self._settings(name) for name in FACTS})
 
@@ -135,19 +139,19 @@ class Run:
             return json.loads(self.config_file.read_text("utf-8"))[key]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise InputError(
-                f"{self.config_file} is damaged ({error}); expected what kgan train wrote; restore it"
+                f"{self.config_file} is damaged ({error}); expected it as kgan train wrote it. Restore it."
             ) from error
 
     def _checked(self, key, size, largest):
         if type(size) is not int or not 1 <= size <= largest:
             raise InputError(
-                f"{self.config_file} is damaged ({key} is {self._settings(key)!r:.80}); expected whole numbers from 1 "
-                f"to {largest:,}; restore it"
+                f"{self.config_file} is damaged ({key} is {self._settings(key)!r:.80}); expected integers from 1 to "
+                f"{largest:,}. Restore it."
             )
         return size
 
     def _check_settings(self, config, source, fewer_is_fine=False):
-        """Refuses other settings. Of the same files there may be fewer images, where damaged ones are left out."""
+        """Raises InputError for other settings. The number of images may fall where damaged ones are skipped."""
         differences = self.config.differences(config)
         facts = {"data_shape": list(source.shape), "data_count": source.count}
         if fewer_is_fine and source.count < self.data_count:
@@ -159,12 +163,12 @@ class Run:
                 differences.append(f"{key}: {self._settings(key)} -> {now}")
         if differences:
             raise InputError(
-                f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same; "
-                "repeat them, or give another --run"
+                f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same. "
+                "Repeat them, or use another --run."
             )
 
     def _changes(self, source) -> list[str]:
-        """What has changed in the data since the run was started; of a run of an earlier version, in their classes."""
+        """Changes in the data since the start of the run. In runs of earlier versions only class names are compared."""
         names = source.class_names and source.class_names[: source.num_classes]
         if not (self.path / DATA).is_file():
             return fingerprint.renamed(self.class_names, names) if names and self.class_names else []
@@ -173,20 +177,20 @@ class Run:
             return fingerprint.differences(before, fingerprint.of_source(source))
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
             raise InputError(
-                f"{self.path / DATA} is damaged ({first_line(error)}); expected what kgan train wrote; restore it, or "
-                "delete it to go on without comparing the data"
+                f"{self.path / DATA} is damaged ({first_line(error)}); expected it as kgan train wrote it. Restore "
+                "it, or delete it to continue without comparing the data."
             ) from error
 
     def _check_data(self, changes):
         if changes:
             raise InputError(
                 f"the data of {self.path} have changed since it was started ({'; '.join(changes)}); expected the same "
-                "data; restore them, or start a new run with another --run"
+                "data. Restore them, or start a new run with another --run."
             )
 
     @contextlib.contextmanager
     def lock(self):
-        """Holds the run for this process. Raises InputError, naming the holder, where another one has it."""
+        """Locks the run for this process. Raises InputError, with the other process, where it is locked."""
         import filelock
 
         holder = self.path / ".holder"
@@ -196,7 +200,7 @@ class Run:
         except filelock.Timeout as error:
             who = holder.read_text("utf-8") if holder.exists() else "another process"
             raise InputError(
-                f"{self.path} is in use by {who}; expected a free run; wait for it, or give another --run"
+                f"{self.path} is in use by {who}; expected a free run. Wait for it, or use another --run."
             ) from error
         try:
             holder.write_text(f"process {os.getpid()} on {socket.gethostname()}", "utf-8")
@@ -210,45 +214,50 @@ class Run:
         """Checkpoint files, oldest first."""
         return _by_step(self.path / "checkpoints", ".npz")
 
-    def save(self, gan, beside: Mapping[str, np.ndarray] | None = None) -> None:
-        """Writes the whole state of training; see `store`. `beside` holds what callbacks want to find again."""
-        self.store(gan.step, checkpoints.values(gan), beside)
+    def save(self, gan, extra: Mapping[str, np.ndarray] | None = None) -> None:
+        """Writes the complete state of training; see `store`. `extra` holds arrays of callbacks."""
+        self.store(gan.step, checkpoints.values(gan), extra)
 
-    def store(self, step: int, arrays: Mapping[str, np.ndarray], beside: Mapping[str, np.ndarray] | None = None):
-        """Writes a checkpoint, then drops all but the newest ones. One that is not finite is not written."""
+    def store(self, step: int, arrays: Mapping[str, np.ndarray], extra: Mapping[str, np.ndarray] | None = None):
+        """Writes a checkpoint and deletes all but the newest ones. Warns, and writes nothing, if it is not finite."""
         if not checkpoints.is_finite(arrays):
             warnings.warn(
-                Notice(f"the weights of step {step:,} are not finite; they are not saved over those before"),
+                Notice(
+                    f"the weights of step {step:,} are not finite; they are not saved, and the checkpoints before stay"
+                ),
                 stacklevel=2,
             )
             return
-        named = {f"{checkpoints.BESIDE}{name}": array for name, array in (beside or {}).items()}
+        named = {f"{checkpoints.EXTRA}{name}": array for name, array in (extra or {}).items()}
         checkpoints.write(_step_file(self.path / "checkpoints", step, ".npz"), {**arrays, **named})
-        for old in self.checkpoints()[: -checkpoints.KEPT]:
+        for old in self.checkpoints()[: -checkpoints.NEWEST]:
             old.unlink()
 
     def restore(self, gan) -> dict[str, np.ndarray]:
-        """Puts the newest checkpoint into `gan`, and returns what was saved beside it; errors as in `newest`."""
-        arrays, beside = self.newest(gan)
+        """Restores the newest checkpoint in `gan`, and returns its extra arrays by name. Errors as in `newest`."""
+        arrays, extra = self.newest(gan)
         checkpoints.assign(gan, arrays)
-        return beside
+        return extra
 
     def newest(self, gan) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
-        """The newest checkpoint that is whole: what `checkpoints.assign` takes, and what was saved beside it.
+        """Reads the newest undamaged checkpoint.
 
-        Warns, as a `Notice`, of a damaged one that it passed over.
+        It warns with a `Notice` about a damaged one that it ignores.
+
+        Returns:
+            The arrays for `checkpoints.assign`, and the extra arrays.
 
         Raises:
-            InputError: where there is none, all are damaged, or they are those of another network.
+            InputError: where there is no checkpoint, all are damaged, or they belong to another network.
         """
         file, found = self._newest_whole()
-        arrays, beside = checkpoints.parted(found)
+        arrays, extra = checkpoints.split(found)
         if not checkpoints.fits(arrays, checkpoints.state(gan)):
             raise InputError(
-                f"{file} holds another network than {self.config_file} describes; expected one run in one folder; "
-                "use the version of keras_gan that made it, or give another --run"
+                f"{file} holds another network than {self.config_file} describes; expected one run in one folder. "
+                "Use the version of keras_gan that made it, or another --run."
             )
-        return arrays, beside
+        return arrays, extra
 
     def _newest_whole(self):
         damages = []
@@ -259,20 +268,20 @@ class Run:
                 damages.append(damage)
                 continue
             if damages:
-                warnings.warn(Notice(f"{damages[0]}; {file.stem}, the one before, is taken"), stacklevel=4)
+                warnings.warn(Notice(f"{damages[0]}. {file.stem}, the one before, is used"), stacklevel=4)
             return file, found
         if damages:
-            raise InputError(f"{damages[0]}; no other is left: delete {self.path / 'checkpoints'} to start anew")
-        raise InputError(f"{self.path} has no checkpoint yet; expected a run that was trained; run kgan train first")
+            raise InputError(f"{damages[0]}. There is no other one: delete {self.path / 'checkpoints'} to start again.")
+        raise InputError(f"{self.path} has no checkpoint yet; expected a trained run. Run kgan train first.")
 
     # tables
 
     def history(self) -> tables.Columns:
-        """Columns of history.csv by name; empty where nothing was logged yet."""
+        """Columns of history.csv by name; empty where it has no rows yet."""
         return self.columns("history")
 
     def columns(self, table: str) -> tables.Columns:
-        """Columns, by name, of a table in TABLES; empty where it has no rows yet."""
+        """Columns of a table in TABLES by name; empty where it has no rows yet."""
         file = self._table_file(table)
         header, rows = tables.read(file)
         named = zip(header, zip(*rows, strict=True), strict=True) if rows else ()
@@ -282,20 +291,20 @@ class Run:
         return self.path / f"{table}.csv"
 
     def append_history(self, row: dict[str, float]) -> None:
-        """Adds one row to history.csv."""
+        """Appends a row to history.csv."""
         self.append("history", row)
 
     def append(self, table: str, row: dict[str, float]) -> None:
-        """Adds one row, the step first, to a table in TABLES."""
+        """Appends a row, whose first entry is the step, to a table in TABLES."""
         tables.append(self._table_file(table), row)
 
     def rewind(self, step: int) -> None:
-        """Drops what was logged and drawn after `step`, which no checkpoint kept; sets damaged checkpoints aside."""
+        """Removes rows and samples after `step`, and renames later checkpoints, which are damaged."""
         for name in ("checkpoints", "samples"):
-            for draft in drafts(self.path / name):  # of a process that was killed, since this one holds the run
+            for draft in drafts(self.path / name):  # left by a killed process, since this one holds the lock
                 draft.unlink()
         for draft in drafts(self.path):
-            if draft.name.endswith("-best.keras"):  # others may be written by others, such as `kgan report`
+            if draft.name.endswith("-best.keras"):  # other drafts may belong to running commands, such as kgan report
                 draft.unlink()
         for file in self.checkpoints():
             if step_of(file) > step:
@@ -307,7 +316,7 @@ class Run:
             tables.rewind(self._table_file(table), step)
 
     def events(self) -> Events:
-        """TensorBoard's events, with what history.csv holds so far."""
+        """An event file for TensorBoard with the rows of history.csv so far."""
         history = self.history()
         rows = zip(*(column.tolist() for column in history.values()), strict=True)
         return Events(self.path / "events", [dict(zip(history, row, strict=True)) for row in rows])
@@ -315,7 +324,7 @@ class Run:
     # pictures
 
     def sample_file(self, step: int) -> Path:
-        """Where the samples of a step lie."""
+        """The path of the samples of a step."""
         return _step_file(self.path / "samples", step, ".png")
 
     def samples(self) -> list[Path]:
@@ -328,13 +337,13 @@ def _step_file(folder, step, suffix):
 
 
 def step_of(file: Path) -> int | None:
-    """The step in the name of a checkpoint or a sample; None where it is somebody else's file."""
+    """The step in the name of a checkpoint or a sample; None for any other file."""
     number = file.stem.removeprefix("step_")
     return int(number) if number.isdecimal() else None
 
 
 def _by_step(folder, suffix):
-    """The files of a folder in the order of their steps: as numbers, since names grow past seven digits."""
+    """The files of a folder in the order of their steps, as numbers, since names can have more than seven digits."""
     return sorted((f for f in folder.glob(f"step_*{suffix}") if step_of(f) is not None), key=step_of)
 
 

@@ -1,9 +1,9 @@
-"""Sampling from any generator: latents and seeds, sliders, samples, animations, and the files they are written to.
+"""Sampling from any generator: latents and seeds, sliders, samples, pictures and animations.
 
-numpy and Pillow only, so that it runs wherever an exported generator does.
+It needs numpy and Pillow only, so that it runs wherever an exported generator runs.
 """
 
-from keras_gan.sampling.animations import FRAMES, save_sweep, save_walk, save_way
+from keras_gan.sampling.animations import FRAMES, save_interpolation, save_sweep, save_walk
 from keras_gan.sampling.generators import Generator
 from keras_gan.sampling.pictures import check_images, check_out, grid, read, save, save_gif, to_picture
 from keras_gan.sampling.samples import parts
@@ -18,8 +18,8 @@ __all__ = [
     "read",
     "save",
     "save_gif",
+    "save_interpolation",
     "save_sweep",
     "save_walk",
-    "save_way",
     "to_picture",
 ]

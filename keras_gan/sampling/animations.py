@@ -1,4 +1,4 @@
-"""Animations of any `Generator`: from seed to seed, and along a slider. numpy and Pillow only."""
+"""Animated GIFs of any `Generator`: interpolation between seeds, and the range of a slider. numpy and Pillow only."""
 
 import math
 import os
@@ -11,47 +11,53 @@ from keras_gan._utils.errors import InputError
 from keras_gan.sampling import latents, pictures
 from keras_gan.sampling.samples import Move, of_seeds
 
-FRAMES = 12  # from one seed to the next
+FRAMES = 12  # from one latent to the next
 FRAME_MS = 80
-FRAME_PX = 192  # height, at least
+FRAME_PX = 192  # least height
 
 
 def save_walk(
     generator, n: int, seed: int, label: int | None, out: str | os.PathLike, move: Move | None = None
 ) -> Path:
-    """Writes a GIF that goes through the samples of n seeds and back to the first, small ones enlarged in whole steps.
+    """Writes a GIF that interpolates between the samples of n seeds and ends at the first one.
 
     Args:
-        generator: one whose data are images.
-        n: how many seeds, at least 2.
-        seed: the first one.
-        label: class of all samples; None for the class that belongs to the nearest seed, which changes halfway.
-        out: the file; missing parents are made.
-        move: where the latents of the seeds go first, as in `parts`.
+        generator: a generator of images. Small images are enlarged by a whole factor.
+        n: the number of seeds, at least 2.
+        seed: the first seed.
+        label: class of all samples; None for the class of the nearest seed, which changes halfway.
+        out: the file; missing parent folders are created.
+        move: function that is applied to the latents of the seeds first, as in `parts`.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        InputError: where n, the seed or the label are out of range, the data are no images, or the path cannot be
+        InputError: where n, the seed or the label is out of range, the data are not images, or the file cannot be
             written.
     """
     if n < 2:
-        raise InputError(f"a .gif between {n} seeds; expected at least 2; give n (--n) in that range")
+        raise InputError(f"a .gif between {n} seeds; expected at least 2. Use n (--n) of 2 or more.")
     path = pictures.check_out(out, n)
     stops, labels = of_seeds(generator, latents.seeds(n, seed), label)
-    return save_way(generator, move(stops) if move else stops, labels, path)
+    return save_interpolation(generator, move(stops) if move else stops, labels, path)
 
 
-def save_way(generator, stops: np.ndarray, labels: np.ndarray | None, out: str | os.PathLike) -> Path:
-    """Writes a GIF that goes from latents to latents and back to the first.
+def save_interpolation(generator, stops: np.ndarray, labels: np.ndarray | None, out: str | os.PathLike) -> Path:
+    """Writes a GIF that interpolates between latents and ends at the first one.
 
     Args:
-        generator: one whose data are images.
+        generator: a generator of images.
         stops: latents, float32 (n, latent_dim).
-        labels: their classes, int32 (n,), each for the frames up to halfway to the next; None where the generator takes
-            none.
-        out: the file; missing parents are made.
+        labels: their classes, int32 (n,), each of which is used up to halfway to the next latent; None where the
+            generator takes no labels.
+        out: the file; missing parent folders are created.
+
+    Returns:
+        The path of the file.
     """
     z = latents.walk(stops, FRAMES, generator.latent)
-    nearest = (np.arange(len(z)) + FRAMES // 2) // FRAMES % len(stops)  # after the last stop comes the first
+    nearest = (np.arange(len(z)) + FRAMES // 2) // FRAMES % len(stops)  # the first stop follows the last
     images = pictures.check_images(generator.generate(z=z, labels=None if labels is None else labels[nearest]))
     zoom = math.ceil(FRAME_PX / images.shape[1])
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
@@ -59,18 +65,21 @@ def save_way(generator, stops: np.ndarray, labels: np.ndarray | None, out: str |
 
 
 def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.PathLike, moves: Sequence[Move]) -> Path:
-    """Writes a GIF of a grid of samples that are moved there and back, such as by a slider from end to end.
+    """Writes a GIF of a grid of samples that are moved to one end and back, such as by a slider.
 
     Args:
-        generator: one whose data are images.
-        n: how many samples.
-        seed: of the first.
-        label: class of all samples; None for the class that belongs to each seed.
-        out: the file; missing parents are made.
-        moves: where the latents go in each frame, from one end to the other.
+        generator: a generator of images.
+        n: the number of samples.
+        seed: seed of the first sample.
+        label: class of all samples; None for the class of each seed.
+        out: the file; missing parent folders are created.
+        moves: for each frame a function of latents to latents, from one end to the other.
+
+    Returns:
+        The path of the file.
 
     Raises:
-        InputError: as `save_walk`.
+        InputError: as in `save_walk`.
     """
     path = pictures.check_out(out, n)
     z, labels = of_seeds(generator, latents.seeds(n, seed), label)
@@ -83,5 +92,7 @@ def _save_gif(frames, path):
         path.parent.mkdir(parents=True, exist_ok=True)
         pictures.save_gif(frames, path, FRAME_MS, FRAME_MS)
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
+        raise InputError(
+            f"cannot write {path} ({error.strerror}); expected a writable path. Use another path."
+        ) from error
     return path

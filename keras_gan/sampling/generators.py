@@ -1,4 +1,4 @@
-"""What every generator has in common, whether it is a GAN or a file that one was exported to.
+"""The common interface of all generators: a GAN, and the files that it is exported to.
 
 `keras_gan.exports.open_generator` opens all of them: a run, a .keras file, a .tflite, a SavedModel and an .onnx.
 """
@@ -15,7 +15,7 @@ from keras_gan.sampling import latents
 from keras_gan.sampling.sliders import Directions
 
 MOST_LISTED = 20  # class names in a message
-NEAREST = 3
+NEAREST = 3  # similar class names in a message
 
 
 @runtime_checkable
@@ -25,13 +25,13 @@ class Generator(Protocol):
     Attributes:
         latent: distribution of z, "normal" or "uniform".
         latent_dim: dimension of z.
-        num_classes: of a class-conditional generator; None for one that takes no labels.
-        class_names: names of the classes, in order; None where they are not known, or there are no classes.
-        data_shape: of one sample: (height, width, channels) or (features,).
-        directions: its sliders, a `keras_gan.directions.Directions`; one without sliders where none are known.
-        step: training steps that the generator was trained for; None where that is not known.
-        description: what is known about the generator, in JSON's types: at least name, latent, latent_dim,
-            num_classes, labels (the class names), data_shape, value_range and output.
+        num_classes: number of classes of a class-conditional generator; None for one without labels.
+        class_names: names of the classes, in order; None where they are unknown, or there are no classes.
+        data_shape: shape of one sample: (height, width, channels) or (features,).
+        directions: its sliders; without entries where none are known.
+        step: number of training steps of the generator; None where it is unknown.
+        description: facts about the generator, in JSON's types: at least name, latent, latent_dim, num_classes, labels
+            (the class names), data_shape, value_range and output.
     """
 
     latent: str
@@ -44,36 +44,36 @@ class Generator(Protocol):
     description: dict
 
     def inputs(self, n: int, seed: int | None = None, labels=None):
-        """What `compute` takes for n samples: latents float32 (n, latent_dim), or [latents, labels int32 (n,)].
+        """The inputs of `compute` for n samples: latents float32 (n, latent_dim), or [latents, labels int32 (n,)].
 
         Args:
             n: the number of samples.
-            seed: of the first sample; sample i has seed + i. None for any.
+            seed: seed of the first sample; sample i has seed + i. None for a random seed.
             labels: as in `generate`.
         """
 
     def compute(self, inputs, batch_size: int = 64) -> np.ndarray:
-        """What the generator makes of `inputs`: float32 (n, *data_shape), images nominally in [-1, 1].
+        """The generator's output for `inputs`: float32 (n, *data_shape), images nominally in [-1, 1].
 
-        A file that gives uint8 images has only 256 levels; they are mapped from [0, 255] to [-1, 1].
+        A file with uint8 output has only 256 levels; they are mapped from [0, 255] to [-1, 1].
 
         Args:
-            inputs: latents, or [latents, labels], as `inputs` gives them.
-            batch_size: samples computed at once; a file whose batches are fixed keeps its own.
+            inputs: latents, or [latents, labels], as `inputs` returns them.
+            batch_size: samples computed at once; ignored by a file with a fixed batch size.
         """
 
     def generate(
         self, n: int | None = None, seed: int | None = None, batch_size: int = 64, labels=None, z=None
     ) -> np.ndarray:
-        """Draws samples. A seed gives the same sample in every generator that was exported from one GAN.
+        """Draws samples. A seed gives the same sample in a GAN and in all files exported from it.
 
         Args:
             n: the number of samples, at least 1; None with z.
-            seed: of the first sample; sample i has seed + i. None for any.
+            seed: seed of the first sample; sample i has seed + i. None for a random seed.
             batch_size: as in `compute`.
-            labels: classes of a conditional generator's samples: one for all, or n of them. None for the seed modulo
+            labels: classes of a conditional generator's samples, one for all or n of them. None for the seed modulo
                 the number of classes; with z, for the position in z modulo the number of classes.
-            z: latents, float32 (n, latent_dim), in place of n and seed.
+            z: latents, float32 (n, latent_dim), instead of n and seed.
 
         Returns:
             uint8 images (n, height, width, channels) in [0, 255]; float32 (n, features) where the data are vectors.
@@ -84,28 +84,28 @@ class Generator(Protocol):
 
 
 def inputs(generator: Generator, n: int, seed: int | None = None, labels=None):
-    """`Generator.inputs`, from the facts that the generator states."""
+    """`Generator.inputs`, from the generator's attributes."""
     columns = latents.columns(n, generator.latent_dim, generator.latent, seed, generator.num_classes, labels)
     return columns[0] if len(columns) == 1 else columns
 
 
 def columns(generator: Generator, inputs) -> list[np.ndarray]:
-    """What `compute` was given, checked, as [latents] or [latents, labels].
+    """Checks the inputs of `compute`, and returns them as [latents] or [latents, labels].
 
     Raises:
-        InputError: where it is not what `Generator.inputs` gives.
+        InputError: where they have another form than `Generator.inputs` returns.
     """
     given = list(inputs) if isinstance(inputs, list | tuple) else [inputs]
     expected = 1 if generator.num_classes is None else 2
     if len(given) != expected:
         form = "latents alone" if expected == 1 else "[latents, labels]"
-        raise InputError(f"{len(given)} inputs; expected {form}; use what generator.inputs gives")
+        raise InputError(f"{len(given)} inputs; expected {form}. Use generator.inputs(n).")
     labels = given[1] if expected == 2 else None
     return latents.columns(None, generator.latent_dim, num_classes=generator.num_classes, labels=labels, z=given[0])
 
 
 def describe(generator: Generator, name: str) -> dict:
-    """The least that a `Generator.description` holds."""
+    """A `Generator.description` with the required entries."""
     images = len(generator.data_shape) == 3
     return {
         "name": name,
@@ -120,14 +120,17 @@ def describe(generator: Generator, name: str) -> dict:
 
 
 def class_number(generator: Generator, label: str | int | None) -> int | None:
-    """The number of a class that a person gives by name or by number.
+    """The number of a class from its name or number.
 
-    A name counts first: where a class is called "3", "3" is that class, whatever its number. A text that is no name
-    is read as a number. A `Notice` says so where all names are numbers, so that one could be meant for the other.
+    Names take precedence: where a class is named "3", "3" is that class, whatever its number. A text that is not a name
+    is read as a number. Where all names are numbers, this is ambiguous, and a `Notice` reports it.
 
     Args:
-        generator: a class-conditional one, or `label` is None.
-        label: name or number; None gives None.
+        generator: a class-conditional generator; any generator where `label` is None.
+        label: name or number; None returns None.
+
+    Returns:
+        The number of the class, from 0; None without a label.
 
     Raises:
         InputError: where there is no such class, or the generator takes no labels.
@@ -141,7 +144,9 @@ def class_number(generator: Generator, label: str | int | None) -> int | None:
         return names.index(text)
     number = int(text) if re.fullmatch(r"[+-]?\d{1,9}", text.strip()) else -1
     if not 0 <= number < generator.num_classes:
-        raise InputError(f"label {text!s:.70} is no class; expected {_expected(generator, text)}; give one (--label)")
+        raise InputError(
+            f"label {text!s:.70} is not a class; expected {_expected(generator, text)}. Use one of them (--label)."
+        )
     if names and not isinstance(label, int) and all(name.strip().isdecimal() for name in names):
         warnings.warn(
             Notice(f"no class is named {number}; it is read as the number of the class that is named {names[number]}"),
@@ -151,7 +156,7 @@ def class_number(generator: Generator, label: str | int | None) -> int | None:
 
 
 def _expected(generator, label):
-    """The classes that could have been meant, in words."""
+    """The possible classes, as text for a message."""
     names, numbers = generator.class_names or (), f"0 to {generator.num_classes - 1}"
     if names == tuple(map(str, range(generator.num_classes))):
         return numbers

@@ -1,4 +1,4 @@
-"""Pictures of samples: grids, separate files, arrays, GIFs. numpy and Pillow only, so that the edge can use it."""
+"""Files of samples: grids, single pictures, arrays and GIFs. It needs numpy and Pillow only."""
 
 import itertools
 import math
@@ -15,21 +15,21 @@ from PIL import Image
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
 
-SMALLEST_CELL_PX = 48  # small images are enlarged in whole steps until a person can see them
+SMALLEST_CELL_PX = 48  # least height of an image in a grid; smaller ones are enlarged by a whole factor
 GAP_PX = 2
-# How many samples one file takes, by its suffix; without one it is a folder.
+# The largest number of samples in one file, by its suffix; without a suffix it is a folder.
 OUTS = {"": math.inf, ".npz": math.inf, ".png": 10_000, ".gif": 100}
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
-    """Lays images out in rows, first to last.
+    """Arranges images in a grid, row by row.
 
     Args:
         images: uint8, shape (n, height, width, 1 or 3).
-        columns: images in a row; None for a square or nearly square grid.
+        columns: number of images in a row; None for a square or nearly square grid.
 
     Returns:
-        One picture; images under 48 pixels high are enlarged by a whole factor, without smoothing.
+        One picture. Images less than 48 pixels high are enlarged by a whole factor, without smoothing.
     """
     n, height, width, channels = images.shape
     columns = columns or math.ceil(math.sqrt(n))
@@ -45,23 +45,26 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
 
 
 def to_picture(image: np.ndarray) -> Image.Image:
-    """A uint8 array (height, width, 1 or 3) as a picture."""
+    """Converts a uint8 array (height, width, 1 or 3) to a picture."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
 def save(samples: np.ndarray | Iterable[np.ndarray], out: str | os.PathLike) -> Path:
-    """Writes samples as `out` asks: a grid (.png), one array named images (.npz), or PNG files in a folder (else).
+    """Writes samples to a grid (.png), an array named images (.npz), or numbered PNG files in a folder (other paths).
 
-    Nothing is seen in its place before all of it is written; the arrays and the folder take no more memory for a
-    million samples than for one part.
+    The file or folder appears when it is complete. Arrays and folders are written part by part, so that memory does not
+    depend on the number of samples.
 
     Args:
-        samples: uint8 images (n, height, width, channels); vectors, float32 (n, features), only as .npz. Or such
-            arrays one after the other.
-        out: path of the file or folder; missing parents are made.
+        samples: uint8 images (n, height, width, channels), or vectors, float32 (n, features), for .npz only; or an
+            iterable of such arrays.
+        out: path of the file or folder; missing parent folders are created.
+
+    Returns:
+        The path.
 
     Raises:
-        InputError: where the path cannot be written, or vectors are to become pictures.
+        InputError: where the path cannot be written, or vectors cannot be written as pictures.
     """
     path = check_out(out)
     write = {".png": _write_grid, ".npz": _write_npz}.get(path.suffix.lower(), _write_folder)
@@ -73,33 +76,37 @@ def save(samples: np.ndarray | Iterable[np.ndarray], out: str | os.PathLike) -> 
         path.parent.mkdir(parents=True, exist_ok=True)
         write(itertools.chain([first], parts), path)
     except OSError as error:
-        raise InputError(f"cannot write {path} ({error.strerror}); expected a writable path; give another") from error
+        raise InputError(
+            f"cannot write {path} ({error.strerror}); expected a writable path. Use another path."
+        ) from error
     return path
 
 
 def check_images(samples: np.ndarray) -> np.ndarray:
-    """The samples themselves. Raises InputError where they are no images of 1 or 3 channels."""
+    """Returns the samples. Raises InputError where they are not images of 1 or 3 channels."""
     if samples.ndim != 4 or samples.shape[-1] not in (1, 3):
-        raise InputError(f"samples of shape {samples.shape} are no images; expected an .npz to write; give --out x.npz")
+        raise InputError(
+            f"samples of shape {samples.shape} are not images; expected images, or an .npz to write. Use --out x.npz."
+        )
     return samples
 
 
 def check_out(out: str | os.PathLike, n: int = 1) -> Path:
-    """`out` as a path for n samples. Raises InputError, before any sample is computed, where it cannot be written."""
+    """Returns `out` as a path for n samples. Raises InputError, before sampling, where it cannot be written."""
     path = Path(out)
     kind = path.suffix.lower()
     if kind not in OUTS:
         raise InputError(
-            f"cannot write samples as {path.suffix}; expected a .png, a .gif, an .npz or a folder; give another --out"
+            f"cannot write samples as {path.suffix}; expected a .png, a .gif, an .npz or a folder. Use another --out."
         )
     if n > OUTS[kind]:
         raise InputError(
-            f"{n:,} samples in one {kind}; expected at most {OUTS[kind]:,}; give a folder or an .npz as --out"
+            f"{n:,} samples in one {kind}; expected at most {OUTS[kind]:,}. Use a folder or an .npz as --out."
         )
     existing = next(folder for folder in [path, *path.absolute().parents] if folder.exists())
     taken = path.is_dir() if path.suffix else path.is_file()
     if taken or (existing != path and not existing.is_dir()) or not os.access(existing, os.W_OK):
-        raise InputError(f"cannot write {path}; expected a writable path; give another --out")
+        raise InputError(f"cannot write {path}; expected a writable path. Use another --out.")
     return path
 
 
@@ -108,7 +115,7 @@ def _write_grid(parts, path):
 
 
 def _write_folder(parts, path):
-    """Numbered PNG files, made in a folder beside; what lies in the folder already stays, unless it has such a name."""
+    """Writes numbered PNG files to a draft folder and moves them. Files of other names in the folder stay."""
     draft = Path(tempfile.mkdtemp(prefix=f".{path.name}-", dir=path.parent))
     try:
         index = 0
@@ -129,7 +136,7 @@ def _write_npz(parts, path):
 
 
 def _stream_npz(parts, path):
-    """An .npz as numpy writes it, without all of the array in memory: first as it is, then with its header."""
+    """Writes an .npz in numpy's format part by part: first the raw values, then a copy with the header."""
     with tempfile.TemporaryFile(dir=path.parent) as raw:
         count = 0
         for part in parts:
@@ -144,7 +151,7 @@ def _stream_npz(parts, path):
 
 
 def read(path: Path) -> Image.Image | None:
-    """A picture from a file, decoded at once; None where the file is damaged."""
+    """Reads and decodes a PNG file. Returns None where the file is missing or damaged."""
     try:
         with Image.open(path, formats=["PNG"]) as image:
             return image.copy()
@@ -153,7 +160,7 @@ def read(path: Path) -> Image.Image | None:
 
 
 def save_gif(frames: Iterable[Image.Image], path: Path, frame_ms: int = 300, last_ms: int = 2_000) -> None:
-    """Writes an endless GIF; the last picture stays for `last_ms`."""
+    """Writes a GIF that repeats forever; the last picture is shown for `last_ms`."""
     frames = [frame.convert("P", palette=Image.Palette.ADAPTIVE) for frame in frames]
     durations = [frame_ms] * (len(frames) - 1) + [last_ms]
     options = {"save_all": True, "append_images": frames[1:], "duration": durations, "loop": 0}

@@ -1,7 +1,4 @@
-"""Samples of any `Generator`, a part at a time.
-
-numpy and Pillow only.
-"""
+"""Samples of any `Generator`, in parts that fit into memory. numpy only."""
 
 from collections.abc import Callable, Iterator
 
@@ -10,27 +7,30 @@ import numpy as np
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling import latents
 
-PART = 64  # samples held at once
+PART = 64  # samples in memory at once
 Move = Callable[[np.ndarray], np.ndarray]  # latents (n, latent_dim) to latents
 
 
 def parts(
     generator, n: int, seed: int | None = 0, label: int | None = None, move: Move | None = None
 ) -> Iterator[np.ndarray]:
-    """The samples that `generator.generate` gives, at most 64 at a time, so that a million take no more memory.
+    """The samples of `generator.generate` in parts of at most 64, so that memory does not depend on n.
 
     Args:
-        generator: what draws.
+        generator: a `Generator`.
         n: the number of samples, at least 1.
-        seed: of the first sample; None for any.
-        label: class of all samples; None for the class that belongs to each seed, see `latents.class_of`.
-        move: where latents go first, such as `Directions.move`.
+        seed: seed of the first sample; None for a random seed.
+        label: class of all samples; None for `latents.class_of` each seed.
+        move: function that is applied to the latents first, such as `Directions.mover` returns.
+
+    Returns:
+        An iterator over arrays as `Generator.generate` returns them.
 
     Raises:
-        InputError: at once, where n, the seed or the label are out of range.
+        InputError: immediately, where n, the seed or the label is out of range.
     """
     if n < 1:
-        raise InputError(f"asked for {n} samples; expected at least 1; give n (--n) in that range")
+        raise InputError(f"asked for {n} samples; expected at least 1. Use n (--n) of 1 or more.")
     first, classes = latents.first_seed(n, seed), generator.num_classes
     latents.choose_labels(1, classes, label)
 
@@ -47,6 +47,6 @@ def parts(
 
 
 def of_seeds(generator, seeds, label=None):
-    """Latents and classes of seeds; no classes where the generator takes none."""
+    """Latents and classes of seeds. The classes are None where the generator takes no labels."""
     z = latents.of_seeds(seeds, generator.latent_dim, generator.latent)
     return z, latents.choose_labels(len(seeds), generator.num_classes, label, seeds)

@@ -1,4 +1,4 @@
-"""Sliders: how far an attribute moves along its direction in latent space. numpy only: it runs where generators run."""
+"""Sliders, which move latents along the direction of an attribute. numpy only, as everything that exports need."""
 
 import math
 from collections.abc import Callable
@@ -15,12 +15,12 @@ KINDS = {
     "attribute": "of the data set",
     "factor": "of the generator's first layer",
 }
-CLASS = "class"  # the lock that keeps the class, whatever the classes are called
+CLASS = "class"  # name of the lock that preserves the class
 LONGEST_NAME, MOST_SLIDERS = 60, 1000
-LARGEST_REACH = 100.0
-LARGEST_NUMBER = 1000.0  # of a vector: beyond it z would be no latent of any picture
-ROUNDING = 1e-6  # share of a range that an amount may lie outside it
-DIGITS = 5  # of a vector's numbers in a file: more than a picture of 256 grey levels can show
+LARGEST_LIMIT = 100.0
+LARGEST_NUMBER = 1000.0  # in a vector; larger ones would move z far outside its distribution
+ROUNDING = 1e-6  # tolerance of amounts, relative to the limit
+DIGITS = 5  # of a vector's numbers in a file, more than 256 levels can show
 
 
 @dataclass(frozen=True)
@@ -30,26 +30,30 @@ class Slider:
     name: str
     kind: str  # in KINDS
     vector: np.ndarray  # float32 (latent_dim,): added to z for each standard deviation of the attribute
-    reach: float  # a slider goes from -reach to reach
+    limit: float  # a slider goes from -limit to limit
 
     def check(self, amount: float) -> float:
-        """`amount` itself. Raises InputError where it is no number from -reach to reach."""
-        if not (isinstance(amount, int | float | np.floating) and abs(amount) <= self.reach * (1 + ROUNDING)):
+        """Returns `amount`. Raises InputError where it is not a number from -limit to limit."""
+        if not (isinstance(amount, int | float | np.floating) and abs(amount) <= self.limit * (1 + ROUNDING)):
             raise InputError(
-                f"{self.name} by {amount!r:.40}; expected a number of standard deviations from {-self.reach:g} to "
-                f"{self.reach:g}, the range of this slider; give an amount in that range"
+                f"{self.name} by {amount!r:.40}; expected a number of standard deviations from {-self.limit:g} to "
+                f"{self.limit:g}, the range of this slider. Use an amount in that range."
             )
         return amount
 
     def to_json(self) -> dict:
-        """The slider in JSON's types."""
+        """The slider as JSON types."""
         vector = [float(f"{value:.{DIGITS}g}") for value in self.vector]
-        return {"name": self.name, "kind": self.kind, "vector": vector, "reach": self.reach}
+        return {"name": self.name, "kind": self.kind, "vector": vector, "limit": self.limit}
 
 
 @dataclass(frozen=True)
 class Directions:
     """The sliders of a generator.
+
+    Args:
+        latent: distribution of z.
+        sliders: the sliders, in order.
 
     Example:
         >>> import numpy as np
@@ -63,85 +67,96 @@ class Directions:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Of all sliders, in order."""
+        """Names of all sliders, in order."""
         return tuple(slider.name for slider in self.sliders)
 
     def __getitem__(self, name: str) -> Slider:
-        """The slider of a name. Raises InputError where there is none."""
+        """The slider with a name. Raises InputError where there is none."""
         for slider in self.sliders:
             if slider.name == name:
                 return slider
         raise InputError(
             f"no slider {name!r:.70}; expected {', '.join(self.names) or 'none: this generator has no directions'}"
-            + ("" if self.sliders else "; find some with kgan directions RUN, then export again")
+            + (". Use one of them." if self.sliders else ". Run kgan directions RUN, then export again.")
         )
 
     def move(self, z: np.ndarray, /, **amounts: float) -> np.ndarray:
-        """Latents whose pictures have more or less of some attributes.
+        """Moves latents so that their pictures have more or less of some attributes.
 
         Args:
             z: float32 (n, latent_dim).
-            amounts: of the attributes, by name, in standard deviations of the generator's samples, each within its
-                slider's range.
+            amounts: amount for each named slider, in standard deviations of the attribute over the generator's
+                samples, within the slider's range.
 
         Returns:
-            float32 (n, latent_dim); uniform z stay in [-1, 1].
+            float32 (n, latent_dim); uniform z are clipped to [-1, 1].
 
         Raises:
-            InputError: for a name that is no slider, or an amount outside the slider's range, where pictures fall
-                apart or change their class.
+            InputError: for an unknown slider, or an amount outside its range, where pictures break down or change
+                their class.
         """
         moved = z + sum((self[name].vector * self[name].check(amount) for name, amount in amounts.items()), 0.0)
         return (np.clip(moved, -1, 1) if self.latent == "uniform" else moved).astype("float32")
 
     def mover(self, amounts: dict[str, float]) -> Callable[[np.ndarray], np.ndarray]:
-        """A function that moves latents by these amounts. Raises InputError, at once, as `move` does."""
+        """A function that moves latents by these amounts. Raises InputError immediately, as `move` does."""
         for name, amount in amounts.items():
             self[name].check(amount)
         return lambda z: self.move(z, **amounts)
 
     def sweep(self, name: str, frames: int, amounts: dict[str, float]) -> list[Callable[[np.ndarray], np.ndarray]]:
-        """Functions that move latents from one end of a slider to the other, the others by `amounts`.
+        """Functions that move latents along the whole range of one slider, and along others by `amounts`.
 
-        Raises InputError, at once, as `move` does.
+        Args:
+            name: the slider that goes from -limit to limit.
+            frames: number of functions.
+            amounts: constant amounts of other sliders, by name.
+
+        Raises:
+            InputError: immediately, as `move` does.
         """
-        reach = self[name].reach
-        return [self.mover({**amounts, name: float(amount)}) for amount in np.linspace(-reach, reach, frames)]
+        limit = self[name].limit
+        return [self.mover({**amounts, name: float(amount)}) for amount in np.linspace(-limit, limit, frames)]
 
     def to_json(self) -> list[dict]:
-        """The sliders in JSON's types."""
+        """The sliders as JSON types."""
         return [slider.to_json() for slider in self.sliders]
 
 
-def from_json(said: object, latent: str, latent_dim: int) -> Directions:
-    """The sliders that a file describes: a list as `Directions.to_json` gives it, or None where there are none.
+def from_json(described: object, latent: str, latent_dim: int) -> Directions:
+    """The sliders that a file describes.
+
+    Args:
+        described: a list as `Directions.to_json` returns it, or None for no sliders.
+        latent: distribution of z.
+        latent_dim: dimension of z.
 
     Raises:
-        InputError: where it is something else.
+        InputError: for anything else.
     """
-    if said is None:
+    if described is None:
         return Directions(latent, ())
-    if not (isinstance(said, list) and len(said) <= MOST_SLIDERS):
-        raise InputError(f"an export has directions {said!r:.40}; expected a list of sliders; export anew")
-    sliders = tuple(_slider(entry, latent_dim) for entry in said)
+    if not (isinstance(described, list) and len(described) <= MOST_SLIDERS):
+        raise InputError(f"an export has directions {described!r:.40}; expected a list of sliders. Export again.")
+    sliders = tuple(_slider(entry, latent_dim) for entry in described)
     if len({slider.name for slider in sliders}) < len(sliders):
-        raise InputError("an export has two directions of one name; expected different names; export anew")
+        raise InputError("an export has two directions of one name; expected different names. Export again.")
     return Directions(latents.check_distribution(latent), sliders)
 
 
 def _slider(entry, latent_dim):
     known = entry if isinstance(entry, dict) else {}
-    name, kind, vector, reach = (known.get(key) for key in ("name", "kind", "vector", "reach"))
-    if not (check_name(name) and kind in KINDS and _is_vector(vector, latent_dim) and _is_reach(reach)):
+    name, kind, vector, limit = (known.get(key) for key in ("name", "kind", "vector", "limit"))
+    if not (check_name(name) and kind in KINDS and _is_vector(vector, latent_dim) and _is_limit(limit)):
         raise InputError(
-            f"an export has a direction {name!r:.40} that cannot be used; expected a name, a kind, a reach and "
-            f"{latent_dim} finite numbers; export anew"
+            f"an export has a direction {name!r:.40} that cannot be used; expected a name, a kind, a limit and "
+            f"{latent_dim} finite numbers. Export again."
         )
-    return Slider(name, kind, np.array(vector, "float32"), float(reach))
+    return Slider(name, kind, np.array(vector, "float32"), float(limit))
 
 
 def check_name(name: object) -> bool:
-    """Whether it can name a slider: printable, not too long, and no "=" or space at an end."""
+    """Whether `name` can be a slider's name: printable, not too long, without "=" or a space at either end."""
     return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip(" =")
 
 
@@ -149,9 +164,9 @@ def _is_vector(vector, latent_dim):
     return (
         isinstance(vector, list)
         and len(vector) == latent_dim
-        and all(type(value) in (int, float) and abs(value) <= LARGEST_NUMBER for value in vector)  # no NaN either
+        and all(type(value) in (int, float) and abs(value) <= LARGEST_NUMBER for value in vector)  # excludes NaN
     )
 
 
-def _is_reach(reach):
-    return type(reach) in (int, float) and math.isfinite(reach) and 0 < reach <= LARGEST_REACH
+def _is_limit(limit):
+    return type(limit) in (int, float) and math.isfinite(limit) and 0 < limit <= LARGEST_LIMIT

@@ -1,4 +1,4 @@
-"""The theory in numbers: the 1-D example, and mixtures of Gaussians whose modes can be counted."""
+"""The theory of GANs in numbers: the 1-D example, and mixtures of Gaussians with known modes."""
 
 from keras_gan.theory.game import (
     HISTOGRAM_BINS,

@@ -1,6 +1,6 @@
-"""The minimax game in one dimension, where everything has a number: densities, divergences, the best D, its value.
+"""The minimax game in one dimension: densities, divergences, the best discriminator and the value of the game.
 
-Divergences and values are in nats. p is the density of the data, q that of the generator.
+Divergences and values are in nats. p is the density of the data, q the density of the generator.
 """
 
 import math
@@ -9,12 +9,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-Z_SCALE = 8.0  # the 1-D example is told for z on [-8, 8]: its generator multiplies z on [-1, 1) by this
-NARROWEST = 1e-6  # a generator that gives one point has no density; below this width it is told as this wide
+Z_SCALE = 8.0  # the 1-D example has z on [-8, 8]: its generator multiplies z on [-1, 1) by this
+NARROWEST = 1e-6  # least width of a density, since a generator of a single point has none
 HISTOGRAM_BINS = 200
-NORMAL_KNOTS = np.linspace(-9.0, 9.0, 289)  # in standard deviations; beyond lies a mass of 2e-19
+NORMAL_KNOTS = np.linspace(-9.0, 9.0, 289)  # in standard deviations; the mass outside is 2e-19
 NODES, WEIGHTS = np.polynomial.legendre.leggauss(8)
-LATENT_STD = {"uniform": 1 / math.sqrt(3), "normal": 1.0}  # of z, by its distribution
+LATENT_STD = {"uniform": 1 / math.sqrt(3), "normal": 1.0}  # of z, by distribution
 
 
 @dataclass(frozen=True)
@@ -22,11 +22,11 @@ class Density:
     """A probability density on the line."""
 
     of: Callable[[np.ndarray], np.ndarray]  # points (n,) to densities (n,), float64
-    knots: np.ndarray  # ascending, (m,): between neighbours it is smooth, outside them negligible
+    knots: np.ndarray  # ascending, (m,): the density is smooth between knots and negligible outside
 
 
 def gaussians(centres: np.ndarray, std: float) -> Density:
-    """Equally likely Gaussians of one width; `centres` (modes,), std above 0."""
+    """A mixture of equally likely Gaussians with standard deviation `std` above 0; `centres` has shape (modes,)."""
     centres = np.asarray(centres, "float64")
 
     def of(x):
@@ -37,12 +37,12 @@ def gaussians(centres: np.ndarray, std: float) -> Density:
 
 
 def uniform(low: float, high: float) -> Density:
-    """U[low, high]."""
+    """The density of U[low, high]."""
     return Density(lambda x: np.where((x >= low) & (x <= high), 1 / (high - low), 0.0), np.array([low, high]))
 
 
 def linear_generator(slope: float, intercept: float, latent: str) -> Density:
-    """What G(z) = slope · z + intercept makes of z: an interval for "uniform" z on [-1, 1), a bell for "normal" z."""
+    """The density of G(z) = slope · z + intercept: uniform for "uniform" z on [-1, 1), normal for "normal" z."""
     width = max(abs(slope), NARROWEST)
     if latent == "uniform":
         return uniform(intercept - width, intercept + width)
@@ -50,7 +50,7 @@ def linear_generator(slope: float, intercept: float, latent: str) -> Density:
 
 
 def histogram(values: np.ndarray) -> Density:
-    """The density of many generated values (n,), as constant in each of `HISTOGRAM_BINS` bins."""
+    """The density of generated values (n,), constant in each of `HISTOGRAM_BINS` bins."""
     low, high = float(values.min()), float(values.max())
     if high - low < NARROWEST:
         return uniform(low - NARROWEST, low + NARROWEST)
@@ -60,7 +60,7 @@ def histogram(values: np.ndarray) -> Density:
 
 
 def latent_quantiles(n: int, latent: str) -> np.ndarray:
-    """n values of a one-dimensional z, ascending and equally likely: the midpoints of n quantiles, (n,) float64."""
+    """n equally likely values of a one-dimensional z, ascending: quantiles at (i + ½) / n, float64 (n,)."""
     shares = (np.arange(n) + 0.5) / n
     if latent == "uniform":
         return 2 * shares - 1
@@ -70,7 +70,7 @@ def latent_quantiles(n: int, latent: str) -> np.ndarray:
 
 
 def line_through(z: np.ndarray, values: np.ndarray, tolerance: float = 1e-5) -> tuple[float, float] | None:
-    """Slope and intercept of the line that G is at the points z; None where it is none.
+    """Slope and intercept of G where it is a line at the points z; None where it is not.
 
     Args:
         z: latents (n,), ascending.
@@ -94,7 +94,7 @@ def _integral(function, p: Density, q: Density) -> float:
 
 
 def jensen_shannon(p: Density, q: Density) -> float:
-    """½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2: 0 where p = q, log 2 where they never meet.
+    """½ KL(p ‖ m) + ½ KL(q ‖ m), m = (p + q)/2, in nats: 0 where p = q, log 2 where p and q do not overlap.
 
     Goodfellow et al. 2014 (arXiv:1406.2661), eq. 5.
     """
@@ -104,12 +104,12 @@ def jensen_shannon(p: Density, q: Density) -> float:
 
 
 def best_accuracy(p: Density, q: Density) -> float:
-    """How often the best D is right when data and generated values come equally often: ½ ∫ max(p, q), ½ to 1."""
+    """Accuracy of the best D on equal numbers of data and generated values: ½ ∫ max(p, q), in [½, 1]."""
     return 0.5 * _integral(np.maximum, p, q)
 
 
 def best_discriminator(p: Density, q: Density, x: np.ndarray) -> np.ndarray:
-    """D*(x) = p / (p + q), (n,) in [0, 1]; ½ where neither has any density.
+    """D*(x) = p / (p + q), (n,) in [0, 1]; ½ where both densities are 0.
 
     Goodfellow et al. 2014 (arXiv:1406.2661), eq. 2.
     """
@@ -121,7 +121,7 @@ def best_discriminator(p: Density, q: Density, x: np.ndarray) -> np.ndarray:
 
 
 def value(real_logits: np.ndarray, fake_logits: np.ndarray) -> float:
-    """V(D, G) = E log D(x) + E log(1 - D(G(z))), from D's logits at draws that it was not trained on; at most 0.
+    """V(D, G) = E log D(x) + E log(1 - D(G(z))), in nats, at most 0, from D's logits on held-out draws.
 
     Goodfellow et al. 2014 (arXiv:1406.2661), eq. 1.
     """
@@ -134,7 +134,7 @@ def best_value(jensen_shannon_nats: float) -> float:
 
 
 def jensen_shannon_estimate(value_nats: float) -> float:
-    """The JSD that a D of this value shows, log 2 + V/2: a lower bound of the true one, and negative for a bad D."""
+    """The JSD estimated by a D of this value, log 2 + V/2: a lower bound of the true JSD, negative for a bad D."""
     return math.log(2) + value_nats / 2
 
 
@@ -147,11 +147,11 @@ class Line:
 
     slope: float
     intercept: float
-    jensen_shannon_nats: float  # of the data's density and the line's
+    jensen_shannon_nats: float  # between the data's density and the line's
 
 
 def best_line(p: Density, latent: str) -> Line:
-    """The linear generator whose density is nearest to p in JSD, found by minimisation (Nelder and Mead 1965)."""
+    """The linear generator with the smallest JSD to p, found by minimisation (Nelder and Mead 1965)."""
     from scipy.optimize import minimize
 
     def distance(parameters):

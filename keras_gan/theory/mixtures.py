@@ -1,4 +1,4 @@
-"""Densities whose modes are known: the data of the theory, and of the tests of mode coverage."""
+"""Mixtures of Gaussians with known modes: data for the 1-D example and for mode coverage."""
 
 from dataclasses import dataclass
 
@@ -10,14 +10,14 @@ class Mixture:
     """Equally likely isotropic Gaussians."""
 
     centres: np.ndarray  # (modes, features)
-    std: float  # of every mode, in every feature
+    std: float  # of each mode, in each feature
 
     def draw(self, n: int, seed: int) -> np.ndarray:
-        """n points, float32, shape (n, features), the same for the same seed."""
+        """Draws n points, float32 (n, features), the same for the same seed."""
         return self.draw_with_modes(n, seed)[0]
 
     def draw_with_modes(self, n: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """n points and the number of the mode that each came from, int64 (n,)."""
+        """Draws n points and returns them with the index of each point's mode, int64 (n,)."""
         rng = np.random.default_rng(seed)
         modes = rng.integers(len(self.centres), size=n)
         noise = rng.standard_normal((n, self.centres.shape[1]))

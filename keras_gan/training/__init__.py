@@ -1,4 +1,4 @@
-"""From a config to a trained run: where data, networks, GAN, callbacks and run folder meet."""
+"""From a config to a trained run: combines data, networks, GAN, callbacks and the run folder."""
 
 from keras_gan.training.building import build
 from keras_gan.training.description import describe, outcome

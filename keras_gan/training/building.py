@@ -9,19 +9,25 @@ from keras_gan.config import TrainConfig
 from keras_gan.gan import GAN
 from keras_gan.presets import preset
 
-FEW_IMAGES, OFTEN = 10_000, 100  # fewer images than this, seen more often, D learns by heart (Zhao et al. 2020)
-SMALL_PIXELS = 16 * 16  # up to this size Python's cost of a step outweighs its arithmetic
+FEW_IMAGES, OFTEN = 10_000, 100  # D memorises fewer images than this that it sees more often (Zhao et al. 2020)
+SMALL_PIXELS = 16 * 16  # up to this size Python's overhead of a step exceeds its computation
 
 
 def images_per_step(config: TrainConfig) -> int:
-    """Fresh images that one training step takes: the batch size times k."""
+    """The number of images in one training step: the batch size times k."""
     return config.batch_size * config.discriminator_steps
 
 
 def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num_classes: int | None = None) -> GAN:
-    """A compiled GAN with fresh weights, the same for the same config and data.
+    """Builds a compiled GAN. Its initial weights depend only on the arguments.
 
-    The random states of Python, numpy, TensorFlow and Keras stay as they are.
+    The random states of Python, numpy, TensorFlow and Keras are not changed.
+
+    Args:
+        config: the settings.
+        data_shape: (height, width, channels) of images, or (features,).
+        data_count: number of images in the data set, which decides whether they are augmented.
+        num_classes: number of classes in the data, used where the config is conditional.
     """
     recipe = preset(config.preset)
     num_classes = num_classes if config.conditional else None
@@ -46,14 +52,16 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
 
 
 def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:
-    """Whether D sees the images through DiffAugment: as the config says, else where they are few, seen often, not tiny.
+    """Whether to use DiffAugment: as the config says, or, for None, with few images that are seen often and not tiny.
 
-    D learns less from an augmented image, so that short training is better without. On 1,797 digits of 8×8 pixels, of
-    which a cut leaves little, it cost quality: see benchmarks/RESULTS.md.
+    D learns less from an augmented image, so short trainings are better without. On 1,797 digits of 8×8 pixels, of
+    which a cutout leaves little, it reduced quality (benchmarks/RESULTS.md).
     """
     if config.augment is None:
         few = data_count < FEW_IMAGES and config.steps * images_per_step(config) > OFTEN * data_count
         return few and len(data_shape) == 3 and math.prod(data_shape[:2]) > SMALL_PIXELS
     if config.augment and len(data_shape) != 3:
-        raise InputError(f"data of shape {data_shape} are no images; expected images to augment; leave augment out")
+        raise InputError(
+            f"data of shape {data_shape} are not images; expected images to augment. Leave augment (--augment) out."
+        )
     return config.augment

@@ -1,4 +1,4 @@
-"""A job in words: what will be trained, and what has been."""
+"""Texts about a job: what will be trained, and the outcome."""
 
 from collections import defaultdict
 
@@ -13,8 +13,8 @@ from keras_gan.runs import Run
 from keras_gan.training.building import images_per_step
 from keras_gan.training.job import Job
 
-MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # of the data; of more, the first are shown
-SHOWN_IMAGES = 256  # from which γ is shown before training
+MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # up to 12 classes are shown, else the first 5
+SHOWN_IMAGES = 256  # number of images to estimate γ before training
 
 
 def describe(job: Job) -> Table:
@@ -31,7 +31,7 @@ def describe(job: Job) -> Table:
         "classes": _classes(job),
         "recipe": f"{config.preset}: {config.steps:,} steps of {config.batch_size}",
         "parameters": f"generator {gan.generator.count_params():,}, discriminator {gan.discriminator.count_params():,}",
-        "loss": _game(job),
+        "loss": _loss(job),
         "precision": f"{policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})",
         "threads": f"{threads or 'automatic'} for one operation ({why_threads})",
         "replicas": _replicas(job),
@@ -41,7 +41,7 @@ def describe(job: Job) -> Table:
 
 
 def _classes(job):
-    """The classes of the data and the number of images in each; "" for data without classes."""
+    """The classes of the data with the number of images in each; empty for data without classes."""
     if job.source.labels is None:
         return ""
     counts = data.class_counts(job.source)
@@ -54,7 +54,7 @@ def _classes(job):
 
 
 def _replicas(job):
-    """The replicas; "" for one device."""
+    """The number of replicas and their share of a step; empty for one device."""
     count = job.strategy.num_replicas_in_sync
     if count == 1:
         return ""
@@ -62,34 +62,38 @@ def _replicas(job):
     return f"{count} {kind}, each with {images_per_step(job.config) // count} images in a step"
 
 
-def _game(job):
-    """Loss, penalties and learning rates at the start, in words."""
+def _loss(job):
+    """Loss, penalties and initial learning rates as text."""
     config, gan = job.config, job.gan
     automatic = _automatic_weight(job) if AUTO in config.penalties.values() else None
     names = defaultdict(list)  # by weight
     for name, weight in config.penalties.items():
         names[automatic if weight == AUTO else f"{weight:g}"].append(name)
     penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
-    g_rate, d_rate = (schedules.now(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
-    rate = f"rate {g_rate:g}" if g_rate == d_rate else f"rates {g_rate:g} of G, {d_rate:g} of D"
+    g_rate, d_rate = (schedules.current_rate(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
+    rate = (
+        f"rate {g_rate:g}"
+        if g_rate == d_rate
+        else f"rates {g_rate:g} of the generator, {d_rate:g} of the discriminator"
+    )
     return f"{config.loss}{penalised}; learning {rate}"
 
 
 def _automatic_weight(job):
-    """γ as training will choose it, give or take a batch."""
+    """An estimate of the γ that training will choose from its batches."""
     images = job.source.fetch(job.source.sample(SHOWN_IMAGES, job.config.seed))
     return f"{float(penalties.automatic_weight(pixels.floats(images))):.2g} (from the data)"
 
 
 def outcome(job: Job) -> str:
-    """How far training came, where the pictures lie, and how to go on."""
+    """The last step, the place of the results, and how to continue."""
     if job.gan.step < job.config.steps:
         return (
-            f"stopped at step {job.gan.step:,} of {job.config.steps:,}; saved in {job.run_dir}; "
-            "the same command goes on from there"
+            f"stopped at step {job.gan.step:,} of {job.config.steps:,}; saved in {job.run_dir}. "
+            "Run the same command again to continue."
         )
     trained = (
-        f"trained {job.gan.step:,} steps; all of it on one page in {job.run_dir}/report.html; "
-        "more --steps go on from there"
+        f"trained {job.gan.step:,} steps. All results are on one page: {job.run_dir}/report.html. "
+        "Run the command again with more --steps to continue."
     )
     return f"{trained}\n\n{account(Run(job.run_dir))}" if job.is_the_example() else trained

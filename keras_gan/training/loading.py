@@ -1,4 +1,4 @@
-"""GANs from the files that hold them: runs and .keras files."""
+"""Loading GANs from runs and .keras files."""
 
 import os
 from pathlib import Path
@@ -14,7 +14,11 @@ from keras_gan.training.building import build
 
 
 def load(run_dir: str | os.PathLike) -> GAN:
-    """The GAN of a run at its newest checkpoint, ready to generate, export or train on."""
+    """The GAN of a run at its newest checkpoint, ready to generate, to export or to train further.
+
+    Raises:
+        InputError: where the folder is not a run, or has no checkpoint that can be used.
+    """
     run = Run(run_dir)
     gan = build(run.config, run.data_shape, run.data_count, run.num_classes)
     DivergenceGuard().restore(gan, run.restore(gan))
@@ -26,24 +30,26 @@ def load_file(path: str | os.PathLike, trust: bool = False) -> GAN:
 
     Args:
         path: the file.
-        trust: whether to run Python code that the file holds, such as that of a Lambda layer.
+        trust: whether to run Python code in the file, such as that of a Lambda layer.
 
     Raises:
-        InputError: where it holds something else, or code without `trust`.
+        InputError: where the file has no GAN or is damaged, or has code and `trust` is False.
     """
     try:
         archives.check(Path(path))
         with seeding.keras_seed():
             gan = keras.saving.load_model(path, safe_mode=not trust)
-    except Exception as error:  # a damaged file fails anywhere, with any error
-        if "safe_mode=False" in str(error):  # Keras's own remedy
+    except Exception as error:  # a damaged file can raise any error
+        if "safe_mode=False" in str(error):  # Keras's own advice
             raise InputError(
-                f"{path} holds Python code, such as that of a Lambda layer; expected a file whose maker you trust. If "
-                "you do, use --trust (trust=True in Python)"
+                f"{path} holds Python code, such as that of a Lambda layer; expected a file from a source you trust. "
+                "If you trust it, use --trust (trust=True in Python)."
             ) from error
-        # Keras wraps an error once for each level of the network.
+        # Keras wraps the error once for each level of the network.
         reason = first_line(ValueError(str(error).rsplit("Exception encountered: ", 1)[-1]))
-        raise InputError(f"{path} cannot be loaded ({reason}); expected a .keras file") from error
+        raise InputError(
+            f"{path} cannot be loaded ({reason}); expected a .keras file. Use one from gan.save."
+        ) from error
     if not isinstance(gan, GAN):
-        raise InputError(f"{path} holds a {type(gan).__name__}; expected a keras_gan.GAN; save one by gan.save")
+        raise InputError(f"{path} holds a {type(gan).__name__}; expected a keras_gan.GAN. Use a file from gan.save.")
     return gan

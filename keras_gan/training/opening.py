@@ -1,4 +1,4 @@
-"""Opening the data of a run: for training, and for what its samples are compared with."""
+"""Opening the data of a run, for training and as the reference of its samples."""
 
 import json
 import warnings
@@ -11,56 +11,63 @@ from keras_gan.metrics import extractors
 from keras_gan.runs import METRICS_FILE, Run
 from keras_gan.training.building import images_per_step
 
-EXPORT_SAMPLES = 2_000  # from which an export's loss of quality is measured
+EXPORT_SAMPLES = 2_000  # number of samples to measure an export's loss of quality
 
 
 def open_data(config: TrainConfig) -> data.Source:
-    """The images that a config names. Raises InputError as `data.open_source` does, or for too large a batch."""
+    """Opens the data of a config. Raises InputError as `data.open_source` does, or for a batch that is too large."""
     if config.image_size:
-        networks.check_shape((*config.image_size, 3))  # before a million images are resized for nothing
+        networks.check_shape((*config.image_size, 3))  # before the images are resized
     source = data.open_source(config.data_spec)
     opening.check_batch(source, images_per_step(config))
     return source
 
 
 def open_held_out(config: TrainConfig) -> data.Source | None:
-    """The images that the data of a config hold out for judging; None where they hold out none."""
+    """Opens the held-out images of a config's data; None where there are none."""
     return data.open_source(config.data_spec.held_out())
 
 
 def open_both(config: TrainConfig) -> tuple[data.Source | None, data.Source | None]:
-    """The images and those held out; None for both, with a `Notice`, where they can no longer be opened."""
+    """Opens the images and the held-out ones; None for both, with a `Notice`, where they can no longer be opened."""
     try:
         return open_data(config), open_held_out(config)
     except InputError as error:
-        warnings.warn(Notice(f"{error}; what only the data can tell is left out"), stacklevel=2)
+        warnings.warn(
+            Notice(f"results that need the data are left out, since they cannot be opened: {error}"), stacklevel=2
+        )
         return None, None
 
 
 def reference_of(run: Run, count: int = EXPORT_SAMPLES) -> metrics.Reference | None:
-    """What a run's samples are measured against, where that takes no time worth speaking of.
+    """The reference of a run's samples, if it is available without a training of the extractor or a download.
 
-    None where the data are gone, too few, or have no extractor, or where its network is still to be trained, since no
-    card was made. The data are opened only where there is an extractor.
+    Args:
+        run: the run.
+        count: the number of samples to compare with.
+
+    Returns:
+        The reference. None where the data are missing, too few, or have no extractor, or where the extractor has not
+        been trained, since there is no metric card yet. The data are opened only where there is an extractor.
     """
     spec = run.config.data_spec
     if not _has_extractor(run, spec.name) or not opening.is_here(spec.name):
         return None
     try:
         train, held_out = data.open_source(spec), data.open_source(spec.held_out())
-        seen = metrics.extractor(train, held_out)
-        return seen and metrics.Reference.of(train, held_out, seen, count)
+        extractor = metrics.extractor(train, held_out)
+        return extractor and metrics.Reference.of(train, held_out, extractor, count)
     except InputError:
         return None
 
 
 def _has_extractor(run: Run, name: str) -> bool:
-    """Whether a run's data have an extractor. Read from the run's files, since opening a folder decodes its images."""
+    """Whether a run's data have an extractor, by the run's files, since opening a folder decodes its images."""
     shape = tuple(run.data_shape)
     if len(shape) == 1 or extractors.SHAPES.get(name) == shape:
         return True
     try:
-        judged = json.loads((run.path / METRICS_FILE).read_bytes())["extractor"]["name"]
+        name = json.loads((run.path / METRICS_FILE).read_bytes())["extractor"]["name"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False  # no card, or one without an extractor
-    return isinstance(judged, str) and judged.startswith("trained on ")  # see `extractors.Extractor.name`
+    return isinstance(name, str) and name.startswith("trained on ")  # see `extractors.Extractor.name`
