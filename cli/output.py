@@ -94,7 +94,6 @@ def _ascii():
 # terminals ------------------------------------------------------------------------------------------------------------
 
 NARROW_INDENT = 2
-MOST_WRAPPED = 1.1  # of the width: a few numbers may be wrapped; beyond it rich breaks words
 COLOURS = {text.GOOD: "bold green", text.NOTE: "bold yellow", text.BAD: "bold red"}
 
 
@@ -130,37 +129,56 @@ def _renderables(block, console):
         yield Text(block.text, COLOURS[block.tone])
     elif not isinstance(block, text.Table):
         yield Text(block, overflow="fold")
-    elif not block.head or _least_width(block) <= MOST_WRAPPED * console.width:
-        yield _table(block)
-    else:  # a table for each row, since columns narrower than their words are hard to read
+    elif not block.head:
+        yield _list(block)
+    elif widths := _widths(block, console.width):
+        yield _table(block, widths)
+    else:  # no room for the words of each column
         for name, *cells in block.rows:
             yield Text(name, "bold")
-            yield _table(text.Table(list(zip(block.head[1:], cells, strict=True)), indent=NARROW_INDENT))
+            yield _list(text.Table(list(zip(block.head[1:], cells, strict=True)), indent=NARROW_INDENT))
 
 
-def _least_width(block):
-    """The columns that a table needs where its numbers are not wrapped, and its texts and headings are."""
-    width = 0
-    for column, (head, *cells) in enumerate(zip(block.head, *block.rows, strict=True)):
-        unbroken = cells if column in block.numbers else [word for cell in cells for word in cell.split()]
-        width += max(map(len, [*unbroken, *head.split()])) + len(text.GAP)
-    return width
+def _widths(block, available):
+    """A width for each column, in which no word is broken; None where they do not fit. Columns of numbers come first.
+
+    rich's own widths break words.
+    """
+    columns = list(zip(block.head, *block.rows, strict=True))
+    widths = [max((len(word) for cell in column for word in cell.split()), default=1) for column in columns]
+    spare = available - sum(widths) - len(text.GAP) * (len(columns) - 1)
+    if spare < 0:
+        return None
+    for column in sorted(range(len(columns)), key=lambda column: column not in block.numbers):
+        more = min(spare, max(map(len, columns[column])) - widths[column])
+        widths[column] += more
+        spare -= more
+    return widths
 
 
-def _table(block):
+def _table(block, widths):
+    """Columns below a line of headings."""
     from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
+    for column, (heading, width) in enumerate(zip(block.head, widths, strict=True)):
+        drawn.add_column(Text(heading), justify="right" if column in block.numbers else "left", width=width)
+    for first, *rest in block.rows:
+        drawn.add_row(Text(first, "bold"), *map(Text, rest))
+    return drawn
+
+
+def _list(block):
+    """Names and what belongs to them, or a paragraph."""
     from rich.padding import Padding
     from rich.table import Table
     from rich.text import Text
 
-    last = len(block.rows[0]) - 1
-    if block.head:
-        drawn = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=(0, 1, 0, 0), pad_edge=False)
-    else:
-        drawn = Table(box=None, show_header=False, pad_edge=False)
-    for column in range(last + 1):
-        heading = Text(block.head[column]) if block.head else ""
-        drawn.add_column(heading, justify="right" if column in block.numbers else "left", overflow="fold")
-    for row in block.rows:
-        drawn.add_row(Text(row[0], "bold" if last else ""), *map(Text, row[1:]))
+    drawn = Table(box=None, show_header=False, pad_edge=False)
+    for column in range(len(block.rows[0])):
+        drawn.add_column(justify="right" if column in block.numbers else "left", overflow="fold")
+    for first, *rest in block.rows:
+        drawn.add_row(Text(first, "bold" if rest else ""), *map(Text, rest))
     return Padding(drawn, (0, 0, 0, block.indent))

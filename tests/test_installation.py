@@ -78,3 +78,12 @@ def test_a_missing_package_is_a_problem():
 def test_the_packages_of_an_extra_are_those_of_pyproject():
     assert {one.name for one in packages.required()} >= {"tensorflow", "keras", "numpy", "click", "rich"}
     assert [one.name for one in packages.optional()["onnx"]] == ["onnx", "onnxruntime", "tf2onnx"]
+
+
+def test_without_a_checkout_the_requirements_are_those_of_the_metadata(monkeypatch):
+    monkeypatch.setattr(packages.checkout, "is_checkout", lambda root: False)
+    required = {one.name: one for one in packages.required()}
+    assert required["tensorflow"].allowed and required["tensorflow"].version == version("tensorflow")
+    assert not {"streamlit", "onnx", "pytest"} & set(required)
+    assert [one.name for one in packages.optional()["demo"]] == ["streamlit"]
+    assert [one.name for one in packages.optional()["onnx"]] == ["onnx", "onnxruntime", "tf2onnx"]

@@ -17,7 +17,7 @@ def processor_flags() -> frozenset[str]:
 
 
 def processor_name() -> str:
-    """The processor's model, or its architecture where the system does not tell the model."""
+    """The processor's model, or its architecture if the system does not report the model."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8", "replace").splitlines() if cpuinfo.exists() else []
     models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))

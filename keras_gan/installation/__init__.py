@@ -1,6 +1,6 @@
-"""Whether this installation works, and what an issue has to say about it: what `kgan checks` prints.
+"""The facts about an installation that belong into an issue, and whether it works: what `kgan checks` prints.
 
-Nothing here imports TensorFlow: it is tried in a process of its own, so that one that crashes is a finding as well.
+TensorFlow is imported in a separate process, so that a crash is reported as well.
 """
 
 import datetime
@@ -26,10 +26,10 @@ GIGABYTE = 1e9
 
 @dataclass(frozen=True)
 class Findings:
-    """What `check` found."""
+    """The result of `check`."""
 
     facts: tuple[tuple[str, str], ...]  # name, text
-    problems: tuple[str, ...]  # what is broken, each with its remedy; empty where everything works
+    problems: tuple[str, ...]  # what is broken, with a remedy each; empty if everything works
 
     def __str__(self):
         verdict = "everything works" if not self.problems else f"{len(self.problems)} broken"
@@ -61,7 +61,7 @@ def check() -> Findings:
 
 
 def _instructions():
-    """Which of the instructions that matter here the processor has."""
+    """The instructions in INSTRUCTIONS that the processor has and lacks."""
     flags = machine.processor_flags()
     if not flags:
         return "the system does not list its instructions"
@@ -71,13 +71,13 @@ def _instructions():
 
 
 def _extra(extra, found):
-    """The packages of an extra, or how to install what is missing."""
+    """The packages of an extra, and how to install missing ones."""
     listed = ", ".join(f"{one.name} {one.version or 'missing'}" for one in found)
     return listed if all(one.version for one in found) else f"{listed}. {how_to_install(extra)}."
 
 
 def _folder(path):
-    """Where a folder lies, and how large it is; with ~ for the home, since it is shown to others."""
+    """Path and size of a folder, with ~ for the home folder, since the text is public."""
     shown = str(path).replace(str(Path.home()), "~", 1)
     return f"{shown}, {_gigabytes(size_bytes(path))}" if path.is_dir() else f"{shown}, which does not exist"
 

@@ -1,4 +1,4 @@
-"""The packages that this one requires, in which versions, and what is installed."""
+"""The packages that this package requires, and their installed versions."""
 
 import importlib.metadata
 import tomllib
@@ -9,21 +9,21 @@ import keras_gan
 from keras_gan._utils import checkout
 
 PROJECT = "keras-gan"
-EXTRAS = ("demo", "onnx")  # that users install; others are for work on this package
+EXTRAS = ("demo", "onnx")  # the extras for users; the others are for development
 
 
 @dataclass(frozen=True)
 class Package:
-    """A package that is required, and the version that is installed."""
+    """A required package and its installed version."""
 
     name: str
-    version: str | None  # None where it is missing
-    versions: str  # that are allowed, such as ">=3.15,<3.16"
-    allowed: bool  # whether the installed version is one of these
+    version: str | None  # None if it is missing
+    versions: str  # allowed versions, such as ">=3.15,<3.16"
+    allowed: bool  # whether the installed version is allowed
 
     @property
     def problem(self) -> str | None:
-        """What is wrong with it, with the remedy; None where nothing is."""
+        """What is wrong, with a remedy; None if the version is allowed."""
         remedy = f"Use pip install '{self.name}{self.versions}'."
         if self.version is None:
             return f"{self.name} is missing; expected {self.versions}. {remedy}"
@@ -31,7 +31,7 @@ class Package:
 
 
 def required() -> list[Package]:
-    """The packages that this one cannot do without."""
+    """The packages that are always required."""
     return [_installed(requirement) for requirement in _requirements()[""]]
 
 
@@ -42,14 +42,14 @@ def optional() -> dict[str, list[Package]]:
 
 
 def _requirements():
-    """Extra, or "" for what is always required -> the requirements that this platform has."""
+    """Extra, or "" for packages that are always required -> the requirements on this platform."""
     from packaging.requirements import Requirement
 
     root = Path(keras_gan.__file__).parents[1]
-    if checkout.is_checkout(root):  # what is installed may be of another version
+    if checkout.is_checkout(root):  # an installation may have another version
         project = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]
         lines = {"": project["dependencies"], **project["optional-dependencies"]}
-        return {extra: [_ for line in lines[extra] if _applies(_ := Requirement(line))] for extra in ("", *EXTRAS)}
+        return {extra: [one for one in map(Requirement, lines[extra]) if _applies(one)] for extra in ("", *EXTRAS)}
     listed = [Requirement(line) for line in importlib.metadata.requires(PROJECT) or ()]
     always = [one for one in listed if _applies(one)]
     return {"": always, **{extra: [o for o in listed if o not in always and _applies(o, extra)] for extra in EXTRAS}}

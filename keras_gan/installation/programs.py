@@ -8,7 +8,7 @@ LONGEST_S = 20
 
 
 def found() -> dict[str, str]:
-    """Name -> version, or how to install it."""
+    """Names -> versions, or how to install what is missing."""
     return {"node, npm": f"{_version('node')}, {_version('npm')}", "browser": _browser()}
 
 

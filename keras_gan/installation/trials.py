@@ -13,16 +13,16 @@ from pathlib import Path
 from keras_gan._utils import checkout
 
 LONGEST_S = 600
-MARK = "keras_gan trial "  # before what the process tells, among what libraries print
+MARK = "keras_gan trial "  # begins the lines of the process that are not printed by libraries
 
 
 @dataclass(frozen=True)
 class Trials:
-    """What the process did."""
+    """The results of the process."""
 
-    facts: dict[str, str]  # what TensorFlow says of this machine
-    seconds: dict[str, float]  # name of what worked -> how long it took
-    failure: str | None  # what did not work, and why
+    facts: dict[str, str]  # devices and settings that TensorFlow finds
+    seconds: dict[str, float]  # name of each trial that worked -> its time
+    failure: str | None  # the trial that failed, and the reason; None if all worked
 
 
 def run() -> Trials:
@@ -56,29 +56,29 @@ def _reason(status, errors):
 
 
 def try_all() -> None:
-    """Tries one thing after the other and tells of each; the first error ends it."""
-    with _told("the import of TensorFlow") as facts:
+    """Runs the trials and reports each of them. The first error ends the process."""
+    with _reported("the import of TensorFlow") as facts:
         facts.update(_facts())
-    with _told("training"):
+    with _reported("training"):
         gan = _trained()
-    with _told("export to .tflite"):
+    with _reported("export to .tflite"):
         _export(gan)
 
 
 @contextlib.contextmanager
-def _told(name):
-    _tell({"begun": name})
+def _reported(name):
+    _report({"begun": name})
     start, facts = time.perf_counter(), {}
     yield facts
-    _tell({"done": name, "seconds": time.perf_counter() - start, "facts": facts})
+    _report({"done": name, "seconds": time.perf_counter() - start, "facts": facts})
 
 
-def _tell(message):
+def _report(message):
     print(MARK + json.dumps(message), flush=True)
 
 
 def _facts():
-    """What TensorFlow finds here, and the settings that follow from it."""
+    """The devices that TensorFlow finds, and the settings that follow from them."""
     import tensorflow as tf
 
     from keras_gan.distribute import precision
@@ -98,7 +98,7 @@ def _facts():
 
 
 def _trained():
-    """A tiny GAN after two steps. Raises where a loss is no number."""
+    """A tiny GAN after two steps. Raises ArithmeticError if a loss is not finite."""
     import numpy as np
 
     from keras_gan import data, training
