@@ -114,7 +114,7 @@ def test_a_run_that_diverges_ends_with_a_verdict_and_status_1(forked, tmp_path):
     words = ["train", "digits", "--preset", "lean", "--discriminator-lr", "1e30", "--steps", "50", "--run", run_dir]
     words += ["--evaluate-every", "7"]  # so that every step is a call of its own
     done = forked(Path(sys.executable).with_name("kgan"), *words)
-    _, printed = done.communicate(timeout=120)
+    _, printed = done.communicate(timeout=300)
     assert done.returncode == 1 and "Traceback" not in printed
     lines = printed.splitlines()
     steps = [int(line.split()[1].rstrip(":")) for line in lines if "(retreat " in line]
