@@ -98,7 +98,8 @@ def test_saved_model_loads_with_plain_tensorflow(gan, tmp_path):
     assert report.file == str(tmp_path / "saved") and "generate" in report.signatures
 
 
-def test_an_export_replaces_an_earlier_one(gan, tmp_path):
+def test_an_export_replaces_an_earlier_one(tiny_gan, tmp_path):
+    gan = tiny_gan
     for _ in range(2):
         gan.export(tmp_path / "saved")
         gan.export(tmp_path / "g.tflite", "tflite")

@@ -237,6 +237,7 @@ def test_the_slider_goes_from_one_seed_to_the_other(name, generators, addresses,
         assert near(large(page), expected[2]) and far(large(page), expected[3])
 
 
+@pytest.mark.long
 def test_a_browser_without_relaxed_simd_draws_the_same_pictures(generators, addresses, reader):
     with Visit(reader, addresses["colour"] + "#seed=7", script=WITHOUT_RELAXED_SIMD) as visit:
         assert near(grid(visit.ready()), generators["colour"].generate(16, seed=7))
@@ -405,6 +406,7 @@ def test_few_features_give_no_choice_and_none_no_section(addresses, reader):
 # Address
 
 
+@pytest.mark.long
 def test_an_address_shows_the_same_pictures_again(addresses, reader):
     with Visit(reader, addresses["colour"]) as visit:
         page = visit.ready()
