@@ -33,7 +33,7 @@ class Poison(keras.callbacks.Callback):
 @pytest.fixture
 def gan(tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
-    gan.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="hinge")
+    gan.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="non_saturating")
     return gan
 
 
@@ -81,7 +81,7 @@ def test_too_many_retreats_end_fit_with_a_verdict_and_the_last_good_weights(gan)
 def test_a_continued_run_keeps_its_retreats(gan, tiny_generator, tiny_discriminator):
     guard, _ = fitted(gan, 2)
     other = GAN(tiny_generator(), tiny_discriminator(), seed=3)
-    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="hinge")
+    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="non_saturating")
     again = DivergenceGuard()
     again.restore(other, guard.state())
     assert again.made == 1
@@ -102,7 +102,7 @@ def test_a_lowered_schedule_is_saved_with_its_optimizer():
 def test_a_healthy_training_is_not_changed(gan, tiny_generator, tiny_discriminator):
     guard, _ = fitted(gan)
     other = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
-    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="hinge")
+    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="non_saturating")
     other.fit(IMAGES, batch_size=4, shuffle=False, verbose=0)
     assert guard.made == 0 and guard.stream.getvalue() == ""
     for weights, wanted in zip(gan.get_weights(), other.get_weights(), strict=True):
