@@ -324,7 +324,7 @@ def demo_server(tmp_path_factory):
     yield start
     for server in started:
         server.process.terminate()
-    ends = [(server.process.communicate(timeout=20), server.process.returncode) for server in started]
+    ends = [(server.process.communicate(timeout=300), server.process.returncode) for server in started]
     for server, (_, status) in zip(started, ends, strict=True):
         assert (status, server.said.read_text(), list(server.home.rglob("*"))) == (0, "", [])
 
@@ -342,7 +342,7 @@ def visit(browser):
         page.on("pageerror", lambda error: faults.append(str(error)))
         page.on("request", lambda it: it.url.startswith((host, "data:", "blob:")) or faults.append(it.url))
         page.on("websocket", lambda it: it.url.startswith(host.replace("http", "ws")) or faults.append(it.url))
-        page.set_default_timeout(60_000)  # TensorFlow is imported for the first visitor
+        page.set_default_timeout(180_000)  # TensorFlow is imported for the first visitor
         page.goto(address)
         page.wait_for_selector("h1")
         return page

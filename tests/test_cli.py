@@ -192,7 +192,7 @@ def test_a_misused_command_ends_with_status_2(place, listing, words):
 
 def test_a_real_process_prints_one_line_and_no_traceback(place, forked):
     ended = forked(KGAN, "train", "digits", "--run", "damaged", "--steps", "40", *SAME)
-    out, err = ended.communicate(timeout=60)
+    out, err = ended.communicate(timeout=300)
     assert_one_line(ended.returncode, out, err, "checkpoint .*is damaged")
 
 

@@ -125,7 +125,13 @@ def test_a_saved_gan_gives_the_same_classes(conditional, tmp_path):
     np.testing.assert_array_equal(loaded.generate(6, seed=2), conditional.generate(6, seed=2))
 
 
-@pytest.mark.parametrize("name, format", [("g.tflite", "tflite"), ("g", "saved_model"), ("g.onnx", "onnx")])
+@pytest.mark.parametrize(
+    "name, format",
+    [
+        ("g.tflite", "tflite"),
+        *(pytest.param(*case, marks=pytest.mark.long) for case in (("g", "saved_model"), ("g.onnx", "onnx"))),
+    ],
+)
 def test_exports_take_a_label(conditional, tmp_path, name, format):
     conditional.export(tmp_path / name, format)
     generator = exports.open_generator(tmp_path / name, trust=True)

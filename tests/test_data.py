@@ -103,7 +103,7 @@ def test_load_shuffles_every_epoch_anew_and_alike_in_a_second_process(forked, tm
     assert not np.array_equal(*epochs)
     assert sorted(image.tobytes() for image in epochs[0]) == sorted(image.tobytes() for image in epochs[1])
     (tmp_path / "other.py").write_text(ORDER_OF_LOAD)
-    out, err = forked(tmp_path / "other.py").communicate(timeout=60)
+    out, err = forked(tmp_path / "other.py").communicate(timeout=300)
     assert err == "" and out.split() == [hashlib.sha256(epoch.tobytes()).hexdigest() for epoch in epochs]
 
 

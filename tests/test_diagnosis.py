@@ -48,7 +48,7 @@ def test_force_writes_no_nan(unit, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_rare_seed_is_found_when_quality_is_measured(unit, tmp_path, monkeypatch):
+def test_a_rare_seed_is_found_when_quality_is_measured(unit, full_checks, tmp_path, monkeypatch):
     """The first 64 seeds are compared with Keras. The quality is measured on the first 1,024."""
     from keras_gan.exports import report
 

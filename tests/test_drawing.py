@@ -161,6 +161,7 @@ def test_a_walk_that_cannot_be_drawn_raises(tiny_gan, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_many_samples_take_no_more_memory_than_few(tiny_gan, tmp_path):
     pytest.importorskip("resource")
     tiny_gan.export(tmp_path / "g.tflite", "tflite")

@@ -94,7 +94,8 @@ def test_a_seed_gives_one_picture_at_every_position_of_a_batch(files):
     assert len(np.unique(sample(seeds).reshape(16, -1), axis=0)) == 16
 
 
-@pytest.mark.parametrize("latent, dim", [("normal", 5), ("uniform", 5)])  # even: in every other test of `sample`
+# An even dimension: in every other test of `sample`.
+@pytest.mark.parametrize("latent, dim", [("normal", 5), pytest.param("uniform", 5, marks=pytest.mark.long)])
 def test_the_graph_and_numpy_give_the_same_noise(latent, dim, tmp_path):
     z = layers.Input((dim,))
     generator = keras.Model(z, layers.Dense(dim, kernel_initializer="identity")(z))
@@ -127,7 +128,7 @@ def test_every_signature_takes_labels_and_gives_colours(mode, coloured, tmp_path
     assert edge.Generator(tmp_path / "g.tflite").description["labels"] == ["cat", "dog", "fish"]
 
 
-@pytest.mark.parametrize("mode", ["float32", "int8"])
+@pytest.mark.parametrize("mode", ["float32", pytest.param("int8", marks=pytest.mark.long)])
 def test_uint8_images_agree_with_keras_in_whole_grey_levels(gan, mode, tmp_path):
     report = gan.export(tmp_path / "g.tflite", "tflite", mode, exports.Options(uint8=True))
     made = outputs(tmp_path / "g.tflite", latents.seeds(16, 3))
@@ -359,6 +360,7 @@ def test_ranges_are_measured_on_all_classes():
     assert set(np.concatenate(labels).tolist()) == set(range(40))
 
 
+@pytest.mark.long
 def test_a_generator_of_one_picture_can_be_exported(tmp_path):
     gan = built(preset="lean")
     weights = gan.ema_generator.get_weights()

@@ -241,6 +241,7 @@ def test_damaged_images_of_a_runs_data_are_left_out_with_skip_damaged(of_folder)
     assert done.exit_code == 0, done.output
 
 
+@pytest.mark.long
 def test_crop_and_image_size_take_effect_with_a_run(of_folder):
     run, folder = of_folder
     shutil.rmtree(folder)

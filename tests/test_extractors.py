@@ -182,7 +182,7 @@ def test_the_shipped_digits_network_reads_the_held_out_digits(digits):
 @pytest.mark.long
 def test_the_script_trains_the_shipped_digits_network_again(digits, forked, tmp_path):
     process = forked(ROOT / "benchmarks" / "extractors.py", "digits", "--out", tmp_path / "digits.npz")
-    out, err = process.communicate(timeout=300)
+    out, err = process.communicate(timeout=900)
     assert process.returncode == 0, err
     again, sha256 = classifiers.load(tmp_path / "digits.npz")
     assert sha256 in out and f"{again.accuracy:.2%} right on held-out images" in out

@@ -113,6 +113,7 @@ def test_a_batch_smaller_than_k(tiny_gan):
     assert "batches of 3 times" in message
 
 
+@pytest.mark.long
 def test_a_last_batch_smaller_than_k(tiny_gan):
     tiny_gan.compile(discriminator_steps=3)
     tiny_gan.fit(images(7), batch_size=6, verbose=0)

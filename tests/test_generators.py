@@ -284,6 +284,7 @@ def test_the_command_takes_a_class_by_name(gan, folder, name, tmp_path):
     assert done.exit_code == 2 and "or a name: cat, dog, 3" in done.output
 
 
+@pytest.mark.long
 def test_a_run_takes_a_class_by_the_name_in_its_data(tmp_path):
     rng = np.random.default_rng(0)
     for name in ("ant", "bee"):
@@ -307,6 +308,7 @@ def test_a_run_takes_a_class_by_the_name_in_its_data(tmp_path):
 # evaluation -----------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.long
 def test_an_onnx_is_evaluated(trained, tmp_path):
     trained.gan.export(tmp_path / "g.onnx", "onnx")
     for name in ("g.onnx", SEEDS_ALONE):

@@ -95,7 +95,9 @@ def test_networks_that_keras_cannot_clone_train_generate_and_are_averaged(build,
     np.testing.assert_array_equal(again.generate(3, seed=7), samples)
 
 
-@pytest.mark.parametrize("format, name", [("tflite", "g.tflite"), ("saved_model", "g")])
+@pytest.mark.parametrize(
+    "format, name", [("tflite", "g.tflite"), pytest.param("saved_model", "g", marks=pytest.mark.long)]
+)
 def test_a_generator_that_keras_cannot_clone_is_exported(tmp_path, format, name):
     gan = GAN(Plain(lambda x: ops.tanh(x)), small_discriminator(), latent_dim=4, seed=1)
     assert gan.export(tmp_path / name, format).largest_error < 2e-2

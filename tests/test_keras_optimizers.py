@@ -227,7 +227,10 @@ def test_averages_of_an_optimizer_are_the_weights_after_fit():
     assert_same([v.numpy() for v in gan.generator.trainable_variables], expected, atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"clipnorm": 1e-3}, {"clipvalue": 1e-4}, {"weight_decay": 0.1}])
+@pytest.mark.parametrize(
+    "options",
+    [{"clipnorm": 1e-3}, *(pytest.param(it, marks=LONG) for it in ({"clipvalue": 1e-4}, {"weight_decay": 0.1}))],
+)
 def test_clipping_and_decay_act_on_both_networks(options):
     plain, with_option = compiled(SGD(0.1), SGD(0.1)), compiled(SGD(0.1, **options), SGD(0.1, **options))
     before = weights(plain)
@@ -254,8 +257,14 @@ class Unregistered(keras.optimizers.schedules.LearningRateSchedule):
         return 0.1 / (1.0 + tf.cast(step, "float32"))
 
 
-@pytest.mark.parametrize("schedule", [*SCHEDULES.values(), Unregistered], ids=[*SCHEDULES, "unregistered"])
-@pytest.mark.parametrize("wrapped", [False, True], ids=["plain", "loss scale"])
+@pytest.mark.parametrize(
+    "schedule, wrapped",
+    [
+        pytest.param(schedule, wrapped, marks=() if wrapped == (name == "decay") and name != "warm-up" else LONG)
+        for name, schedule in {**SCHEDULES, "unregistered": Unregistered}.items()
+        for wrapped in (False, True)
+    ],
+)
 def test_a_schedule_counts_training_steps_whatever_its_class(schedule, wrapped):
     optimizer = SGD(schedule())
     options = GRAPH if schedule is Unregistered else {}
@@ -382,7 +391,13 @@ def test_sample_weights_multiply_the_terms_of_real_images():
     assert (kernel.item(), bias.item()) == pytest.approx((1 - by_w, -by_c), abs=1e-6)
 
 
-@pytest.mark.parametrize("loss", ["minimax", "least_squares", "hinge", "wasserstein", "relativistic"])
+@pytest.mark.parametrize(
+    "loss",
+    [
+        "relativistic",
+        *(pytest.param(loss, marks=LONG) for loss in ("minimax", "least_squares", "hinge", "wasserstein")),
+    ],
+)
 def test_weights_of_one_change_nothing_and_those_of_zero_take_images_away(loss):
     ones, none, zero = (compiled(loss=loss, penalties={}, discriminator_steps=2) for _ in range(3))
     sample_weight = np.ones(12)

@@ -29,6 +29,6 @@ def test_the_choice_reaches_tensorflow_in_a_fresh_process_and_is_harmless_later(
         "print(tf.config.threading.get_intra_op_parallelism_threads(),"
         " tf.config.threading.get_inter_op_parallelism_threads())\n"
     )
-    out, err = forked(script).communicate(timeout=60)
+    out, err = forked(script).communicate(timeout=300)
     expected = "0 0" if tf.config.list_physical_devices("GPU") else "1 2"
     assert out.strip() == expected, err

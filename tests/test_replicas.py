@@ -55,7 +55,7 @@ def plain(remembered):
 
     @functools.cache
     def started(scope):
-        gan, logs = trained(scope)
+        gan, logs = trained(scope, penalties={"r1": "auto"})
         return gan, logs, remembered(gan)
 
     def of(scope):
@@ -89,6 +89,7 @@ def test_two_replicas_make_the_step_of_one_on_the_same_batch(two_replicas, case)
     assert_alike(trained(ONE, **CASES[case]), trained(two_replicas.scope, **CASES[case]))
 
 
+@pytest.mark.long
 def test_two_replicas_make_the_step_of_one_with_several_options_at_once(two_replicas):
     options = {"loss": "relativistic", "penalties": {"r1": "auto"}, "clipnorm": 0.5, "num_classes": 3, "k": 2}
     assert_alike(trained(ONE, **options), trained(two_replicas.scope, **options))
@@ -99,7 +100,8 @@ def test_two_replicas_make_the_step_of_one(two_replicas, plain):
 
 
 def test_a_strategy_of_one_replica_makes_the_step_of_none(plain):
-    assert_alike(plain(ONE), trained(tf.distribute.MirroredStrategy(["CPU:1"]).scope))
+    options = {"penalties": {"r1": "auto"}}
+    assert_alike(plain(ONE), trained(tf.distribute.MirroredStrategy(["CPU:1"]).scope, **options))
 
 
 def test_the_steps_move_the_weights_further_than_the_tolerance(two_replicas, plain):

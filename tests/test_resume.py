@@ -162,6 +162,7 @@ def test_a_damaged_newest_checkpoint_is_said_and_the_one_before_goes_on(train, s
     assert Run(run_dir).history()["step"].tolist() == [10, 20, 30, 40]
 
 
+@pytest.mark.long
 def test_a_second_process_on_one_run_is_refused_and_told_who_holds_it(train, tmp_path):
     holder = train(tmp_path / "run", "--steps", "100000")
     wait_for(lambda: (tmp_path / "run" / "history.csv").exists(), holder)

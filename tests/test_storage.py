@@ -215,6 +215,7 @@ def test_weights_that_float16_cannot_hold_stay_float32(scale, tmp_path):
     assert (one.dtype, one.size_bytes) == ("float32", 4 * 16 * 64) and "do not fit float16" in str(report)
 
 
+@pytest.mark.long
 def test_float16_of_a_file_without_weights_is_the_file(tmp_path):
     z = keras.Input((64,))
     gan = GAN(keras.Model(z, layers.Reshape((8, 8, 1))(z * 0.5)), discriminator())

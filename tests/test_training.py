@@ -3,7 +3,6 @@ import dataclasses
 import json
 import os
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -199,6 +198,7 @@ def test_a_damaged_checkpoint_leaves_the_run_as_it_is(trained, run_dir, listing)
     assert listing(run_dir) == before
 
 
+@pytest.mark.long
 def test_a_sample_that_cannot_be_read_does_not_cost_the_training(trained, run_dir):
     (run_dir / "samples" / "step_0000010.png").write_text("no image")
     with contextlib.suppress(OSError):
@@ -243,26 +243,17 @@ def test_a_damaged_image_while_streaming_ends_training_with_its_name_and_saves(t
 # Ctrl-C
 
 
-def test_ctrl_c_saves_and_the_same_command_goes_on(tmp_path):
+def test_ctrl_c_saves_and_the_same_command_goes_on(forked, tmp_path):
     command = [Path(sys.executable).with_name("kgan"), "train", "digits", "--preset", "lean", "--batch-size", "4"]
     command += ["--run", tmp_path / "run", "--steps"]
-    process = subprocess.Popen(
-        [*command, "100000"],
-        stderr=subprocess.PIPE,
-        text=True,
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background ignore
-    )
-    try:
-        history = tmp_path / "run" / "history.csv"
-        patience = time.monotonic() + 300
-        while not history.exists() or history.read_text().count("\n") < 2:
-            assert process.poll() is None and time.monotonic() < patience
-            time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
-        _, stderr = process.communicate(timeout=300)
-    finally:
-        process.kill()
-        process.wait()
+    process = forked(*command, "100000")
+    history = tmp_path / "run" / "history.csv"
+    patience = time.monotonic() + 300
+    while not history.exists() or history.read_text().count("\n") < 2:
+        assert process.poll() is None and time.monotonic() < patience
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, stderr = process.communicate(timeout=300)
     assert process.returncode == 130 and "Traceback" not in stderr
     stopped = training.load(tmp_path / "run").step
     assert 0 < stopped < 100_000

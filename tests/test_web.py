@@ -172,11 +172,11 @@ class Visit:
 
     def ready(self):
         """The page, after its pictures are drawn."""
-        self.page.locator("#tool").wait_for(timeout=20_000)
+        self.page.locator("#tool").wait_for(timeout=180_000)
         return self.page
 
     def until_address(self, pattern):
-        self.page.wait_for_url(re.compile(pattern), timeout=5_000)
+        self.page.wait_for_url(re.compile(pattern), timeout=60_000)
         return self.page.url
 
 
@@ -237,6 +237,7 @@ def test_the_slider_goes_from_one_seed_to_the_other(name, generators, addresses,
         assert near(large(page), expected[2]) and far(large(page), expected[3])
 
 
+@pytest.mark.long
 def test_a_browser_without_relaxed_simd_draws_the_same_pictures(generators, addresses, reader):
     with Visit(reader, addresses["colour"] + "#seed=7", script=WITHOUT_RELAXED_SIMD) as visit:
         assert near(grid(visit.ready()), generators["colour"].generate(16, seed=7))
@@ -405,6 +406,7 @@ def test_few_features_give_no_choice_and_none_no_section(addresses, reader):
 # Address
 
 
+@pytest.mark.long
 def test_an_address_shows_the_same_pictures_again(addresses, reader):
     with Visit(reader, addresses["colour"]) as visit:
         page = visit.ready()
@@ -529,7 +531,7 @@ def cut(file):
 
 def sentence(visit, pattern):
     """Waits for a sentence in place of the page."""
-    visit.page.locator("#message", has_text=re.compile(pattern)).wait_for(timeout=20_000)
+    visit.page.locator("#message", has_text=re.compile(pattern)).wait_for(timeout=180_000)
     assert not visit.page.locator("#tool").is_visible()
 
 
@@ -649,7 +651,7 @@ def test_the_lock_pins_every_package_and_names_no_index():
 
 def get(address, path):
     """(status, type, content) of a path, which is sent without normalisation."""
-    connection = http.client.HTTPConnection(address.removeprefix("http://").strip("/"), timeout=10)
+    connection = http.client.HTTPConnection(address.removeprefix("http://").strip("/"), timeout=120)
     connection.request("GET", path)
     answer = connection.getresponse()
     return answer.status, answer.headers.get("Content-Type"), answer.read()
@@ -693,10 +695,10 @@ def test_serve_ends_on_both_signals_in_the_background(pages, number):
     command = [sys.executable, "-c", IN_THE_BACKGROUND, str(pages / "grey")]
     process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     address = re.search(r"http://\S+", process.stdout.readline())[0]
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         assert answer.status == 200
     process.send_signal(number)
-    output, errors = process.communicate(timeout=20)
+    output, errors = process.communicate(timeout=300)
     assert (process.returncode, output.split(), errors) == (0, ["ended"], "")
 
 
@@ -712,10 +714,10 @@ def test_the_command_in_the_background_ends_on_sigterm(pages, run_dir):
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_IGN),  # as a shell does for what ends in &
     )
     address = next(found[0] for line in process.stdout if (found := re.search(r"http://\S+", line)))
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         assert web.MARK in answer.read().decode()
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=30)
+    _, errors = process.communicate(timeout=300)
     assert (process.returncode, errors) == (0, "")
 
 
@@ -734,12 +736,12 @@ def test_serve_prints_its_address_opens_the_browser_and_ends_at_ctrl_c(pages, tm
         preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background ignore
     )
     address = re.fullmatch(r"page on (http://127\.0\.0\.1:\d+/) until Ctrl-C\n", process.stdout.readline())[1]
-    with urllib.request.urlopen(address, timeout=10) as answer:
+    with urllib.request.urlopen(address, timeout=120) as answer:
         assert web.MARK in answer.read().decode()
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while not opened.exists() and time.monotonic() < deadline:
         time.sleep(0.05)
     process.send_signal(signal.SIGINT)
-    output, _ = process.communicate(timeout=10)
+    output, _ = process.communicate(timeout=300)
     assert (process.returncode, output.split()) == (0, ["ended"])
     assert opened.read_text().strip() == address
