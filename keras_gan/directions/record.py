@@ -17,8 +17,6 @@ from keras_gan.sampling.sliders import CLASS, DIGITS, Sliders, check_name
 
 NAME = "directions.json"
 FORMAT = 1
-
-
 LARGEST = float(np.finfo("float32").max)
 Vectors = dict[str, list[Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]]]  # of weights, by name
 
@@ -37,9 +35,10 @@ class Content:
     format: int = FORMAT
 
     def __post_init__(self):
-        for table in ("weights", "measurements", *([] if self.class_preserving is None else ["class_preserving"])):
-            if missing := {slider.name for slider in self.directions} - getattr(self, table).keys():
-                raise ValueError(f"{table} of {', '.join(sorted(missing))} are missing")
+        names = {slider.name for slider in self.directions}
+        for table in (self.weights, self.measurements, self.class_preserving):
+            if table is not None and (missing := names - table.keys()):
+                raise ValueError(f"the weights or measurements of {', '.join(sorted(missing))} are missing")
 
 
 def save(fitted: Fitted, run) -> None:
@@ -79,19 +78,23 @@ def load(run) -> Fitted | None:
 
 def _fitted(content, dim):
     found = sliders.check(content.directions, content.latent, dim)
-
-    def vectors(table):
-        return {name: sliders.check_length(np.array(table[name], "float32"), dim) for name in found.names}
-
+    preserving = content.class_preserving
     return Fitted(
         found.latent,
         found.sliders,
-        vectors(content.weights),
-        content.class_preserving and vectors(content.class_preserving),
+        _vectors(content.weights, found.names, dim),
+        None if preserving is None else _vectors(preserving, found.names, dim),
         {name: content.measurements[name] for name in found.names},
         content.rejected,
         content.step,
     )
+
+
+def _vectors(stored, names, dim):
+    vectors = {name: np.array(stored[name], "float32") for name in names}
+    if not all(len(vector) == dim for vector in vectors.values()):
+        raise ValueError(f"its vectors are not of {dim} numbers each")
+    return vectors
 
 
 def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
