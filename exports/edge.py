@@ -1,4 +1,4 @@
-"""Sampling from a .tflite with ai-edge-litert, numpy and Pillow: no TensorFlow, no Keras."""
+"""Sampling from a .tflite with ai-edge-litert, numpy, Pillow and msgspec: no TensorFlow, no Keras."""
 
 import os
 from collections.abc import Callable

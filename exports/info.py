@@ -135,7 +135,7 @@ def _run(path):
     config, about = run.config, About.of(run, step)
     return {
         "name": about.name,
-        "keras_gan": json.loads(run.config_file.read_text("utf-8")).get("keras_gan"),
+        "keras_gan": run.written_by,
         "latent": config.latent,
         "latent_dim": config.latent_dim,
         "num_classes": run.num_classes if config.conditional else None,

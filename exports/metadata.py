@@ -1,28 +1,60 @@
 """Reading exports without TensorFlow: the JSON description inside them, their signatures and their operations."""
 
-import json
+import dataclasses
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
+
+import msgspec
 
 from keras_gan._utils import compat
-from keras_gan._utils.errors import InputError
-from keras_gan.sampling import latents, sliders
+from keras_gan._utils.errors import InputError, field_first
+from keras_gan.sampling import sliders
 
 schema = compat.litert_schema()
 
 NAME = "keras_gan"  # name of the description in the file's metadata
 DESCRIPTION_FILE = Path("assets.extra", "keras_gan.json")  # in a SavedModel; assets.extra is for the user's own files
-# Fields of a description; see `keras_gan.exports.about.describe`.
-TEXTS = ("name", "keras_gan", "output", "quantize", "data", "license", "weights_sha256")
-FIELDS = (
-    *("format", "latent", "latent_dim", "num_classes", "labels", "data_shape", "value_range", "training"),
-    *("directions", *TEXTS),
-)
 LARGEST_SIZE = 2**16  # limit of the dimension of z, the sides of a picture and the number of classes
-LONGEST_TEXT = 10_000
 MOST_ENTRIES = 100  # signatures, inputs, outputs and dimensions
 OUTPUTS = {"float32": (-1, 1), "uint8": (0, 255)}  # dtypes of the outputs, and the range of images
 # Builtin operations with state. A sampler must not depend on state.
 STATEFUL = ("VAR_HANDLE", "READ_VARIABLE", "ASSIGN_VARIABLE", "CALL_ONCE")
+
+Size = Annotated[int, msgspec.Meta(ge=1, le=LARGEST_SIZE)]
+Text = Annotated[str, msgspec.Meta(max_length=10_000)] | None
+
+
+@dataclass(frozen=True)
+class Description:
+    """The fields of a description; see `keras_gan.exports.about.describe`. None stands for what is not known."""
+
+    format: int | None
+    name: Text
+    keras_gan: Text
+    latent: str
+    latent_dim: Size
+    num_classes: Size | None
+    labels: tuple[str, ...] | None
+    data_shape: tuple[Size, ...]
+    value_range: tuple[float, float] | None
+    output: str  # in OUTPUTS
+    quantize: Text
+    data: Text
+    license: Text
+    training: dict[str, Any] | None
+    weights_sha256: Text
+    directions: list[Any] | None = None  # the first versions of the format had none
+
+    def __post_init__(self):
+        if self.output not in OUTPUTS:
+            raise ValueError(f"output is {self.output!r:.60}; expected {' or '.join(OUTPUTS)}")
+        if self.labels is not None and len(self.labels) != self.num_classes:
+            raise ValueError(f"{len(self.labels)} labels for {self.num_classes} classes")
+        sliders.from_json(self.directions, self.latent, self.latent_dim)
+
+
+FIELDS = tuple(field.name for field in dataclasses.fields(Description))
 
 
 def read(content: bytes) -> dict:
@@ -31,7 +63,7 @@ def read(content: bytes) -> dict:
     entries = (model.Metadata(i) for i in range(model.MetadataLength()))
     for entry in entries:
         if entry.Name() == NAME.encode():
-            return json.loads(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
+            return msgspec.json.decode(model.Buffers(entry.Buffer()).DataAsNumpy().tobytes())
     return {}
 
 
@@ -42,45 +74,19 @@ def check(description: dict) -> dict:
         description: the parsed JSON.
 
     Returns:
-        The description.
+        The description, with the fields of later versions that it has.
 
     Raises:
         InputError: where `about.describe` cannot have written it.
     """
-    # The first versions of the format had no directions.
-    description = {"directions": None} | description if isinstance(description, dict) else {}
-    if missing := [field for field in FIELDS if field not in description]:
-        raise InputError(f"an export has no field {missing[0]}; expected {', '.join(FIELDS)}. Export it again.")
-    classes, shape = description.get("num_classes"), description.get("data_shape")
-    sizes = [
-        description.get("latent_dim"),
-        1 if classes is None else classes,
-        *(shape if isinstance(shape, list) else [None]),
-    ]
-    if not all(type(size) is int and 1 <= size <= LARGEST_SIZE for size in sizes):
-        raise InputError(f"an export has sizes {sizes}; expected integers from 1 to {LARGEST_SIZE}. Export it again.")
-    latents.check_distribution(str(description.get("latent")))
-    sliders.from_json(description["directions"], description["latent"], description["latent_dim"])
-    labels = description.get("labels")
-    if labels is not None and not (
-        isinstance(labels, list) and len(labels) == classes and all(isinstance(label, str) for label in labels)
-    ):
-        raise InputError(f"an export has labels {labels!r:.60}; expected {classes} names. Export it again.")
-    for name in TEXTS:
-        if description[name] is not None and not (
-            isinstance(description[name], str) and len(description[name]) <= LONGEST_TEXT
-        ):
-            raise InputError(
-                f"the {name} of an export is {description[name]!r:.40}; expected a text of at most {LONGEST_TEXT:,} "
-                "characters. Export it again with a shorter text."
-            )
-    if description["output"] not in OUTPUTS:
-        output = description["output"]
-        raise InputError(f"an export has the output {output!r:.60}; expected {', '.join(OUTPUTS)}. Export it again.")
-    if not isinstance(description["training"], dict | None):
-        training = description["training"]
-        raise InputError(f"an export has the training {training!r:.60}; expected an object. Export it again.")
-    return description
+    try:
+        msgspec.convert(description, Description)
+    except ValueError as error:
+        raise InputError(
+            f"the description of an export is wrong ({field_first(error)}); expected one that kgan export writes. "
+            "Correct that field, and export again."
+        ) from error
+    return {"directions": None} | description
 
 
 def signatures(content: bytes) -> dict[str, dict]:

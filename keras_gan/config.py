@@ -1,14 +1,17 @@
-"""The settings of a training run, as config.json holds them. Standard library only."""
+"""The settings of a training run, as config.json holds them. Of other packages it imports msgspec only."""
 
 import copy
 import dataclasses
+import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, get_args, get_origin
+from typing import Any
+
+import msgspec
 
 from keras_gan._utils.choices import AUTO
-from keras_gan._utils.errors import InputError
+from keras_gan._utils.errors import InputError, field_first
 from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
 from keras_gan.presets import DATA_PRESETS, DEFAULT_PRESET, default_penalties, preset
 
@@ -16,16 +19,6 @@ LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "di
 LARGEST_FLOAT = sys.float_info.max
 CHECKPOINT_EVERY_S = 60.0  # by default
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
-
-
-def _is_of(value, kind):
-    """Whether a value is of a field's type. An int is accepted for a float, a bool is not accepted for a number."""
-    if get_origin(kind) is tuple:
-        kinds = get_args(kind)
-        return type(value) is tuple and len(value) == len(kinds) and all(map(_is_of, value, kinds))
-    if get_args(kind):
-        return any(_is_of(value, choice) for choice in get_args(kind))
-    return type(value) is kind or (kind is float and type(value) is int)
 
 
 @dataclass(frozen=True)
@@ -114,16 +107,24 @@ class TrainConfig:
         return {**choice, "config": settings}
 
     @classmethod
-    def from_dict(cls, values: Mapping[str, Any]) -> "TrainConfig":
-        """The config that `dataclasses.asdict` turned into `values`. Raises InputError for any other mapping."""
+    def from_dict(cls, values: Mapping[str, Any], file: str | os.PathLike = "config.json") -> "TrainConfig":
+        """The config that `dataclasses.asdict` turned into `values`.
+
+        Args:
+            values: the settings, in JSON's types.
+            file: the file that holds them, for the error.
+
+        Raises:
+            InputError: for any other values, and for settings of another version.
+        """
         try:
-            config = cls(**values)
-            for f in dataclasses.fields(cls):
-                if not _is_of(getattr(config, f.name), f.type):
-                    raise TypeError(f"{f.name} is {getattr(config, f.name)!r:.80}")
-        except (TypeError, AttributeError) as error:
+            config = msgspec.convert(values, cls)
+            if unknown := sorted(values.keys() - {f.name for f in dataclasses.fields(cls)}):
+                raise ValueError(f"unknown settings {', '.join(unknown)}")
+        except ValueError as error:
             raise InputError(
-                f"not a run's config ({error}); expected the settings that kgan train writes. Restore config.json."
+                f"{file} is not a run's config ({field_first(error)}); expected the settings that kgan train writes. "
+                "Restore it, or use the version of keras_gan that wrote it."
             ) from error
         return config
 

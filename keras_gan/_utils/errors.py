@@ -27,6 +27,13 @@ def first_line(error: BaseException) -> str:
     return printable(text.splitlines()[0][:200]) if text else type(error).__name__
 
 
+def field_first(error: BaseException) -> str:
+    """An error of msgspec, or of a dataclass's own checks, with the field first: "steps: expected int, got str"."""
+    text, _, path = first_line(error).partition(". ")[0].replace("`", "").partition(" - at ")
+    path = path.removeprefix("$").removeprefix(".")
+    return f"{path}: {text[0].lower()}{text[1:]}" if path else text
+
+
 def how_to_install(extra: str) -> str:
     """The remedy where packages of an extra in pyproject.toml are missing."""
     return f"Use pip install '.[{extra}]' in a checkout of keras_gan"

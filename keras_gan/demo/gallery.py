@@ -78,9 +78,9 @@ class Gallery:
                 "generator of images."
             )
         self.description = self.generator.description
-        self.step, self.notices, self.paired = prepared["step"], prepared["notices"], prepared["paired"]
-        self.no_opinion, self.no_real = prepared["no_opinion"], prepared["no_real"]
-        self.real, self.samples = (prepared[name] and np.array(prepared[name]) for name in ("real", "samples"))
+        self.step, self.notices, self.paired = prepared.step, prepared.notices, prepared.paired
+        self.no_opinion, self.no_real = prepared.no_opinion, prepared.no_real
+        self.real, self.samples = (logits and np.array(logits) for logits in (prepared.real, prepared.samples))
         self.discriminator = None
         if self.samples is not None:
             file = folder / preparing.DISCRIMINATOR

@@ -11,8 +11,11 @@ import signal
 import subprocess
 import sys
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from keras_gan._utils import checkout
 from keras_gan._utils.errors import InputError, Notice, first_line, one_line
@@ -25,23 +28,30 @@ AVERAGED, LAST = "averaged", "last"
 GENERATORS = {AVERAGED: "averaged.tflite", LAST: "last.tflite"}
 OWN = {PREPARED, DISCRIMINATOR, *(f"{name}{end}" for name in GENERATORS.values() for end in ("", ".json"))}
 FORMAT = 2  # of the files in demo/
-FIELDS = {
-    "made_of": dict,  # see `_made_of`
-    "step": int,
-    "notices": list,  # messages for the visitors
-    "paired": bool,  # whether the loss only compares real and generated logits
-    "real": list | None,  # logits of real images; None where the data are not on this machine
-    "samples": list | None,  # logits of samples; None where there is no discriminator for single pictures
-    "no_opinion": str | None,  # the reason why there is no discriminator
-    "no_real": str | None,  # the reason why there are no real images
-}
-OF_A_FILE: dict[str, Any] = {field: None for field in FIELDS} | {
-    "notices": [],
-    "paired": False,
-}  # for a .tflite without its run
 COMPARED_IMAGES = 500  # real images, and samples, with which a picture is compared
 FIRST_SEED = 2**29  # of those samples: far from the seeds that people look at
 REJECTED = 2  # exit status of the process where the run cannot be used
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """The content of prepared.json."""
+
+    made_of: dict[str, Any]  # see `_made_of`; empty for a .tflite without its run
+    step: int | None  # None for a .tflite
+    notices: tuple[str, ...]  # messages for the visitors
+    paired: bool  # whether the loss only compares real and generated logits
+    real: tuple[float, ...] | None  # logits of real images; None where the data are not on this machine
+    samples: tuple[float, ...] | None  # logits; None where there is no discriminator for single pictures
+    no_opinion: str | None  # the reason why there is no discriminator
+    no_real: str | None  # the reason why there are no real images
+
+    def __post_init__(self):
+        if self.made_of and self.step is None:
+            raise ValueError("step is null; expected a number")
+
+
+OF_A_FILE = Prepared({}, None, (), False, None, None, None, None)
 
 
 def prepare(source: Path) -> None:
@@ -89,21 +99,14 @@ def _check_folder(folder):
 def is_prepared(run: Run) -> bool:
     """Whether the files in demo/ were made from the newest checkpoint and the present directions."""
     try:
-        return read(run)["made_of"] == _made_of(run)
-    except (OSError, ValueError, TypeError, RecursionError):
+        return read(run).made_of == _made_of(run)
+    except (OSError, ValueError, RecursionError):
         return False
 
 
-def read(run: Run) -> dict:
-    """The content of prepared.json. Raises OSError or ValueError where it is missing or damaged."""
-    content = json.loads((run.path / FOLDER / PREPARED).read_text("utf-8"))
-    if not (isinstance(content, dict) and content.keys() == FIELDS.keys()):
-        raise ValueError(f"its fields are not {', '.join(FIELDS)}")
-    logits = [number for name in ("real", "samples") for number in content[name] or ()]
-    right_types = all(isinstance(content[name], kinds) for name, kinds in FIELDS.items())
-    if not (right_types and all(type(number) is float for number in logits)):
-        raise ValueError("a field has the wrong type")
-    return content
+def read(run: Run) -> Prepared:
+    """The content of prepared.json. Raises OSError, ValueError or RecursionError where it is missing or damaged."""
+    return msgspec.json.decode((run.path / FOLDER / PREPARED).read_bytes(), type=Prepared)
 
 
 def _made_of(run):

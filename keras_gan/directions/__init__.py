@@ -1,6 +1,6 @@
 """Directions in latent space that change one attribute of the pictures: sliders, and measurements of their effect.
 
-Moving latents needs numpy only. Finding directions needs a generator and scikit-learn.
+Moving latents needs numpy and msgspec only. Finding directions needs a generator and scikit-learn.
 """
 
 from keras_gan._utils.errors import InputError

@@ -2,22 +2,48 @@
 
 import dataclasses
 import json
+from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
 import numpy as np
 
-from keras_gan._utils.errors import InputError, first_line
+from keras_gan._utils.errors import InputError, field_first
 from keras_gan._utils.files import replace
 from keras_gan._utils.text import WIDTH, Table, Text, paragraph
 from keras_gan.directions.fitting import CLEAR, LEAST_KEPT, STEP, Fitted, Measurements
-from keras_gan.sampling.sliders import CLASS, DIGITS, check_name, from_json
+from keras_gan.sampling import sliders
+from keras_gan.sampling.sliders import CLASS, DIGITS, Sliders, check_name
 
 NAME = "directions.json"
 FORMAT = 1
+LARGEST = float(np.finfo("float32").max)
+Vectors = dict[str, list[Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]]]  # of weights, by name
+
+
+@dataclass(frozen=True)
+class Content:
+    """The content of directions.json."""
+
+    step: int | None
+    latent: str
+    directions: Sliders
+    weights: Vectors
+    class_preserving: Vectors | None
+    measurements: dict[str, Measurements]
+    rejected: dict[str, str]
+    format: int = FORMAT
+
+    def __post_init__(self):
+        names = {slider.name for slider in self.directions}
+        for table in (self.weights, self.measurements, self.class_preserving):
+            if table is not None and (missing := names - table.keys()):
+                raise ValueError(f"the weights or measurements of {', '.join(sorted(missing))} are missing")
 
 
 def save(fitted: Fitted, run) -> None:
     """Writes directions.json into a `keras_gan.runs.Run`."""
-    stored = {
+    content = {
         "format": FORMAT,
         "step": fitted.step,
         "latent": fitted.latent,
@@ -27,7 +53,7 @@ def save(fitted: Fitted, run) -> None:
         "measurements": {name: dataclasses.asdict(measurements) for name, measurements in fitted.measurements.items()},
         "rejected": fitted.rejected,
     }
-    text = json.dumps(stored, indent=1, ensure_ascii=False) + "\n"
+    text = json.dumps(content, indent=1, ensure_ascii=False) + "\n"
     replace(run.path / NAME, lambda draft: draft.write_text(text, "utf-8"))
 
 
@@ -41,35 +67,34 @@ def load(run) -> Fitted | None:
     if not file.is_file():
         return None
     try:
-        return _from_json(json.loads(file.read_text("utf-8")), run.config.latent_dim)
-    except (ArithmeticError, AttributeError, LookupError, OSError, RecursionError, TypeError, ValueError) as error:
+        content = msgspec.json.decode(file.read_bytes(), type=Content, dec_hook=sliders.to_vector)
+        return _fitted(content, run.config.latent_dim)
+    except (OSError, RecursionError, ValueError) as error:
         raise InputError(
-            f"{file} is damaged ({first_line(error)}); expected a file that kgan directions wrote. Run kgan directions "
-            "again."
+            f"{file} is damaged ({field_first(error)}); expected a file that kgan directions wrote. Run kgan "
+            "directions again."
         ) from error
 
 
-def _from_json(stored, dim):
-    read = from_json(stored["directions"], stored["latent"], dim)
-    weights = _vectors(stored["weights"], read.names, dim)
-    class_preserving = (
-        None if stored["class_preserving"] is None else _vectors(stored["class_preserving"], read.names, dim)
+def _fitted(content, dim):
+    found = sliders.check(content.directions, content.latent, dim)
+    preserving = content.class_preserving
+    return Fitted(
+        found.latent,
+        found.sliders,
+        _vectors(content.weights, found.names, dim),
+        None if preserving is None else _vectors(preserving, found.names, dim),
+        {name: content.measurements[name] for name in found.names},
+        content.rejected,
+        content.step,
     )
-    measurements = {name: _measurements(stored["measurements"][name]) for name in read.names}
-    rejected = {str(name): str(why) for name, why in stored["rejected"].items()}
-    step = None if stored["step"] is None else int(stored["step"])
-    return Fitted(read.latent, read.sliders, weights, class_preserving, measurements, rejected, step)
 
 
 def _vectors(stored, names, dim):
     vectors = {name: np.array(stored[name], "float32") for name in names}
-    if not all(vector.shape == (dim,) and np.isfinite(vector).all() for vector in vectors.values()):
-        raise ValueError(f"its vectors are not {dim} finite numbers each")
+    if not all(len(vector) == dim for vector in vectors.values()):
+        raise ValueError(f"its vectors are not of {dim} numbers each")
     return vectors
-
-
-def _measurements(stored):
-    return Measurements(**{**stored, "locks": tuple(map(str, stored["locks"]))})
 
 
 def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:

@@ -8,7 +8,6 @@ import base64
 import dataclasses
 import hashlib
 import io
-import json
 import math
 import os
 import shlex
@@ -26,6 +25,7 @@ from keras_gan._utils.log_names import ACCURACY, DISCRIMINATOR_LOSS, GENERATOR_L
 from keras_gan.config import TrainConfig
 from keras_gan.plots import inline
 from keras_gan.presets import preset
+from keras_gan.reporting import records
 from keras_gan.reporting.drawing import PAGE
 from keras_gan.runs import METRICS_FILE, Run, step_of
 
@@ -35,23 +35,6 @@ WIDEST_PX = 1_100  # width of the text column in pixels of a phone
 READINGS = {"lower": "lower is better", "higher": "higher is better", "baseline": "best at the baseline"}
 REFERENCES = {"test": "of the test split", "half": "of one half of the data, since no images are held out"}
 MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "note", doctor.WELL: "no action needed"}
-NUMBER, NONE = (int, float), type(None)
-# Required entries of a metrics.json and of an export's report: a type, or a tuple of types. All entries of a list have
-# the same type.
-CARD = {
-    "samples": NUMBER,
-    "reference": {"count": NUMBER, "split": str},
-    "extractor": ({"name": str, "accuracy": (*NUMBER, NONE), "sha256": (str, NONE)}, NONE),
-    "scores": [{"label": str, "better": str, "value": (*NUMBER, NONE), "baseline": (*NUMBER, NONE)}],
-}
-EXPORT = {
-    "file": str,
-    "size_bytes": NUMBER,
-    "quantize": str,
-    "mean_error": NUMBER,
-    "latency_ms": NUMBER,
-    "quality": ({"sliced_wasserstein": NUMBER}, NONE),
-}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -222,14 +205,13 @@ def _charts(run):
 def _card(run):
     """The metric card of kgan evaluate; None where there is none yet."""
     file = run.path / METRICS_FILE
-    card = _read_json(file) if file.exists() else {}
-    return card if _is_of(card, CARD) else None
+    return records.read(file, records.Card) if file.exists() else None
 
 
 def _exports(run):
     """The reports of the exports in the run folder; other JSON files are ignored."""
-    reports = [_read_json(file) for file in sorted((run.path / "export").glob("*.json"))]
-    return [report for report in reports if _is_of(report, EXPORT)]
+    reports = (records.read(file, records.Export) for file in sorted((run.path / "export").glob("*.json")))
+    return [report for report in reports if report]
 
 
 def _settings(run, config):
@@ -250,7 +232,7 @@ def _settings(run, config):
         ("discriminator optimizer", _optimizer(config, "discriminator")),
         ("generator optimizer", _optimizer(config, "generator")),
         ("seed", config.seed),
-        ("keras_gan", _read_json(run.config_file).get("keras_gan", "unknown")),
+        ("keras_gan", run.written_by or "unknown"),
     ]
 
 
@@ -319,30 +301,6 @@ def _picture(file, step=None, lossless=False):
 
 def _data_uri(kind, content):
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
-
-
-def _read_json(file):
-    try:
-        values = json.loads(file.read_text("utf-8"), parse_int=_int)
-    except (ValueError, OSError, RecursionError) as error:
-        raise InputError(f"{file} is damaged ({error}); expected JSON as it was written. Delete it.") from error
-    return values if isinstance(values, dict) else {}
-
-
-def _int(digits):
-    """An int; infinity where it is too large for a float, since numbers are formatted as floats."""
-    return int(digits) if abs(float(digits)) < math.inf else float(digits)
-
-
-def _is_of(value, kind):
-    """Whether a JSON value has the form of CARD or EXPORT."""
-    if isinstance(kind, tuple):
-        return any(_is_of(value, choice) for choice in kind)
-    if isinstance(kind, dict):
-        return isinstance(value, dict) and all(name in value and _is_of(value[name], kind[name]) for name in kind)
-    if isinstance(kind, list):
-        return isinstance(value, list) and all(_is_of(entry, kind[0]) for entry in value)
-    return isinstance(value, kind)
 
 
 def _check_out(path):

@@ -23,11 +23,14 @@ import os
 import socket
 import warnings
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated, Any
 
+import msgspec
 import numpy as np
 
-from keras_gan._utils.errors import InputError, Notice, first_line, printable
+from keras_gan._utils.errors import InputError, Notice, field_first, first_line, printable
 from keras_gan._utils.files import drafts, replace
 from keras_gan.config import TrainConfig
 from keras_gan.data import Source, fingerprint
@@ -35,8 +38,25 @@ from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
 CONFIG, DATA, METRICS_FILE = "config.json", "data.json", "metrics.json"
-FACTS = ("data_shape", "data_count", "num_classes", "class_names")  # facts about the data in config.json
-LARGEST_SIDE, LARGEST_COUNT, MOST_CLASSES = 2**20, 2**63 - 1, 2**16  # limits for damaged files
+Side = Annotated[int, msgspec.Meta(ge=1, le=2**20)]  # the upper limits are for damaged files
+
+
+@dataclass(frozen=True, kw_only=True)
+class Content:
+    """The content of config.json: the version that wrote it, facts about the data, and the settings."""
+
+    keras_gan: str | None = None
+    data_shape: Annotated[tuple[Side, ...], msgspec.Meta(min_length=1, max_length=3)]
+    data_count: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
+    num_classes: Annotated[int, msgspec.Meta(ge=1, le=2**16)] | None
+    class_names: tuple[str, ...] | None
+    config: dict[str, Any]
+
+    def __post_init__(self):
+        if len(self.data_shape) == 2:
+            raise ValueError(f"data_shape is {self.data_shape}; expected one size or three")
+        if self.class_names is not None and len(self.class_names) != self.num_classes:
+            raise ValueError(f"{len(self.class_names)} class names for {self.num_classes} classes")
 
 
 class Run:
@@ -73,8 +93,14 @@ class Run:
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / CONFIG).is_file():
                 names = source.class_names and source.class_names[: source.num_classes]
-                facts = (source.shape, source.count, source.num_classes, names)
-                _write_settings(folder, config, dict(zip(FACTS, facts, strict=True)))
+                content = Content(
+                    data_shape=tuple(source.shape),
+                    data_count=source.count,
+                    num_classes=source.num_classes,
+                    class_names=names,
+                    config=dataclasses.asdict(config),
+                )
+                _write(folder, content)
             if not (folder / DATA).is_file():  # runs of earlier versions have none
                 text = json.dumps(fingerprint.of_source(source))
                 replace(folder / DATA, lambda draft: draft.write_text(text, "utf-8"))
@@ -97,70 +123,60 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """The settings. Raises InputError where config.json is damaged."""
-        return TrainConfig.from_dict(self._settings("config"))
+        return TrainConfig.from_dict(self._content.config, self.config_file)
 
     @property
     def data_shape(self) -> tuple[int, ...]:
         """Shape of one image or vector of the run's data."""
-        shape = self._settings("data_shape")
-        sizes = shape if isinstance(shape, list) and len(shape) in (1, 3) else [shape]
-        return tuple(self._checked("data_shape", size, LARGEST_SIDE) for size in sizes)
+        return self._content.data_shape
 
     @property
     def data_count(self) -> int:
         """The number of images or vectors in the run's data."""
-        return self._checked("data_count", self._settings("data_count"), LARGEST_COUNT)
+        return self._content.data_count
 
     @property
     def num_classes(self) -> int | None:
         """The number of classes in the run's data; None without classes."""
-        classes = self._settings("num_classes")
-        return None if classes is None else self._checked("num_classes", classes, MOST_CLASSES)
+        return self._content.num_classes
 
     @property
     def class_names(self) -> tuple[str, ...] | None:
         """Names of the classes of the run's data; None where they are unknown."""
-        names = self._settings("class_names")
-        if names is None:
-            return None
-        if not isinstance(names, list) or len(names) != self.num_classes or not all(isinstance(n, str) for n in names):
-            raise InputError(
-                f"{self.config_file} is damaged (class_names is {names!r:.80}); expected one name a class. Restore it."
-            )
-        return tuple(map(printable, names))
+        names = self._content.class_names
+        return names and tuple(map(printable, names))
+
+    @property
+    def written_by(self) -> str | None:
+        """The version of keras_gan that wrote config.json; None where it is unknown."""
+        return self._content.keras_gan
 
     def extend(self, config: TrainConfig) -> None:
         """Writes `config`, in which `steps` and `skip_damaged` may have changed."""
         if config != self.config:
-            _write_settings(self.path, config, {name: self._settings(name) for name in FACTS})
+            _write(self.path, dataclasses.replace(self._content, config=dataclasses.asdict(config)))
 
-    def _settings(self, key):
+    @property
+    def _content(self) -> Content:
         try:
-            return json.loads(self.config_file.read_text("utf-8"))[key]
-        except (ValueError, KeyError, TypeError, RecursionError) as error:
+            # Read by json, since msgspec's reader takes no names of folders that are not UTF-8.
+            return msgspec.convert(json.loads(self.config_file.read_text("utf-8")), Content)
+        except (ValueError, RecursionError) as error:
             raise InputError(
-                f"{self.config_file} is damaged ({error}); expected it as kgan train wrote it. Restore it."
+                f"{self.config_file} is damaged ({field_first(error)}); expected it as kgan train wrote it. Restore it."
             ) from error
-
-    def _checked(self, key, size, largest):
-        if type(size) is not int or not 1 <= size <= largest:
-            raise InputError(
-                f"{self.config_file} is damaged ({key} is {self._settings(key)!r:.80}); expected integers from 1 to "
-                f"{largest:,}. Restore it."
-            )
-        return size
 
     def _check_settings(self, config, source, fewer_is_fine=False):
         """Raises InputError for other settings. The number of images may fall where damaged ones are skipped."""
         differences = self.config.differences(config)
-        facts = {"data_shape": list(source.shape), "data_count": source.count}
+        facts = {"data_shape": tuple(source.shape), "data_count": source.count}
         if fewer_is_fine and source.count < self.data_count:
             del facts["data_count"]
         if config.conditional:
             facts["num_classes"] = source.num_classes
         for key, now in facts.items():
-            if self._settings(key) != now:
-                differences.append(f"{key}: {self._settings(key)} -> {now}")
+            if (before := getattr(self, key)) != now:
+                differences.append(f"{key}: {before} -> {now}")
         if differences:
             raise InputError(
                 f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same. "
@@ -347,9 +363,9 @@ def _by_step(folder, suffix):
     return sorted((f for f in folder.glob(f"step_*{suffix}") if step_of(f) is not None), key=step_of)
 
 
-def _write_settings(folder, config, facts):
+def _write(folder, content):
     from keras_gan import __version__
 
-    settings = {"keras_gan": __version__, **facts, "config": dataclasses.asdict(config)}
+    settings = dataclasses.asdict(dataclasses.replace(content, keras_gan=__version__))
     text = json.dumps(settings, indent=2) + "\n"
     replace(folder / CONFIG, lambda draft: draft.write_text(text, "utf-8"))

@@ -1,6 +1,6 @@
 """Sampling from any generator: latents and seeds, sliders, samples, pictures and animations.
 
-It needs numpy and Pillow only, so that it runs wherever an exported generator runs.
+It needs numpy, Pillow and msgspec only, so that it runs wherever an exported generator runs.
 """
 
 from keras_gan.sampling.animations import FRAMES, save_interpolation, save_sweep, save_walk

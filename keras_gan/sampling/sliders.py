@@ -1,12 +1,13 @@
-"""Sliders, which move latents along the direction of an attribute. numpy only, as everything that exports need."""
+"""Sliders, which move latents along the direction of an attribute. They need numpy and msgspec only."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
+import msgspec
 import numpy as np
 
-from keras_gan._utils.errors import InputError
+from keras_gan._utils.errors import InputError, field_first
 from keras_gan.sampling import latents
 
 KINDS = {
@@ -18,7 +19,7 @@ KINDS = {
 CLASS = "class"  # name of the lock that preserves the class
 LONGEST_NAME, MOST_SLIDERS = 60, 1000
 LARGEST_LIMIT = 100.0
-LARGEST_NUMBER = 1000.0  # in a vector; larger ones would move z far outside its distribution
+Number = Annotated[float, msgspec.Meta(ge=-1000, le=1000)]  # in a vector; larger ones move z far outside its range
 ROUNDING = 1e-6  # tolerance of amounts, relative to the limit
 DIGITS = 5  # of a vector's numbers in a file, more than 256 levels can show
 
@@ -27,10 +28,10 @@ DIGITS = 5  # of a vector's numbers in a file, more than 256 levels can show
 class Slider:
     """One attribute and the direction that moves it."""
 
-    name: str
+    name: Annotated[str, msgspec.Meta(min_length=1, max_length=LONGEST_NAME)]
     kind: str  # in KINDS
     vector: np.ndarray  # float32 (latent_dim,): added to z for each standard deviation of the attribute
-    limit: float  # a slider goes from -limit to limit
+    limit: Annotated[float, msgspec.Meta(gt=0, le=LARGEST_LIMIT)]  # a slider goes from -limit to limit
 
     def check(self, amount: float) -> float:
         """Returns `amount`. Raises InputError where it is not a number from -limit to limit."""
@@ -45,6 +46,9 @@ class Slider:
         """The slider as JSON types."""
         vector = [float(f"{value:.{DIGITS}g}") for value in self.vector]
         return {"name": self.name, "kind": self.kind, "vector": vector, "limit": self.limit}
+
+
+Sliders = Annotated[tuple[Slider, ...], msgspec.Meta(max_length=MOST_SLIDERS)]
 
 
 @dataclass(frozen=True)
@@ -134,39 +138,37 @@ def from_json(described: object, latent: str, latent_dim: int) -> Directions:
     Raises:
         InputError: for anything else.
     """
-    if described is None:
-        return Directions(latent, ())
-    if not (isinstance(described, list) and len(described) <= MOST_SLIDERS):
-        raise InputError(f"an export has directions {described!r:.40}; expected a list of sliders. Export again.")
-    sliders = tuple(_slider(entry, latent_dim) for entry in described)
+    try:
+        sliders = msgspec.convert([] if described is None else described, Sliders, dec_hook=to_vector)
+        return check(sliders, latent, latent_dim)
+    except ValueError as error:
+        raise InputError(
+            f"an export has directions that cannot be used ({field_first(error)}); expected sliders that kgan export "
+            "wrote. Export again."
+        ) from error
+
+
+def to_vector(kind: type, numbers: object) -> np.ndarray:
+    """A list from a file as a float32 vector: the `dec_hook` of msgspec, which has no form for arrays."""
+    try:
+        return np.array(msgspec.convert(numbers, list[Number]), "float32")
+    except msgspec.ValidationError as error:
+        raise ValueError(f"expected numbers from -1000 to 1000 ({field_first(error)})") from error
+
+
+def check(sliders: tuple[Slider, ...], latent: str, latent_dim: int) -> Directions:
+    """The directions of sliders from a file. Raises ValueError where they do not fit the generator."""
+    for slider in sliders:
+        if not (check_name(slider.name) and slider.kind in KINDS and len(slider.vector) == latent_dim):
+            raise ValueError(
+                f"the slider {slider.name!r} of kind {slider.kind!r:.40} with {len(slider.vector)} numbers; expected a "
+                f"printable name, one of {', '.join(KINDS)}, and {latent_dim} numbers"
+            )
     if len({slider.name for slider in sliders}) < len(sliders):
-        raise InputError("an export has two directions of one name; expected different names. Export again.")
+        raise ValueError("two sliders of one name")
     return Directions(latents.check_distribution(latent), sliders)
 
 
-def _slider(entry, latent_dim):
-    known = entry if isinstance(entry, dict) else {}
-    name, kind, vector, limit = (known.get(key) for key in ("name", "kind", "vector", "limit"))
-    if not (check_name(name) and kind in KINDS and _is_vector(vector, latent_dim) and _is_limit(limit)):
-        raise InputError(
-            f"an export has a direction {name!r:.40} that cannot be used; expected a name, a kind, a limit and "
-            f"{latent_dim} finite numbers. Export again."
-        )
-    return Slider(name, kind, np.array(vector, "float32"), float(limit))
-
-
-def check_name(name: object) -> bool:
+def check_name(name: str) -> bool:
     """Whether `name` can be a slider's name: printable, not too long, without "=" or a space at either end."""
-    return isinstance(name, str) and 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip(" =")
-
-
-def _is_vector(vector, latent_dim):
-    return (
-        isinstance(vector, list)
-        and len(vector) == latent_dim
-        and all(type(value) in (int, float) and abs(value) <= LARGEST_NUMBER for value in vector)  # excludes NaN
-    )
-
-
-def _is_limit(limit):
-    return type(limit) in (int, float) and math.isfinite(limit) and 0 < limit <= LARGEST_LIMIT
+    return 0 < len(name) <= LONGEST_NAME and name.isprintable() and name == name.strip(" =")
