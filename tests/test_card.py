@@ -390,7 +390,7 @@ def test_numbers_have_four_digits_and_at_most_five_decimals(value, text):
 def test_the_header_names_data_samples_and_features(reference, real):
     compared, features = real.header()
     assert compared.startswith("397 samples ") and compared.endswith("digits, test split")
-    assert features.startswith(f"features: network “digits” (SHA-256 {reference.extractor.sha256[:12]}…, 98.")
+    assert features.startswith(f"features: network “digits” (SHA-256 {reference.extractor.sha256[:12]}…, accuracy 98.")
     of_run = dataclasses.replace(real, source="runs/digits", step=1500)
     assert of_run.header()[0] == "runs/digits at step 1,500" and str(of_run).startswith(
         "runs/digits at step 1,500\n397"
