@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_gan import exports, reporting, training
 from keras_gan._utils.errors import InputError
-from keras_gan.exports import kit
+from keras_gan.exports import export_folder
 from keras_gan.exports.report import ExportReport
 from keras_gan.runs import Run
 
@@ -58,7 +58,7 @@ def export_run(
     for mode, path in zip(modes, paths, strict=True):
         yield gan.export(path, format, quantize=mode, options=options)
         if not out:
-            kit.write(path.parent)
+            export_folder.write(path.parent)
             reporting.write(run)
 
 

@@ -10,7 +10,7 @@ from ai_edge_litert.tools import flatbuffer_utils
 from keras import layers
 
 from keras_gan import GAN, InputError, exports
-from keras_gan.exports import edge, kit, storage, tflite
+from keras_gan.exports import edge, export_folder, storage, tflite
 from keras_gan.exports.quantize import MODES, SEEDED
 from keras_gan.sampling import latents
 
@@ -190,7 +190,7 @@ def test_weights_larger_than_int8_are_listed_by_layer_and_bytes(various, tmp_pat
         and written["higher_precision"][0]["reason"]
     )
     assert written["stored"]["int8"] > 16 * 32 * 32
-    kit.write(tmp_path)
+    export_folder.write(tmp_path)
     readme = (tmp_path / "README.md").read_text()
     halves = sum(one.size_bytes for one in report.higher_precision if one.dtype == "float16")
     assert f"| int8, {halves / 1000:,.0f} kB of them float16" in readme

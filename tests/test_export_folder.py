@@ -19,7 +19,7 @@ from PIL import Image
 from keras_gan import GAN, networks, sampling
 from keras_gan._utils.errors import Notice
 from keras_gan.directions import Directions, Slider
-from keras_gan.exports import About, Options, edge, kit
+from keras_gan.exports import About, Options, edge, export_folder
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ai-edge-litert", "numpy", "pillow")
@@ -37,7 +37,7 @@ def sliders(latent):
 
 
 def exported(folder, shape, name="generator.tflite", latent="normal", **options):
-    """A folder with a .tflite, a SavedModel and the files of `kit.write`; and the GAN, of three classes or none."""
+    """A folder with a .tflite, a SavedModel and the files of `export_folder.write`; and the GAN, of three classes or none."""
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": options.pop("num_classes", None)}
     pair = networks.generator(shape, 5, "lean", **build), networks.discriminator(shape, "lean", **build)
@@ -48,7 +48,7 @@ def exported(folder, shape, name="generator.tflite", latent="normal", **options)
     folder.mkdir(exist_ok=True)
     gan.export(folder / name, "tflite", "float16", Options(**options))
     gan.export(folder / "saved_model", "saved_model", options=Options(**options))
-    kit.write(folder)
+    export_folder.write(folder)
     return folder, gan
 
 
@@ -88,7 +88,7 @@ def differences(picture, images):
 
 
 def test_sample_py_is_short_and_needs_three_packages():
-    text = (kit.TEMPLATES / "sample.py").read_text()
+    text = (export_folder.TEMPLATES / "sample.py").read_text()
     assert len(text.splitlines()) <= 100
     modules = set()
     for node in ast.walk(ast.parse(text)):
@@ -358,7 +358,7 @@ def test_the_page_is_updated(grey, tmp_path):
     (folder / "damaged.tflite").write_bytes(b"\0\0\0\0TFL3")
     (folder / "generator.onnx").write_bytes(b"onnx")
     (folder / "web").mkdir()
-    kit.write(folder)
+    export_folder.write(folder)
     text = (folder / "README.md").read_text()
     assert "TensorFlow Serving" not in text and "## In a browser" in text and "`generator.onnx`" in text
     assert "damaged" not in text and "python sample.py generator.tflite" in text
@@ -370,7 +370,7 @@ def with_onnx(colour, tmp_path_factory):
     """A copy of the colour folder, whose .tflite gives uint8, with ONNX graphs that give float32."""
     folder = Path(shutil.copytree(colour[0], tmp_path_factory.mktemp("onnx") / "export"))
     colour[1].export(folder / "generator.onnx", "onnx", options=Options(about=About(labels=("zero", "one", "two"))))
-    kit.write(folder)
+    export_folder.write(folder)
     return folder, colour[1]
 
 
@@ -407,7 +407,7 @@ def test_the_onnx_example_runs_as_written(with_onnx):
 def test_a_folder_of_onnx_alone_has_a_page(with_onnx, tmp_path):
     for name in ("generator.onnx", "generator-sample.onnx", "generator.onnx.json"):
         shutil.copy(with_onnx[0] / name, tmp_path)
-    kit.write(tmp_path)
+    export_folder.write(tmp_path)
     text = (tmp_path / "README.md").read_text()
     assert "## ONNX Runtime" in text and "Kotlin" not in text and not (tmp_path / "sample.py").exists()
 
@@ -427,14 +427,14 @@ def test_files_of_other_programs_are_not_replaced(grey, tmp_path):
     shutil.copy(grey[0] / "my $dots.tflite", tmp_path / "g.tflite")
     (tmp_path / "README.md").write_text("# My project\n")
     with pytest.warns(Notice, match="README.md was not written by kgan export"):
-        kit.write(tmp_path)
+        export_folder.write(tmp_path)
     assert (tmp_path / "README.md").read_text() == "# My project\n"
-    assert (tmp_path / "sample.py").read_bytes() == (kit.TEMPLATES / "sample.py").read_bytes()
+    assert (tmp_path / "sample.py").read_bytes() == (export_folder.TEMPLATES / "sample.py").read_bytes()
 
 
 def test_nothing_is_written_where_nothing_was_exported(tmp_path):
     (tmp_path / "other.tflite").write_text("a text")
-    kit.write(tmp_path)
+    export_folder.write(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["other.tflite"]
 
 
@@ -529,4 +529,4 @@ def test_the_command_needs_click_and_the_three_packages(clean, colour, tmp_path)
     assert call("sample", file, "--label", "3").returncode == 2
     assert "dots | dashes" in call("info", file).stdout
     (installed,) = clean.parents[1].glob("lib/*/site-packages/keras_gan/exports/templates")
-    assert {file.name for file in installed.iterdir()} >= {kit.SAMPLE, kit.README}
+    assert {file.name for file in installed.iterdir()} >= {export_folder.SAMPLE, export_folder.README}
