@@ -133,7 +133,7 @@ def test_subpackages_and_command_are_found_wherever_python_starts(environment, c
 def test_a_child_process_imports_the_same_package(environment, checkout):
     """LiteRT tries a file in a process of its own, which does not have the working directory on its path."""
     code = (
-        "import subprocess, sys; from keras_gan import checkout\n"
+        "import subprocess, sys; from keras_gan._utils import checkout\n"
         "child = 'import keras_gan.exports.edge as edge; print(edge.__file__)'\n"
         "subprocess.run([sys.executable, '-P', '-c', child], env=checkout.environment(), check=True)"
     )
