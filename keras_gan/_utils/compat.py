@@ -206,7 +206,7 @@ def litert_schema():
 
     Private: `ai_edge_litert.schema_py_generated`, generated from LiteRT's schema. No public module reads the metadata
     or the operations of a file.
-    Checked with ai-edge-litert 2.1.0 and 2.3.0.
+    Checked with ai-edge-litert 2.3.0.
     """
     from ai_edge_litert import schema_py_generated
 
@@ -217,7 +217,7 @@ def read_tflite(content: bytes):
     """The `ModelT` of a .tflite file, with the weights that newer files store outside the flatbuffer.
 
     Private: `ai_edge_litert.tools.flatbuffer_utils.read_model_from_bytearray`. No public module changes a file.
-    Checked with ai-edge-litert 2.1.0 and 2.3.0.
+    Checked with ai-edge-litert 2.3.0.
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
@@ -228,7 +228,7 @@ def write_tflite(model) -> bytes:
     """The .tflite file of a `ModelT`, the inverse of `read_tflite`.
 
     Private: `ai_edge_litert.tools.flatbuffer_utils.convert_object_to_bytearray`.
-    Checked with ai-edge-litert 2.1.0 and 2.3.0.
+    Checked with ai-edge-litert 2.3.0.
     """
     from ai_edge_litert.tools import flatbuffer_utils
 
@@ -241,6 +241,6 @@ def interpreter_operations(interpreter) -> list[dict[str, Any]]:
     A delegate is an operation named "DELEGATE"; the operations that it computes stay in the list.
 
     Private: `Interpreter._get_ops_details`. `tf.lite.experimental.Analyzer` prints a text, and no delegates.
-    Checked with ai-edge-litert 2.1.0 and 2.3.0.
+    Checked with ai-edge-litert 2.3.0.
     """
     return interpreter._get_ops_details()
