@@ -96,7 +96,7 @@ def test_it_trains_and_pauses(opened):
     page.get_by_role("button", name="Start", exact=True).click()
     wait_for_step(page, 20)
     page.get_by_role("button", name="Pause").click()
-    page.get_by_role("button", name="Go on").wait_for()
+    page.get_by_role("button", name="Continue").wait_for()
     assert number(page, "mean of G") > 0
 
 

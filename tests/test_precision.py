@@ -21,7 +21,7 @@ def test_the_choice_reaches_tensorflow_in_a_fresh_process_and_is_harmless_later(
     script = tmp_path / "script.py"
     script.write_text(
         "import tensorflow as tf\n"
-        "from keras_gan import precision\n"
+        "from keras_gan.distribute import precision\n"
         "precision.cores = lambda: 2\n"
         "precision.use_threads()\n"
         "tf.constant(1) + 1\n"
