@@ -141,8 +141,7 @@ def test_a_damaged_fact_about_the_data_is_named_with_the_file(run, change):
 
 
 def test_class_names_that_are_not_utf_8_survive_the_file(tmp_path):
-    source = from_array("noise", np.zeros((2, *SHAPE), "uint8"))
-    source = dataclasses.replace(source, num_classes=2, class_names=("a", "caf\udce9"))
+    source = from_array("noise", np.zeros((2, *SHAPE), "uint8"), np.array([0, 1]), ("a", "caf\udce9"))
     run = Run.create(tmp_path / "run", CONFIG, source)
     assert (run.config, run.num_classes, run.class_names) == (CONFIG, 2, ("a", "caf?"))
 
