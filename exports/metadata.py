@@ -44,14 +44,14 @@ class Description:
     license: Text
     training: dict[str, Any] | None
     weights_sha256: Text
-    directions: list[Any] | None = None  # the first versions of the format had none
+    directions: sliders.Sliders | None = None  # the first versions of the format had none
 
     def __post_init__(self):
         if self.output not in OUTPUTS:
             raise ValueError(f"output is {self.output!r:.60}; expected {' or '.join(OUTPUTS)}")
         if self.labels is not None and len(self.labels) != self.num_classes:
             raise ValueError(f"{len(self.labels)} labels for {self.num_classes} classes")
-        sliders.from_json(self.directions, self.latent, self.latent_dim)
+        sliders.check(self.directions or (), self.latent, self.latent_dim)
 
 
 FIELDS = tuple(field.name for field in dataclasses.fields(Description))
@@ -80,7 +80,7 @@ def check(description: dict) -> dict:
         InputError: where `about.describe` cannot have written it.
     """
     try:
-        msgspec.convert(description, Description)
+        msgspec.convert(description, Description, dec_hook=sliders.to_vector)
     except ValueError as error:
         raise InputError(
             f"the description of an export is wrong ({field_first(error)}); expected one that kgan export writes. "

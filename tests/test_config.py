@@ -38,6 +38,14 @@ def test_a_given_zero_is_not_taken_for_absent():
         TrainConfig("digits", batch_size=0)
 
 
+def test_whole_numbers_in_a_file_are_taken_for_floats_and_fractions_not_for_ints():
+    assert TrainConfig.from_dict({"data": "digits", "gamma": 3, "generator_lr": 1}).gamma == 3.0
+    for wrong in ({"steps": 3.0}, {"steps": True}, {"gamma": True}, {"generator_lr": 10**400}):
+        (name,) = wrong
+        with pytest.raises(InputError, match=rf"run/config.json .*{name}.*expected"):
+            TrainConfig.from_dict({"data": "digits"} | wrong, "run/config.json")
+
+
 def test_a_config_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TrainConfig("digits").steps = 1

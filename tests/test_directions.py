@@ -385,6 +385,9 @@ def test_sliders_are_renamed(found_run, tmp_path):
         lambda content: content["weights"].update({content["directions"][0]["name"]: [math.inf] * 8}),
         lambda content: content.update(directions="none"),
         lambda content: content.update(measurements={}),
+        lambda content: content["measurements"][content["directions"][0]["name"]].update(r2="high"),
+        lambda content: content.update(step=True),
+        lambda content: content.update(rejected=None),
     ],
 )
 def test_a_damaged_file_gives_an_error(found_run, tmp_path, damage):

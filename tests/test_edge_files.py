@@ -319,12 +319,19 @@ def test_the_table_shows_every_mode(files, trained, tmp_path):
         {"name": 5},
         {"data_shape": None},
         {"latent": "cauchy"},
+        {"latent_dim": True},
+        {"value_range": [-1, "1"]},
+        {"directions": [{"name": "up", "kind": "factor", "vector": [1.0], "limit": 2}]},
     ],
     ids=str,
 )
 def test_a_wrong_description_is_rejected(gan, change):
     with pytest.raises(InputError, match="expected"):
         metadata.check(about.describe(gan) | change)
+
+
+def test_fields_of_later_versions_stay_in_a_description(gan):
+    assert metadata.check(about.describe(gan) | {"later": [1]})["later"] == [1]
 
 
 def test_an_old_description_without_directions_has_none(gan):

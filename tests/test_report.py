@@ -17,6 +17,7 @@ from keras_gan import reporting
 from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.plots import inline
+from keras_gan.reporting import records
 from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
@@ -232,6 +233,17 @@ def test_missing_parts_are_listed_with_the_command_that_creates_them(run_dir):
         assert command in text
     assert "The remaining 970 steps" in text
     assert not {"Metric card", "Closest pairs", "Exports"} & {line.strip() for line in text.splitlines()}
+
+
+@pytest.mark.parametrize(
+    "wrong", [[], {"samples": "many"}, {"scores": [{}]}, {"reference": None}, {"samples": 10**400}]
+)
+def test_other_json_than_a_metric_card_is_left_out(tmp_path, wrong):
+    file = tmp_path / "metrics.json"
+    file.write_text(json.dumps(metrics()))
+    assert records.read(file, records.Card).scores[1].error == 0.25
+    file.write_text(json.dumps(metrics() | wrong if isinstance(wrong, dict) else wrong))
+    assert records.read(file, records.Card) is None
 
 
 def test_names_from_outside_are_inert(full_run, browser, tmp_path):

@@ -90,7 +90,7 @@ def test_create_takes_an_empty_folder(tmp_path):
 def test_other_settings_raise_with_the_differences(run, listing):
     before = listing(run.path)
     message = (
-        r"was started with other settings \(seed: 0 -> 1; data_shape: \[8, 8, 1\] -> \[9, 8, 1\]; "
+        r"was started with other settings \(seed: 0 -> 1; data_shape: .8, 8, 1. -> .9, 8, 1.; "
         r"data_count: 5 -> 6\); .*--run"
     )
     with pytest.raises(InputError, match=message):
@@ -119,6 +119,31 @@ def test_a_damaged_config_is_told(run, text):
     run.config_file.write_text(text)
     with pytest.raises(InputError, match="is damaged|not a run's config"):
         _ = run.config
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"data_shape": [8, 8]},
+        {"data_shape": [8, 0, 1]},
+        {"data_shape": 8},
+        {"data_count": True},
+        {"num_classes": 2.0},
+        {"class_names": ["a"], "num_classes": 2},
+        {"class_names": [1, 2], "num_classes": 2},
+    ],
+    ids=str,
+)
+def test_a_damaged_fact_about_the_data_is_named_with_the_file(run, change):
+    run.config_file.write_text(json.dumps(json.loads(run.config_file.read_text()) | change))
+    with pytest.raises(InputError, match=r"config.json is damaged \(.*(data_|class).*\); expected .*\.$"):
+        _ = run.data_shape
+
+
+def test_class_names_that_are_not_utf_8_survive_the_file(tmp_path):
+    source = from_array("noise", np.zeros((2, *SHAPE), "uint8"), np.array([0, 1]), ("a", "caf\udce9"))
+    run = Run.create(tmp_path / "run", CONFIG, source)
+    assert (run.config, run.num_classes, run.class_names) == (CONFIG, 2, ("a", "caf?"))
 
 
 # checkpoints

@@ -55,7 +55,7 @@ class Content:
     def __post_init__(self):
         if len(self.data_shape) == 2:
             raise ValueError(f"data_shape is {self.data_shape}; expected one size or three")
-        if self.class_names is not None and len(self.class_names) != self.num_classes:
+        if None not in (self.class_names, self.num_classes) and len(self.class_names) != self.num_classes:
             raise ValueError(f"{len(self.class_names)} class names for {self.num_classes} classes")
 
 
