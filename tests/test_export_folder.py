@@ -37,7 +37,7 @@ def sliders(latent):
 
 
 def exported(folder, shape, name="generator.tflite", latent="normal", **options):
-    """A folder with a .tflite, a SavedModel and the files of `export_folder.write`; the GAN has three classes or none."""
+    """A folder with a .tflite, a SavedModel and the files that `write` adds; the GAN has three classes or none."""
     keras.utils.set_random_seed(0)
     build = {"dtype": "float32", "num_classes": options.pop("num_classes", None)}
     pair = networks.generator(shape, 5, "lean", **build), networks.discriminator(shape, "lean", **build)
