@@ -28,7 +28,7 @@ VERBS = {
 }
 
 # Kubeflow's training operator restarts on 128 and above, and keeps 138 for a program's own use.
-STATUSES = {Diverged: 1, WorkerLost: 138}
+STATUSES: dict[type[Exception], int] = {Diverged: 1, WorkerLost: 138}
 
 
 class Verbs(click.Group):

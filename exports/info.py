@@ -8,7 +8,7 @@ from pathlib import Path
 from keras_gan._utils import archives
 from keras_gan._utils.errors import InputError, first_line, one_line
 from keras_gan._utils.files import size_bytes
-from keras_gan._utils.text import WIDTH, Table, Text
+from keras_gan._utils.text import WIDTH, Block, Table, Text
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.about import About
 from keras_gan.runs import Run, step_of
@@ -152,7 +152,9 @@ def _run(path):
 
 def to_text(description: dict) -> Text:
     """The result of `describe` as lines of at most 80 columns."""
-    blocks = [f"{one_line(description['path'])}: {KINDS[description['kind']]}, {description['size_bytes']:,} bytes"]
+    blocks: list[Block] = [
+        f"{one_line(description['path'])}: {KINDS[description['kind']]}, {description['size_bytes']:,} bytes"
+    ]
     for heading, rows in (
         ("", _facts(description)),
         ("signatures", [(name, _signature(ends)) for name, ends in description.get("signatures", {}).items()]),

@@ -108,9 +108,9 @@ class ExportReport:
 def table(reports: list[ExportReport]) -> Text:
     """A table of several exports of one generator."""
     with_frechet = any(report.quality and report.quality.frechet_distance is not None for report in reports)
-    head = ("", "size", "mean error", "99.9 %", "largest", "ms a sample", "at 16", "samples moved", "Fréchet")
-    rows = [_row(report) for report in reports]
-    head, rows = (head, rows) if with_frechet else (head[:-1], [row[:-1] for row in rows])
+    head = ["", "size", "mean error", "99.9 %", "largest", "ms a sample", "at 16", "samples moved", "Fréchet"]
+    columns = len(head) if with_frechet else len(head) - 1
+    head, rows = head[:columns], [_row(report)[:columns] for report in reports]
     return Text(
         [Table(rows, head, numbers=range(1, len(head))), "", Table(list(_legend(reports, with_frechet)), width=WIDTH)]
     )

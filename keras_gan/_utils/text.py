@@ -51,11 +51,14 @@ def paragraph(text: str, indent: int = 0, width: int | None = WIDTH) -> Table:
     return Table([(text,)], indent=indent, width=width)
 
 
+Block = str | Heading | Table
+
+
 @dataclass(frozen=True, repr=False)
 class Text:
     """Blocks, each below the one before; an empty string is an empty line."""
 
-    blocks: Sequence[str | Heading | Table]
+    blocks: Sequence[Block]
 
     def __str__(self):
         return "\n".join(map(str, self.blocks))

@@ -10,7 +10,7 @@ import numpy as np
 
 from keras_gan._utils.errors import InputError, field_first
 from keras_gan._utils.files import replace
-from keras_gan._utils.text import WIDTH, Table, Text, paragraph
+from keras_gan._utils.text import WIDTH, Block, Table, Text, paragraph
 from keras_gan.directions.fitting import CLEAR, LEAST_KEPT, STEP, Fitted, Measurements
 from keras_gan.sampling import sliders
 from keras_gan.sampling.sliders import CLASS, DIGITS, Sliders, check_name
@@ -144,11 +144,13 @@ def table(fitted: Fitted) -> Text:
     with_classes = any(one.class_kept is not None for one in fitted.measurements.values())
     head = ("slider", "R²", "a step", "whole way", "cross-talk", "unlocked", *(["class kept"] if with_classes else []))
     rows = [_row(slider, fitted.measurements[slider.name], with_classes) for slider in fitted.sliders]
-    found = ["no attribute has a direction that works"]
+    found: list[Block] = ["no attribute has a direction that works"]
     if rows:
         found = [Table(rows, head, numbers=range(1, len(head))), "", *_legend(with_classes)]
     rejected = "; ".join(f"{name} ({why})" for name, why in fitted.rejected.items())
-    return Text([*found, *(["", paragraph(f"rejected attributes: {rejected}")] if rejected else [])])
+    if rejected:
+        found += ["", paragraph(f"rejected attributes: {rejected}")]
+    return Text(found)
 
 
 def _row(slider, one, with_classes):
