@@ -19,6 +19,7 @@ def _clauses(error, context):
         return f"{context.command_path} received no {_name(error.param, context)}", f"expected {_usage(context)}"
     if isinstance(error, click.BadParameter) and error.param is not None:
         received, _, expected = _clause(error.message).partition("; ")  # our own types say what they expect
+        received = received.partition(" is not in the range ")[0]  # the range follows in words
         return f"{_name(error.param, context)}: {received}", expected or f"expected {_kind(error.param.type)}"
     return _clause(error.format_message()), f"expected {_option(error, context) or _usage(context)}"
 

@@ -229,7 +229,7 @@ def test_a_signal_ends_the_server_and_its_children(demo_server, number, in_backg
     [
         (["--host", "203.0.113.7"], "cannot listen at 203.0.113.7"),  # an address for documentation: no machine has it
         (["--host", "no such host"], "cannot listen at no such host"),
-        (["--port", "99999"], "port 99999"),
+        (["--port", "99999"], "--port: 99999; expected a whole number from 0 to 65535"),
         (["--port", "taken"], "Address already in use"),
         (["nowhere"], "nowhere does not exist; expected a run"),
     ],
