@@ -168,7 +168,7 @@ def brief_checks():
     """Exports are compared on fewer samples and timed in fewer calls, except in tests that take `full_checks`."""
     from keras_gan.exports import quality, report
 
-    brief = {(quality, "SAMPLES"): 64, (report, "UNTIMED_CALLS"): 1, (report, "TIMED_CALLS"): 5}
+    brief = {(quality, "SAMPLES"): 256, (report, "UNTIMED_CALLS"): 1, (report, "TIMED_CALLS"): 5}
     with pytest.MonkeyPatch.context() as patch:
         before = {place: getattr(*place) for place in brief}
         for place, value in brief.items():

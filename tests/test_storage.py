@@ -169,7 +169,7 @@ def test_constants_of_all_operations_become_float16(various):
     assert np.ptp(expected) > 0.05
 
 
-def test_weights_larger_than_int8_are_listed_by_layer_and_bytes(various, tmp_path):
+def test_weights_larger_than_int8_are_listed_by_layer_and_bytes(various, full_checks, tmp_path):
     gan, plain = various
     report = gan.export(tmp_path / "generator.tflite", "tflite", "int8")
     found = {one.layer: (one.operation, one.dtype, one.size_bytes) for one in report.higher_precision}
