@@ -149,7 +149,7 @@ def commands():
 @pytest.mark.parametrize("words", list(commands()), ids=" ".join)
 def test_a_command_on_a_page_can_be_given(words):
     verb = kgan.get_command(None, words[0])
-    assert verb.make_context(words[0], words[1:], resilient_parsing=False).params
+    assert verb.make_context(words[0], words[1:], resilient_parsing=False).command is verb
 
 
 @pytest.mark.long

@@ -17,7 +17,7 @@ from keras_gan import reporting
 from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.plots import inline
-from keras_gan.reporting import records
+from keras_gan.reporting import page, records
 from keras_gan.runs import Run
 
 KGAN = Path(sys.executable).with_name("kgan")
@@ -91,7 +91,7 @@ def full_run(run_dir, exported):
 
 def words(run):
     """The page of a run without its tags."""
-    return html.unescape(re.sub(r"<[^>]+>", "", reporting.page(run)))
+    return html.unescape(re.sub(r"<[^>]+>", "", page.page(run)))
 
 
 class Reader:
@@ -275,7 +275,7 @@ def test_a_long_run_has_25_snapshots_on_a_small_page(run_dir):
     noise = np.random.default_rng(0).integers(0, 256, (40, 240, 240, 3), dtype="uint8") // 8 + 60
     for step, pixels in enumerate(noise, start=100):
         Image.fromarray(pixels).save(run.sample_file(step))
-    text = reporting.page(run)
+    text = page.page(run)
     steps = [int(step) for step in re.findall(r'alt="Samples at step (\d+)"', text)]
     assert len(steps) == 25 and steps[0] == 0 and steps[-1] == 139
     assert max(np.diff(np.searchsorted(_steps(run), steps))) <= 3
@@ -288,9 +288,9 @@ def _steps(run):
 
 def test_a_damaged_snapshot_is_left_out(run_dir):
     run = Run(run_dir)
-    whole = reporting.page(run).count("<img ")
+    whole = page.page(run).count("<img ")
     run.samples()[1].write_bytes(b"\x89PNG, once")
-    assert reporting.page(run).count("<img ") == whole - 1
+    assert page.page(run).count("<img ") == whole - 1
 
 
 def test_a_run_without_a_step_has_a_page(trained, tmp_path, browser):
