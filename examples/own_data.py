@@ -40,9 +40,9 @@ if given.folder is None:
 crop = given.image_size is not None
 config = training.configure(f"{folder}/", steps=given.steps, image_size=given.image_size, crop=crop)
 job = training.prepare(config, given.run)
-print(job.describe())
+print(training.describe(job))
 gan = job.train()
-print(job.outcome())
+print(training.outcome(job))
 
 print(evaluation.evaluate(given.run))
 
