@@ -432,7 +432,7 @@ def test_a_saved_model_of_something_else_raises_an_error(tmp_path):
 
     module = Sum()
     tf.saved_model.save(module, str(tmp_path / "sum"), signatures={"add": module.add})
-    with pytest.raises(InputError, match="has signatures add; expected one called generate or serving_default from"):
+    with pytest.raises(InputError, match="has the signatures add; expected one called generate or serving_default"):
         exports.open_generator(tmp_path / "sum", trust=True)
 
 
