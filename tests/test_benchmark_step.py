@@ -236,6 +236,7 @@ def test_the_table_by_hand(step):
     assert "A step of `default`, 10 images, is 2.0 GFLOP" in step.arithmetic(rows)
 
 
+@pytest.mark.long
 def test_a_round_of_the_command(tmp_path):
     file = tmp_path / "step.json"
     options = ["--networks", "tutorial", "--engines", "keras_gan", "--cores", "1", "--rounds", "1", "--seconds", "0.5"]
