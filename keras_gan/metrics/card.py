@@ -60,7 +60,9 @@ class Card:
 
     def text(self) -> Text:
         """The card for people: what was measured with what, and the scores in a table."""
-        return Text([*self.header(), "", Table(self.rows(), ("", "samples", "real images", ""), numbers=(1, 2))])
+        return Text(
+            [*self.header(), "", Table(self.rows(), ("", "samples", "baseline (real images)", ""), numbers=(1, 2))]
+        )
 
     def __str__(self):
         return str(self.text())
