@@ -27,6 +27,7 @@ def facts(text):
     return {name: " ".join(words.split()) for name, words in (row.split("  ", 1) for row in rows[1:])}
 
 
+@pytest.mark.long
 def test_a_whole_installation_works():
     status, text = run()
     found = facts(text)

@@ -305,6 +305,7 @@ def test_class_numbers_of_any_integer_type_and_as_columns(conditional, form):
 
 @pytest.mark.parametrize("form", [lambda y: np.eye(3)[y], lambda y: y.astype("float32")])
 def test_labels_that_are_not_class_numbers_raise(conditional, form):
+    conditional.compile("sgd", "sgd", loss="hinge", jit_compile=False, run_eagerly=True)
     assert "expected integers of shape (batch,) from 0 to 2" in refusal(
         lambda: conditional.fit(images(), form(np.arange(12) % 3), batch_size=4, verbose=0)
     )

@@ -430,6 +430,6 @@ def test_losses_that_take_no_weights_refuse_them():
 
     own = Loss(lambda real, fake: keras.ops.mean(fake - real), lambda fake: -keras.ops.mean(fake))
     with pytest.raises(InputError, match="losses take no parameter sample_weight"):
-        fit(compiled(loss=own), sample_weight=np.ones(12))
+        fit(compiled(loss=own, run_eagerly=True), sample_weight=np.ones(12))
     with pytest.raises(InputError, match=r"sample weights of shape .*; expected \(batch,\)"):
         compiled().train_step((tf.constant(IMAGES), tf.zeros(12), tf.ones((12, 3))))

@@ -209,8 +209,7 @@ def trainings():
     for page in (ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))):
         for number, block in enumerate(code_blocks("python", page.read_text())):
             if "gan.fit(" in block:
-                marks = () if page.stem == "README" else pytest.mark.long
-                yield pytest.param(block, id=f"{page.stem}-{number}", marks=marks)
+                yield pytest.param(block, id=f"{page.stem}-{number}", marks=pytest.mark.long)
 
 
 @pytest.mark.filterwarnings("ignore:.*shuffle=True.*:UserWarning")  # Keras says so of every tf.data.Dataset
