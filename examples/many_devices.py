@@ -1,13 +1,14 @@
-"""Several devices at once: all GPUs of this machine, or two parts of its processor as a rehearsal.
+"""Training on several devices: all GPUs of this machine, or two parts of its processor to try it out.
 
 Every device is a replica: it has a copy of both networks and an equal share of each batch. Losses, gradients and
-averages are those of the whole batch, so the number of replicas changes the speed, not the game.
+averages are those of the whole batch, so the number of replicas changes the speed, but not the training.
 
     python examples/many_devices.py
-    CUDA_VISIBLE_DEVICES=-1 python examples/many_devices.py --replicas 4     # a rehearsal, even where there are GPUs
+    CUDA_VISIBLE_DEVICES=-1 python examples/many_devices.py --replicas 4     # on the processor, even if there are GPUs
 
-You will see the devices, each one's share of a batch, the losses, the images per second, and 64 digits in
-many_devices.png. A rehearsal is no faster than one device: it is there to find mistakes before GPUs are paid for.
+The script prints the devices, the share of each in a batch, the losses and the images per second, and writes 64 digits
+to many_devices.png. Parts of a processor are no faster than the whole: use them to find mistakes before you pay for
+GPUs.
 """
 
 import argparse

@@ -1,14 +1,14 @@
-"""A generator without TensorFlow: exported as .tflite in two sizes, opened, compared, timed.
+"""A generator without TensorFlow: exported as .tflite in two sizes, opened, compared and timed.
 
-Training and export happen in a process of their own. All the rest is what a phone or a board does: this process never
-imports TensorFlow, and draws with ai-edge-litert and numpy.
+Training and export run in a process of their own. The rest is what a phone or a board does: this process never imports
+TensorFlow, and generates with ai-edge-litert and numpy.
 
     python examples/on_the_edge.py                            # trains on scikit-learn's 8×8 digits first
     python examples/on_the_edge.py --run runs/mnist-resnet    # takes a run of kgan train
 
-You will see for each file its size, how far its pictures are from Keras's of the same seeds, in grey levels of 255, and
-its time for one picture, of 160; and in on_the_edge.png a row from each, Keras's above: a seed is a picture everywhere.
-The files lie in on_the_edge/.
+For each file the script prints its size, the largest difference from Keras's images of the same 160 seeds in grey levels
+of 255, and the time for one image. on_the_edge.png has a row of images from Keras and one from each file: a seed gives
+the same image in all of them. The files are in on_the_edge/.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Pictures of your own: from a folder of images to a trained generator, a judgement of it, and a file for a phone.
+"""Your own images: from a folder to a trained generator, its metrics, and a file for a phone.
 
-    python examples/own_data.py ./photos --image-size 32     # any folder; subfolders are taken for classes
-    python examples/own_data.py                              # writes 1,797 digits as PNG files, and takes those
+    python examples/own_data.py ./photos --image-size 32     # any folder; subfolders are classes
+    python examples/own_data.py                              # writes 1,797 digits as PNG files, and trains on those
 
-You will see what is trained, the metric card (every measure beside what real images reach) and the export's check.
-The run folder, by default runs/own_data, then holds report.html with all of it, card.png, samples/ and
-export/generator.tflite. Where there are classes, a small network to judge by is trained once, too. The same command
-goes on where it stopped; --steps 20000 goes on from there.
+The script prints what is trained, the metric card (each metric with its baseline) and the check of the export. The run
+folder, runs/own_data by default, then holds report.html with all of it, card.png, samples/ and
+export/generator.tflite. If the folder has classes, a small network for the metrics is trained once, too. The same
+command resumes the run; --steps 20000 continues it.
 """
 
 import argparse
@@ -28,7 +28,7 @@ def write_digits(folder):
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("folder", nargs="?", type=Path, help="of images.  [default: digits, written to runs/digits]")
-parser.add_argument("--image-size", type=int, help="Cut to squares of so many pixels.  [default: the images' own size]")
+parser.add_argument("--image-size", type=int, help="Side in pixels; images are cropped to squares.  [default: the images' own size]")
 parser.add_argument("--steps", type=int, default=1_000)
 parser.add_argument("--run", type=Path, default=Path("runs/own_data"))
 given = parser.parse_args()

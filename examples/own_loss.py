@@ -1,13 +1,13 @@
-"""A loss and a penalty of your own, beside a shipped recipe.
+"""Your own loss and penalty, compared with a shipped recipe.
 
 The loss is the logistic one with one-sided label smoothing (Salimans et al. 2016, arXiv:1606.03498, sec. 3.4): D is
-asked to be sure of real images to 90 % only. The penalty lets D be as flat as it likes, but no steeper than slope 1
+trained to be sure of real images to 90 % only. The penalty allows every slope of D up to 1, and no steeper one
 (Petzka et al. 2018, arXiv:1709.08894, eq. 8). The shipped recipe is the non-saturating loss with R1.
 
     python examples/own_loss.py
 
-You will see the Fréchet distance of both to scikit-learn's digits, beside what real digits reach. Lower is better, but
-after 15 epochs with one seed each it does not yet say which recipe is.
+The script prints the Fréchet distance of both to scikit-learn's digits, with the baseline of real digits. Lower is
+better, but one seed and 15 epochs each do not show which recipe is better.
 """
 
 import argparse

@@ -1,12 +1,12 @@
-"""Networks of your own: any two Keras models can play the game.
+"""Your own networks: a GAN takes any two Keras models.
 
 The generator below is a functional model, the discriminator a Sequential one. Both learn scikit-learn's handwritten
 digits, 8×8 pixels, which need no download.
 
     python examples/own_networks.py
 
-You will see both losses of every epoch, and 64 digits in own_networks.png. After 5 epochs (--epochs 5)
-they are strokes, after the 40 of the default digits.
+The script prints both losses of every epoch and writes 64 digits to own_networks.png. After 5 epochs (--epochs 5) they
+are strokes; after 40, the default, they are digits.
 """
 
 import argparse

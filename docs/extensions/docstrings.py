@@ -1,4 +1,4 @@
-"""Docstrings as this package writes them: names in single backticks, comments beside fields, prose under Returns."""
+"""Docstrings as this package writes them: names in single backticks, comments next to fields, prose under Returns."""
 
 import ast
 import dataclasses
@@ -45,7 +45,7 @@ def resolve(app, env, reference, code):
 
 
 def describe_fields(app, what, name, obj, options, lines):
-    """Adds the comments beside a dataclass's fields, which are their documentation; types stand in its signature."""
+    """Adds the comments next to a dataclass's fields, which are their documentation; types stand in its signature."""
     if what != "class" or not dataclasses.is_dataclass(obj) or any(line in ("Args:", "Attributes:") for line in lines):
         return
     if found := comments(obj):
