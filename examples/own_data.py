@@ -28,7 +28,7 @@ def write_digits(folder):
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("folder", nargs="?", type=Path, help="of images.  [default: digits, written to runs/digits]")
-parser.add_argument("--image-size", type=int, help="Side in pixels; images are cropped to squares.  [default: the images' own size]")
+parser.add_argument("--image-size", type=int, help="Crop to squares of this side in pixels.  [default: own size]")
 parser.add_argument("--steps", type=int, default=1_000)
 parser.add_argument("--run", type=Path, default=Path("runs/own_data"))
 given = parser.parse_args()
