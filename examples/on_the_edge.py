@@ -7,8 +7,8 @@ TensorFlow, and generates with ai-edge-litert and numpy.
     python examples/on_the_edge.py --run runs/mnist-resnet    # takes a run of kgan train
 
 For each file the script prints its size, the mean and the largest difference from Keras's images of the same seeds, in
-grey levels of 255, and the time for one image (of 160). on_the_edge.png has a row of images from Keras and one from each file: a seed gives
-the same image in all of them. The files are in on_the_edge/.
+grey levels of 255, and the time for one image (of 160). on_the_edge.png has a row of images from Keras and
+one from each file: a seed gives the same image in all of them. The files are in on_the_edge/.
 """
 
 import argparse
