@@ -66,6 +66,12 @@ def show(name):
     return MODULE.format(name=name, tables="\n".join(tables))
 
 
+def inherited(name):
+    """The option that adds methods of a class's bases in this package, but not those of other packages."""
+    others = [base.__name__ for base in getattr(keras_gan, name).__mro__ if not base.__module__.startswith(TOP)]
+    return f"   :inherited-members: {', '.join(others)}\n"
+
+
 def pages():
     """Name of each page without suffix -> its Markdown."""
     names, modules = list(keras_gan._HOME), sorted(keras_gan._MODULES)
@@ -73,7 +79,7 @@ def pages():
         f"| [{TOP}]({TOP}.md) | {', '.join(names)} |",
         *(f"| [{name}]({name}.md) | {summary(name)} |" for name in modules),
     ]
-    classes = "\n".join(f".. autoclass:: {name}\n   :members:\n" for name in names)
+    classes = "\n".join(f".. autoclass:: {name}\n   :members:\n{inherited(name)}" for name in names)
     yield "index", INDEX.format(names=", ".join(names), rows="\n".join(rows), pages="\n".join([TOP, *modules]))
     yield TOP, NAMES.format(classes=classes)
     yield from ((name, show(name)) for name in modules)
