@@ -85,6 +85,7 @@ def _one_line_errors(find_context, meta=None):
     except (click.UsageError, InputError, Diverged, WorkerLost, MemoryError, OSError) as error:
         if meta and meta.get(DEBUG):
             traceback.print_exc()
+        output.drop_unwritable()
         raise _OneLine(_message(error, find_context), STATUSES.get(type(error), 2)) from error
 
 

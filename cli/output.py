@@ -1,6 +1,7 @@
 """What the command prints: tables and colours on a terminal, plain lines elsewhere, ASCII where need be."""
 
 import codecs
+import contextlib
 import os
 import sys
 import unicodedata
@@ -60,6 +61,15 @@ def _replace(character):
     parts = unicodedata.normalize("NFKD", character)
     kept = "".join(SUBSTITUTES.get(part, part) for part in parts if not unicodedata.combining(part))
     return kept if kept and kept.isascii() else "?"
+
+
+def drop_unwritable() -> None:
+    """Drops what standard output cannot take, such as on a full disk, so that Python does not complain at its exit."""
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def allow_any_encoding() -> None:

@@ -175,8 +175,8 @@ def _reading_of_a_line(row, line, data, config):
     best = theory.linear_generator(line.slope, line.intercept, config.latent)
     loss, accuracy = -theory.best_value(line.jensen_shannon_nats), theory.best_accuracy(data, best)
     yield (
-        f"A linear G of uniform z never equals the data. For the best line, D's loss is {loss:.3f} and the accuracy of "
-        f"the best D is {accuracy:.1%}."
+        f"A linear G of uniform z never equals the data. The best line has D's loss {loss:.3f} and "
+        f"an accuracy of the best D of {accuracy:.1%}."
     )
 
 
