@@ -65,6 +65,8 @@ def _replace(character):
 
 def drop_unwritable() -> None:
     """Drops what standard output cannot take, such as on a full disk, so that Python does not complain at its exit."""
+    if sys.stdout is None:  # closed
+        return
     try:
         sys.stdout.flush()
     except (OSError, ValueError):
