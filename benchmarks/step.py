@@ -36,6 +36,7 @@ import click
 
 from keras_gan._utils import files, silence
 from keras_gan._utils.errors import InputError
+from keras_gan._utils.machine import processor_name
 from keras_gan.presets import DEFAULT_PRESET, PRESETS
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -350,15 +351,7 @@ def versions(packages=("tensorflow", "keras", "torch", "keras-gan")) -> str:
     for name in packages:
         with contextlib.suppress(importlib.metadata.PackageNotFoundError):
             found[name] = importlib.metadata.version(name)
-    return f"{datetime.date.today()}, {processor()}; " + ", ".join(map(" ".join, found.items()))
-
-
-def processor() -> str:
-    """The processor's name, as far as the system tells it."""
-    cpuinfo = Path("/proc/cpuinfo")
-    lines = cpuinfo.read_text().splitlines() if cpuinfo.exists() else []
-    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(names, platform.machine())
+    return f"{datetime.date.today()}, {processor_name()}; " + ", ".join(map(" ".join, found.items()))
 
 
 def table(rows) -> str:

@@ -85,12 +85,12 @@ def judged(name: str, samples: int) -> tuple[data.Source, Reference]:
 def measure(recipe: str, name: str, minutes: float, seed: int, samples: int) -> dict:
     """One run's curve."""
     source, reference = judged(name, samples)
-    floor = metrics.evaluate(reference.baseline.images, reference, ["frechet"])["frechet_distance"].value
+    baseline = metrics.evaluate(reference.baseline.images, reference, ["frechet"])["frechet_distance"].value
     model, sample, batch_size = play(recipe, source, seed)
     curve = Curve(reference, sample, 60 * minutes, batch_size)
     batches = data.batches(source, batch_size, seed)
     model.fit(batches, steps_per_epoch=FOREVER, shuffle=False, verbose=0, callbacks=[curve])
-    return {"recipe": recipe, "data": name, "seed": seed, "baseline": floor, "rows": curve.rows}
+    return {"recipe": recipe, "data": name, "seed": seed, "baseline": baseline, "rows": curve.rows}
 
 
 def draw(files, picture: Path) -> None:

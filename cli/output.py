@@ -145,7 +145,7 @@ def _renderables(block, console):
         yield _list(block)
     elif widths := _widths(block, console.width):
         yield _table(block, widths)
-    else:  # no room for the words of each column
+    else:  # the columns are wider than the terminal
         for name, *cells in block.rows:
             yield Text(name, "bold")
             yield _list(text.Table(list(zip(block.head[1:], cells, strict=True)), indent=NARROW_INDENT))

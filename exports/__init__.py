@@ -8,6 +8,7 @@ import os
 import warnings
 from pathlib import Path
 
+from keras_gan._utils import lazy
 from keras_gan._utils.errors import InputError, Notice
 from keras_gan._utils.files import replace
 
@@ -18,15 +19,15 @@ FORMATS = {
     "web": "keras_gan.exports.web",
 }
 KERAS_NAMES = {"litert": "tflite", "tf_saved_model": "saved_model"}  # of `keras.Model.export`, taken too
-# Public names and their modules, which are imported on first use.
-LAZY = {"About": "about", "Options": "options", "ExportReport": "report"}
-__all__ = ["FORMATS", "export", "open_generator", *LAZY]
-
-
-def __getattr__(name):
-    if name not in LAZY:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(importlib.import_module(f"{__name__}.{LAZY[name]}"), name)
+__getattr__, __dir__, _lazy = lazy.attach(
+    __name__,
+    {
+        "About": "keras_gan.exports.about",
+        "Options": "keras_gan.exports.options",
+        "ExportReport": "keras_gan.exports.report",
+    },
+)
+__all__ = ["FORMATS", "export", "open_generator", *_lazy]
 
 
 def export(gan, filepath: str | os.PathLike, format="saved_model", quantize="float16", options=None):

@@ -1,8 +1,6 @@
 """Generative adversarial networks that `fit()`. Public names load on first use, which keeps `import keras_gan` fast."""
 
-import importlib
-
-from keras_gan._utils import checkout
+from keras_gan._utils import checkout, lazy
 
 __version__ = "0.1.0"
 
@@ -32,16 +30,4 @@ _MODULES = (
     "training",
 )
 
-__all__ = [*_HOME, *_MODULES]
-
-
-def __getattr__(name):
-    if name in _HOME:
-        return getattr(importlib.import_module(_HOME[name]), name)
-    if name in _MODULES:
-        return importlib.import_module(f"keras_gan.{name}")
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-
-
-def __dir__():
-    return sorted([*globals(), *__all__])
+__getattr__, __dir__, __all__ = lazy.attach(__name__, _HOME, _MODULES)

@@ -11,9 +11,8 @@ DEFAULT_PRESET = "resnet"
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # data sets with another default
 DEFAULT_STEPS = 2_000
 R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
-LOSS_PENALTIES = {
-    "wasserstein": {"wgan_gp": 10.0}
-}  # losses that need a penalty with any preset, since D has to be Lipschitz
+# Losses that need a penalty with any preset, since D has to be Lipschitz.
+LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}
 
 
 def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
@@ -174,9 +173,8 @@ PRESETS: dict[str, Preset] = {
         differences="The paper gives no networks and no settings for its figure. All of them were chosen here.",
         networks="gaussian",
         loss="non_saturating",
-        generator_optimizer=_adam(
-            _halving(2e-2, 300), 0.5, 0.99
-        ),  # the intercept has to move by 5, at most by the rate in each step
+        # The intercept has to move by 5, at most by the rate in each step.
+        generator_optimizer=_adam(_halving(2e-2, 300), 0.5, 0.99),
         discriminator_optimizer=_adam(_halving(1e-2, 500), 0.5, 0.99),
         latent="uniform",
         latent_dim=1,

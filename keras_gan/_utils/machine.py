@@ -9,19 +9,19 @@ from pathlib import Path
 @functools.cache
 def processor_flags() -> frozenset[str]:
     """The feature flags of the first processor; empty where the system does not list them."""
-    cpuinfo = Path("/proc/cpuinfo")
-    if not cpuinfo.exists():
-        return frozenset()
-    lines = (line for line in cpuinfo.read_text("utf-8", "replace").splitlines() if line.startswith("flags"))
-    return frozenset(next(lines, "").split())
+    return frozenset((_of_processor("flags") or "").split())
 
 
 def processor_name() -> str:
     """The processor's model, or its architecture if the system does not report the model."""
+    return _of_processor("model name") or platform.processor() or platform.machine()
+
+
+def _of_processor(entry):
+    """An entry of the first processor in Linux's list; None where there is none."""
     cpuinfo = Path("/proc/cpuinfo")
     lines = cpuinfo.read_text("utf-8", "replace").splitlines() if cpuinfo.exists() else []
-    models = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
-    return next(models, platform.processor() or platform.machine())
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(entry)), None)
 
 
 def cores() -> int:

@@ -11,7 +11,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
 from keras_gan.callbacks.every import Every
 from keras_gan.metrics import METRICS, Reference, draw
-from keras_gan.metrics.definitions import HIGHER, LOWER
+from keras_gan.metrics.definitions import HIGHER, LOWER, applicable
 from keras_gan.metrics.evaluation import evaluate
 
 
@@ -66,10 +66,9 @@ class Evaluation(Every):
         self.metric = metric or ("frechet" if reference.extractor else "sliced")
         chosen = lookup(METRICS, self.metric, "metric", ", ".join(METRICS))
         if not chosen.applies(reference):
-            applicable = [name for name, other in METRICS.items() if other.applies(reference)]
             raise InputError(
-                f"metric {self.metric!r} does not apply to {reference.name}; expected {', '.join(applicable)}. Use "
-                "metric='sliced'."
+                f"metric {self.metric!r} does not apply to {reference.name}; expected "
+                f"{', '.join(applicable(reference))}. Use metric='sliced'."
             )
         self.name, (_, self.better) = next(iter(chosen.labels.items()))
         if self.better not in (LOWER, HIGHER):

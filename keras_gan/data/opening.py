@@ -56,7 +56,7 @@ def load(
     if labels:
         check_labels(source)  # here, since TensorFlow would wrap an error inside `flat_map`
     else:
-        tell_of_unusable_labels(source)
+        warn_of_unusable_labels(source)
     steps = source.count // check_batch(source, batch_size)
 
     iterations = tf.Variable(-1, trainable=False, dtype="int64")
@@ -124,13 +124,13 @@ def _open_folder(path, spec):
     return None if held_out is None else folder.open_folder(held_out, spec, like=train)
 
 
-def tell_of_unusable_labels(source: Source) -> None:
+def warn_of_unusable_labels(source: Source) -> None:
     """Warns with a `Notice` if the labels of data cannot be used and training continues without them."""
     if source.unlabelled and source.labels is None and not Path(source.name).is_dir():  # folders warn on opening
         warnings.warn(Notice(f"{source.name} is used without classes: {source.unlabelled}"), stacklevel=2)
 
 
-def tell_of_unequal_classes(source: Source) -> None:
+def warn_of_unequal_classes(source: Source) -> None:
     """Warns with a `Notice` if one class has many times the images of another."""
     counts = {name: count for name, count in class_counts(source).items() if count}
     few, many = min(counts, key=counts.get), max(counts, key=counts.get)

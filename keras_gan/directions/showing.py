@@ -32,8 +32,8 @@ def _strip(found, slider, gan):
     """Pictures uint8 (seeds, frames, height, width, channels) from one end of a slider to the other."""
     z = latents.of_seeds(np.int32(SEEDS), gan.latent_dim, gan.latent)
     labels = latents.choose_labels(len(SEEDS), gan.num_classes, seeds=SEEDS)
-    rows = [found.move(z, **{slider.name: amount}) for amount in np.linspace(-slider.limit, slider.limit, FRAMES)]
-    return np.stack([gan.generate(z=row, labels=labels) for row in rows], axis=1)
+    moves = found.sweep(slider.name, FRAMES, {})
+    return np.stack([gan.generate(z=move(z), labels=labels) for move in moves], axis=1)
 
 
 def _matrix(found, names, which):

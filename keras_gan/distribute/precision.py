@@ -51,6 +51,15 @@ def threads() -> tuple[int, str]:
     return 1, "two operations run in parallel on two cores"
 
 
+def described() -> dict[str, str]:
+    """XLA and threads with their reasons, as texts."""
+    (xla, why_xla), (count, why_threads) = jit_compile(), threads()
+    return {
+        "XLA": f"{'on' if xla else 'off'} ({why_xla})",
+        "threads": f"{count or 'automatic'} for one operation ({why_threads})",
+    }
+
+
 def use_threads() -> None:
     """Applies `threads` to this process. It has no effect after TensorFlow has started."""
     count, _ = threads()

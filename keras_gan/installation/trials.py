@@ -86,14 +86,11 @@ def _facts():
     precision.use_threads()
     gpus = [tf.config.experimental.get_device_details(gpu) for gpu in tf.config.list_physical_devices("GPU")]
     names = [f"{one.get('device_name', 'unknown')} {one.get('compute_capability', '')}" for one in gpus]
-    (policy, why), (xla, why_xla), (threads, why_threads) = (
-        choose() for choose in (precision.policy, precision.jit_compile, precision.threads)
-    )
+    policy, why = precision.policy()
     return {
         "GPUs": ", ".join(names) or "TensorFlow finds none",
         "precision": f"{policy} ({why})",
-        "XLA": f"{'on' if xla else 'off'} ({why_xla})",
-        "threads": f"{threads or 'automatic'} for one operation ({why_threads})",
+        **precision.described(),
     }
 
 

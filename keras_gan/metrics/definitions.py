@@ -175,3 +175,8 @@ METRICS: dict[str, Metric] = {
     ),
 }
 FULL_COUNT = ("classes", "modes", "class_modes")  # metrics whose published protocols use more than 10,000 samples
+
+
+def applicable(reference: Reference) -> list[str]:
+    """Returns the names of the metrics that can be computed with a reference."""
+    return [name for name, metric in METRICS.items() if metric.applies(reference)]

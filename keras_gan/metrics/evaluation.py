@@ -13,7 +13,7 @@ from keras_gan.data.arrays import check_array
 from keras_gan.data.source import from_array
 from keras_gan.metrics import likelihood
 from keras_gan.metrics.card import Card, Score
-from keras_gan.metrics.definitions import FULL_COUNT, METRICS, has_images, has_small_images
+from keras_gan.metrics.definitions import FULL_COUNT, METRICS, applicable, has_images, has_small_images
 from keras_gan.metrics.extractors import choose, why_untrainable
 from keras_gan.metrics.reference import Batch, Reference, features_only, with_features
 from keras_gan.metrics.samples import generated
@@ -181,14 +181,13 @@ def _shares(batch, reference):
 
 def _applicable(names, reference) -> list[str]:
     """Returns the names of the metrics to compute. Raises InputError for one that is unknown or does not apply."""
-    applicable = [name for name, metric in METRICS.items() if metric.applies(reference)]
     if names is None:
-        return applicable
+        return applicable(reference)
     names = list(names)
     for name in names:
         if not lookup(METRICS, name, "metric", ", ".join(METRICS)).applies(reference):
             raise InputError(
-                f"metric {name!r} does not apply to {reference.name}; expected {', '.join(applicable)}. "
+                f"metric {name!r} does not apply to {reference.name}; expected {', '.join(applicable(reference))}. "
                 f"Leave {name!r} out."
             )
     return names

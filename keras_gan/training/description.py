@@ -22,8 +22,7 @@ def describe(job: Job) -> Table:
     config, gan = job.config, job.gan
     policy, why = networks.arithmetic(job.source.shape)
     with job.strategy.scope():
-        xla, why_xla = precision.jit_compile()
-    threads, why_threads = precision.threads()
+        chosen = precision.described()
     size = "x".join(map(str, job.source.shape))
     augmented = ", augmented for the discriminator" if config.augment else ""
     rows = {
@@ -32,8 +31,8 @@ def describe(job: Job) -> Table:
         "recipe": f"{config.preset}: {config.steps:,} steps of {config.batch_size}",
         "parameters": f"generator {gan.generator.count_params():,}, discriminator {gan.discriminator.count_params():,}",
         "loss": _loss(job),
-        "precision": f"{policy} ({why}), XLA {'on' if xla else 'off'} ({why_xla})",
-        "threads": f"{threads or 'automatic'} for one operation ({why_threads})",
+        "precision": f"{policy} ({why}), XLA {chosen['XLA']}",
+        "threads": chosen["threads"],
         "replicas": _replicas(job),
         "run": str(job.run_dir),
     }

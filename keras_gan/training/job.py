@@ -275,7 +275,7 @@ def prepare(
     if config.conditional:
         data.check_labels(source)
     if distribute.is_chief(strategy):
-        (opening.tell_of_unequal_classes if config.conditional else opening.tell_of_unusable_labels)(source)
+        (opening.warn_of_unequal_classes if config.conditional else opening.warn_of_unusable_labels)(source)
     if config.augment is None:  # decided once, since with more steps D must stay the same network
         chosen = Run(folder).config.augment if (folder / CONFIG).is_file() else None
         config = dataclasses.replace(config, augment=chosen)
