@@ -1,11 +1,13 @@
 """`kgan demo` and its page of the 1-D game: in a real process and browser, and the game by itself."""
 
 import http.client
+import random
 import re
 import signal
 import socket
 import subprocess
 import sys
+import threading
 from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
@@ -308,6 +310,24 @@ def test_settings_change_at_once_and_do_not_reset_the_optimizers(game, settings)
     assert gan.loss_pair is LOSSES["minimax"] and float(gan.discriminator_optimizer.learning_rate.numpy()) < 3e-3
     for before, after in zip(line, gan.generator.get_weights(), strict=True):
         np.testing.assert_array_equal(before, after)
+
+
+def test_a_restart_has_the_first_weights_while_the_server_draws_random_numbers(game, settings):
+    first, ended = game.rows[-1], threading.Event()
+
+    def draw():  # as web servers do for each of their pings
+        while not ended.is_set():
+            random.getrandbits(32)
+
+    thread = threading.Thread(target=draw)
+    thread.start()
+    try:
+        game.advance()
+        game.restart()
+    finally:
+        ended.set()
+        thread.join()
+    assert game.rows == [first]
 
 
 def test_rows_agree_with_the_theory(game, settings):

@@ -283,7 +283,7 @@ def test_the_colab_notebook_installs_trains_and_exports(tmp_path, repository, cl
     installed = Path(cells[-1].outputs[0].text.strip())
     assert installed.is_relative_to(clean_python.parents[1]), installed
     run = folder / "runs" / "few"
-    assert json.loads((run / "config.json").read_text())["steps"] == 20
+    assert json.loads((run / "config.json").read_text())["config"]["steps"] == 20
     assert (run / "report.html").is_file() and (run / "export" / "generator.tflite").is_file()
     assert picture(folder / "samples.png").shape == (GRID_PX, GRID_PX)
     shown = [kind for output in outputs(cells, "execute_result") for kind in output.data if kind.startswith("image/")]

@@ -126,7 +126,7 @@ OTHER_MISTAKES = [
     (["-n", "many"], "invalid int value: 'many'"),
     (["-n", 2, "--seed", 2**31 - 1], "-n 2 --seed 2147483647"),
     (["--label", -1], "--label -1; expected 0 to 2"),
-    (["--out", "a.jpg"], "a .png for at most 10,000 pictures"),
+    (["--out", "a.jpg"], "a .png for up to 10,000 pictures"),
     (["-n", 10_001], "expected a folder"),
 ]
 
@@ -508,8 +508,8 @@ def test_a_clean_environment_draws_the_same_pictures(clean, colour, tmp_path, re
 
 
 @pytest.mark.long
-def test_the_command_needs_click_and_the_three_packages(clean, colour, tmp_path):
-    install(clean, "click")
+def test_the_command_needs_click_and_msgspec_besides(clean, colour, tmp_path):
+    install(clean, "click", "msgspec")
     for name in ("keras_gan", "cli", "exports", "pyproject.toml", "README.md", "LICENSE"):
         copy = shutil.copytree if (ROOT / name).is_dir() else shutil.copy
         copy(ROOT / name, tmp_path / name)

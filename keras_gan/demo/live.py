@@ -69,6 +69,7 @@ class LiveGame:
         self.gan = self._build()
         self.z = latents.draw(HELD_OUT, 1, self.config.latent, HELD_OUT_SEED)
         self.real = MIXTURE.draw(HELD_OUT, HELD_OUT_SEED)
+        self._initial = {}  # the initial state of the GAN by seed, of the newest seed only
         self.restart()
 
     def _build(self):
@@ -99,8 +100,14 @@ class LiveGame:
         from keras_gan.runs import checkpoints
 
         with LOCK:
+            seed = self.settings.seed
+            if seed not in self._initial:
+                # Kept, and not built again at every restart: the web server draws from Python's `random` in another
+                # thread, which may be between two draws of the initial weights.
+                self._initial = {seed: checkpoints.values(self._build())}
             # The weights are assigned to the same GAN, so that its compiled training step can be used again.
-            checkpoints.assign(self.gan, checkpoints.values(self._build()))
+            checkpoints.assign(self.gan, self._initial[seed])
+            self._assign_rates()
             self.history, self.rows = [], []
             self._measure()
 
@@ -112,10 +119,13 @@ class LiveGame:
             if (before.k, before.loss) != (settings.k, settings.loss):
                 # With the same optimizers, so that their moments are not lost.
                 gan.compile(gan.generator_optimizer, gan.discriminator_optimizer, settings.loss, {}, settings.k)
-            gan.generator_optimizer.learning_rate = settings.g_rate
-            gan.discriminator_optimizer.learning_rate = settings.d_rate
+            self._assign_rates()
             if before.seed != settings.seed:
                 self.restart()
+
+    def _assign_rates(self):
+        self.gan.generator_optimizer.learning_rate = self.settings.g_rate
+        self.gan.discriminator_optimizer.learning_rate = self.settings.d_rate
 
     def advance(self) -> None:
         """Trains for up to `CHUNK_STEPS` steps by `fit`, then measures."""
