@@ -363,6 +363,7 @@ def test_both_values_of_every_attribute_are_held_out():
     np.testing.assert_array_equal(held, classifiers.split_attributes(has, 5)[1])
 
 
+@pytest.mark.long
 def test_attributes_too_rare_to_learn_are_left_out_with_a_notice(monkeypatch, capfd):
     images, has = drawn(60)
     has = np.stack([has[:, 0], np.arange(60) < 9, np.arange(60) < 51, np.zeros(60, bool)], axis=1)

@@ -189,6 +189,7 @@ def edge(monkeypatch):
     return edge
 
 
+@pytest.mark.long
 def test_edge_refuses_to_time_what_gives_other_pictures(edge):
     options = {"family": "lean", "num_classes": 3}
     gan = GAN(networks.generator(SHAPE, **options), networks.discriminator(SHAPE, **options), num_classes=3)

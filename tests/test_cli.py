@@ -336,6 +336,7 @@ def test_a_saved_model_is_exported_into_the_run(place):
     assert "signatures generate" in result.stdout
 
 
+@pytest.mark.long
 def test_vectors_are_sampled_as_an_array_only(place):
     np.save("v.npy", np.random.default_rng(0).normal(size=(50, 2)))
     assert command("train", "v.npy", "--run", "vectors", "--steps", 1, "--batch-size", 5).exit_code == 0

@@ -38,6 +38,7 @@ def conditional_run(tmp_path_factory):
     return job.run_dir
 
 
+@pytest.mark.long
 def test_each_class_learns_its_own_data():
     """Class 0 is dark, class 1 is bright: after training the label alone distinguishes them."""
     keras.utils.set_random_seed(0)

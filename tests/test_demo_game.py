@@ -154,6 +154,7 @@ def test_every_setting_is_in_the_address_and_changes_the_running_game(opened):
     assert again.get_by_role("spinbutton", name="Seed").input_value() == "7"
 
 
+@pytest.mark.long
 def test_an_address_that_cannot_be_used_gives_warnings_and_the_defaults(opened):
     page = opened("?k=9&d_lr=nan&g_lr=0.02&loss=%3Cscript%3Ealert(1)%3C/script%3E&seed=-1")
     warnings = [alert.inner_text() for alert in page.get_by_role("alert").all()]
@@ -316,7 +317,7 @@ def test_a_restart_has_the_first_weights_while_the_server_draws_random_numbers(g
     first, ended = game.rows[-1], threading.Event()
 
     def draw():  # as web servers do for each of their pings
-        while not ended.is_set():
+        while not ended.wait(0.001):
             random.getrandbits(32)
 
     thread = threading.Thread(target=draw)
@@ -361,6 +362,7 @@ def test_a_game_ends_at_its_last_step(game, settings):
     assert game.step == live.MOST_STEPS and len(game.rows) == rows
 
 
+@pytest.mark.long
 def test_the_doctor_gives_a_verdict(game, settings):
     assert game.verdict().name == "too early to tell"
     for _ in range(8):

@@ -36,6 +36,7 @@ def test_the_layer_is_named_where_keras_is_finite(unit, mode, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.long
 def test_nan_is_found_before_uint8(unit, tmp_path):
     """A cast turns NaN into a number."""
     with pytest.raises(InputError, match="NaN or infinity where Keras's generator does not, .*'unit'"):
@@ -57,6 +58,7 @@ def test_a_rare_seed_is_found_when_quality_is_measured(unit, full_checks, tmp_pa
         unit.export(tmp_path / "g.tflite", "tflite", "float32")
 
 
+@pytest.mark.long
 def test_a_keras_generator_that_is_not_finite_has_to_be_trained_again(tmp_path):
     gan = gan_of()
     gan.ema_generator.weights[0].assign(np.full((8, 64), np.nan, "float32"))

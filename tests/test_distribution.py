@@ -137,6 +137,7 @@ def test_replicas_that_do_not_divide_the_batch_raise_with_a_batch_size_that_work
         training.prepare(config, tmp_path / "run", strategy=two_replicas)
 
 
+@pytest.mark.long
 def test_the_command_trains_on_two_replicas_of_the_cpu(tmp_path, forked):
     words = ["train", "digits", "--preset", "lean", "--batch-size", "8", "--steps", "10", "--run", tmp_path / "run"]
     words += ["--strategy", "mirrored", "--replicas", "2"]

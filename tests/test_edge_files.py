@@ -243,6 +243,7 @@ def test_a_file_describes_the_run_that_trained_it(run_dir, trained, tmp_path):
     assert description["labels"] is None and description["quantize"] == "int8" and description["format"] == 1
 
 
+@pytest.mark.long
 def test_a_conditional_run_has_the_class_names_of_its_data(tmp_path):
     from keras_gan import training
 

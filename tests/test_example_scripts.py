@@ -86,6 +86,7 @@ def test_every_example_is_run_here_and_in_the_table():
     assert all(f"examples/{name}.ipynb" in table for name in NOTEBOOKS)
 
 
+@pytest.mark.long
 def test_own_networks_learn(run, tmp_path):
     (command,) = commands("own_networks")
     said = run(command, "--epochs", "2")

@@ -197,6 +197,7 @@ def test_the_python_command_runs_as_written(kind, request):
     (folder / "grid.png").unlink()
 
 
+@pytest.mark.long
 def test_vectors_have_no_picture_code(vectors):
     text = page(vectors)
     for word in ("Bitmap", "pillow", "sample.py", "255"):
@@ -393,6 +394,7 @@ def test_onnx_files_have_rows_of_their_own(with_onnx):
     assert "float16 | uint8 |" in text  # the .tflite keeps its own
 
 
+@pytest.mark.long
 def test_the_onnx_example_runs_as_written(with_onnx):
     folder, gan = with_onnx
     (block,) = [block for block in blocks(page(with_onnx), "python") if "onnxruntime" in block]

@@ -66,6 +66,7 @@ def test_several_modes_are_written_to_one_folder(run_dir, tmp_path):
     assert not (run_dir / "export").exists()
 
 
+@pytest.mark.long
 def test_uint8_in_the_run_replaces_no_float_file(run_dir):
     for words in ((), ("--uint8",)):
         assert command("export", run_dir, "--saved-model", *words).exit_code == 0

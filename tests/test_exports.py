@@ -48,7 +48,7 @@ def exported(gan, tmp_path_factory):
         pytest.param("dcgan", (9, 17, 3), "float16", "uniform", marks=pytest.mark.long),
         ("goodfellow2014", SHAPE, "float16", "uniform"),
         pytest.param("goodfellow2014", SHAPE, "float32", "normal", marks=pytest.mark.long),
-        ("resnet", (2,), "float32", "normal"),
+        pytest.param("resnet", (2,), "float32", "normal", marks=pytest.mark.long),
     ],
     ids=str,
 )
@@ -111,6 +111,7 @@ def test_an_export_replaces_an_earlier_one(tiny_gan, tmp_path):
     ]
 
 
+@pytest.mark.long
 def test_operations_that_are_not_builtin_are_rejected(tmp_path):
     z = keras.Input((4,))
     generator = keras.Model(z, layers.Reshape(SHAPE)(keras.ops.erfinv(layers.Dense(64, activation="tanh")(z))))
@@ -130,6 +131,7 @@ def test_a_generator_that_gives_nan_is_rejected_and_the_old_file_stays(tmp_path)
     assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"before"
 
 
+@pytest.mark.long
 def test_nan_that_the_file_hides_is_rejected_too(tmp_path):
     z = keras.Input((4,))
     # The runtime's ReLU makes 0 of NaN, Keras's does not.

@@ -89,6 +89,7 @@ def test_the_run_ends_with_its_numbers_next_to_the_optimum(short):
     assert max(map(len, text.splitlines())) <= 120
 
 
+@pytest.mark.long
 def test_the_same_command_goes_on_and_what_no_checkpoint_kept_is_made_anew(short, tmp_path):
     parts = tmp_path / "parts"
     kgan(parts, "--steps", 20)
@@ -162,6 +163,7 @@ def test_a_run_without_measurements_has_no_account(tmp_path):
     assert account(run) == ""
 
 
+@pytest.mark.long
 def test_rings_are_drawn_on_top_of_the_data_at_the_same_axes(tmp_path):
     job = training.prepare(training.configure("ring", steps=20, batch_size=16), tmp_path / "run")
     job.train()

@@ -197,6 +197,7 @@ def test_the_description_of_a_foreign_saved_model_is_inferred(tmp_path):
     assert "brightness" in {*found.names, *found.rejected} and found.step is None
 
 
+@pytest.mark.long
 def test_files_of_vectors_and_uniform_latents(tmp_path, tiny_generator, tiny_discriminator):
     gan = GAN(tiny_generator((3,)), tiny_discriminator((3,)), latent="uniform")
     for name, format in (("g.tflite", "tflite"), ("g.onnx", "onnx"), ("g", "saved_model")):

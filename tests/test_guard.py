@@ -81,6 +81,7 @@ def test_too_many_retreats_end_fit_with_a_verdict_and_the_last_good_weights(gan)
     assert float(gan.discriminator_optimizer.learning_rate) == pytest.approx(0.02 / 4)
 
 
+@pytest.mark.long
 def test_a_continued_run_keeps_its_retreats(gan, tiny_generator, tiny_discriminator):
     guard, _ = fitted(gan, 2)
     other = GAN(tiny_generator(), tiny_discriminator(), seed=3)

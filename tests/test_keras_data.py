@@ -69,7 +69,7 @@ def test_a_single_image_has_the_automatic_weight_of_the_batch_before(gan):
     assert float(game._automatic_weight(batch[:1])) == expected
 
 
-@pytest.mark.parametrize("dataset", [False, True])
+@pytest.mark.parametrize("dataset", [False, pytest.param(True, marks=LONG)])
 def test_batches_that_are_all_single_images_raise(gan, dataset):
     data = tf.data.Dataset.from_tensor_slices(images(4)).batch(1) if dataset else images(4)
     message = refusal(lambda: gan({}).fit(data, batch_size=None if dataset else 1, verbose=0))
@@ -344,9 +344,12 @@ def stochastic_networks():
     return generator, discriminator
 
 
+OTHER_FILES = (("save_weights", True), ("checkpoint", True), ("save", False))
+
+
 @pytest.mark.parametrize(
     "kind, eagerly",
-    [("save", True), ("save_weights", True), ("checkpoint", True), pytest.param("save", False, marks=LONG)],
+    [("save", True), *(pytest.param(*case, marks=LONG) for case in OTHER_FILES)],
 )
 def test_training_continues_from_a_file_as_if_it_had_not_stopped(tmp_path, kind, eagerly):
     def build():

@@ -62,8 +62,8 @@ def differ(mine, others):
 @pytest.mark.parametrize(
     "scaled",
     [
-        lambda rate: SGD(rate, loss_scale_factor=1024.0),
-        lambda rate: LossScale(SGD(rate), initial_scale=256.0),
+        pytest.param(lambda rate: SGD(rate, loss_scale_factor=1024.0), marks=LONG),
+        pytest.param(lambda rate: LossScale(SGD(rate), initial_scale=256.0), marks=LONG),
         lambda rate: LossScale(SGD(rate), initial_scale=256.0, dynamic_growth_steps=2),
     ],
 )

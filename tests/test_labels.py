@@ -69,6 +69,7 @@ def test_mixtures_have_no_size_to_change():
         data.open_source("ring", image_size=16)
 
 
+@pytest.mark.long
 def test_stacked_mnist_holds_three_digits_and_their_number(prepared_mnist):
     digits, stacked = (data.open_source(name, split="test") for name in ("mnist", "stacked_mnist"))
     # Test images of each digit; LeCun et al. 1998.

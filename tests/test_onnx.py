@@ -59,7 +59,7 @@ def exported(gan, tmp_path_factory):
         pytest.param("resnet", SHAPE, marks=pytest.mark.long),
         pytest.param("dcgan", (9, 17, 3), marks=pytest.mark.long),
         ("goodfellow2014", SHAPE),
-        ("resnet", (2,)),
+        pytest.param("resnet", (2,), marks=pytest.mark.long),
     ],
     ids=["resnet", "dcgan, odd size, colour", "perceptron", "vectors"],
 )
@@ -73,6 +73,7 @@ def test_onnx_agrees_with_keras(preset, shape, tmp_path):
     assert report.largest_error < report.tolerance == 1e-4
 
 
+@pytest.mark.long
 def test_a_conditional_generator_takes_labels(tmp_path):
     gan = built("lean", num_classes=3)
     gan.export(tmp_path / "g.onnx", "onnx")
@@ -253,6 +254,7 @@ def test_other_files_are_rejected(exported, tmp_path):
         exports.open_generator(tmp_path / "none.onnx")
 
 
+@pytest.mark.long
 def test_the_command_prints_its_report_and_nothing_else(forked, run_dir):
     command = [Path(sys.executable).with_name("kgan"), "export", run_dir, "--onnx", "--license", "CC0-1.0"]
     done = forked(*command)

@@ -301,7 +301,7 @@ def test_a_run_without_a_step_has_a_page(trained, tmp_path, browser):
         assert "The remaining 30 steps" in reader.page.locator("main").inner_text()
 
 
-@pytest.mark.parametrize("preset", ["gaussian", pytest.param("ring", marks=pytest.mark.long)])
+@pytest.mark.parametrize("preset", [pytest.param(preset, marks=pytest.mark.long) for preset in ("gaussian", "ring")])
 def test_points_have_a_page_as_pictures_have(preset, tmp_path, browser):
 
     job = training.prepare(training.configure(preset, steps=40, batch_size=16), tmp_path / "run")

@@ -79,7 +79,7 @@ def assert_events_are_the_history(run):
 
 
 @pytest.mark.parametrize(
-    "steps, kills, kills_in_a_write", [(1_200, 1, 0), pytest.param(2_400, 10, 4, marks=pytest.mark.long)]
+    "steps, kills, kills_in_a_write", [(400, 1, 0), pytest.param(2_400, 10, 4, marks=pytest.mark.long)]
 )
 def test_a_run_that_is_killed_ends_like_one_that_was_never_interrupted(train, tmp_path, steps, kills, kills_in_a_write):
     options = ("--steps", str(steps), "--deterministic")
@@ -132,6 +132,7 @@ def short_run(train, tmp_path):
     return run_dir, checkpoints.read(Run(run_dir).checkpoints()[-1])
 
 
+@pytest.mark.long
 def test_a_full_disk_ends_the_run_in_one_line_with_the_last_checkpoint_whole(train, short_run):
     run_dir, before = short_run
     less_than_a_checkpoint = {"largest_file_bytes": 100_000}
