@@ -2,6 +2,7 @@
 
 import click
 
+from keras_gan._utils.run_folders import check_run
 from keras_gan.cli import output
 from keras_gan.cli.options import Number, Renaming, Whole, load_training
 from keras_gan.cli.verb import Verb
@@ -56,17 +57,14 @@ def directions(run, names, locks, **settings):
     Strokes and colours are measured from pixels. Classes and yes/no attributes of the data are read by classifiers. RUN
     is a run folder; for a generator in a file use keras_gan.directions.fit in Python.
     """
-    from keras_gan.directions import table
-    from keras_gan.runs import Run
-
-    Run(run)  # raises before TensorFlow is imported for nothing
+    check_run(run)  # raises before TensorFlow is imported for nothing
     load_training()
+    from keras_gan.directions import table
     from keras_gan.training import run_directions
 
     if names:
         found = run_directions.rename(run, dict(names))
     else:
-        click.echo("measuring samples along directions of z: a minute or two for small images", err=True)
         found = run_directions.find(run, _locks(locks), **settings)
     output.show(table(found))
     click.echo(f"\n{run}/directions.json and .png; the next export has the sliders")

@@ -2,6 +2,7 @@
 
 import click
 
+from keras_gan._utils.run_folders import check_exists
 from keras_gan.cli import output
 from keras_gan.cli.names import EXTRACTORS, listed
 from keras_gan.cli.options import ImageSize, Name, Whole, load_training, trust_option
@@ -52,6 +53,7 @@ def evaluate(source, out, **settings):
     number is shown with its baseline: what as many real images reach. A conditional generator gets classes in the
     shares that they have in the training data.
     """
+    check_exists(source)
     load_training()
     from keras_gan import evaluation
 

@@ -3,6 +3,7 @@
 import click
 
 from keras_gan._utils.errors import InputError
+from keras_gan._utils.run_folders import check_run
 from keras_gan.cli import output
 from keras_gan.cli.names import MODES, listed
 from keras_gan.cli.options import Name, load_training
@@ -14,6 +15,7 @@ from keras_gan.cli.verb import Verb
     examples={
         "kgan export runs/mnist-resnet --tflite": "RUN/export/generator.tflite, in float16",
         "kgan export runs/mnist-resnet --tflite --quantize int8 --quantize float32": "two files, compared in a table",
+        "kgan export runs/mnist-resnet --tflite --onnx --web": "three formats, converted once",
         "kgan export runs/mnist-resnet --web --serve": "a page that draws in the browser, shown on this machine",
     },
     files="Writes into RUN/export, or to --out, with a report FILE.json next to each file. A file is compared with the "
@@ -48,31 +50,32 @@ from keras_gan.cli.verb import Verb
     help="File to write, or a folder (FOLDER/) for files of standard names.  [default: RUN/export/]",
 )
 def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options):
-    """Export the averaged generator of RUN in one format, and compare the file with Keras."""
+    """Export the averaged generator of RUN in one or several formats, and compare each file with Keras."""
     flags = {"tflite": tflite, "saved_model": saved_model, "onnx": onnx, "web": web}
-    format = _only([name for name, given in flags.items() if given])
-    if serve and format != "web":
+    formats = _given([name for name, given in flags.items() if given])
+    check_run(run)
+    if serve and not web:
         raise InputError("--serve shows a page; expected --web. Use --web --serve, or leave --serve out.")
     load_training()
     from keras_gan.exports import of_run, report
     from keras_gan.exports import web as page
 
-    of_run.check_modes(format, quantize, out)
+    of_run.check_modes(formats, quantize, out)
     reports = []
-    for each in of_run.export_run(run, format, quantize or ["float16"], out, **options):
+    for each in of_run.export_run(run, formats, quantize or ["float16"], out, **options):
         click.echo(each)
         reports.append(each)
     if len(reports) > 1:
         click.echo()
         output.show(report.table(reports))
     if serve:
-        page.serve(reports[0].file)
+        page.serve(reports[-1].file)  # the page is the last of the formats
 
 
-def _only(formats):
-    if len(formats) != 1:
+def _given(formats):
+    if not formats:
         raise InputError(
-            f"which export? received {len(formats)} formats; expected one of --tflite, --saved-model, --onnx and "
-            "--web. Use one of them."
+            "kgan export received no format; expected --tflite, --saved-model, --onnx or --web. Use one or several of "
+            "them."
         )
-    return formats[0]
+    return formats

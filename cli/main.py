@@ -8,8 +8,9 @@ import warnings
 import click
 
 from keras_gan import __version__
+from keras_gan._utils import progress
 from keras_gan._utils.errors import Diverged, InputError, Notice, WorkerLost, one_line
-from keras_gan.cli import output
+from keras_gan.cli import display, output
 from keras_gan.cli.verb import DEBUG, debug_option
 
 VERBS = {
@@ -62,7 +63,11 @@ class Verbs(click.Group):
         return super().resolve_command(context, args)
 
     def invoke(self, context):
-        with _one_line_errors(lambda: self._of_verb(context), context.meta), _notices():
+        with (
+            _one_line_errors(lambda: self._of_verb(context), context.meta),
+            progress.shown_on(display.choose()),
+            _notices(),
+        ):
             return super().invoke(context)
 
     def _of_verb(self, context):
@@ -114,7 +119,7 @@ def _notices():
 
     def show(message, category, *place, **options):
         if issubclass(category, Notice):
-            click.echo(f"Notice: {one_line(message)}", err=True)
+            progress.print_line(f"Notice: {one_line(message)}")
         else:
             before(message, category, *place, **options)
 

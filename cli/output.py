@@ -115,7 +115,7 @@ def show(shown: text.Text | text.Table, err: bool = False) -> None:
     A terminal gets tables that fit its width, and colours. Lines are plain where there is no terminal, where NO_COLOR
     is set, and where the encoding is not a Unicode one.
     """
-    if not _is_rich(sys.stderr if err else sys.stdout):
+    if not is_rich(sys.stderr if err else sys.stdout):
         click.echo(shown, err=err)
         return
     from rich.console import Console
@@ -126,7 +126,7 @@ def show(shown: text.Text | text.Table, err: bool = False) -> None:
             console.print(drawn)
 
 
-def _is_rich(stream):
+def is_rich(stream) -> bool:
     """Whether a stream is a terminal that shows colours and the lines of a table."""
     if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return False

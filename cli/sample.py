@@ -2,6 +2,7 @@
 
 import click
 
+from keras_gan._utils.run_folders import check_exists, is_run
 from keras_gan.cli.options import Setting, Whole, open_generator, trust_option
 from keras_gan.cli.verb import Verb
 
@@ -55,4 +56,7 @@ def sample(source, trust, **wishes):
     from keras_gan.exports.sample_files import Plan
 
     plan = Plan.of(**wishes)
+    check_exists(source)
+    if is_run(source):
+        plan.check(source)
     click.echo(plan.write(source, open_generator(source, trust)))

@@ -6,6 +6,7 @@ import sys
 import click
 
 from keras_gan._utils import silence
+from keras_gan._utils.text import Table
 from keras_gan.cli import output
 from keras_gan.cli.names import LATENTS, LOSSES, STRATEGIES, listed
 from keras_gan.cli.options import Format, ImageSize, Name, Number, Weight, Whole, load_training
@@ -33,7 +34,7 @@ SECTIONS = {
         "pack",
         "seed",
     ),
-    "Run": ("run_dir", "checkpoint_every", "evaluate_every", "exported", "deterministic", "dry_run"),
+    "Run": ("run_dir", "checkpoint_every", "evaluate_every", "exported", "deterministic", "dry_run", "verbose"),
     "Devices": ("strategy", "replicas"),
 }
 
@@ -87,7 +88,12 @@ SECTIONS = {
     metavar="INTEGER",
     help="Seed of weights, noise and data order.  [default: 0]",
 )
-@click.option("--run", "run_dir", type=click.Path(), help="Run folder.  [default: runs/DATA-PRESET]")
+@click.option(
+    "--run",
+    "run_dir",
+    type=click.Path(),
+    help="Run folder; auto: a new one.  [default: runs/DATA-PRESET]",
+)
 @click.option(
     "--export", "exported", type=Format(), metavar="FORMAT", help=f"Export after training: {listed(FORMATS)}."
 )
@@ -115,15 +121,16 @@ SECTIONS = {
     type=Whole(min=1),
     help="With mirrored: the number of GPUs, or of parts of the processor to try it out.",
 )
-@click.option("--dry-run", is_flag=True, help="Describe what would be trained, and stop.")
-def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, strategy, replicas, dry_run, **settings):
+@click.option("--dry-run", is_flag=True, help="Describe what would be trained and how long it would take, and stop.")
+@click.option("--verbose", is_flag=True, help="Show the networks, the loss, the precision and the threads, too.")
+def train(
+    data, preset, run_dir, exported, evaluate_every, checkpoint_every, strategy, replicas, dry_run, verbose, **settings
+):
     """Train a GAN on NAME_OR_PATH: a dataset (digits, mnist, …), a folder of images, or a .npy, .npz or .mat file.
 
     The same command continues a run that was stopped. Ctrl-C and SIGTERM save first. With several replicas the batch
     size is that of all of them together.
     """
-    if sys.stderr.isatty():
-        click.echo(f"reading {data} …", err=True)
     training = load_training()
     from keras_gan import distribute
     from keras_gan.distribute import precision
@@ -137,18 +144,21 @@ def train(data, preset, run_dir, exported, evaluate_every, checkpoint_every, str
     chief = distribute.is_chief(strategy)
     job = training.prepare(config, run_dir, evaluate_every, checkpoint_every, strategy)
     if chief:
-        output.show(training.describe(job), err=True)
+        output.show(training.describe(job, verbose), err=True)
     else:
         click.echo(f"one of {strategy.num_replicas_in_sync} replicas; the chief writes {job.run_dir}", err=True)
     if exported:
         from keras_gan.exports import of_run
 
         of_run.export_path(job.run_dir, exported)  # raises before training where it cannot be written
+    if chief and (expected := training.expected_time(job)):
+        output.show(Table([("time", expected)]), err=True)
     if dry_run:
         return
+    remaining = job.remaining_steps
     gan = job.train()
     if chief:
-        click.echo(training.outcome(job), err=True)
+        click.echo(training.outcome(job, remaining and None), err=True)
     if gan.step < job.config.steps:
         sys.exit(128 + (job.stopped_by or signal.SIGTERM))  # as a shell reports a program that a signal ended
     if exported and chief:

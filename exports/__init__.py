@@ -8,7 +8,7 @@ import os
 import warnings
 from pathlib import Path
 
-from keras_gan._utils import lazy
+from keras_gan._utils import lazy, progress
 from keras_gan._utils.errors import InputError, Notice
 from keras_gan._utils.files import replace
 
@@ -59,7 +59,8 @@ def export(gan, filepath: str | os.PathLike, format="saved_model", quantize="flo
     check(path, format, quantize)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        report = _module(format).write(gan, path, quantize, options or Options())
+        with progress.task(f"exporting {path.name}"):
+            report = _module(format).write(gan, path, quantize, options or Options())
         replace(path.with_name(path.name + ".json"), lambda draft: draft.write_text(report.to_json(), "utf-8"))
     except OSError as error:
         raise InputError(

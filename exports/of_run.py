@@ -20,7 +20,7 @@ STANDARD_NAMES = {
 
 def export_run(
     run_dir: str | os.PathLike,
-    format: str,
+    formats: str | Sequence[str],
     modes: Sequence[str] = ("float16",),
     out: str | os.PathLike | None = None,
     gan=None,
@@ -28,7 +28,7 @@ def export_run(
     uint8: bool = False,
     force: bool = False,
 ) -> Iterator[ExportReport]:
-    """Exports the generator of a run in each mode, and yields a report for each file.
+    """Exports the generator of a run in each format and mode, and yields a report for each file.
 
     The files hold facts from the run: names of classes, sliders and training. Where there is a feature extractor for
     the data, the Fréchet distance of the samples is checked too. An export to the run's own folder also updates its
@@ -36,8 +36,8 @@ def export_run(
 
     Args:
         run_dir: the run folder.
-        format: a name in `exports.FORMATS`.
-        modes: how a .tflite stores its weights, names in `exports.quantize.MODES`.
+        formats: a name in `exports.FORMATS`, or several.
+        modes: how a .tflite or a page stores its weights, names in `exports.quantize.MODES`.
         out: the file or folder to write; None for the standard name in RUN/export.
         gan: the run's GAN if it is loaded already; None loads it.
         license: license of the generator, written into the file.
@@ -45,35 +45,52 @@ def export_run(
         force: whether to write a file although its errors or its loss of quality are too large.
 
     Yields:
-        The `ExportReport` of each file, in the order of `modes`.
+        The `ExportReport` of each file, in the order of `formats` and `modes`.
 
     Raises:
         InputError: as in `exports.export`. Paths and modes are checked before the run is loaded.
     """
-    modes = tuple(dict.fromkeys(modes))
-    paths = [export_path(run_dir, format, mode, out, uint8) for mode in modes]
+    formats = [formats] if isinstance(formats, str) else list(formats)
+    files = [
+        (format, mode, export_path(run_dir, format, mode, out, uint8, among_others=len(formats) > 1))
+        for format in formats
+        for mode in (dict.fromkeys(modes) if has_modes(format) else modes[:1])
+    ]
     gan, run = gan or training.load(run_dir), Run(run_dir)
     about = exports.About.of(run, gan.step, license)
     options = exports.Options(uint8=uint8, about=about, reference=training.reference_of(run), force=force)
-    for mode, path in zip(modes, paths, strict=True):
-        yield gan.export(path, format, quantize=mode, options=options)
-        if not out:
-            export_folder.write(path.parent)
+    written = []
+    try:
+        for format, mode, path in files:
+            report = gan.export(path, format, quantize=mode, options=options)
+            written.append(path)
+            yield report
+    finally:  # also where a later file fails
+        if written and not out:
+            export_folder.write(written[0].parent)
             reporting.write(run)
 
 
-def check_modes(format: str, modes: Sequence[str], out: str | os.PathLike | None = None) -> None:
-    """Raises InputError where a format has no modes, or several modes would be written to one place."""
-    format, count = exports.canonical(format), len(set(modes))
-    if modes and format not in ("tflite", "web"):
-        raise InputError(f"{format} is written in float32; expected --quantize for tflite or web. Leave it out.")
-    if count > 1 and format == "web":
+def has_modes(format: str) -> bool:
+    """Whether a format stores its weights in a mode that the user chooses; others have float32."""
+    return exports.canonical(format) in ("tflite", "web")
+
+
+def check_modes(formats: Sequence[str], modes: Sequence[str], out: str | os.PathLike | None = None) -> None:
+    """Raises InputError where no format has modes, or several files would be written to one place."""
+    count = len(set(modes))
+    if modes and not any(map(has_modes, formats)):
+        named = " and ".join(formats)
+        raise InputError(f"--quantize for {named}, in float32; expected it for tflite or web. Leave it out.")
+    if count > 1 and "web" in formats:
         raise InputError(f"one page for {count} modes; expected one. Use one --quantize.")
-    if count > 1 and out and not is_folder(format, out):
+    if out and len(formats) > 1 and not _names_folder(out):
+        raise InputError(f"--out {out} for {len(formats)} formats; expected a folder. Use --out {out}/.")
+    if count > 1 and out and not _names_folder(out):
         raise InputError(f"--out {out} for {count} modes; expected one, or a folder. Use --out {out}/.")
 
 
-def export_path(run_dir, format, quantize="float16", out=None, uint8=False) -> Path:
+def export_path(run_dir, format, quantize="float16", out=None, uint8=False, among_others=False) -> Path:
     """The path of an export: in the run's folder, or the one that `out` gives.
 
     Args:
@@ -82,6 +99,7 @@ def export_path(run_dir, format, quantize="float16", out=None, uint8=False) -> P
         quantize: how a .tflite stores its weights, a name in `exports.quantize.MODES`.
         out: the file or folder to write; None for the run's folder.
         uint8: whether the file gives uint8 images.
+        among_others: whether `out` is a folder for exports of several formats.
 
     Raises:
         InputError: where `exports.export` cannot write there.
@@ -90,7 +108,7 @@ def export_path(run_dir, format, quantize="float16", out=None, uint8=False) -> P
     if not out:
         path = Path(run_dir, "export", name)
     else:
-        path = Path(out, name) if is_folder(format, out) else Path(out)
+        path = Path(out, name) if among_others or is_folder(format, out) else Path(out)
     exports.check(path, format, quantize)
     return path
 
@@ -105,4 +123,8 @@ def standard_name(format, quantize="float16", uint8=False) -> str:
 
 def is_folder(format, out) -> bool:
     """Whether `out` names a folder in which to put the file. A SavedModel and a page are folders themselves."""
-    return exports.canonical(format) in ("tflite", "onnx") and (str(out).endswith(("/", os.sep)) or Path(out).is_dir())
+    return exports.canonical(format) in ("tflite", "onnx") and _names_folder(out)
+
+
+def _names_folder(out):
+    return str(out).endswith(("/", os.sep)) or Path(out).is_dir()

@@ -1,9 +1,13 @@
 """The options of an export."""
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
 
 from keras_gan import metrics
-from keras_gan.exports.about import About
+from keras_gan.exports.about import About, weights_sha256
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -16,9 +20,19 @@ class Options:
         reference: real images, to which the Fréchet distance is measured; None measures the distance to Keras's
             samples only.
         force: whether to write the file although its errors or its loss of quality are too large.
+
+    Exports with the same options share what they have in common: the conversion by TensorFlow, and Keras's samples.
     """
 
     uint8: bool = False
     about: About | None = None
     reference: metrics.Reference | None = None
     force: bool = False
+    _shared: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def once(self, gan, name, compute: Callable[[], T]) -> T:
+        """The result of `compute`, which is called once for the same name and weights of `gan`."""
+        key = weights_sha256(gan), name
+        if key not in self._shared:
+            self._shared[key] = compute()
+        return self._shared[key]

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -46,33 +47,62 @@ class Quality:
         return (self.frechet_distance - self.frechet_keras) / max(self.frechet_keras, self.frechet_baseline)
 
 
-def measure(gan, generate: Callable[..., np.ndarray], reference: metrics.Reference | None = None) -> Quality:
-    """Compares the samples of an export with Keras's samples, and with real images.
+class Original:
+    """The Keras generator that is exported, with its samples and their distance to real images, each computed once.
 
-    A conditional generator draws the classes by their shares in the training data, where these are known. Samples are
-    generated and compared block by block, so that large images do not fill the memory.
+    Samples are generated and compared block by block, so that large images do not fill the memory.
 
     Args:
-        gan: the `keras_gan.GAN` that was exported.
+        gan: the `keras_gan.GAN`.
+        reference: real images, to which the Fréchet distance is measured; None measures none.
+    """
+
+    def __init__(self, gan, reference: metrics.Reference | None = None):
+        self.gan = gan
+        self.reference = reference
+        self.count = min(SAMPLES, max(2, LARGEST_VALUES // int(np.prod(gan.data_shape))))
+
+    @cached_property
+    def samples(self) -> Images:
+        """The first `count` samples."""
+        return self.collected(self.gan.generate)
+
+    @cached_property
+    def frechet(self) -> metrics.Score:
+        """The Fréchet distance to real images, and its baseline."""
+        return self.compared(self.gan.generate)
+
+    @cached_property
+    def _labels(self):
+        """The classes of the samples, by their shares in the training data, where these are known."""
+        return self.reference.labels(self.gan.num_classes, 0)
+
+    def collected(self, generate) -> Images:
+        """Samples of an export for the seeds of `samples`."""
+        return collect(generated(generate, self.count, self.gan.data_shape))
+
+    def compared(self, generate) -> metrics.Score:
+        """The Fréchet distance of an export, for the seeds of `frechet`."""
+        drawn = generated(generate, self.reference.count, self.gan.data_shape, 0, self._labels)
+        return metrics.evaluate(drawn, self.reference, ["frechet"])["frechet_distance"]
+
+
+def measure(original: Original, generate: Callable[..., np.ndarray]) -> Quality:
+    """Compares the samples of an export with Keras's samples, and with real images.
+
+    Args:
+        original: the generator that was exported.
         generate: function of the export from n, seed and, where the GAN is conditional, labels to samples, as
             `GAN.generate`.
-        reference: real images, to which the Fréchet distance is measured; None measures none.
 
     Returns:
         The distances.
     """
-    n = min(SAMPLES, max(2, LARGEST_VALUES // int(np.prod(gan.data_shape))))
-    sliced = _sliced(*(collect(generated(draw, n, gan.data_shape)) for draw in (generate, gan.generate)))
-    if reference is None:
-        return Quality(sliced, n)
-    labels = reference.labels(gan.num_classes, 0)
-    ours, keras = (
-        metrics.evaluate(generated(draw, reference.count, gan.data_shape, 0, labels), reference, ["frechet"])[
-            "frechet_distance"
-        ]
-        for draw in (generate, gan.generate)
-    )
-    return Quality(sliced, n, ours.value, keras.value, keras.baseline, reference.count)
+    sliced = _sliced(original.collected(generate), original.samples)
+    if original.reference is None:
+        return Quality(sliced, original.count)
+    ours, keras = original.compared(generate), original.frechet
+    return Quality(sliced, original.count, ours.value, keras.value, keras.baseline, original.reference.count)
 
 
 def check(quality: Quality, force: bool = False) -> None:

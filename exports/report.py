@@ -5,6 +5,7 @@ import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 
@@ -110,7 +111,9 @@ def table(reports: list[ExportReport]) -> Text:
     with_frechet = any(report.quality and report.quality.frechet_distance is not None for report in reports)
     head = ["", "size", "mean error", "99.9 %", "largest", "ms a sample", "at 16", "samples moved", "Fréchet"]
     columns = len(head) if with_frechet else len(head) - 1
-    head, rows = head[:columns], [_row(report)[:columns] for report in reports]
+    several = len({Path(report.file).suffix for report in reports}) > 1  # formats
+    names = [Path(report.file).name if several else report.quantize for report in reports]
+    head, rows = head[:columns], [(name, *_row(each))[:columns] for name, each in zip(names, reports, strict=True)]
     return Text(
         [Table(rows, head, numbers=range(1, len(head))), "", Table(list(_legend(reports, with_frechet)), width=WIDTH)]
     )
@@ -120,7 +123,6 @@ def _row(report):
     cost = report.quality
     frechet = cost and cost.frechet_distance
     return (
-        report.quantize,
         kilobytes(report.size_bytes),
         f"{report.mean_error:.1e}",
         f"{report.percentile_error:.1e}",
@@ -166,7 +168,8 @@ def verify(gan, runs: Mapping[str, Callable], generate: Callable, mode: Mode, op
     """
     measured = compare(gan, runs, mode, options.uint8, explain, options.force)
     try:
-        cost = quality.measure(gan, generate, options.reference)
+        original = options.once(gan, "original", lambda: quality.Original(gan, options.reference))
+        cost = quality.measure(original, generate)
     except InputError as error:
         if (seed := _first_not_finite(generate)) is not None:
             raise _not_finite(gan, seed, explain) from error

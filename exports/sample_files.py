@@ -6,10 +6,11 @@ import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 from keras_gan import sampling
 from keras_gan._utils.errors import InputError, Notice
-from keras_gan.sampling import generators
+from keras_gan.sampling import generators, sliders
 
 SAMPLES, WALK_SEEDS, SWEEP_SEEDS = 64, 5, 16  # by default
 
@@ -46,6 +47,20 @@ class Plan:
         sampling.check_out(out, n)
         return cls(n, seed, label, dict(amounts), sweep, out)
 
+    def check(self, source: str | os.PathLike) -> None:
+        """Raises InputError where a run has no such class or slider. It needs no TensorFlow, which takes seconds."""
+        from keras_gan import directions
+        from keras_gan.runs import Run
+
+        run = Run(source)
+        conditional = run.config.conditional
+        classes = SimpleNamespace(
+            num_classes=run.num_classes if conditional else None, class_names=run.class_names if conditional else None
+        )
+        generators.class_number(classes, self.label)
+        known = directions.load(run) or sliders.Directions(run.config.latent, ())
+        known.mover({**self.amounts, **({self.sweep: 0.0} if self.sweep else {})})
+
     def write(self, source: str | os.PathLike, generator) -> str:
         """Draws and writes the samples.
 
@@ -60,12 +75,12 @@ class Plan:
             InputError: for a class or a slider that the generator does not have, or a path that cannot be written.
         """
         label = generators.class_number(generator, self.label)
-        sliders = _sliders(source, generator) if self.amounts or self.sweep else None
-        move = sliders.mover(self.amounts) if self.amounts else None
+        known = _sliders(source, generator) if self.amounts or self.sweep else None
+        move = known.mover(self.amounts) if self.amounts else None
         drawn = (generator, self.n, self.seed, label)
         if self.sweep:
-            limit = sliders[self.sweep].limit
-            path = sampling.save_sweep(*drawn, self.out, sliders.sweep(self.sweep, sampling.FRAMES, self.amounts))
+            limit = known[self.sweep].limit
+            path = sampling.save_sweep(*drawn, self.out, known.sweep(self.sweep, sampling.FRAMES, self.amounts))
             return f"{self.n} seeds from {-limit:g} to {limit:g} of {self.sweep} in {path}"
         if _is_gif(self.out):
             return f"{self.n} seeds in {sampling.save_walk(*drawn, self.out, move)}"

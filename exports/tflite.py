@@ -42,7 +42,7 @@ def check(path: Path, quantize: str) -> None:
 def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     """Writes the file after the comparison; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
-    plain = _converted(gan, options.uint8)
+    plain = options.once(gan, ("tflite", options.uint8), lambda: _converted(gan, options.uint8))
     stored = _stored(gan, plain, quantize)
     content = packing.pack(stored, description)
     _check_operations(content)

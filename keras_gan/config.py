@@ -131,7 +131,12 @@ class TrainConfig:
     def differences(self, other: "TrainConfig") -> list[str]:
         """The settings that differ, as lines "name: mine -> other's", without those that a continued run may change."""
         return [
-            f"{f.name}: {getattr(self, f.name)} -> {getattr(other, f.name)}"
+            f"{f.name}: {_shown(getattr(self, f.name))} -> {_shown(getattr(other, f.name))}"
             for f in dataclasses.fields(self)
             if f.name not in CHANGEABLE and getattr(self, f.name) != getattr(other, f.name)
         ]
+
+
+def _shown(value):
+    """A setting for people; None is chosen by the program."""
+    return "automatic" if value in (None, AUTO) else value

@@ -1,12 +1,12 @@
-import io
 import re
 import signal
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
-from keras_gan.callbacks import Every, Progress, Stop, recording
+from keras_gan.callbacks import Every, Progress, Stop, Timer
 
 
 @pytest.fixture
@@ -65,43 +65,24 @@ def test_a_requested_stop_ends_fit_after_the_current_step(tiny_gan):
     assert tiny_gan.step == 1
 
 
-# progress
+# progress; the lines themselves are tested in test_progress
 
 
-class Terminal(io.StringIO):
-    def isatty(self):
-        return True
+def test_progress_shows_the_step_the_rate_and_both_losses(tiny_gan):
+    shown = []
+    task = SimpleNamespace(update=lambda done, note: shown.append((done, note)))
+    tiny_gan.fit(np.zeros((16, 8, 8, 1), "float32"), batch_size=4, verbose=0, callbacks=[Progress(4, 4, task)])
+    assert [step for step, _ in shown] == [2, 3, 4]  # the first step includes compilation
+    for _, note in shown:
+        assert re.fullmatch(r"[\d,]+ images/s   D -?\d+\.\d{3}   G -?\d+\.\d{3}", note)
 
 
-def shown(gan, stream, steps=4):
-    images = np.zeros((4 * steps, 8, 8, 1), "float32")
-    gan.fit(images, batch_size=4, verbose=0, callbacks=[Progress(steps, 4, stream)])
-    return stream.getvalue()
-
-
-LINE = r"step {}/4   [\d,]+ images/s   \d+:\d\d left   D -?\d+\.\d{{3}}   G -?\d+\.\d{{3}}"
-
-
-def test_progress_in_a_log_file_is_whole_lines(tiny_gan):
-    text = shown(tiny_gan, io.StringIO())
-    assert text.endswith("\n") and len(text.splitlines()) == 1
-    assert re.fullmatch(LINE.format(4), text.strip())
-
-
-def test_progress_on_a_terminal_rewrites_its_line_and_ends_it(tiny_gan, monkeypatch):
-    monkeypatch.setattr(recording, "TERMINAL_EVERY_S", 0.0)
-    text = shown(tiny_gan, Terminal())
-    start, *lines = text.split("\r\033[K")
-    # The first step includes compilation, so it is not shown.
-    assert start == "" and len(lines) == 3
-    assert [line.split("/")[0] for line in lines] == ["step 2", "step 3", "step 4"]
-    assert [line.endswith("\n") for line in lines] == [False, False, True]
-    assert "0:00 left" in lines[-1]
-
-
-def test_progress_is_shown_no_more_often_than_requested(tiny_gan, monkeypatch):
-    monkeypatch.setattr(recording, "TERMINAL_EVERY_S", 1e9)
-    assert shown(tiny_gan, Terminal()).count("\r\033[K") == 1
+def test_a_timer_ends_training_when_it_has_timed_enough(tiny_gan):
+    timer = Timer(seconds=1e9, calls=3)
+    tiny_gan.fit(np.zeros((80, 8, 8, 1), "float32"), batch_size=4, verbose=0, callbacks=[timer])
+    assert tiny_gan.step == 4 and 0 < timer.seconds_per_step < 60
+    timer.ends = [(10.0, 1), (11.0, 2), (12.0, 5)]
+    assert timer.seconds_per_step == 0.5  # two seconds for the four steps after the first call
 
 
 # intervals

@@ -222,6 +222,9 @@ def test_a_run_of_an_earlier_version_is_resumed_without_the_samples_of_its_last_
         checks.restore({"checked_samples": np.zeros((48, 15 * 15), "float32")})
 
 
+LONG = pytest.mark.long
+
+
 class Terminal(io.StringIO):
     def isatty(self):
         return True
@@ -235,7 +238,7 @@ class Overflow(callbacks.Every):
         weights.assign(weights * float("inf"))
 
 
-@pytest.mark.parametrize("stream, start", [(Terminal(), "\r\033[K"), pytest.param(io.StringIO(), "", marks=pytest.mark.long)])
+@pytest.mark.parametrize("stream, start", [(Terminal(), "\r\033[K"), pytest.param(io.StringIO(), "", marks=LONG)])
 def test_the_doctor_reports_once_without_a_run_folder(tiny_gan, images, stream, start):
     tiny_gan.fit(images, batch_size=4, epochs=3, verbose=0, callbacks=[Overflow(12), Doctor(2, stream=stream)])
     text = stream.getvalue()

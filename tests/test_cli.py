@@ -33,7 +33,8 @@ from keras_gan.sampling import latents
 
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
-DESCRIPTION = ("data ", "classes ", "recipe ", "parameters ", "loss ", "precision ", "threads ", "run ")
+DESCRIPTION = ("data ", "classes ", "training ", "run ", "resuming ")
+DETAILS = ("parameters ", "loss ", "precision ", "threads ")  # with --verbose
 
 
 def command(*words):
@@ -100,7 +101,7 @@ TRAIN = {
     "damaged checkpoint": ("train digits --run damaged --steps 40 SAME", "step_0000030.npz is damaged .* delete "),
 }
 SAMPLE = {
-    "missing path": ("sample missing --out new/x.png", "missing is not a file; expected a .tflite"),
+    "missing path": ("sample missing --out new/x.png", "missing does not exist; expected a run, such as .*fresh"),
     "text": ("sample file --out new/x.png", "file is not a .tflite"),
     "text called .tflite": ("sample text.tflite", "text.tflite is not a .tflite"),
     "folder that is no run": ("sample empty", "empty is not a run folder"),
@@ -117,8 +118,11 @@ SAMPLE = {
     "label of none": ("sample run --label 3 --out x.gif", "takes no labels"),
 }
 EXPORT = {
-    "no format": ("export run", "which export.* expected one of --tflite, --saved-model, --onnx and --web"),
-    "both formats": ("export run --tflite --saved-model", "which export"),
+    "no format": ("export run", "no format; expected --tflite, --saved-model, --onnx or --web"),
+    "two formats, one file": (
+        "export run --tflite --onnx --out g.tflite",
+        "for 2 formats; expected a folder.*g.tflite/",
+    ),
     "unknown quantization": ("export run --tflite --quantize int9", "--quantize: .*'int9'; .*float16"),
     "below a file": ("export run --tflite --out file/g.tflite", "cannot write file/g.tflite"),
     "wrong suffix": ("export run --tflite --out g.onnx", r"does not end in .tflite; .*g.tflite"),
@@ -127,7 +131,7 @@ EXPORT = {
     "second mode": ("export run --tflite --quantize int8 --quantize int9", "--quantize: .*'int9'"),
     "mode of a SavedModel": (
         "export run --saved-model --quantize int8",
-        "saved_model .* expected --quantize for tflite or web",
+        "--quantize for saved_model.* expected it for tflite or web",
     ),
     "nothing to serve": ("export run --tflite --serve", "--serve .*expected --web"),
     "no page there": ("export run --web --out images", "images exists and is no page"),
@@ -219,7 +223,7 @@ def test_every_verb_explains_itself_with_files_and_examples(verb):
     result = command(verb, "--help")
     assert result.exit_code == 0 and result.stdout.startswith(f"Usage: kgan {verb}")
     examples = kgan.get_command(None, verb).examples
-    assert 2 <= len(examples) <= 3 and "\nFiles:\n" in result.stdout
+    assert 2 <= len(examples) <= 4 and "\nFiles:\n" in result.stdout
     for example in examples:
         assert f"\n  {example}\n" in result.stdout
         _, name, *words = shlex.split(re.split(r" > | \|\| ", example)[0])
@@ -269,18 +273,19 @@ def test_datasets_lists_ours_first_and_says_that_paths_work():
 
 def test_a_dry_run_describes_and_writes_nothing(place, listing):
     before = listing(place)
-    result = command(
-        "train", "digits", "--steps", "7", "--batch-size", "48", "--dry-run", "--image-size", "9x12", "--crop"
-    )
+    words = ("--steps", "70", "--batch-size", "48", "--dry-run", "--image-size", "9x12", "--crop", "--verbose")
+    result = command("train", "digits", *words)
     assert result.exit_code == 0 and result.stdout == "" and listing(place) == before
     lines = result.stderr.splitlines()
-    assert [line.split()[0] for line in lines] == [line.strip() for line in DESCRIPTION]
-    data, classes, recipe, _, loss, *_, run = lines
-    assert "digits: 1,797 of 9x12x1" in data and "resnet" in recipe and "7 steps of 48" in recipe
+    names = [name for name in (*DESCRIPTION, *DETAILS) if name != "resuming "]
+    assert [line.split()[0] for line in lines] == [name.strip() for name in names]
+    data, classes, recipe, run, _, loss, *_ = lines
+    assert "digits: 1,797 grey images of 9x12 pixels" in data and "resnet" in recipe
+    assert "70 steps of 48 images, each image about 2 times" in recipe
     assert "10: 0 (178), 1 (182)" in classes
     expected = r"loss +relativistic, r1 and r2 of weight (\S+) \(from the data\); learning rate 0.002"
     assert 0.05 < float(re.fullmatch(expected, loss)[1]) < 0.2
-    assert run.endswith("runs/digits-resnet")
+    assert "runs/digits-resnet " in run and "runs/digits-resnet/samples" in run
 
 
 def test_train_and_export_in_one_command_and_again(place):
@@ -293,9 +298,60 @@ def test_train_and_export_in_one_command_and_again(place):
     assert (place / "new" / "export" / "generator.tflite").read_bytes()[4:8] == b"TFL3"
 
 
+def test_a_dry_run_estimates_the_time_and_changes_nothing(place, listing):
+    before = listing(place)
+    result = command("train", "digits", "--steps", "5000", "--batch-size", "4", "--dry-run")
+    assert result.exit_code == 0 and listing(place) == before
+    assert re.search(r"^time  +about [\d.]+ (seconds|minutes|hours) \([\d,.]+ m?s a step\)$", result.stderr, re.M)
+
+
+def test_a_finished_run_has_nothing_to_do(place, listing):
+    before = listing(Path("run"))
+    result = command("train", "digits", "--run", "run", "--steps", "30", *SAME)
+    assert result.exit_code == 0 and listing(Path("run")) == before
+    assert re.search(r"^resuming  at step 30 of 30, saved on \d+ \w+ \d{4} at \d\d:\d\d$", result.stderr, re.M)
+    assert "nothing to do: run has its 30 steps already" in result.stderr and "--steps 60" in result.stderr
+
+
+def test_run_auto_takes_the_next_number(place):
+    expected = [f"runs/digits-lean{end}" for end in ("", "-2", "-3")]
+    for folder in expected:
+        result = command("train", "digits", "--preset", "lean", "--steps", "5", "--dry-run", "--run", "auto")
+        assert f"run       {folder} " in result.stderr, result.stderr
+        Path(folder).mkdir(parents=True)
+
+
+def test_a_missing_run_is_answered_with_the_runs_that_exist(run_dir, monkeypatch):
+    monkeypatch.chdir(run_dir.parent)
+    for verb in ("sample", "evaluate", "export", "doctor", "report", "directions", "info"):
+        result = command(verb, "rum", *(["--tflite"] if verb == "export" else []))
+        assert result.exit_code == 2 and "such as run. Use its path." in result.stderr, result.stderr
+
+
+def test_errors_that_need_no_tensorflow_do_not_import_it(run_dir):
+    code = (
+        "import sys; from click.testing import CliRunner; from keras_gan.cli.main import kgan\n"
+        "for words in sys.argv[1:]:\n"
+        "    assert CliRunner().invoke(kgan, words.split()).exit_code == 2, words\n"
+        "assert not {'tensorflow', 'keras'} & set(sys.modules)"
+    )
+    lines = (
+        "sample rum",
+        "evaluate rum",
+        "export rum --tflite",
+        "directions rum",
+        "doctor rum",
+        "trian",
+        "sample . -n 0",
+    )
+    lines += (f"sample {run_dir} --label 3", f"sample {run_dir} --set smile=2", f"sample {run_dir} --sweep smile")
+    ended = subprocess.run([sys.executable, "-c", code, *lines], capture_output=True, text=True)
+    assert ended.returncode == 0, ended.stderr
+
+
 def test_damaged_images_are_skipped_where_asked(place):
     result = command("train", "./cut", "--skip-damaged", "--batch-size", "2", "--dry-run")
-    assert result.exit_code == 0 and "cut: 2 of 8x8x3" in result.stderr
+    assert result.exit_code == 0 and "cut: 2 colour images of 8x8 pixels" in result.stderr
 
 
 def test_samples_of_a_run_and_of_its_tflite_agree(trained, tflite, tmp_path):
@@ -425,7 +481,7 @@ def test_the_command_ends_well_in_any_encoding(tmp_path, encoding):
     ended = process(KGAN, "sample", tmp_path / "ø猫.tflite", encoding=encoding)
     message = ended.stderr.decode(encoding.split(":")[0])
     assert ended.returncode == 2 and message.startswith("Error: ") and message.count("\n") == 1
-    assert "is not a file; expected a .tflite" in message
+    assert "does not exist; expected a run" in message
 
 
 @pytest.mark.parametrize("locale", [{}, {"PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}])

@@ -54,7 +54,7 @@ def test_a_config_cannot_be_changed():
 def test_differences_show_both_values_and_leave_steps_out():
     mine = TrainConfig("digits", steps=10, batch_size=8, seed=1)
     other = TrainConfig("digits", steps=20, batch_size=16, seed=1, image_size=(8, 9))
-    assert mine.differences(other) == ["batch_size: 8 -> 16", "image_size: None -> (8, 9)"]
+    assert mine.differences(other) == ["batch_size: 8 -> 16", "image_size: automatic -> (8, 9)"]
     assert mine.differences(dataclasses.replace(mine, steps=99)) == []
 
 

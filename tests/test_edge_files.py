@@ -257,7 +257,7 @@ def test_a_conditional_run_has_the_class_names_of_its_data(tmp_path):
 
 
 def test_equal_samples_lose_no_quality(gan):
-    same = quality.measure(gan, gan.generate)
+    same = quality.measure(quality.Original(gan), gan.generate)
     assert same.sliced_wasserstein == same.lost == 0 and same.frechet_distance is None
 
 
@@ -268,13 +268,13 @@ def test_a_shift_of_all_samples_gives_its_share_of_their_spread(gan):
     samples = pixels.to_signed(gan.generate(quality.SAMPLES, 0).astype("float32"))
     # Every direction is moved by 10 grey levels times the sum of its parts, whose mean square is 1 / d each.
     expected = 10 / 127.5 / np.sqrt(samples.var(axis=0).mean())
-    assert quality.measure(gan, shifted).sliced_wasserstein == pytest.approx(expected, rel=0.15)
+    assert quality.measure(quality.Original(gan), shifted).sliced_wasserstein == pytest.approx(expected, rel=0.15)
 
 
 def test_the_frechet_distance_decides_where_there_is_one(trained):
     reference = metrics.Reference.of(trained.source, None, metrics.extractor(trained.source), 200)
     gan = trained.gan
-    inverted = quality.measure(gan, lambda n, seed: 255 - gan.generate(n, seed), reference)
+    inverted = quality.measure(quality.Original(gan, reference), lambda n, seed: 255 - gan.generate(n, seed))
     assert inverted.frechet_samples == 200 and inverted.frechet_distance != inverted.frechet_keras
     lost = (inverted.frechet_distance - inverted.frechet_keras) / inverted.frechet_keras
     assert inverted.lost == pytest.approx(lost)

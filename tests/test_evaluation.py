@@ -381,7 +381,7 @@ def test_an_export_is_compared_with_the_shares_of_the_classes(perfect, unequal):
     from keras_gan.exports import quality
 
     gan, _ = perfect
-    found = quality.measure(gan, gan.generate, unequal)
+    found = quality.measure(quality.Original(gan, unequal), gan.generate)
     assert found.frechet_distance == found.frechet_keras < 0.02 and found.frechet_samples == 4000
     assert found.lost == 0 and found.sliced_wasserstein == 0
 

@@ -76,9 +76,9 @@ def test_uint8_in_the_run_replaces_no_float_file(run_dir):
     assert "| `saved_model/` |" in text and "| `saved_model-uint8/` |" in text
 
 
-def test_several_modes_need_a_folder(tmp_path):
+def test_several_modes_need_a_folder(run_dir, tmp_path):
     result = command(
-        "export", tmp_path, "--tflite", "--quantize", "int8", "--quantize", "float16", "--out", tmp_path / "g.tflite"
+        "export", run_dir, "--tflite", "--quantize", "int8", "--quantize", "float16", "--out", tmp_path / "g.tflite"
     )
     assert result.exit_code == 2 and "for 2 modes" in result.stderr and f"--out {tmp_path}" in result.stderr
 

@@ -110,7 +110,7 @@ def test_a_place_that_cannot_be_a_run_raises_and_is_unchanged(tmp_path, listing,
 
 
 def test_a_folder_that_is_no_run_raises(tmp_path):
-    with pytest.raises(InputError, match="is not a run folder .no config.json.; expected one that kgan train made"):
+    with pytest.raises(InputError, match="is not a run folder .no config.json.; expected a run"):
         Run(tmp_path)
 
 

@@ -340,3 +340,16 @@ def test_augmentation_and_packs_reach_the_discriminator():
 def test_a_pack_divides_the_batch():
     with pytest.raises(InputError, match="pack is 3; expected a divisor of the batch size, 32"):
         training.configure("digits", batch_size=32, pack=3)
+
+
+def test_timing_steps_leaves_the_gan_as_it_was(tmp_path):
+    """A training that was timed before ends with the same bits."""
+    ended = []
+    for timed in (False, True):
+        config = training.configure("digits", "lean", steps=110, batch_size=4, latent_dim=4)
+        job = training.prepare(config, tmp_path / f"timed {timed}")
+        if timed:
+            assert 0 < job.seconds_per_step() < 60 and job.gan.step == 0
+        ended.append(job.train().get_weights())
+    for plain, after_timing in zip(*ended, strict=True):
+        np.testing.assert_array_equal(plain, after_timing)

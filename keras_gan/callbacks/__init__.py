@@ -6,7 +6,7 @@ from keras_gan.callbacks.every import Every
 from keras_gan.callbacks.game import Game
 from keras_gan.callbacks.guard import DivergenceGuard
 from keras_gan.callbacks.recording import Checkpoints, History, Means, Progress, Snapshots
-from keras_gan.callbacks.stop import Stop
+from keras_gan.callbacks.stop import Stop, Timer
 
 __all__ = [
     "Checkpoints",
@@ -21,4 +21,5 @@ __all__ = [
     "Progress",
     "Snapshots",
     "Stop",
+    "Timer",
 ]

@@ -1,12 +1,10 @@
 """A callback that recovers from a loss or a gradient that is not finite."""
 
-import sys
-
 import keras
 import numpy as np
 
 from keras_gan import schedules
-from keras_gan._utils import compat
+from keras_gan._utils import compat, progress
 from keras_gan.runs import checkpoints
 
 RETREATS, FACTOR = 3, 0.5
@@ -47,7 +45,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         self.retreats = retreats
         self.factor = factor
         self.steps = steps
-        self.stream = stream or sys.stderr
+        self.stream = stream
         self.made = 0
         self.verdict = self.logs = None
 
@@ -103,12 +101,11 @@ class DivergenceGuard(keras.callbacks.Callback):
             schedules.lower(optimizer, self.factor)
         self.model.make_train_function(force=True)  # the old function uses the old schedules
         self.model.reset_metrics()  # or the next row of the history would be NaN
-        print(
+        text = (
             f"{cause}; restored the weights of step {self.good_step:,}, learning rates multiplied by {self.factor:g} "
-            f"(retreat {self.made} of {self.retreats})",
-            file=self.stream,
-            flush=True,
+            f"(retreat {self.made} of {self.retreats})"
         )
+        progress.print_line(text, self.stream)
 
 
 def _optimizers(model):

@@ -1,6 +1,6 @@
 """Callbacks that record a training run: snapshots, history, progress, checkpoints."""
 
-import sys
+import contextlib
 import time
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ import keras
 import numpy as np
 
 from keras_gan import distribute, plots, reporting, sampling
-from keras_gan._utils import pixels
+from keras_gan._utils import pixels, progress
 from keras_gan._utils.files import replace
 from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
 from keras_gan.callbacks.every import Every
@@ -17,7 +17,6 @@ from keras_gan.runs import Run, checkpoints
 
 SNAPSHOT_SAMPLES = 64
 SNAPSHOT_VECTORS = 1_000  # generated points, drawn over the same number of real points
-TERMINAL_EVERY_S, LOG_FILE_EVERY_S = 0.5, 10.0
 LONGEST_S = 1e9  # a limit for the time between two rows: 30 years
 
 
@@ -120,46 +119,41 @@ class Means(Every):
 
 
 class Progress(keras.callbacks.Callback):
-    """Prints one line of progress: step, images/s, time left, both losses. A terminal shows only the last line.
+    """Shows the progress of training: step, images/s, both losses, and the time left.
 
     Args:
         steps: the last step.
         batch_size: the number of images in a batch.
-        stream: the stream to print to; None for standard error.
+        task: where the progress is shown; None for lines on standard error.
     """
 
-    def __init__(self, steps: int, batch_size: int, stream=None):
+    def __init__(self, steps: int, batch_size: int, task: progress.Task | None = None):
         super().__init__()
         self.steps = steps
         self.batch_size = batch_size
-        self.stream = stream or sys.stderr
+        self.given = task
 
     def on_train_begin(self, logs=None):
-        self.every_s = TERMINAL_EVERY_S if self.stream.isatty() else LOG_FILE_EVERY_S
-        self.mark = None
+        self.own = contextlib.ExitStack()
+        self.task = self.given or self.own.enter_context(training_task(progress.Lines(), self.steps))
+        self.first = None
 
     def on_train_batch_end(self, batch, logs=None):
         now, step = time.perf_counter(), self.model.step
-        if self.mark is None:  # the first call includes compilation, which would distort the rate
-            self.mark = self.shown = (now, step)
-        elif now - self.shown[0] >= self.every_s or step >= self.steps:
-            self._show(now, step, logs)
-
-    def _show(self, now, step, logs):
-        rate = (step - self.mark[1]) / max(now - self.mark[0], 1e-9)  # steps a second
-        left_s = round((self.steps - step) / rate) if rate else 0
-        line = (
-            f"step {step:,}/{self.steps:,}   {rate * self.batch_size:,.0f} images/s   "
-            f"{left_s // 60}:{left_s % 60:02d} left   "
-            f"D {logs[DISCRIMINATOR_LOSS]:.3f}   G {logs[GENERATOR_LOSS]:.3f}"
-        )
-        start, end = ("\r\033[K", "") if self.stream.isatty() else ("", "\n")
-        print(start + line, end=end, file=self.stream, flush=True)
-        self.shown = (now, step)
+        if self.first is None:  # the first call includes compilation, which would distort the rate
+            self.first = (now, step)
+            return
+        rate = (step - self.first[1]) / max(now - self.first[0], 1e-9)  # steps a second
+        losses = f"D {logs[DISCRIMINATOR_LOSS]:.3f}   G {logs[GENERATOR_LOSS]:.3f}"
+        self.task.update(step, f"{rate * self.batch_size:,.0f} images/s   {losses}")
 
     def on_train_end(self, logs=None):
-        if self.stream.isatty():
-            print(file=self.stream)
+        self.own.close()
+
+
+def training_task(display: progress.Display, steps: int):
+    """The task of training up to a last step, as a context manager."""
+    return display.task("step", steps, "compiling the training step", stays=True)
 
 
 class Checkpoints(keras.callbacks.Callback):

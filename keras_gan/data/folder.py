@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan._utils import progress
 from keras_gan._utils.errors import InputError, Notice
 from keras_gan.data import attributes, decoding, fingerprint, labels, listing, source
 from keras_gan.data.decoding import Header, Unreadable
@@ -101,7 +102,7 @@ class _Opened:
             if not self.spec.skip_damaged:
                 return  # reading a damaged image later raises an error
         array, rows, transparent = np.empty((len(good) if in_memory else 0, *self.shape), "uint8"), [], 0
-        for row, (file, result) in enumerate(_each(pool, self.decode, good)):
+        for row, (file, result) in enumerate(_each(pool, self.decode, good, "reading images")):
             if isinstance(result, Unreadable):
                 self.survey.damaged[file] = str(result)
                 del self.survey.headers[file]
@@ -191,7 +192,7 @@ def _is_readable(file) -> bool:
 
 def _survey(pool, path, files) -> Survey:
     survey, known = Survey(), {}
-    for file, found in _each(pool, lambda file: decoding.header(path / file), files):
+    for file, found in _each(pool, lambda file: decoding.header(path / file), files, "reading headers"):
         if isinstance(found, Unreadable):
             survey.damaged[file] = str(found)
         else:
@@ -208,7 +209,7 @@ def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
     for kind in ("integers", "floats"):
         files = survey.those(lambda header, kind=kind: header.numbers == kind)
         extents = []
-        for file, found in _each(pool, lambda file: decoding.extent(path / file), files):
+        for file, found in _each(pool, lambda file: decoding.extent(path / file), files, "reading ranges"):
             if isinstance(found, Unreadable):
                 survey.damaged[file] = str(found)
                 del survey.headers[file]
@@ -231,7 +232,7 @@ def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
     return spans
 
 
-def _each(pool, function, files):
+def _each(pool, function, files, purpose):
     """Yields each file with the result of a function, or with the Unreadable that it raised, in order.
 
     Files are submitted in blocks, since a pool queues all files at once.
@@ -243,8 +244,8 @@ def _each(pool, function, files):
         except Unreadable as reason:
             return reason
 
-    for start in range(0, len(files), BLOCK):
-        block = files[start : start + BLOCK]
+    blocks = (files[start : start + BLOCK] for start in range(0, len(files), BLOCK))
+    for block in progress.track(blocks, purpose, len(files), len):
         yield from zip(block, pool.map(tried, block), strict=True)
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from keras_gan._utils import progress
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling import latents
 from keras_gan.sampling.sliders import CLASS, Directions, Slider
@@ -130,13 +131,14 @@ def fit(gan, readers, locks, samples: int, factor_count: int, least_r2: float) -
     Raises:
         InputError: for too few samples or an unknown lock.
     """
-    return _Fit(gan, readers, samples, least_r2).run(locks, factor_count)
+    with progress.task("measuring images") as task:
+        return _Fit(gan, readers, samples, least_r2, task).run(locks, factor_count)
 
 
 class _Fit:
     """The state of one fit: the samples, their attributes, and the measurements on held-out samples."""
 
-    def __init__(self, gan, readers, samples, least_r2):
+    def __init__(self, gan, readers, samples, least_r2, task):
         fewest = max(FEWEST_SAMPLES, FEWEST_OF_A_CLASS * (gan.num_classes or 0))
         if samples < fewest:
             raise InputError(f"{samples} samples; expected at least {fewest}. Use samples (--samples) in that range.")
@@ -144,6 +146,7 @@ class _Fit:
         count = max(fewest, samples // 5)
         z = latents.draw(samples + count, gan.latent_dim, gan.latent, FIRST_SEED)
         self.z, self.held_out, self.moved = z[:samples], z[samples:], z[samples : samples + MOVED_SAMPLES]
+        self.task, self.drawn = task, 0
         self.before = self._classes(self.moved)
 
     def _draw(self, z):
@@ -152,6 +155,8 @@ class _Fit:
         for start in range(0, len(z), BLOCK_IMAGES):
             block = slice(start, start + BLOCK_IMAGES)
             yield self.gan.generate(z=z[block], **({} if labels is None else {"labels": labels[block]}))
+            self.drawn += len(z[block])
+            self.task.update(self.drawn)
 
     def _read(self, z):
         """The attributes of the pictures of z, float64 (n, attributes)."""

@@ -18,7 +18,7 @@ import keras
 import numpy as np
 from keras import layers
 
-from keras_gan._utils import pixels
+from keras_gan._utils import pixels, progress
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan.data.source import fit_pixels
@@ -104,7 +104,10 @@ def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model
         model, loss = network(images.shape[1:], classes, seed), "sparse_categorical_crossentropy"
     steps = max(2, math.ceil((images_seen or planned_images(images.shape)) / BATCH_SIZE))
     model.compile(keras.optimizers.Adam(_learning_rate(steps)), loss=[None, loss], jit_compile=False)
-    model.fit(_shifted_batches(images, labels, seed), steps_per_epoch=steps, shuffle=False, verbose=0)
+    with progress.task("training the network", steps, "compiling") as task:
+        shown = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: task.update(batch + 1))
+        batches = _shifted_batches(images, labels, seed)
+        model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[shown])
     model.set_weights([weights.astype("float16") for weights in model.get_weights()])
     return model
 

@@ -6,7 +6,6 @@ of its weights, and the metric card shows both.
 
 import hashlib
 import math
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
@@ -14,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from keras_gan._utils import progress
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import cache_folder
@@ -186,9 +186,8 @@ def announce(purpose, shape, file):
     from keras_gan.metrics.classifiers import planned_images
 
     minutes = planned_images(shape) * math.prod(shape[1:3]) / 1e6 * SECONDS_PER_MEGAPIXEL / 60
-    print(
-        f"training a network to {purpose}: once, about {math.ceil(minutes)} min on two cores; saved as {file}",
-        file=sys.stderr,
+    progress.print_line(
+        f"training a network to {purpose}: once, about {math.ceil(minutes)} min on two cores; saved as {file}"
     )
 
 
@@ -209,7 +208,8 @@ def read(source: Source, indices: np.ndarray) -> np.ndarray:
 
     images = np.empty((len(indices), *_fitted_shape(source)), "uint8")
     start = 0
-    for block in Stream.of(source, indices).blocks():
+    blocks = Stream.of(source, indices).blocks()
+    for block in progress.track(blocks, "reading images", len(indices), len):
         images[start : start + len(block)] = fitted(block)
         start += len(block)
     return images

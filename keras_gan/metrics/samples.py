@@ -85,7 +85,7 @@ def generated(
         chosen = {} if labels is None else {"labels": labels[start:stop]}
         return generate(n=stop - start, seed=first_seed + start, **chosen)
 
-    return Stream(read, count, shape, batch_rows(shape), labels)
+    return Stream(read, count, shape, batch_rows(shape), labels, "drawing samples")
 
 
 def batch_rows(shape: tuple[int, ...]) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan._utils import pixels
+from keras_gan._utils import pixels, progress
 from keras_gan._utils.errors import InputError
 from keras_gan.data.source import Source
 
@@ -37,6 +37,7 @@ class Stream:
     shape: tuple[int, ...]  # of one image
     block: int | None = None  # images in one call of `read`; None for the number that `BLOCK_BYTES` allow
     labels: np.ndarray | None = None  # int32 (count,): the classes requested from a generator
+    purpose: str = "reading images"  # what the progress says
 
     @classmethod
     def of(cls, source: Source, indices: np.ndarray) -> "Stream":
@@ -46,8 +47,8 @@ class Stream:
     def blocks(self) -> Iterator[np.ndarray]:
         """Yields the images in blocks, with the dtype of `read`."""
         step = self.block or block_rows(self.shape)
-        for start in range(0, self.count, step):
-            yield self.read(start, min(start + step, self.count))
+        parts = (self.read(start, min(start + step, self.count)) for start in range(0, self.count, step))
+        return progress.track(parts, self.purpose, self.count, len)
 
     def __iter__(self) -> Iterator[np.ndarray]:
         """Yields the images in blocks, as uint8. Vectors keep their dtype."""

@@ -18,6 +18,7 @@ export/                     exported generators
 
 import contextlib
 import dataclasses
+import datetime
 import json
 import os
 import socket
@@ -32,12 +33,13 @@ import numpy as np
 
 from keras_gan._utils.errors import InputError, Notice, field_first, first_line, printable
 from keras_gan._utils.files import drafts, replace
+from keras_gan._utils.run_folders import CONFIG, check_run, is_run
 from keras_gan.config import TrainConfig
 from keras_gan.data import Source, fingerprint
 from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
-CONFIG, DATA, METRICS_FILE = "config.json", "data.json", "metrics.json"
+DATA, METRICS_FILE = "data.json", "metrics.json"
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**20)]  # the upper limits are for damaged files
 
 
@@ -71,24 +73,13 @@ class Run:
 
     def __init__(self, path: str | os.PathLike):
         self.path = Path(path)
-        if not self.config_file.is_file():
-            raise InputError(
-                f"{self.path} is not a run folder (no config.json); expected one that kgan train made. Use its path."
-            )
+        check_run(self.path)
 
     @classmethod
     def create(cls, path: str | os.PathLike, config: TrainConfig, source: Source) -> "Run":
         """Opens or creates the run in `path`. Raises InputError, with the differences, for other settings or data."""
+        cls.check(path, config, source)
         folder = Path(path)
-        if (folder / CONFIG).is_file():
-            run = cls(folder)
-            changes = run._changes(source)
-            run._check_settings(config, source, fewer_is_fine=config.skip_damaged and changes == [])
-            run._check_data(changes)
-        elif folder.exists() and (not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())):
-            raise InputError(
-                f"{folder} exists and is not a run folder; expected a run or a new folder. Use another --run."
-            )
         try:
             folder.mkdir(parents=True, exist_ok=True)
             if not (folder / CONFIG).is_file():
@@ -111,6 +102,23 @@ class Run:
                 f"cannot create {folder} ({error.strerror}); expected a writable path. Use another --run."
             ) from error
         return cls(folder)
+
+    @classmethod
+    def check(cls, path: str | os.PathLike, config: TrainConfig, source: Source) -> None:
+        """Raises InputError, with the differences, where the run in `path` has other settings or data."""
+        folder = Path(path)
+        if is_run(folder):
+            run = cls(folder)
+            changes = run._changes(source)
+            run._check_settings(config, source, fewer_is_fine=config.skip_damaged and changes == [])
+            run._check_data(changes)
+        elif folder.exists() and (not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())):
+            raise InputError(
+                f"{folder} exists and is not a run folder; expected a run or a new folder. Use another --run."
+            )
+        existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        if not existing.is_dir() or not os.access(existing, os.W_OK):
+            raise InputError(f"cannot create {folder} in {existing}; expected a writable path. Use another --run.")
 
     @property
     def config_file(self) -> Path:
@@ -180,7 +188,7 @@ class Run:
         if differences:
             raise InputError(
                 f"{self.path} was started with other settings ({'; '.join(differences)}); expected the same. "
-                "Repeat them, or use another --run."
+                "Repeat them, or start another run with --run auto or another --run."
             )
 
     def _changes(self, source) -> list[str]:
@@ -229,6 +237,14 @@ class Run:
     def checkpoints(self) -> list[Path]:
         """Checkpoint files, oldest first."""
         return _by_step(self.path / "checkpoints", ".npz")
+
+    @property
+    def last_saved(self) -> tuple[int, datetime.datetime] | None:
+        """The step of the newest checkpoint, and when it was written, in local time; None without checkpoints."""
+        files = self.checkpoints()
+        if not files:
+            return None
+        return step_of(files[-1]), datetime.datetime.fromtimestamp(files[-1].stat().st_mtime)
 
     def save(self, gan, extra: Mapping[str, np.ndarray] | None = None) -> None:
         """Writes the complete state of training; see `store`. `extra` holds arrays of callbacks."""

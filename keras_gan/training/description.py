@@ -6,10 +6,11 @@ from keras_gan import data, networks, penalties, schedules
 from keras_gan._utils import pixels
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import printable
+from keras_gan._utils.progress import rough_duration
 from keras_gan._utils.text import Table
 from keras_gan.callbacks.game import account
 from keras_gan.distribute import precision, several_processes
-from keras_gan.runs import Run
+from keras_gan.runs import CONFIG, Run
 from keras_gan.training.building import images_per_step
 from keras_gan.training.job import Job
 
@@ -17,26 +18,74 @@ MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # up to 12 classes are shown, else th
 SHOWN_IMAGES = 256  # number of images to estimate γ before training
 
 
-def describe(job: Job) -> Table:
-    """What will be trained, and with which precision."""
-    config, gan = job.config, job.gan
-    policy, why = networks.arithmetic(job.source.shape)
+def describe(job: Job, verbose: bool = False) -> Table:
+    """What will be trained, and where the results will be.
+
+    Args:
+        job: a job that is ready to start.
+        verbose: whether to add the networks, the loss and how it is computed.
+    """
+    config = job.config
+    rows = {
+        "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}",
+        "classes": _classes(job),
+        "training": _training(job),
+        "replicas": _replicas(job),
+        "run": f"{job.run_dir}  (samples in {job.run_dir / 'samples'}; at the end all results in report.html)",
+        "resuming": _resuming(job),
+    }
+    if verbose:
+        rows |= _details(job)
+    if config.augment:
+        rows["data"] += "; augmented for the discriminator"
+    return Table([(name, words) for name, words in rows.items() if words])
+
+
+def _kind(shape):
+    """What the data are: "grey images of 28x28 pixels"."""
+    if len(shape) == 1:
+        return f"points with {shape[0]} value{'s' if shape[0] > 1 else ''}"
+    colours = {1: "grey ", 3: "colour "}.get(shape[2], "")
+    channels = "" if colours else f" with {shape[2]} channels"
+    return f"{colours}images of {shape[0]}x{shape[1]} pixels{channels}"
+
+
+def _training(job):
+    config, count = job.config, job.source.count
+    shown = config.steps * images_per_step(config) / count
+    times = f", each image about {shown:,.0f} times" if shown >= 1.5 and len(job.source.shape) == 3 else ""
+    return f"{config.steps:,} steps of {images_per_step(config):,} images{times}; recipe {config.preset}"
+
+
+def _resuming(job):
+    """Where training goes on; empty for a new run."""
+    saved = Run(job.run_dir).last_saved if (job.run_dir / CONFIG).is_file() else None
+    if saved is None:
+        return ""
+    step, when = saved
+    return f"at step {step:,} of {job.config.steps:,}, saved on {when:%d %B %Y at %H:%M}"
+
+
+def _details(job):
+    """The networks, the loss, and how they are computed, by the name of a row."""
+    gan, (policy, why) = job.gan, networks.arithmetic(job.source.shape)
     with job.strategy.scope():
         chosen = precision.described()
-    size = "x".join(map(str, job.source.shape))
-    augmented = ", augmented for the discriminator" if config.augment else ""
-    rows = {
-        "data": f"{job.source.name}: {job.source.count:,} of {size}{augmented}",
-        "classes": _classes(job),
-        "recipe": f"{config.preset}: {config.steps:,} steps of {config.batch_size}",
+    return {
         "parameters": f"generator {gan.generator.count_params():,}, discriminator {gan.discriminator.count_params():,}",
         "loss": _loss(job),
         "precision": f"{policy} ({why}), XLA {chosen['XLA']}",
         "threads": chosen["threads"],
-        "replicas": _replicas(job),
-        "run": str(job.run_dir),
     }
-    return Table([(name, words) for name, words in rows.items() if words])
+
+
+def expected_time(job: Job) -> str:
+    """How long training will take, from a few timed steps; empty where it is short. The GAN stays as it is."""
+    seconds = job.seconds_per_step()
+    if seconds is None:
+        return ""
+    each = f"{seconds * 1e3:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
+    return f"{rough_duration(seconds * job.remaining_steps)} ({each} a step)"
 
 
 def _classes(job):
@@ -84,15 +133,23 @@ def _automatic_weight(job):
     return f"{float(penalties.automatic_weight(pixels.floats(images))):.2g} (from the data)"
 
 
-def outcome(job: Job) -> str:
-    """The last step, the place of the results, and how to continue."""
+def outcome(job: Job, trained_steps: int | None = None) -> str:
+    """The last step, the place of the results, and how to continue.
+
+    Args:
+        job: a job after `Job.train`.
+        trained_steps: the number of steps that this call trained; None for all of them.
+    """
     if job.gan.step < job.config.steps:
         return (
             f"stopped at step {job.gan.step:,} of {job.config.steps:,}; saved in {job.run_dir}. "
             "Run the same command again to continue."
         )
-    trained = (
-        f"trained {job.gan.step:,} steps. All results are on one page: {job.run_dir}/report.html. "
-        "Run the command again with more --steps to continue."
-    )
-    return f"{trained}\n\n{account(Run(job.run_dir))}" if job.is_the_example() else trained
+    results = f"All results are on one page: {job.run_dir}/report.html."
+    if trained_steps == 0:
+        more = f"Use --steps {2 * job.config.steps} to train longer, or --run auto to start another run."
+        text = f"nothing to do: {job.run_dir} has its {job.config.steps:,} steps already. {results} {more}"
+    else:
+        more = "Run the command again with more --steps to continue."
+        text = f"trained {job.gan.step:,} steps. {results} {more}"
+    return f"{text}\n\n{account(Run(job.run_dir))}" if job.is_the_example() else text

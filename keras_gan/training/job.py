@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import functools
+import itertools
 import math
 import os
 import re
@@ -12,6 +13,7 @@ from pathlib import Path
 import tensorflow as tf
 
 from keras_gan import data, distribute, losses, metrics, reporting
+from keras_gan._utils import progress
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import Diverged, InputError, WorkerLost, first_line
 from keras_gan.callbacks import (
@@ -26,8 +28,9 @@ from keras_gan.callbacks import (
     Progress,
     Snapshots,
     Stop,
+    Timer,
 )
-from keras_gan.callbacks.recording import SNAPSHOT_VECTORS
+from keras_gan.callbacks.recording import SNAPSHOT_VECTORS, training_task
 from keras_gan.config import CHECKPOINT_EVERY_S, TrainConfig
 from keras_gan.data import opening
 from keras_gan.gan import GAN
@@ -39,6 +42,9 @@ from keras_gan.training.opening import open_data, open_held_out
 
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # number of rows, samples and checks in a whole run
 CLOSEST_CHECKS_STEPS = 10
+NEW_RUN = "auto"  # a run folder with the next free number
+FEWEST_TIMED_STEPS = 100  # timing fewer steps takes as long as training
+TIMED_S, TIMED_CALLS = 1.0, 20  # when timing ends
 EVALUATION_SAMPLES = 2_000
 SMALL_ROW_STEPS = 10
 MOST_STEPS_PER_EXECUTION = 32  # more are not faster: benchmarks/RESULTS.md
@@ -128,18 +134,51 @@ class Job:
             return 1
         return math.gcd(min(self._row_steps(), MOST_STEPS_PER_EXECUTION), self.evaluate_every or 0)
 
+    def seconds_per_step(self) -> float | None:
+        """Times a few training steps, after which the GAN is as before.
+
+        Returns:
+            The seconds of one step, without compilation; None for a short training, and for several processes.
+        """
+        if self.remaining_steps < FEWEST_TIMED_STEPS or distribute.several_processes(self.strategy):
+            return None
+        before, timer = checkpoints.values(self.gan), Timer(TIMED_S, TIMED_CALLS)
+        self.gan.steps_per_execution = self._steps_per_execution()
+        with progress.task("timing a few training steps", note="compiling"):
+            steps = self.config.steps - self.gan.step
+            self.gan.fit(self._batches(), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[timer])
+        checkpoints.assign(self.gan, before)
+        return timer.seconds_per_step
+
+    @property
+    def start_step(self) -> int:
+        """The step at which training starts: that of the newest checkpoint, or 0."""
+        saved = Run(self.run_dir).last_saved if (self.run_dir / CONFIG).is_file() else None
+        return saved[0] if saved else 0
+
+    @property
+    def remaining_steps(self) -> int:
+        """The number of steps until `config.steps`."""
+        return max(0, self.config.steps - self.start_step)
+
     def _fit(self, run, extra, guard):
         config, gan = self.config, self.gan
         gan.steps_per_execution = self._steps_per_execution()
+        display = progress.display() if run else progress.SILENT
         recording, stateful = self._recording(run, extra) if run else ([], [])
         saving = Checkpoints(run, [guard, *stateful], self.checkpoint_every_s)
-        with Stop().listening() as stop, self._saving_on_bad_input(saving):
+        with (
+            Stop().listening() as stop,
+            self._saving_on_bad_input(saving),
+            training_task(display, config.steps) as task,
+        ):
+            shown = Progress(config.steps, config.batch_size, task)
             gan.fit(
                 self._batches(),
                 steps_per_epoch=config.steps - gan.step,
                 shuffle=False,  # the batches are shuffled already
                 verbose=0,
-                callbacks=[guard, *recording, Means(self._row_steps()), stop, saving],
+                callbacks=[guard, *recording, shown, Means(self._row_steps()), stop, saving],
             )
         self.stopped_by = stop.signal
         if guard.verdict is None:
@@ -158,13 +197,12 @@ class Job:
         return data.batches(self.source, size, config.seed, first_step, labels=labels).take(config.steps - first_step)
 
     def _recording(self, run, extra):
-        """The chief's callbacks that record and print, in order, and those of them whose state is saved."""
+        """The chief's callbacks that record and diagnose, in order, and those of them whose state is saved."""
         history = History(run, self._row_steps(), self.config.batch_size)
         checks, doctor = self._doctor(run)
         for callback in (history, checks):
             callback.restore(extra)
-        progress = Progress(self.config.steps, self.config.batch_size)
-        return [self._snapshots(run), history, checks, doctor, *self._evaluation(run), progress], [history, checks]
+        return [self._snapshots(run), history, checks, doctor, *self._evaluation(run)], [history, checks]
 
     def _snapshots(self, run):
         """The callback that draws snapshots: of the game for the 1-D example, of samples for other data."""
@@ -246,7 +284,8 @@ def prepare(
     Args:
         config: the settings. A run that exists must have been started with the same settings, except `steps` and
             `skip_damaged`. `deterministic` affects the whole process from now on.
-        run_dir: the run folder; None for runs/<data>-<preset>, so that the same command finds it again.
+        run_dir: the run folder; None for runs/<data>-<preset>, so that the same command finds it again; "auto" for the
+            first of runs/<data>-<preset>, runs/<data>-<preset>-2, … that does not exist.
         evaluate_every: steps between evaluations of 2,000 samples, the best of which writes best.keras; None for no
             evaluations.
         checkpoint_every_s: seconds between checkpoints.
@@ -259,7 +298,7 @@ def prepare(
         InputError: where the data cannot be used, no network can be built for them, or the batch cannot be divided
             among the replicas.
     """
-    folder = Path(run_dir or Path("runs") / f"{Path(config.data).stem}-{config.preset}")
+    folder = _folder(config, run_dir)
     if Path(config.data).is_dir() and folder.resolve().is_relative_to(Path(config.data).resolve()):
         raise InputError(
             f"the run folder {folder} lies inside the data, so its pictures would become data; expected another place. "
@@ -280,9 +319,20 @@ def prepare(
         chosen = Run(folder).config.augment if (folder / CONFIG).is_file() else None
         config = dataclasses.replace(config, augment=chosen)
         config = dataclasses.replace(config, augment=augments(config, source.shape, source.count))
+    if distribute.is_chief(strategy):
+        Run.check(folder, config, source)
     with strategy.scope():
         gan = build(config, source.shape, source.count, source.num_classes)
     return Job(config, folder, source, gan, evaluate_every, checkpoint_every_s, strategy)
+
+
+def _folder(config, run_dir):
+    """The run folder: the one that is given, or the standard one, or with NEW_RUN the next that does not exist."""
+    standard = Path("runs") / f"{Path(config.data).stem}-{config.preset}"
+    if run_dir != NEW_RUN:
+        return Path(run_dir or standard)
+    numbered = (standard.with_name(f"{standard.name}-{number}") for number in itertools.count(2))
+    return next(folder for folder in itertools.chain([standard], numbered) if not folder.exists())
 
 
 def _check_replicas(config, count):
