@@ -4,7 +4,6 @@ import json
 
 import click
 
-from keras_gan._utils.run_folders import check_exists
 from keras_gan.cli import output
 from keras_gan.cli.verb import Verb
 
@@ -21,7 +20,6 @@ from keras_gan.cli.verb import Verb
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(file, as_json):
     """Show what a .tflite, an .onnx, a SavedModel, a .keras file or a run holds, and where it comes from."""
-    check_exists(file)
     from keras_gan.exports import info as package
 
     described = package.describe(file)

@@ -74,7 +74,7 @@ def test_progress_shows_the_step_the_rate_and_both_losses(tiny_gan):
     tiny_gan.fit(np.zeros((16, 8, 8, 1), "float32"), batch_size=4, verbose=0, callbacks=[Progress(4, 4, task)])
     assert [step for step, _ in shown] == [2, 3, 4]  # the first step includes compilation
     for _, note in shown:
-        assert re.fullmatch(r"[\d,]+ images/s   D -?\d+\.\d{3}   G -?\d+\.\d{3}", note)
+        assert re.fullmatch(r"[\d,]+ images/s   loss D -?\d+\.\d{3}   G -?\d+\.\d{3}", note)
 
 
 def test_a_timer_ends_training_when_it_has_timed_enough(tiny_gan):

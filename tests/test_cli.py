@@ -323,7 +323,7 @@ def test_run_auto_takes_the_next_number(place):
 
 def test_a_missing_run_is_answered_with_the_runs_that_exist(run_dir, monkeypatch):
     monkeypatch.chdir(run_dir.parent)
-    for verb in ("sample", "evaluate", "export", "doctor", "report", "directions", "info"):
+    for verb in ("sample", "evaluate", "export", "doctor", "report", "directions"):
         result = command(verb, "rum", *(["--tflite"] if verb == "export" else []))
         assert result.exit_code == 2 and "such as run. Use its path." in result.stderr, result.stderr
 

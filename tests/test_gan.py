@@ -1,11 +1,16 @@
+import re
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers, ops
 
-from keras_gan import GAN, schedules
+from keras_gan import GAN, callbacks, sampling, schedules
 from keras_gan._utils import pixels
+from keras_gan._utils.errors import InputError
 from keras_gan._utils.log_names import LOGS
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import PENALTIES
@@ -190,3 +195,65 @@ def test_any_networks_train_and_generate(build, discriminator):
 
 def test_latent_dim_is_read_from_the_generator(tiny_generator, tiny_discriminator):
     assert GAN(tiny_generator(latent_dim=6), tiny_discriminator()).latent_dim == 6
+
+
+# what a person sees
+
+
+def test_the_summary_has_both_networks_and_what_was_compiled(tiny_generator, tiny_discriminator):
+    lines = []
+    gan = GAN(tiny_generator(), tiny_discriminator())
+    gan.summary(print_fn=lines.append)
+    assert "not compiled" in lines[0]
+    gan.compile("sgd", keras.optimizers.Adam(0.25), "hinge", {"r1": 2.0}, discriminator_steps=3)
+    gan.summary(print_fn=lines.append, expand_nested=True)
+    told = lines[1]
+    for network in (gan.generator, gan.discriminator):
+        assert f"{network.count_params():,}" in told
+    for words in ("z (4), normal", "images 8 x 8 x 1", "hinge", "r1 with weight 2.0", "Adam, learning rate 0.25", "3 "):
+        assert words in told, told
+    assert len(lines) > 3  # the layers of both networks follow
+
+
+def test_show_gives_a_grid_that_is_large_enough_to_see(tiny_gan, tiny_generator, tiny_discriminator):
+    picture = tiny_gan.show(4, seed=7)
+    grid = np.asarray(sampling.grid(tiny_gan.generate(4, seed=7)))
+    factor = picture.size[0] // grid.shape[1]
+    assert min(picture.size) > 300
+    np.testing.assert_array_equal(np.asarray(picture), grid.repeat(factor, 0).repeat(factor, 1))
+    with pytest.raises(InputError, match="expected a GAN of images"):
+        GAN(tiny_generator((3,)), tiny_discriminator((3,))).show()
+
+
+def test_the_bar_of_fit_shows_both_losses_and_the_history_everything(tiny_gan, capsys):
+    tiny_gan.compile("sgd", "sgd", "hinge", run_eagerly=True)
+    images = np.zeros((8, 8, 8, 1), "float32")
+    history = tiny_gan.fit(images, batch_size=4, validation_data=(images,), verbose=1).history
+    shown = set(re.findall(r"(\w+): -?\d", capsys.readouterr().out))
+    assert shown == {"d_loss", "g_loss", "val_d_loss", "val_g_loss"}
+    assert {"d_accuracy", "logit_gap", "d_gradient", "g_gradient"} <= set(history)
+    tiny_gan.fit(images, batch_size=4, verbose=0)
+    assert capsys.readouterr().out == ""
+
+
+def test_samples_are_shown_in_a_notebook_only(tiny_gan):
+    with pytest.raises(InputError, match="outside a notebook"):
+        tiny_gan.fit(np.zeros((8, 8, 8, 1), "float32"), batch_size=4, verbose=0, callbacks=[callbacks.ShowSamples()])
+
+
+@pytest.mark.long
+def test_samples_are_replaced_while_training_in_ipython():
+    code = (
+        "import numpy as np; from keras_gan import GAN, callbacks, networks\n"
+        "import IPython.display as d; seen = []; real = d.display\n"
+        "def display(picture, display_id): seen.append(picture.size); return type('H', (), {'update': display2})()\n"
+        "def display2(self, picture): seen.append(picture.size)\n"
+        "d.display = display\n"
+        "gan = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1))); gan.compile(run_eagerly=True)\n"
+        "shown = callbacks.ShowSamples(steps=2, n=4)\n"
+        "gan.fit(np.zeros((16, 8, 8, 1), 'float32'), batch_size=4, verbose=0, callbacks=[shown])\n"
+        "assert len(seen) == 4 and len(set(seen)) == 1, seen  # at steps 0, 2 and 4, and at the end\n"
+        "print('seen', len(seen))"
+    )
+    ended = subprocess.run([sys.executable, "-m", "IPython", "-c", code], capture_output=True, text=True)
+    assert "seen 4" in ended.stdout, ended.stdout + ended.stderr

@@ -80,7 +80,7 @@ def test_bars_show_count_note_and_time_left_and_print_above_themselves(bars, clo
             task.update(step, f"note {step}")
             display.progress.refresh()
         display.print("a verdict")
-    assert "compiling" in written() and re.search(r"training ━+ +3/4 note 3 0:20 left", written())
+    assert "compiling" in written() and re.search(r"training [━╸╺]+ +3/4 note 3 0:20 left", written())
     assert "a verdict" in written()
 
 

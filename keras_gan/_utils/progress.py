@@ -143,7 +143,7 @@ class Bars:
 
         columns = [
             progress.TextColumn("{task.description}"),
-            progress.BarColumn(bar_width=20 if self.console.width >= 100 else 8),
+            progress.BarColumn(bar_width=max(5, min(30, self.console.width - 66))),
             *(progress.TextColumn(f"{{task.fields[{field}]}}") for field in ("counted", "note", "left")),
         ]
         started = progress.Progress(*columns, console=self.console, refresh_per_second=4)

@@ -6,6 +6,7 @@ from keras_gan.callbacks.every import Every
 from keras_gan.callbacks.game import Game
 from keras_gan.callbacks.guard import DivergenceGuard
 from keras_gan.callbacks.recording import Checkpoints, History, Means, Progress, Snapshots
+from keras_gan.callbacks.showing import ShowSamples
 from keras_gan.callbacks.stop import Stop, Timer
 
 __all__ = [
@@ -19,6 +20,7 @@ __all__ = [
     "History",
     "Means",
     "Progress",
+    "ShowSamples",
     "Snapshots",
     "Stop",
     "Timer",

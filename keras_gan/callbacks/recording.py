@@ -144,7 +144,7 @@ class Progress(keras.callbacks.Callback):
             self.first = (now, step)
             return
         rate = (step - self.first[1]) / max(now - self.first[0], 1e-9)  # steps a second
-        losses = f"D {logs[DISCRIMINATOR_LOSS]:.3f}   G {logs[GENERATOR_LOSS]:.3f}"
+        losses = f"loss D {logs[DISCRIMINATOR_LOSS]:.3f}   G {logs[GENERATOR_LOSS]:.3f}"
         self.task.update(step, f"{rate * self.batch_size:,.0f} images/s   {losses}")
 
     def on_train_end(self, logs=None):

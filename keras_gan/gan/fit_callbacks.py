@@ -12,6 +12,20 @@ CHECK_EVERY = 50  # batches, since reading the counts waits for the device
 SETS_RATES = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
 
 
+class LossBar(keras.callbacks.ProgbarLogger):
+    """Keras's progress bar with both losses; the other logs are in `History`, and would need three lines."""
+
+    def on_train_batch_end(self, batch, logs=None):
+        super().on_train_batch_end(batch, _losses(logs))
+
+    def on_epoch_end(self, epoch, logs=None):
+        super().on_epoch_end(epoch, _losses(logs))
+
+
+def _losses(logs):
+    return {name: value for name, value in (logs or {}).items() if name.removeprefix("val_") in LOSSES}
+
+
 def check(callbacks: list, gan) -> None:
     """Raises InputError, before training, for a Keras callback that cannot work with this GAN.
 

@@ -50,7 +50,8 @@ class Fitting:
             given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
             if self.compiled:
                 fit_callbacks.check(given, self)
-            given = [fit_callbacks.FitSupport(given), *given]
+            bar = [fit_callbacks.LossBar()] if verbose else []
+            given = [fit_callbacks.FitSupport(given), *bar, *given]
         with batches.shape_errors():
             return super().fit(
                 x,

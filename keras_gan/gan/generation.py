@@ -4,10 +4,14 @@ import functools
 
 import numpy as np
 import tensorflow as tf
+from PIL import Image
 
+from keras_gan import sampling
 from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling import generators, latents, sliders
+
+SHOWN_PX = 512  # approximate side of the picture that `show` returns
 
 
 class Generation:
@@ -51,6 +55,29 @@ class Generation:
                 "expected finite weights. Train again with lower learning rates."
             )
         return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
+
+    def show(self, n=16, seed=0, labels=None):
+        """Draws samples as one picture, which a notebook shows.
+
+        Args:
+            n: the number of samples.
+            seed: seed of the first sample.
+            labels: as in `generate`.
+
+        Returns:
+            A `PIL.Image` with the samples in a square grid. Small images are enlarged without smoothing.
+
+        Raises:
+            InputError: as `generate`, and where the data are no images.
+        """
+        if len(self.data_shape) != 3:
+            raise InputError(
+                f"show for vectors of shape {self.data_shape}; expected a GAN of images. Use generate, and draw the "
+                "vectors as points."
+            )
+        picture = sampling.grid(self.generate(n, seed, labels=labels))
+        factor = max(1, round(SHOWN_PX / max(picture.size)))
+        return picture.resize([side * factor for side in picture.size], Image.Resampling.NEAREST)
 
     def compute(self, inputs, batch_size=64):
         """The averaged generator's output, float32 (n, *data_shape), computed in this process alone.

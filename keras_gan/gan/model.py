@@ -15,7 +15,7 @@ from keras_gan._utils import log_names
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import precision, replicas
-from keras_gan.gan import batches, network_checks, optimizers
+from keras_gan.gan import batches, network_checks, optimizers, summary
 from keras_gan.gan.counters import Counters
 from keras_gan.gan.fitting import Fitting
 from keras_gan.gan.generation import Generation
@@ -163,6 +163,19 @@ class GAN(Generation, Fitting, Saving, keras.Model):
             "discriminator",
         )
         self.optimizer = optimizers.Optimizers(self.generator_optimizer, self.discriminator_optimizer)
+
+    def summary(self, *args, expand_nested=False, print_fn=None, **options):
+        """Prints what goes in, what comes out, the size of both networks, and what the GAN was compiled with.
+
+        Args:
+            expand_nested: whether to add the summaries of both networks, with all layers, to which all other arguments
+                of `keras.Model.summary` apply.
+            print_fn: function that takes the text; None for `print`.
+        """
+        (print_fn or print)(str(summary.describe(self)))
+        if expand_nested:
+            for network in (self.generator, self.discriminator):
+                network.summary(*args, expand_nested=True, print_fn=print_fn, **options)
 
     def train_step(self, data):
         """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
