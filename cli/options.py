@@ -1,6 +1,8 @@
 """Options that several verbs share."""
 
+import gc
 import os
+import sys
 from pathlib import Path
 
 import click
@@ -101,9 +103,18 @@ class Renaming(click.ParamType):
 
 def load_training():
     """The module `keras_gan.training`, imported without TensorFlow's start-up notes on the user's terminal."""
+    if "keras_gan.training" in sys.modules:
+        return sys.modules["keras_gan.training"]
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    with silence.silence_native_stderr():
-        from keras_gan import training
+    # Python's garbage collector searches the objects of TensorFlow and Keras again and again while they are imported,
+    # a fifth of the start, and again in each later collection. They stay until the end.
+    gc.disable()
+    try:
+        with silence.silence_native_stderr():
+            from keras_gan import training
+    finally:
+        gc.freeze()
+        gc.enable()
     return training
 
 

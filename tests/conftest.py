@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import gc
 import hashlib
 import json
 import multiprocessing
@@ -27,6 +28,10 @@ from keras import layers
 from keras_gan import GAN
 
 LONG_DOCTESTS = ("keras_gan.callbacks.",)  # examples that train
+
+
+def pytest_collection_finish():
+    gc.freeze()  # what was imported stays, and is not searched in every collection
 
 
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
