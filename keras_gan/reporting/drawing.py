@@ -1,6 +1,9 @@
 """The pictures in a run folder, drawn from the run's tables and samples."""
 
+from pathlib import Path
+
 from keras_gan import plots
+from keras_gan.doctor import symptoms
 from keras_gan.plots.theory import gradients
 from keras_gan.runs import Run
 from keras_gan.sampling import pictures
@@ -22,7 +25,10 @@ def draw(run: Run) -> None:
 def draw_curves(run: Run) -> None:
     """Draws curves.png from history.csv."""
     if history := run.history():
-        plots.curves(history, run.path / CURVES)
+        config = run.config
+        value, formula = (table.get(config.loss) for table in (symptoms.CHANCE_LOSS, symptoms.CHANCE_TEXT))
+        chance = (value, formula) if value and formula else None
+        plots.curves(history, run.path / CURVES, f"{Path(config.data).name}, {config.preset}", chance)
 
 
 def is_drawn(run: Run) -> bool:
