@@ -1,5 +1,7 @@
 """Quantities of the theory during training on one-dimensional data, whose density is known."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,7 +9,7 @@ import tensorflow as tf
 from keras_gan import losses, theory
 from keras_gan._utils import log_names
 from keras_gan.callbacks.recording import Snapshots
-from keras_gan.plots.theory import Densities, snapshot
+from keras_gan.plots.theory import REJECTED_BELOW, Densities, snapshot
 from keras_gan.runs import Run
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES, Mixture
@@ -63,15 +65,13 @@ class Game(Snapshots):
         generated, values = self._generated(fake[:, 0])
         value = theory.value(self._logits(self.real), self._logits(fake))
         exact = theory.jensen_shannon(self.data, generated)
-        minimax, non_saturating = self._gradient_norms()
         return generated, {
             "step": step,
             log_names.JSD: exact,
             log_names.JSD_ESTIMATE: theory.jensen_shannon_estimate(value),
             log_names.VALUE: value,
             log_names.BEST_VALUE: theory.best_value(exact),
-            log_names.MINIMAX_GRADIENT: minimax,
-            log_names.NON_SATURATING_GRADIENT: non_saturating,
+            **self._gradients_of_rejected(fake[:GRADIENT_DRAWS]),
             log_names.MEAN: float(values.mean(dtype="float64")),
             log_names.STD: float(values.std(dtype="float64")),
         }
@@ -89,14 +89,26 @@ class Game(Snapshots):
     def _logits(self, x):
         return keras.ops.convert_to_numpy(self.model.discriminator(x, training=False))[:, 0]
 
-    def _gradient_norms(self):
-        """Returns the norms of the gradients of both generator losses with respect to G's weights."""
-        weights = self.model.generator.trainable_variables
+    def _gradients_of_rejected(self, fake):
+        """Returns the share of samples that D rejects, and what both generator losses send back to them.
+
+        Over all samples, those that D accepts dominate the gradient of log(1 - D), which then need not be the smaller
+        one. NaN where D rejects none.
+        """
+        x = tf.convert_to_tensor(fake)
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.model.generator(self.z[:GRADIENT_DRAWS], training=False)
-            logits = self.model.discriminator(fake, training=False)
+            tape.watch(x)
+            logits = self.model.discriminator(x, training=False)
             both = losses.minimax_generator_loss(logits), losses.non_saturating_generator_loss(logits)
-        return [float(tf.linalg.global_norm(tape.gradient(loss, weights))) for loss in both]
+        rejected = keras.ops.convert_to_numpy(keras.ops.sigmoid(logits))[:, 0] < REJECTED_BELOW
+        # A loss is the mean over the samples, so the gradient at one sample is divided by their number.
+        norms = [np.linalg.norm(tape.gradient(loss, x), axis=1)[rejected] * len(fake) for loss in both]
+        minimax, non_saturating = (float(found.mean()) if rejected.any() else math.nan for found in norms)
+        return {
+            log_names.REJECTED: float(rejected.mean()),
+            log_names.MINIMAX_GRADIENT: minimax,
+            log_names.NON_SATURATING_GRADIENT: non_saturating,
+        }
 
     def _densities(self, generated):
         middle, std = self.mixture.centres.mean(), self.mixture.std

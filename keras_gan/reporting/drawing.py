@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from keras_gan import plots
+from keras_gan._utils import log_names
 from keras_gan.doctor import symptoms
 from keras_gan.plots.theory import gradients
 from keras_gan.runs import Run
@@ -15,7 +16,8 @@ PAGE = "report.html"  # written by `keras_gan.reporting.page`
 def draw(run: Run) -> None:
     """Draws curves.png, progress.gif and, for data on a line, gradients.png."""
     draw_curves(run)
-    if theory := run.columns("theory"):
+    theory = run.columns("theory")
+    if log_names.REJECTED in theory:  # tables of earlier versions lack it
         gradients(theory, run.path / GRADIENTS)
     frames = [frame for file in run.samples() if (frame := pictures.read(file))]
     if frames:
