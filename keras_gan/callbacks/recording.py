@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_gan import distribute, plots, reporting, sampling
+from keras_gan import distribute, plots, reporting, sampling, schedules
 from keras_gan._utils import pixels
 from keras_gan._utils.files import replace
 from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
@@ -212,5 +212,7 @@ class Checkpoints(keras.callbacks.Callback):
         arrays = checkpoints.values(self.model)
         if self.run is not None:
             states = {name: array for keeper in self.keepers for name, array in keeper.state().items()}
-            self.run.store(self.model.step, arrays, states)
+            optimizers = (self.model.generator_optimizer, self.model.discriminator_optimizer)
+            rates = np.array([schedules.initial_rate(optimizer) for optimizer in optimizers])
+            self.run.store(self.model.step, arrays, states | {checkpoints.RATES: rates})
             reporting.draw_curves(self.run)

@@ -38,7 +38,7 @@ class Settings:
 @functools.cache
 def data() -> theory.Density:
     """The density p of the data."""
-    return theory.gaussians(MIXTURE.centres[:, 0], MIXTURE.std)
+    return MIXTURE.density()
 
 
 @functools.cache

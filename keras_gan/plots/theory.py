@@ -15,9 +15,9 @@ HIGHEST = 1.1  # density
 REJECTED_BELOW = 0.1  # D(G(z)) of the samples that D rejects with confidence, in the figure of gradients
 SATURATING, NON_SATURATING = "tab:red", "tab:purple"
 REASON = (
-    "Where D rejects a sample with confidence, D(G(z)) ≈ 0, log(1 − D) is flat: its gradient with respect to D's logit\n"
-    "is D ≈ 0, and that of −log D is 1 − D ≈ 1 (Goodfellow et al. 2014, section 3). Right: what reaches such samples.\n"
-    "The saturating loss can still train G by the samples that D does not reject."
+    "Where D rejects a sample with confidence, D(G(z)) ≈ 0, log(1 − D) is flat: its gradient with respect to\n"
+    "D's logit is D ≈ 0, and that of −log D is 1 − D ≈ 1 (Goodfellow et al. 2014, section 3). Right: the gradients\n"
+    "that reach such samples. The saturating loss can still train G by the samples that D does not reject."
 )
 
 

@@ -7,8 +7,8 @@ from keras_gan._utils import pixels
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import printable
 from keras_gan._utils.text import Table
-from keras_gan.callbacks.game import account
 from keras_gan.distribute import precision, several_processes
+from keras_gan.reporting import optimum
 from keras_gan.runs import Run
 from keras_gan.training.building import images_per_step
 from keras_gan.training.job import Job
@@ -95,4 +95,5 @@ def outcome(job: Job) -> str:
         f"trained {job.gan.step:,} steps. All results are on one page: {job.run_dir}/report.html. "
         "Run the command again with more --steps to continue."
     )
-    return f"{trained}\n\n{account(Run(job.run_dir))}" if job.is_the_example() else trained
+    result = optimum.result(Run(job.run_dir)) if job.is_the_example() else None
+    return f"{trained}\n\n{result}" if result else trained
