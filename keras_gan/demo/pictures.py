@@ -12,7 +12,10 @@ from keras_gan.demo.gallery import Settings, around, opened, png
 from keras_gan.demo.preparing import GENERATORS
 from keras_gan.sampling import latents
 
-FIRST_SHOWN = 3  # sliders that are shown at first
+MOST_WITHOUT_CHOICE, FIRST_SHOWN = (
+    6,
+    4,
+)  # sliders that are all shown at first, or else the first of them, as in sliders.js
 LEAST_TRUNCATION = 0.1
 STEP = 0.05  # step of a slider, in standard deviations
 WEIGHTS = {"averaged": "averaged (EMA)", "last": "last"}
@@ -43,13 +46,13 @@ def page(source: str) -> None:
 
 def _studio(gallery):
     shown, controls = st.columns([6, 5], gap="large")
-    chosen = st.session_state[STATE] = _chosen(st.session_state[STATE])
+    chosen = st.session_state[STATE] = _chosen(gallery, st.session_state[STATE])
     (image,) = gallery.images(chosen, [chosen.seed])
     picture, about = png(image), _about(gallery, chosen)
     with shown:  # first, since the controls take longer than the picture
-        opinion = gallery.opinion(image, gallery.label(chosen))
-        text = frames.described(opinion, gallery.paired, gallery.no_opinion, gallery.no_real)
-        st.html(frames.large(picture, f"Picture of {about}", about, text))
+        found = gallery.opinion(image, gallery.label(chosen))
+        opinion = frames.opinion(found, gallery.no_opinion, gallery.no_real)
+        st.html(frames.large(picture, f"Picture of {about}", about, opinion))
     with controls:
         _controls(gallery, chosen)
         _downloads(gallery, chosen, picture)
@@ -68,7 +71,7 @@ def _about(gallery, chosen):
 # the controls ---------------------------------------------------------------------------------------------------------
 
 
-def _chosen(before):
+def _chosen(gallery, before):
     """The settings from the controls; from `before` where a control is not drawn yet."""
 
     def value(name, default):
@@ -76,9 +79,12 @@ def _chosen(before):
 
     seed, amounts = value("seed", before.seed), dict(before.amounts)
     following = min(seed + 1, latents.LARGEST_SEED) if before.other is None else before.other
+    shown = value("shown", list(amounts))
     return Settings(
         seed=seed,
-        amounts=tuple((name, value(MOVED + name, amounts.get(name, 0.0))) for name in value("shown", list(amounts))),
+        amounts=tuple(
+            (name, value(MOVED + name, amounts.get(name, 0.0))) for name in gallery.sliders.names if name in shown
+        ),
         truncation=value("truncation", before.truncation),
         locks=tuple(value("locks", before.locks or ())) if value("own locks", before.locks is not None) else None,
         weights=value("weights", before.weights),
@@ -106,7 +112,7 @@ def _controls(gallery, now):
         )
         st.button("New picture", on_click=_new_picture, type="primary")
         if gallery.sliders.names:
-            st.button("Reset", on_click=_reset, help="Sets all sliders to zero.")
+            st.button("Reset sliders", on_click=_reset)
     _class(gallery, now)
     _sliders(gallery, now)
     with st.expander("Show advanced options"):
@@ -232,8 +238,9 @@ def _others(gallery, chosen):
 
 def _defaults(gallery):
     """The settings of an address without parameters."""
-    amounts = tuple((name, 0.0) for name in gallery.sliders.names[:FIRST_SHOWN])
-    return Settings(amounts=amounts)
+    names = gallery.sliders.names
+    shown = names if len(names) <= MOST_WITHOUT_CHOICE else names[:FIRST_SHOWN]
+    return Settings(amounts=tuple((name, 0.0) for name in shown))
 
 
 def _texts(chosen):
