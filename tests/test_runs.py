@@ -146,6 +146,15 @@ def test_class_names_that_are_not_utf_8_survive_the_file(tmp_path):
     assert (run.config, run.num_classes, run.class_names) == (CONFIG, 2, ("a", "caf?"))
 
 
+def test_a_table_of_an_earlier_version_retains_its_columns(run):
+    table = run.path / "theory.csv"
+    table.write_text("step,jsd_exact,old\n0,0.5,1\n")
+    run.append("theory", {"step": 10, "jsd_exact": 0.25, "new": 7.0})
+    columns = run.columns("theory")
+    assert list(columns) == ["step", "jsd_exact", "old"] and columns["jsd_exact"].tolist() == [0.5, 0.25]
+    assert np.isnan(columns["old"][1])
+
+
 # checkpoints
 
 

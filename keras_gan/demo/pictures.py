@@ -20,8 +20,8 @@ LEAST_TRUNCATION = 0.1
 STEP = 0.05  # step of a slider, in standard deviations
 WEIGHTS = {"averaged": "averaged (EMA)", "last": "last"}
 UNIT = (
-    "The unit of a slider is one standard deviation of its attribute among the generator's pictures. For a factor it "
-    "is one standard deviation of z."
+    "The numbers are standard deviations of a feature among all pictures. Features depend on each other: moving one "
+    "may change others."
 )
 STATE, KEY = "pictures", "pictures_"  # in the session: key of the settings, and prefix of the controls' keys
 BY_SEED = -1  # the choice among the classes for which `Settings.label` is None
@@ -79,7 +79,7 @@ def _chosen(gallery, before):
 
     seed, amounts = value("seed", before.seed), dict(before.amounts)
     following = min(seed + 1, latents.LARGEST_SEED) if before.other is None else before.other
-    shown = value("shown", list(amounts))
+    shown = value("shown", list(amounts)) if _has_choice(gallery) else gallery.sliders.names
     return Settings(
         seed=seed,
         amounts=tuple(
@@ -149,10 +149,17 @@ def _sliders(gallery, now):
     if not names:
         st.info("This generator has no sliders. The command kgan directions RUN finds some.")
         return
-    shown = [name for name, _ in now.amounts]
-    st.multiselect("Control which features?", names, key=_key("shown", shown), placeholder="None", help=UNIT)
+    if _has_choice(gallery):
+        shown = [name for name, _ in now.amounts]
+        st.multiselect("Control which features?", names, key=_key("shown", shown), placeholder="None")
+    st.caption(UNIT)
     for name, amount in now.amounts:
         _slider(gallery.sliders[name], amount)
+
+
+def _has_choice(gallery):
+    """Whether there are so many sliders that the visitor chooses those to show."""
+    return len(gallery.sliders.names) > MOST_WITHOUT_CHOICE
 
 
 def _slider(slider, amount):
@@ -228,7 +235,7 @@ def _others(gallery, chosen):
         st.download_button(
             "Download GIF", gif, f"seed-{chosen.seed}-{chosen.other}.gif", "image/gif", on_click="ignore"
         )
-    st.subheader("Neighbouring seeds with the same settings")
+    st.subheader("Neighbouring seeds")
     seeds = around(chosen.seed)
     st.html(frames.around([png(image) for image in gallery.images(chosen, seeds)], seeds, chosen.seed))
 
@@ -238,8 +245,7 @@ def _others(gallery, chosen):
 
 def _defaults(gallery):
     """The settings of an address without parameters."""
-    names = gallery.sliders.names
-    shown = names if len(names) <= MOST_WITHOUT_CHOICE else names[:FIRST_SHOWN]
+    shown = gallery.sliders.names[: FIRST_SHOWN if _has_choice(gallery) else None]
     return Settings(amounts=tuple((name, 0.0) for name in shown))
 
 

@@ -23,9 +23,13 @@ h1 > * { display: inline; }
 
 def show(pages: list) -> None:
     """Shows the page that the visitor chose, under a menu where there are several pages."""
-    chosen = st.navigation(pages, position="top" if len(pages) > 1 else "hidden")
+    chosen = st.navigation(pages, position="hidden")
     st.set_page_config(page_title=f"{chosen.title} · keras_gan", layout="wide")
     st.html(STYLE)
+    if len(pages) > 1:
+        with st.container(horizontal=True):  # Streamlit's own menu is behind a button without a name on a phone
+            for page in pages:
+                st.page_link(page)
     chosen.run()
 
 

@@ -16,7 +16,6 @@ SHARES = (
     ("memorised", "black", (0, (1, 1.5)), 1.6),
 )
 FEWEST_DECADES = 1.0  # of an axis of gradients, so that it has several ticks
-SHORT_DECADES = 2.2  # longest axis with ticks at 1, 2 and 5
 
 
 def diagnosis(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray], spans: Sequence, path: Path) -> None:
@@ -60,7 +59,7 @@ def _gradients(axes, checks, history):
     canvas.plot_networks(axes, history, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT)
     axes.set_yscale("log")
     axes.set_ylim(*_decades(history[DISCRIMINATOR_GRADIENT], history[GENERATOR_GRADIENT]))
-    _number_ticks(axes)
+    canvas.number_ticks(axes)
     axes.set_ylabel("gradient norm")
 
 
@@ -71,16 +70,6 @@ def _decades(*columns):
     low, high = np.log10([values.min(), values.max()]) if len(values) else (-1.0, 0.0)
     margin = max(0.05 * (high - low), (FEWEST_DECADES - (high - low)) / 2)
     return 10.0 ** (low - margin), 10.0 ** (high + margin)
-
-
-def _number_ticks(axes):
-    """Writes the ticks of a logarithmic axis as numbers: 1, 2 and 5 in each decade, or powers of ten on a long axis."""
-    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
-
-    low, high = np.log10(axes.get_ylim())
-    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high - low <= SHORT_DECADES else (1,), numticks=8))
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
-    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def _samples(axes, checks, history):

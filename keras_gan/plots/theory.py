@@ -115,7 +115,10 @@ def _measured(axes, table):
     axes.set_xlabel("step (generator updates)")
     axes.grid(alpha=0.3)
     if share.any():
+        end = np.flatnonzero(share)[-1] + 1  # later steps would be empty
+        axes.set_xlim(0, steps[min(end, len(steps) - 1)])
         axes.set_yscale("log")
+        canvas.number_ticks(axes)
         axes.set_ylabel("mean norm of the gradient at a sample")
         axes.legend(frameon=False, loc="upper right", fontsize=9)
     else:
