@@ -30,7 +30,7 @@ from keras_gan._utils.files import replace
 
 SIZE = 64  # pixels on a side
 WARM_UP = 0.1  # of the time
-SETTLED_S = 210.0  # until then the three checkpoints that a run keeps, of a minute each, are not all there
+SETTLED_S = 150.0  # until then the two checkpoints that a run saves, of a minute each, are not both there
 LEAST_MINUTES = 4.0
 CALIBRATION_STEPS, COMPILATION_STEPS = 40, 10
 RESERVE = 1.5  # of steps, so that training does not end before its time

@@ -10,7 +10,7 @@ from types import SimpleNamespace
 
 from keras_gan import sampling
 from keras_gan._utils.errors import InputError, Notice
-from keras_gan.sampling import generators, sliders
+from keras_gan.sampling import generators, latents, sliders
 
 SAMPLES, WALK_SEEDS, SWEEP_SEEDS = 64, 5, 16  # by default
 
@@ -84,7 +84,15 @@ class Plan:
             return f"{self.n} seeds from {-limit:g} to {limit:g} of {self.sweep} in {path}"
         if _is_gif(self.out):
             return f"{self.n} seeds in {sampling.save_walk(*drawn, self.out, move)}"
-        return f"{self.n} samples in {sampling.save(sampling.parts(*drawn, move), self.out)}"
+        parts = sampling.parts(*drawn, move)
+        path = sampling.save(parts, self.out, self._classes(generator, label), generator.class_names)
+        return f"{self.n} samples in {path}"
+
+    def _classes(self, generator, label):
+        """The classes of the samples; None where all have the same one."""
+        if generator.num_classes is None or label is not None:
+            return None
+        return latents.choose_labels(self.n, generator.num_classes, None, latents.seeds(self.n, self.seed))
 
 
 def _check_amounts(names, sweep):

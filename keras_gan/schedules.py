@@ -137,6 +137,12 @@ def current_rate(optimizer: keras.optimizers.Optimizer) -> float:
     return float(keras.ops.convert_to_numpy(innermost(optimizer).learning_rate))
 
 
+def initial_rate(optimizer: keras.optimizers.Optimizer) -> float:
+    """The learning rate of step 0 of the schedule; the learning rate where there is no schedule."""
+    schedule = schedule_of(optimizer)
+    return current_rate(optimizer) if schedule is None else float(keras.ops.convert_to_numpy(schedule(0)))
+
+
 def follows_schedule(optimizer: keras.optimizers.Optimizer) -> bool:
     """Whether the learning rate is a schedule, rather than a number that is saved with the optimizer's variables."""
     return schedule_of(optimizer) is not None

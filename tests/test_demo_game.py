@@ -1,5 +1,6 @@
 """`kgan demo` and its page of the 1-D game: in a real process and browser, and the game by itself."""
 
+import asyncio
 import http.client
 import random
 import re
@@ -18,7 +19,8 @@ from click.testing import CliRunner
 from keras_gan import theory
 from keras_gan._utils import log_names
 from keras_gan.cli.main import kgan
-from keras_gan.demo.server import RequestFilter, is_loopback
+from keras_gan.demo import game as game_page
+from keras_gan.demo.server import RequestFilter, WaitingText, is_loopback
 from keras_gan.losses import LOSSES
 
 PHONE, DESK = 360, 1280  # px
@@ -167,6 +169,32 @@ def test_an_address_that_cannot_be_used_gives_warnings_and_the_defaults(opened):
     for warning, (setting, default) in zip(warnings, expected, strict=True):
         assert setting in warning and default in warning and "\n" not in warning
     assert address(page) == {"g_lr": "0.02"}
+
+
+@pytest.mark.parametrize(
+    "kind, encoding, changed",
+    [(b"text/html; charset=utf-8", None, True), (b"text/css", None, False), (b"text/html", b"gzip", False)],
+)
+def test_the_empty_page_shows_what_it_waits_for(kind, encoding, changed):
+    content = b'<body><div id="root"></div></body>'
+
+    async def app(scope, receive, send):
+        headers = [(b"content-type", kind), (b"content-length", b"%d" % len(content))]
+        headers += [(b"content-encoding", encoding)] if encoding else []
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await send({"type": "http.response.body", "body": content[:20], "more_body": True})
+        await send({"type": "http.response.body", "body": content[20:]})
+
+    sent = []
+
+    async def send(message):
+        sent.append(message)
+
+    asyncio.run(WaitingText(app)({"type": "http"}, None, send))
+    start, *parts = sent
+    body = b"".join(part["body"] for part in parts)
+    assert dict(start["headers"])[b"content-length"] == b"%d" % len(body)
+    assert (b"Loading the page" in body) == changed and (body == content) != changed
 
 
 # the server -----------------------------------------------------------------------------------------------------------
@@ -340,6 +368,15 @@ def test_rows_agree_with_the_theory(game, settings):
     assert row[log_names.JSD] == pytest.approx(theory.jensen_shannon(p, q), abs=1e-6)
     assert row[log_names.VALUE] < row[log_names.BEST_VALUE] and game.table()["step"].tolist() == [0, 0]
     assert game.densities.generated[np.searchsorted(game.densities.x, 2.0)] == pytest.approx(0.25)
+
+
+def test_the_visitor_chooses_the_steps_between_two_updates(game, settings):
+    for name, steps in game_page.SPEEDS.items():
+        before = game.step
+        game.advance(steps)
+        assert game.step - before == steps, name
+    steps = list(game_page.SPEEDS.values())
+    assert game_page.SPEEDS[game_page.NORMAL] == 20 and steps == sorted(steps)
 
 
 def test_a_seed_repeats_a_game(game, settings):

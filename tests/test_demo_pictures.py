@@ -22,7 +22,8 @@ from playwright.sync_api import TimeoutError
 from keras_gan import GAN, data, directions, networks, training
 from keras_gan._utils import pixels
 from keras_gan.cli.main import kgan
-from keras_gan.demo import preparing
+from keras_gan.demo import frames, preparing
+from keras_gan.demo.gallery import Opinion
 from keras_gan.exports import edge
 from keras_gan.runs import Run
 from keras_gan.sampling import latents
@@ -31,7 +32,7 @@ PHONE, DESK = 360, 1280  # px
 WIDTHS = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth)"
 NAMELESS = r"- (button|slider|radio|radiogroup|spinbutton|combobox|switch|textbox|img|link)\b(?! \")"
 LONGEST_WAIT_S = 180
-DEFAULT_SLIDERS = "thickness:0,slant:0,width:0"
+DEFAULT_SLIDERS = "thickness:0,slant:0,width:0,height:0"
 
 
 class Made:
@@ -183,7 +184,7 @@ def test_a_key_moves_a_slider_and_a_slider_the_picture(shown, opened):
     page = opened()
     press(page, "slant", "ArrowLeft")
     wait_for_picture(page, shown.made(slant=-0.05))
-    wait_for_address(page, {"sliders": "thickness:0,slant:-0.05,width:0"})
+    wait_for_address(page, {"sliders": "thickness:0,slant:-0.05,width:0,height:0"})
 
 
 @pytest.mark.long
@@ -197,14 +198,14 @@ def test_keys_move_sliders_and_sliders_change_the_picture(shown, opened):
     choose(page, "Control which features?", "4")
     press(page, "4", "Home")
     wait_for_picture(page, shown.made(thickness=thickness, slant=-0.05, **{"4": -four}))
-    wait_for_address(page, {"sliders": f"thickness:{thickness:g},slant:-0.05,width:0,4:-{four:g}"})
+    wait_for_address(page, {"sliders": f"thickness:{thickness:g},slant:-0.05,width:0,height:0,4:-{four:g}"})
     page.get_by_role("button", name="Remove thickness").click()
     wait_for_picture(page, shown.made(slant=-0.05, **{"4": -four}))
     page.get_by_role("slider", name="thickness").wait_for(state="detached")
-    page.get_by_role("button", name="Reset").click()
+    page.get_by_role("button", name="Reset sliders").click()
     wait_for_picture(page, shown.made())
     choose(page, "Control which features?", "thickness")  # it starts at 0 again
-    wait_for_address(page, {"sliders": "slant:0,width:0,4:0,thickness:0"})
+    wait_for_address(page, {"sliders": "thickness:0,slant:0,width:0,height:0,4:0"})
     wait_for_picture(page, shown.made())
 
 
@@ -293,6 +294,21 @@ def test_the_animation_goes_to_the_other_picture_and_back(shown, opened):
         np.testing.assert_allclose(grey, shown.made(seed, slant=0.2)[..., 0], atol=1)
 
 
+@pytest.mark.parametrize(
+    "real, samples, no_real, percent, text",
+    [
+        (0.118, 0.5, None, 12, "looks more real than 12 of 100 real images."),
+        (None, 0.5, "digits is not here", 50, "looks more real than 50 of 100 generated images. Digits is not here."),
+    ],
+)
+def test_the_opinion_is_a_bar_and_a_sentence(real, samples, no_real, percent, text):
+    shown = frames.opinion(Opinion(0.3, real, samples, 500, 500), None, no_real)
+    assert f'aria-valuenow="{percent}"' in shown and f"width:{percent}%" in shown
+    assert shown.endswith(f"{text}</p>") and shown.count("<p>") == 1
+    assert "because" in frames.opinion(None, "because of <b>", None) and "<b>" not in frames.opinion(None, "<b>", None)
+    assert frames.opinion(None, None, None) == ""
+
+
 @pytest.mark.long
 def test_the_opinion_comes_from_the_discriminator(shown, opened, trained):
     real = data.open_source("digits")
@@ -303,12 +319,11 @@ def test_the_opinion_comes_from_the_discriminator(shown, opened, trained):
         image = shown.made(5, **{"factor 1": moved})
         press(page, "factor 1", key)
         wait_for_picture(page, image)
-        text = page.locator(".large").inner_text()
+        text, bar = page.locator(".large").inner_text(), page.get_by_role("meter")
         logits.append(float(trained.gan.discriminator(pixels.floats(image[None]), training=False)[0, 0]))
-        logit = float(re.search(r"logit is ([−+]\d+\.\d+)", text)[1].replace("−", "-"))
-        assert logit == pytest.approx(logits[-1], abs=2e-3)
         share = 100 * np.mean(of_real < logits[-1])
-        assert int(re.search(r"(\d+)% of 500 real", text)[1]) == pytest.approx(share, abs=1)
+        assert int(re.search(r"looks more real than (\d+) of 100 real images", text)[1]) == pytest.approx(share, abs=1)
+        assert int(bar.get_attribute("aria-valuenow")) == pytest.approx(share, abs=1)
     assert abs(logits[0] - logits[1]) > 0.01
 
 

@@ -10,14 +10,16 @@ from PIL import Image
 
 from keras_gan import theory, training
 from keras_gan._utils import log_names
-from keras_gan.callbacks.game import Game, account
+from keras_gan.callbacks.game import Game
 from keras_gan.cli.main import kgan as command
+from keras_gan.reporting import optimum
 from keras_gan.runs import Run
 from keras_gan.theory.mixtures import MIXTURES
 
 COLUMNS = [
     *("step", log_names.JSD, log_names.JSD_ESTIMATE, log_names.VALUE, log_names.BEST_VALUE),
-    *(log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT, log_names.MEAN, log_names.STD),
+    *(log_names.REJECTED, log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT),
+    *(log_names.MEAN, log_names.STD),
 ]
 
 
@@ -60,7 +62,10 @@ def test_a_run_measures_and_draws_every_snapshot(short):
     path, _ = short
     rows = Run(path).columns("theory")
     assert list(rows) == COLUMNS and rows["step"].tolist() == [0, 10, 20, 30, 40]
-    assert all(np.isfinite(column).all() for column in rows.values())
+    gradients = (log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT)
+    assert all(np.isfinite(column).all() for name, column in rows.items() if name not in gradients)
+    for name in gradients:
+        np.testing.assert_array_equal(np.isnan(rows[name]), rows[log_names.REJECTED] == 0)
     assert [int(file.stem[5:]) for file in Run(path).samples()] == [0, 10, 20, 30, 40]
     with Image.open(path / "progress.gif") as gif, Image.open(path / "gradients.png") as gradients:
         assert gif.n_frames == 5 and 800 <= gif.size[0] <= 1000 and 800 <= gradients.size[0] <= 1000
@@ -123,23 +128,38 @@ def test_the_options_of_the_notes(tmp_path, options, text):
 # the callback
 
 
-def test_the_gradients_are_those_of_the_logits_chain_rule(tmp_path):
+def test_the_gradients_are_those_at_rejected_samples_by_the_chain_rule(tmp_path):
     gan, run = built(tmp_path)
     callback = game(gan, run)
     weight = 0.7
     gan.generator.layers[-1].set_weights([np.array([[0.25]]), np.array([3.0])])
     line = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
-    line.set_weights([np.array([[weight]]), np.array([-2.0])])
+    line.set_weights([np.array([[weight]]), np.array([-4.0])])
     gan.discriminator = line
     _, row = callback.measure(5)
     z = 8.0 * callback.z[:4096, 0].astype("float64")
-    d = 1 / (1 + np.exp(2.0 - weight * (0.25 * z + 3.0)))
-    for name, slope in ((log_names.MINIMAX_GRADIENT, -d), (log_names.NON_SATURATING_GRADIENT, d - 1)):
-        by_hand = np.hypot(np.mean(slope * weight * z), np.mean(slope * weight))
-        assert row[name] == pytest.approx(by_hand, rel=1e-4)
+    d = 1 / (1 + np.exp(4.0 - weight * (0.25 * z + 3.0)))
+    # D(x) < 0.1 where 0.7x - 4 < log(1/9): x < 2.575, which 39 % of U[1, 5] are.
+    rejected = d[d < 0.1]
+    assert row[log_names.REJECTED] == len(rejected) / 4096 == pytest.approx(1.575 / 4, abs=0.03)
+    # The logit's derivative in x is the weight; that of log(1 - D) in the logit is -D, that of -log D is D - 1.
+    assert row[log_names.MINIMAX_GRADIENT] == pytest.approx(weight * rejected.mean(), rel=1e-4)
+    assert row[log_names.NON_SATURATING_GRADIENT] == pytest.approx(weight * (1 - rejected).mean(), rel=1e-4)
+    assert row[log_names.MINIMAX_GRADIENT] < row[log_names.NON_SATURATING_GRADIENT] / 9
     assert (row[log_names.MEAN], row[log_names.STD]) == pytest.approx((3.0, 2.0 / math.sqrt(3)), abs=1e-4)
     data, q = theory.gaussians([5.0], 1.0), theory.uniform(1.0, 5.0)
     assert row[log_names.JSD] == pytest.approx(theory.jensen_shannon(data, q), abs=1e-5)
+
+
+def test_where_no_sample_is_rejected_there_is_no_gradient(tmp_path):
+    gan, run = built(tmp_path)
+    line = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    line.set_weights([np.array([[0.0]]), np.array([-2.0])])  # D(x) = 0.12 everywhere
+    callback = game(gan, run)
+    gan.discriminator = line
+    _, row = callback.measure(5)
+    assert row[log_names.REJECTED] == 0
+    assert math.isnan(row[log_names.MINIMAX_GRADIENT]) and math.isnan(row[log_names.NON_SATURATING_GRADIENT])
 
 
 def test_it_speaks_of_the_present_generator_not_of_the_average(tmp_path):
@@ -160,7 +180,7 @@ def test_a_run_that_was_ended_before_its_first_checkpoint_has_one_row_of_step_0(
 
 def test_a_run_without_measurements_has_no_account(tmp_path):
     _, run = built(tmp_path)
-    assert account(run) == ""
+    assert optimum.result(run) is None
 
 
 @pytest.mark.long

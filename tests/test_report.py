@@ -16,9 +16,10 @@ from PIL import Image
 from keras_gan import reporting, training
 from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
+from keras_gan.config import TrainConfig
 from keras_gan.plots import inline
-from keras_gan.reporting import page, records
-from keras_gan.runs import Run
+from keras_gan.reporting import embedding, page, records, settings
+from keras_gan.runs import Run, checkpoints, step_of
 
 KGAN = Path(sys.executable).with_name("kgan")
 PHONE, DESK = 360, 1280  # px
@@ -282,6 +283,33 @@ def test_a_long_run_has_25_snapshots_on_a_small_page(run_dir):
     assert len(text) < 0.5 * sum(file.stat().st_size for file in run.samples())
 
 
+def test_the_snapshots_of_noisy_photos_stay_within_the_limit(run_dir):
+    run = Run(run_dir)
+    for step, seed in enumerate(range(25), start=100):
+        noise = np.random.default_rng(seed).integers(0, 256, (400, 400, 3), dtype="uint8")
+        Image.fromarray(noise).save(run.sample_file(step))
+    for file in run.samples():
+        if step_of(file) < 100:
+            file.unlink()
+    frames = embedding.snapshots(run)
+    assert sum(frame.bytes for frame in frames) <= embedding.FRAMES_BYTES
+    assert 2 <= len(frames) < 25 and (frames[0].step, frames[-1].step) == (100, 124)
+
+
+def test_settings_are_shown_as_training_resolved_them(tmp_path, trained):
+    run = Run.create(tmp_path / "run", TrainConfig("digits", "resnet", steps=30), trained.source)
+    shown = dict(settings.rows(run, run.config))
+    assert "automatic" in shown["penalties"] and "learning_rate automatic" in shown["generator optimizer"]
+    arrays = {"automatic_weight/0000": np.float32(0.0893), "beside/learning_rates": np.array([0.0008889, 0.002])}
+    checkpoints.write(run.path / "checkpoints" / "step_0000010.npz", arrays)
+    shown = dict(settings.rows(run, run.config))
+    assert "r1 of weight 0.089 (from" in shown["penalties"] and "auto" not in shown["penalties"]
+    assert "learning_rate 0.0008889 at" in shown["generator optimizer"]
+    assert "learning_rate 0.002 at" in shown["discriminator optimizer"]
+    (run.path / "checkpoints" / "step_0000010.npz").write_bytes(b"PK")
+    assert "automatic" in dict(settings.rows(run, run.config))["penalties"]
+
+
 def _steps(run):
     return [int(file.stem[5:]) for file in run.samples()]
 
@@ -314,6 +342,8 @@ def test_points_have_a_page_as_pictures_have(preset, tmp_path, browser):
         text = reader.page.locator("main").inner_text()
     assert "640 points from" in text and "Adam (learning_rate ExponentialDecay (initial_learning_rate 0.0" in text
     assert ("Jensen-Shannon divergence" in text) == (preset == "gaussian")
+    assert ("Result next to the exact optimum" in text) == (preset == "gaussian")
+    assert ("Diversity and duplicates" in text) == (preset == "ring")  # every point on a line nearly equals others
 
 
 def test_training_ends_with_the_page(trained):

@@ -40,6 +40,28 @@ def test_without_columns_the_grid_is_nearly_square(n, columns, rows):
     assert sheet.size == (columns * 62 + 2, rows * 50 + 2)
 
 
+def test_a_grid_of_classes_has_one_class_in_each_row_and_its_name_at_the_left():
+    labels = np.int32([2, 0, 2, 0, 2])
+    images = np.stack([np.full((48, 48, 1), 40 * label + n, "uint8") for n, label in enumerate(labels)])
+    sheet = np.asarray(sampling.class_grid(images, labels, ["zero", "one", "two"]))
+    # Class 0 has the images 1 and 3, class 2 the images 0, 2 and 4; each row has its own gaps of 2 above and below.
+    assert sheet.shape[0] == 2 * (48 + 4)
+    left = sheet.shape[1] - (3 * 50 + 2)
+    middles = [[int(sheet[row, left + 2 + 50 * column + 24]) for column in range(3)] for row in (26, 78)]
+    assert middles == [[1, 3, 255], [80, 82, 84]]
+    names = sheet[:, :left]
+    assert (names[:52] < 100).any() and (names[52:] < 100).any() and (names[:, 0] == 255).all()
+
+
+def test_a_class_with_many_images_has_several_rows_and_odd_names_are_drawn():
+    images = np.zeros((20, 48, 48, 3), "uint8")
+    sheet = sampling.class_grid(images, np.zeros(20, int), ["猫"])
+    as_number = sampling.class_grid(images, np.zeros(20, int), ["class 0"])
+    assert sheet.size[1] == 2 * 50 + 2 and sheet.tobytes() == as_number.tobytes()
+    long = sampling.class_grid(images, np.zeros(20, int), ["n" * 500])
+    assert long.width < 16 * 50 + 2 + 250
+
+
 def test_one_channel_becomes_a_grey_picture_and_three_a_coloured_one():
     assert sampling.to_picture(np.zeros((8, 9, 1), "uint8")).mode == "L"
     assert sampling.to_picture(np.zeros((8, 9, 3), "uint8")).mode == "RGB"

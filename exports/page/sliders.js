@@ -40,7 +40,11 @@ function build(slider, i, onMove) {
   input.setAttribute("list", "middle");
   const value = element("output", { ariaHidden: "true" }); // screen readers read the value of the input
   const label = element("label", { htmlFor: input.id, textContent: slider.name });
-  const row = element("div", { className: "feature" }, label, value, input);
+  const ends = [-slider.limit, 0, slider.limit].map((textContent) =>
+    element("span", { textContent: signed(textContent) }),
+  );
+  const scale = element("div", { className: "scale", ariaHidden: "true" }, ...ends); // as the input's own limits say
+  const row = element("div", { className: "feature" }, label, value, input, scale);
   const box = element("input", { type: "checkbox", checked: i < FIRST_SHOWN });
   input.addEventListener("input", () => onMove(slider, amountAt(Number(input.value), slider)));
   input.addEventListener("dblclick", () => onMove(slider, 0));

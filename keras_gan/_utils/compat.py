@@ -182,6 +182,9 @@ def devices_per_process(strategy) -> int:
 # Streamlit
 
 STREAMLIT_UPLOADS = "/_stcore/upload_file"  # path of uploads, which has no public name; checked with Streamlit 1.67.0
+# The element of Streamlit's page that its scripts fill, in place of a public way to show a text until they have loaded;
+# checked with Streamlit 1.67.0. Where it is missing, the page stays empty for a moment.
+STREAMLIT_ROOT = b'<div id="root"></div>'
 
 
 def set_streamlit_options(options: dict[str, Any]) -> None:

@@ -1,5 +1,7 @@
 """Quantities of the theory during training on one-dimensional data, whose density is known."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -7,10 +9,10 @@ import tensorflow as tf
 from keras_gan import losses, theory
 from keras_gan._utils import log_names
 from keras_gan.callbacks.recording import Snapshots
-from keras_gan.plots.theory import Densities, snapshot
+from keras_gan.plots.theory import REJECTED_BELOW, Densities, snapshot
 from keras_gan.runs import Run
 from keras_gan.sampling import latents
-from keras_gan.theory.mixtures import MIXTURES, Mixture
+from keras_gan.theory.mixtures import Mixture
 
 HELD_OUT = 100_000  # draws from the data and from the generator: V is then known to about 0.002
 HELD_OUT_SEED = 1_000  # different from the seeds of the train and test splits
@@ -18,7 +20,6 @@ GRADIENT_DRAWS = 4_096
 QUANTILES = 2**14
 # Range of x in the pictures, in standard deviations from the mean of the data: it contains the range [-8, 8] of z.
 LEFT, RIGHT = 13.0, 7.0
-LOG_ODDS_LOSSES = ("minimax", "non_saturating")  # for which the best D is p / (p + q)
 
 
 class Game(Snapshots):
@@ -36,7 +37,7 @@ class Game(Snapshots):
     def __init__(self, run: Run, steps: int, seed: int, mixture: Mixture):
         super().__init__(run, steps, seed)
         self.mixture = mixture
-        self.data = density(mixture)
+        self.data = mixture.density()
 
     def on_train_begin(self, logs=None):
         self.real = self.mixture.draw(HELD_OUT, HELD_OUT_SEED)
@@ -63,15 +64,13 @@ class Game(Snapshots):
         generated, values = self._generated(fake[:, 0])
         value = theory.value(self._logits(self.real), self._logits(fake))
         exact = theory.jensen_shannon(self.data, generated)
-        minimax, non_saturating = self._gradient_norms()
         return generated, {
             "step": step,
             log_names.JSD: exact,
             log_names.JSD_ESTIMATE: theory.jensen_shannon_estimate(value),
             log_names.VALUE: value,
             log_names.BEST_VALUE: theory.best_value(exact),
-            log_names.MINIMAX_GRADIENT: minimax,
-            log_names.NON_SATURATING_GRADIENT: non_saturating,
+            **self._gradients_of_rejected(fake[:GRADIENT_DRAWS]),
             log_names.MEAN: float(values.mean(dtype="float64")),
             log_names.STD: float(values.std(dtype="float64")),
         }
@@ -89,14 +88,26 @@ class Game(Snapshots):
     def _logits(self, x):
         return keras.ops.convert_to_numpy(self.model.discriminator(x, training=False))[:, 0]
 
-    def _gradient_norms(self):
-        """Returns the norms of the gradients of both generator losses with respect to G's weights."""
-        weights = self.model.generator.trainable_variables
+    def _gradients_of_rejected(self, fake):
+        """Returns the share of samples that D rejects, and what both generator losses send back to them.
+
+        Over all samples, those that D accepts dominate the gradient of log(1 - D), which then need not be the smaller
+        one. NaN where D rejects none.
+        """
+        x = tf.convert_to_tensor(fake)
         with tf.GradientTape(persistent=True) as tape:
-            fake = self.model.generator(self.z[:GRADIENT_DRAWS], training=False)
-            logits = self.model.discriminator(fake, training=False)
+            tape.watch(x)
+            logits = self.model.discriminator(x, training=False)
             both = losses.minimax_generator_loss(logits), losses.non_saturating_generator_loss(logits)
-        return [float(tf.linalg.global_norm(tape.gradient(loss, weights))) for loss in both]
+        rejected = keras.ops.convert_to_numpy(keras.ops.sigmoid(logits))[:, 0] < REJECTED_BELOW
+        # A loss is the mean over the samples, so the gradient at one sample is divided by their number.
+        norms = [np.linalg.norm(tape.gradient(loss, x), axis=1)[rejected] * len(fake) for loss in both]
+        minimax, non_saturating = (float(found.mean()) if rejected.any() else math.nan for found in norms)
+        return {
+            log_names.REJECTED: float(rejected.mean()),
+            log_names.MINIMAX_GRADIENT: minimax,
+            log_names.NON_SATURATING_GRADIENT: non_saturating,
+        }
 
     def _densities(self, generated):
         middle, std = self.mixture.centres.mean(), self.mixture.std
@@ -104,86 +115,3 @@ class Game(Snapshots):
         d = keras.ops.convert_to_numpy(keras.ops.sigmoid(self._logits(x[:, None].astype("float32"))))
         best = theory.best_discriminator(self.data, generated, x)
         return Densities(x, self.data.of(x), generated.of(x), d, best)
-
-
-def density(mixture: Mixture) -> theory.Density:
-    """Returns the density of a mixture with one feature."""
-    return theory.gaussians(mixture.centres[:, 0], mixture.std)
-
-
-# summary at the end ---------------------------------------------------------------------------------------------------
-
-
-def account(run: Run) -> str:
-    """Returns a table of the results next to the exact optimum, with an explanation; empty without rows."""
-    rows, config = run.columns("theory"), run.config
-    if not rows:
-        return ""
-    mixture = MIXTURES[config.data]
-    data = density(mixture)
-    line = theory.best_line(data, config.latent)
-    row = rows.last()
-    return "\n".join([_table(row, line, config.latent, mixture), "", *_reading(row, line, data, config)])
-
-
-def _table(row, line, latent, mixture):
-    exact = theory.best_value(line.jensen_shannon_nats)
-    cells = [
-        ("", "this run", "best linear G", "G = data"),
-        ("mean of G(z)", f"{row[log_names.MEAN]:.3f}", f"{line.intercept:.3f}", f"{mixture.centres.mean():.3f}"),
-        (
-            "std of G(z)",
-            f"{row[log_names.STD]:.3f}",
-            f"{line.slope * theory.LATENT_STD[latent]:.3f}",
-            f"{mixture.std:.3f}",
-        ),
-        ("JSD, exact (nats)", f"{row[log_names.JSD]:.6f}", f"{line.jensen_shannon_nats:.6f}", "0"),
-        ("JSD that D shows", f"{row[log_names.JSD_ESTIMATE]:.6f}", "", ""),
-        ("V of the best D", f"{row[log_names.BEST_VALUE]:.6f}", f"{exact:.6f}", f"{-np.log(4):.6f}"),
-        ("V(D, G)", f"{row[log_names.VALUE]:.6f}", "", ""),
-    ]
-    return "\n".join(f"{name:<19}{run:>12}{best:>16}{data:>12}".rstrip() for name, run, best, data in cells)
-
-
-def _reading(row, line, data, config):
-    """Yields sentences that explain the table."""
-    exact, shown = row[log_names.JSD], row[log_names.JSD_ESTIMATE]
-    yield "D's loss is -V(D, G). It is 2 log 2 = 1.386 if G equals the data, since D cannot then tell them apart."
-    if config.preset == "gaussian" and config.latent_dim == 1:
-        yield from _reading_of_a_line(row, line, data, config)
-    else:
-        side = "below" if exact < line.jensen_shannon_nats else "above"
-        yield (
-            f"This G is not linear, so it could equal the data. Its JSD of {exact:.4f} is {side} that of the best "
-            f"line, {line.jensen_shannon_nats:.4f}."
-        )
-    yield (
-        f"D shows a JSD of {shown:.4f} of {exact:.4f}. Apart from sampling noise, it is a lower bound: D has not "
-        "learned the rest."
-    )
-    if config.loss not in LOG_ODDS_LOSSES:
-        yield f"With the loss {config.loss}, D does not learn log-odds: the JSD that D shows and V(D, G) mean little."
-
-
-def _reading_of_a_line(row, line, data, config):
-    slope = row[log_names.STD] / theory.LATENT_STD[config.latent]
-    yield f"This G draws from {_drawn_from(slope, row[log_names.MEAN], config.latent)}."
-    yield f"The best line draws from {_drawn_from(line.slope, line.intercept, config.latent)}."
-    if config.latent == "normal":
-        yield "A linear G of normal z can equal the data. A linear G of uniform z cannot (--latent uniform)."
-        return
-    best = theory.linear_generator(line.slope, line.intercept, config.latent)
-    loss, accuracy = -theory.best_value(line.jensen_shannon_nats), theory.best_accuracy(data, best)
-    yield (
-        f"A linear G of uniform z never equals the data. The best line has D's loss {loss:.3f} and "
-        f"an accuracy of the best D of {accuracy:.1%}."
-    )
-
-
-def _drawn_from(slope, intercept, latent):
-    """Returns the distribution of slope · z + intercept as text, with the line as G(z) = a·8z + b."""
-    if latent == "uniform":
-        name = f"U[{intercept - slope:.3f}, {intercept + slope:.3f}]"
-    else:
-        name = f"N({intercept:.3f}, {slope:.3f}²)"
-    return f"{name} (G(z) = a·{theory.Z_SCALE:.0f}z + b with a = {slope / theory.Z_SCALE:.4f}, b = {intercept:.3f})"

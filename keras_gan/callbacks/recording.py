@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import keras
 import numpy as np
 
-from keras_gan import distribute, plots, reporting, sampling
+from keras_gan import distribute, plots, reporting, sampling, schedules
 from keras_gan._utils import pixels, progress
 from keras_gan._utils.files import replace
 from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS
@@ -16,6 +16,7 @@ from keras_gan.config import CHECKPOINT_EVERY_S
 from keras_gan.runs import Run, checkpoints
 
 SNAPSHOT_SAMPLES = 64
+MOST_CLASSES, CLASS_COLUMNS = 16, 8  # of the snapshots of a conditional generator: classes, and samples in a row
 SNAPSHOT_VECTORS = 1_000  # generated points, drawn over the same number of real points
 LONGEST_S = 1e9  # a limit for the time between two rows: 30 years
 
@@ -42,14 +43,32 @@ class Snapshots(Every):
             self.act(0)
 
     def act(self, step, logs=None):
-        gan = self.model
-        count = SNAPSHOT_SAMPLES if self.real is None else SNAPSHOT_VECTORS
-        samples = keras.ops.convert_to_numpy(gan(gan.inputs(count, self.seed)))
         path = self.run.sample_file(step)
-        if self.real is None:
-            replace(path, sampling.grid(pixels.to_uint8(samples)).save)
+        if self.real is not None:
+            plots.vectors(self._samples(SNAPSHOT_VECTORS), self.real, path)
+        elif self.model.num_classes is None:
+            replace(path, sampling.grid(pixels.to_uint8(self._samples(SNAPSHOT_SAMPLES))).save)
         else:
-            plots.vectors(samples, self.real, path)
+            labels = shown_classes(self.model.num_classes)
+            images = pixels.to_uint8(self._samples(len(labels), labels))
+            replace(path, sampling.class_grid(images, labels, self.run.class_names).save)
+
+    def _samples(self, count, labels=None):
+        return keras.ops.convert_to_numpy(self.model(self.model.inputs(count, self.seed, labels)))
+
+
+def shown_classes(count: int) -> np.ndarray:
+    """The classes of the samples in a snapshot: whole rows of each class, about 64 in all where the classes are few.
+
+    Args:
+        count: the number of classes. Of more than 16, an even selection is shown.
+
+    Returns:
+        int32, in increasing order.
+    """
+    shown = np.linspace(0, count - 1, min(count, MOST_CLASSES)).round()
+    rows = max(1, SNAPSHOT_SAMPLES // (CLASS_COLUMNS * len(shown)))
+    return shown.astype("int32").repeat(rows * CLASS_COLUMNS)
 
 
 class History(Every):
@@ -187,5 +206,7 @@ class Checkpoints(keras.callbacks.Callback):
         arrays = checkpoints.values(self.model)
         if self.run is not None:
             states = {name: array for keeper in self.keepers for name, array in keeper.state().items()}
-            self.run.store(self.model.step, arrays, states)
+            optimizers = (self.model.generator_optimizer, self.model.discriminator_optimizer)
+            rates = np.array([schedules.initial_rate(optimizer) for optimizer in optimizers])
+            self.run.store(self.model.step, arrays, states | {checkpoints.RATES: rates})
             reporting.draw_curves(self.run)

@@ -10,6 +10,9 @@ STYLE = """<style>
 .large { display: flex; flex-direction: column; gap: .6rem; }
 .large p { margin: 0; font-size: .95rem; line-height: 1.4; overflow-wrap: anywhere; }
 .large p.about { font-weight: 600; }
+.large .words { min-width: 0; }
+.large .bar { height: .7rem; margin: .5rem 0 .3rem; max-width: 34rem; border-radius: .35rem; background: #8884; }
+.large .bar i { display: block; height: 100%; min-width: .35rem; border-radius: .35rem; background: #1f77b4; }
 .large img, .around img, .way img { image-rendering: pixelated; display: block; border-radius: 0; }
 .large img { width: 100%; max-width: 34rem; max-height: min(34rem, max(8rem, 100vh - 13.5rem)); object-fit: contain;
   object-position: left top; }
@@ -26,7 +29,6 @@ h3 { font-size: 1.3rem !important; }
   [data-testid=stColumn]:has(.large) { background: Canvas; padding: .4rem 0; }
   .large { flex-direction: row; }
   .large img { width: 40vw; flex: none; align-self: flex-start; max-height: 40vh; }
-  h1 { font-size: 2rem !important; }
   .large p { font-size: .8rem; }
 }
 </style>"""
@@ -39,13 +41,13 @@ def large(picture: bytes, name: str, about: str, opinion: str) -> str:
         picture: a PNG.
         name: alternative text of the picture.
         about: description of the picture, plain text; empty for none.
-        opinion: opinion of the discriminator, plain text; empty for none.
+        opinion: HTML of the discriminator's opinion; empty for none.
 
     Returns:
         HTML.
     """
-    lines = "".join(f'<p class="{kind}">{html.escape(text)}</p>' for kind, text in (("about", about), ("", opinion)))
-    return f'<div class="large">{_image(picture, name)}<div>{lines}</div></div>'
+    line = f'<p class="about">{html.escape(about)}</p>'
+    return f'<div class="large">{_image(picture, name)}<div class="words">{line}{opinion}</div></div>'
 
 
 def around(pictures: list[bytes], seeds: range, seed: int) -> str:
@@ -69,26 +71,33 @@ def _image(content, name, kind="png"):
     return f'<img alt="{html.escape(name)}" src="data:image/{kind};base64,{base64.b64encode(content).decode()}">'
 
 
-def described(opinion: Opinion | None, paired: bool, no_opinion: str | None, no_real: str | None) -> str:
-    """The discriminator's opinion of a picture, in sentences.
+def opinion(opinion: Opinion | None, no_opinion: str | None, no_real: str | None) -> str:
+    """The discriminator's opinion of a picture: a bar from 0 to 100 and a sentence.
 
     Args:
         opinion: the opinion; None where there is none.
-        paired: whether the loss compares real and generated logits, so that a single logit has no meaning.
         no_opinion: the reason why there is no opinion.
-        no_real: the reason why the picture is not compared with real images.
+        no_real: the reason why the picture is compared with generated images only.
+
+    Returns:
+        HTML; empty where there is neither an opinion nor a reason.
     """
     if opinion is None:
-        return f"The discriminator's opinion is not shown: {_sentence(no_opinion)}" if no_opinion else ""
-    real = f"{opinion.real:.0%} of {opinion.real_count} real training images and " if opinion.real is not None else ""
-    logit = f"{opinion.logit:+.3f}".replace("-", "−")
-    meaning = " Alone it has no meaning, since this loss only compares real with generated images." if paired else ""
-    return (
-        f"The discriminator rates {real}{opinion.samples:.0%} of {opinion.samples_count} generated images as less real "
-        f"than this picture. Its logit is {logit}.{meaning}"
-        + (f" The picture is not compared with real images: {_sentence(no_real)}" if no_real else "")
+        return _paragraph(f"The discriminator's opinion is not shown: {_sentence(no_opinion)}") if no_opinion else ""
+    share, kind = (opinion.samples, "generated") if opinion.real is None else (opinion.real, "real")
+    percent = round(100 * share)
+    text = f"To the discriminator, this picture looks more real than {percent} of 100 {kind} images."
+    bar = (
+        f'<div class="bar" role="meter" aria-label="Opinion of the discriminator" aria-valuemin="0" '
+        f'aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
     )
+    return bar + _paragraph(f"{text} {_sentence(no_real)}" if no_real else text)
+
+
+def _paragraph(text):
+    return f"<p>{html.escape(text)}</p>"
 
 
 def _sentence(text):
+    text = text[:1].upper() + text[1:]
     return text if text.endswith(".") else f"{text}."

@@ -78,7 +78,7 @@ class Gallery:
                 "generator of images."
             )
         self.description = self.generator.description
-        self.step, self.notices, self.paired = prepared.step, prepared.notices, prepared.paired
+        self.step, self.notices = prepared.step, prepared.notices
         self.no_opinion, self.no_real = prepared.no_opinion, prepared.no_real
         self.real, self.samples = (logits and np.array(logits) for logits in (prepared.real, prepared.samples))
         self.discriminator = None

@@ -13,6 +13,9 @@ INTRO = (
     "lie in an interval. The discriminator D has four layers. Both are trained now, on this page, by `GAN.fit`."
 )
 DEFAULTS = live.Settings()
+# Steps between two updates of the charts. A training step takes much less time than an update.
+SPEEDS = {"slow": 5, "normal": live.CHUNK_STEPS, "fast": 100, "fastest": 300}
+NORMAL, SPEED_KEY = "normal", "game_speed"
 
 
 def page() -> None:
@@ -32,7 +35,7 @@ def _game():
     """This visitor's game; a new one starts with the settings in the address."""
     if "game" not in st.session_state:
         settings = _from_address()
-        with st.spinner("Loading TensorFlow …"):
+        with st.spinner("Loading TensorFlow, which trains the game: about ten seconds …"):
             st.session_state.game = live.LiveGame(settings)
     return st.session_state.game
 
@@ -128,6 +131,18 @@ def _buttons(game):
         arguments = [game, not game.running]
         st.button(name, key="game_start", on_click=_run, args=arguments, type="primary", disabled=game.is_over)
         st.button("Restart", key="game_anew", on_click=game.restart)
+    if SPEED_KEY not in st.session_state:
+        st.session_state[SPEED_KEY] = shell.from_address("speed", NORMAL, _one_of(str, SPEEDS))
+    speed = st.radio(
+        "Speed",
+        list(SPEEDS),
+        key=SPEED_KEY,
+        horizontal=True,
+        help="The number of steps between two updates of the charts: "
+        + ", ".join(f"{name} {steps}" for name, steps in SPEEDS.items())
+        + ".",
+    )
+    shell.into_address(speed=None if speed == NORMAL else speed)
 
 
 def _run(game, running):
@@ -145,7 +160,7 @@ def _charts(game):
     st.html(charts.page(f"Step {step:,} of {live.MOST_STEPS:,}", *drawn))
     with live.LOCK:  # the visitor may have paused while this waited
         if game.running:
-            game.advance()
+            game.advance(SPEEDS[st.session_state[SPEED_KEY]])
     if game.running and game.is_over:
         game.running = False
         st.rerun()

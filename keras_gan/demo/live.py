@@ -16,7 +16,7 @@ from keras_gan.theory.mixtures import MIXTURES
 NAME = "gaussian"  # name of the data and of the preset
 MIXTURE = MIXTURES[NAME]
 MOST_STEPS = 3_000  # the end of a game, so that a forgotten page does not train forever
-CHUNK_STEPS = 20  # steps between two updates of the charts
+CHUNK_STEPS = 20  # steps between two updates of the charts, unless the visitor chooses another number
 HELD_OUT, HELD_OUT_SEED = 10_000, 1_000  # held-out samples of each kind: they give V to about 0.01
 DRAWN_X = np.linspace(-8.0, 12.0, 401)  # the axis holds the data, and z on [-8, 8]
 LOSSES = ("non_saturating", "minimax")
@@ -38,7 +38,7 @@ class Settings:
 @functools.cache
 def data() -> theory.Density:
     """The density p of the data."""
-    return theory.gaussians(MIXTURE.centres[:, 0], MIXTURE.std)
+    return MIXTURE.density()
 
 
 @functools.cache
@@ -127,10 +127,10 @@ class LiveGame:
         self.gan.generator_optimizer.learning_rate = self.settings.g_rate
         self.gan.discriminator_optimizer.learning_rate = self.settings.d_rate
 
-    def advance(self) -> None:
-        """Trains for up to `CHUNK_STEPS` steps by `fit`, then measures."""
+    def advance(self, steps: int = CHUNK_STEPS) -> None:
+        """Trains for up to `steps` steps by `fit`, then measures."""
         with LOCK:
-            steps = min(CHUNK_STEPS, MOST_STEPS - self.step)
+            steps = min(steps, MOST_STEPS - self.step)
             if steps < 1:
                 return
             batch = self.config.batch_size * self.settings.k

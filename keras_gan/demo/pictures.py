@@ -12,13 +12,16 @@ from keras_gan.demo.gallery import Settings, around, opened, png
 from keras_gan.demo.preparing import GENERATORS
 from keras_gan.sampling import latents
 
-FIRST_SHOWN = 3  # sliders that are shown at first
+MOST_WITHOUT_CHOICE, FIRST_SHOWN = (
+    6,
+    4,
+)  # sliders that are all shown at first, or else the first of them, as in sliders.js
 LEAST_TRUNCATION = 0.1
 STEP = 0.05  # step of a slider, in standard deviations
 WEIGHTS = {"averaged": "averaged (EMA)", "last": "last"}
 UNIT = (
-    "The unit of a slider is one standard deviation of its attribute among the generator's pictures. For a factor it "
-    "is one standard deviation of z."
+    "The numbers are standard deviations of a feature among all pictures. Features depend on each other: moving one "
+    "may change others."
 )
 STATE, KEY = "pictures", "pictures_"  # in the session: key of the settings, and prefix of the controls' keys
 BY_SEED = -1  # the choice among the classes for which `Settings.label` is None
@@ -43,13 +46,13 @@ def page(source: str) -> None:
 
 def _studio(gallery):
     shown, controls = st.columns([6, 5], gap="large")
-    chosen = st.session_state[STATE] = _chosen(st.session_state[STATE])
+    chosen = st.session_state[STATE] = _chosen(gallery, st.session_state[STATE])
     (image,) = gallery.images(chosen, [chosen.seed])
     picture, about = png(image), _about(gallery, chosen)
     with shown:  # first, since the controls take longer than the picture
-        opinion = gallery.opinion(image, gallery.label(chosen))
-        text = frames.described(opinion, gallery.paired, gallery.no_opinion, gallery.no_real)
-        st.html(frames.large(picture, f"Picture of {about}", about, text))
+        found = gallery.opinion(image, gallery.label(chosen))
+        opinion = frames.opinion(found, gallery.no_opinion, gallery.no_real)
+        st.html(frames.large(picture, f"Picture of {about}", about, opinion))
     with controls:
         _controls(gallery, chosen)
         _downloads(gallery, chosen, picture)
@@ -68,7 +71,7 @@ def _about(gallery, chosen):
 # the controls ---------------------------------------------------------------------------------------------------------
 
 
-def _chosen(before):
+def _chosen(gallery, before):
     """The settings from the controls; from `before` where a control is not drawn yet."""
 
     def value(name, default):
@@ -76,9 +79,12 @@ def _chosen(before):
 
     seed, amounts = value("seed", before.seed), dict(before.amounts)
     following = min(seed + 1, latents.LARGEST_SEED) if before.other is None else before.other
+    shown = value("shown", list(amounts)) if _has_choice(gallery) else gallery.sliders.names
     return Settings(
         seed=seed,
-        amounts=tuple((name, value(MOVED + name, amounts.get(name, 0.0))) for name in value("shown", list(amounts))),
+        amounts=tuple(
+            (name, value(MOVED + name, amounts.get(name, 0.0))) for name in gallery.sliders.names if name in shown
+        ),
         truncation=value("truncation", before.truncation),
         locks=tuple(value("locks", before.locks or ())) if value("own locks", before.locks is not None) else None,
         weights=value("weights", before.weights),
@@ -106,7 +112,7 @@ def _controls(gallery, now):
         )
         st.button("New picture", on_click=_new_picture, type="primary")
         if gallery.sliders.names:
-            st.button("Reset", on_click=_reset, help="Sets all sliders to zero.")
+            st.button("Reset sliders", on_click=_reset)
     _class(gallery, now)
     _sliders(gallery, now)
     with st.expander("Show advanced options"):
@@ -143,10 +149,17 @@ def _sliders(gallery, now):
     if not names:
         st.info("This generator has no sliders. The command kgan directions RUN finds some.")
         return
-    shown = [name for name, _ in now.amounts]
-    st.multiselect("Control which features?", names, key=_key("shown", shown), placeholder="None", help=UNIT)
+    if _has_choice(gallery):
+        shown = [name for name, _ in now.amounts]
+        st.multiselect("Control which features?", names, key=_key("shown", shown), placeholder="None")
+    st.caption(UNIT)
     for name, amount in now.amounts:
         _slider(gallery.sliders[name], amount)
+
+
+def _has_choice(gallery):
+    """Whether there are so many sliders that the visitor chooses those to show."""
+    return len(gallery.sliders.names) > MOST_WITHOUT_CHOICE
 
 
 def _slider(slider, amount):
@@ -222,7 +235,7 @@ def _others(gallery, chosen):
         st.download_button(
             "Download GIF", gif, f"seed-{chosen.seed}-{chosen.other}.gif", "image/gif", on_click="ignore"
         )
-    st.subheader("Neighbouring seeds with the same settings")
+    st.subheader("Neighbouring seeds")
     seeds = around(chosen.seed)
     st.html(frames.around([png(image) for image in gallery.images(chosen, seeds)], seeds, chosen.seed))
 
@@ -232,8 +245,8 @@ def _others(gallery, chosen):
 
 def _defaults(gallery):
     """The settings of an address without parameters."""
-    amounts = tuple((name, 0.0) for name in gallery.sliders.names[:FIRST_SHOWN])
-    return Settings(amounts=amounts)
+    shown = gallery.sliders.names[: FIRST_SHOWN if _has_choice(gallery) else None]
+    return Settings(amounts=tuple((name, 0.0) for name in shown))
 
 
 def _texts(chosen):

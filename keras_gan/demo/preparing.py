@@ -27,7 +27,7 @@ FOLDER, PREPARED, DISCRIMINATOR = "demo", "prepared.json", "discriminator.tflite
 AVERAGED, LAST = "averaged", "last"
 GENERATORS = {AVERAGED: "averaged.tflite", LAST: "last.tflite"}
 OWN = {PREPARED, DISCRIMINATOR, *(f"{name}{end}" for name in GENERATORS.values() for end in ("", ".json"))}
-FORMAT = 2  # of the files in demo/
+FORMAT = 3  # of the files in demo/
 COMPARED_IMAGES = 500  # real images, and samples, with which a picture is compared
 FIRST_SEED = 2**29  # of those samples: far from the seeds that people look at
 REJECTED = 2  # exit status of the process where the run cannot be used
@@ -40,7 +40,6 @@ class Prepared:
     made_of: dict[str, Any]  # see `_made_of`; empty for a .tflite without its run
     step: int | None  # None for a .tflite
     notices: tuple[str, ...]  # messages for the visitors
-    paired: bool  # whether the loss only compares real and generated logits
     real: tuple[float, ...] | None  # logits of real images; None where the data are not on this machine
     samples: tuple[float, ...] | None  # logits; None where there is no discriminator for single pictures
     no_opinion: str | None  # the reason why there is no discriminator
@@ -51,7 +50,7 @@ class Prepared:
             raise ValueError("step is null; expected a number")
 
 
-OF_A_FILE = Prepared({}, None, (), False, None, None, None, None)
+OF_A_FILE = Prepared({}, None, (), None, None, None, None)
 
 
 def prepare(source: Path) -> None:
@@ -73,7 +72,7 @@ def prepare(source: Path) -> None:
         )
     _check_folder(run.path / FOLDER)
     if not is_prepared(run):
-        print(f"preparing {run.path}, once for each checkpoint …", flush=True)
+        print(f"preparing {run.path}: converting its generator, once for each checkpoint; about a minute …", flush=True)
         _in_a_process(run)
 
 
@@ -192,7 +191,7 @@ def _opinions(run, gan, folder):
     from keras_gan.exports import discriminator
     from keras_gan.sampling import latents
 
-    nothing = {"real": None, "samples": None, "no_opinion": None, "no_real": None, "paired": gan.loss_pair.paired}
+    nothing = {"real": None, "samples": None, "no_opinion": None, "no_real": None}
     try:
         discriminator.write(gan, folder / DISCRIMINATOR)
     except InputError as error:

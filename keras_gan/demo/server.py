@@ -18,6 +18,8 @@ LOOPBACK, DEFAULT_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
 SOURCE = "KERAS_GAN_DEMO_SOURCE"  # environment variable with the path of the generator, for app.py
 UPLOADS = "/_stcore/upload_file"
+WAITING = "Loading the page in your browser …"
+ROOT = compat.STREAMLIT_ROOT.replace(b"><", f'><p style="font: 1rem sans-serif; margin: 2rem">{WAITING}</p><'.encode())
 SHUTDOWN_S = 2  # seconds that open connections have at the end
 # https://docs.streamlit.io/develop/api-reference/configuration/config.toml. They override the user's own files.
 SETTINGS = {
@@ -54,11 +56,13 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
         raise InputError(f"Streamlit is not installed; expected for the demo. {how_to_install('demo')}.")
     if source is not None and not Path(source).exists():
         raise InputError(f"{source} does not exist; expected a run or an exported generator. Check the path.")
+    print("starting the pages of the demo …" if source is None else f"opening {source} …", flush=True)
     with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGINT), _as_interrupt(signal.SIGTERM):
         os.environ[SOURCE] = "" if source is None else str(Path(source).resolve())
         with contextlib.suppress(KeyboardInterrupt):
             if source is not None:
                 _prepare(source)
+            print("loading Streamlit, which serves the pages …", flush=True)
             _server(host, _address(taken)).run(sockets=[taken])
     print()
 
@@ -139,7 +143,8 @@ def _server(host, address):
         from streamlit import App
 
         compat.set_streamlit_options(SETTINGS)
-    app = App(APP, lifespan=lifespan, middleware=[Middleware(RequestFilter, local=is_loopback(host))])
+    filters = [Middleware(RequestFilter, local=is_loopback(host)), Middleware(WaitingText)]
+    app = App(APP, lifespan=lifespan, middleware=filters)
     settings = uvicorn.Config(
         app, log_config=None, log_level="error", access_log=False, timeout_graceful_shutdown=SHUTDOWN_S
     )
@@ -202,3 +207,42 @@ def _name(host):
         return urlsplit(f"//{host}").hostname
     except ValueError:
         return None
+
+
+class WaitingText:
+    """An ASGI middleware that writes what the visitor waits for into Streamlit's page, which else is empty for seconds.
+
+    Args:
+        app: the ASGI application.
+    """
+
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        if scope["type"] != "http":
+            return await self.app(scope, receive, send)
+        start, parts = None, []
+
+        async def send_page(message):
+            nonlocal start
+            if message["type"] == "http.response.start" and _is_page(message["headers"]):
+                start = message  # sent with the text, since its length changes
+            elif start is None:
+                await send(message)
+            else:
+                parts.append(message.get("body", b""))
+                if not message.get("more_body"):
+                    body = b"".join(parts).replace(compat.STREAMLIT_ROOT, ROOT, 1)
+                    others = [pair for pair in start["headers"] if pair[0].lower() != b"content-length"]
+                    length = (b"content-length", str(len(body)).encode())
+                    await send({**start, "headers": [*others, length]})
+                    await send({"type": "http.response.body", "body": body})
+
+        await self.app(scope, receive, send_page)
+
+
+def _is_page(headers):
+    """Whether a response is HTML that is not compressed, by its headers."""
+    named = {name.lower(): value for name, value in headers}
+    return named.get(b"content-type", b"").startswith(b"text/html") and b"content-encoding" not in named

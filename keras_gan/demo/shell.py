@@ -10,15 +10,26 @@ import streamlit as st
 from keras_gan._utils.errors import InputError, one_line
 
 STYLE = """<style>
-.block-container { max-width: 76rem; padding: 3.5rem clamp(1rem, 4vw, 3rem) 2rem; }
+.block-container { max-width: 76rem; padding: 3rem clamp(1rem, 4vw, 3rem) 2rem; }
+h1 { font-size: clamp(1.4rem, 6vw, 2.5rem) !important; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
+h1 > * { display: inline; }
+/* The ends of a slider, which Streamlit shows under the pointer only, and the middle of one that goes both ways. */
+[data-testid=stSliderTickBar] { opacity: .8 !important; visibility: visible !important; }
+[class*=st-key-pictures_by] [data-testid=stSliderTickBar]::before {
+  content: "0"; position: absolute; left: 50%; transform: translateX(-50%);
+}
 </style>"""
 
 
 def show(pages: list) -> None:
     """Shows the page that the visitor chose, under a menu where there are several pages."""
-    chosen = st.navigation(pages, position="top" if len(pages) > 1 else "hidden")
+    chosen = st.navigation(pages, position="hidden")
     st.set_page_config(page_title=f"{chosen.title} · keras_gan", layout="wide")
     st.html(STYLE)
+    if len(pages) > 1:
+        with st.container(horizontal=True):  # Streamlit's own menu is behind a button without a name on a phone
+            for page in pages:
+                st.page_link(page)
     chosen.run()
 
 

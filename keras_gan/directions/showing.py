@@ -6,12 +6,12 @@ from keras_gan.directions.fitting import Fitted
 from keras_gan.plots import directions as plots
 from keras_gan.sampling import latents
 
-SEEDS, FRAMES = (3, 7, 11), 7  # pictures that are moved, and the number of images of each in a strip
+SEEDS, FRAMES = (3, 7), 5  # pictures that are moved, and the number of images of each in a strip, with a middle
 MOST_STRIPS = 16
 
 
 def draw(found: Fitted, gan, run) -> None:
-    """Draws directions.png in a run: the effect of each slider on three pictures, and the cross-talk.
+    """Draws directions.png in a run: the effect of each slider on two pictures, and the cross-talk.
 
     Args:
         found: the directions.

@@ -4,25 +4,48 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS
-from keras_gan.plots import canvas
+from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOSSES
+from keras_gan.plots import canvas, inline
 
 
-def curves(history: dict[str, np.ndarray], path: Path) -> None:
+def curves(
+    history: dict[str, np.ndarray], path: Path, title: str = "", chance: tuple[float, str] | None = None
+) -> None:
     """Draws both losses over the steps.
 
     Args:
         history: columns of a run's history.csv by name, of which the step and both losses are used.
         path: the .png to write.
+        title: the run, for the title.
+        chance: the loss of a discriminator that cannot tell real from generated images, and that number as a formula,
+            such as "2 log 2"; None where the loss has no such value.
     """
-    drawn = canvas.figure(7, 3.6)
+    drawn = canvas.figure(7, 4)
     axes = drawn.subplots()
     canvas.plot_networks(axes, history, DISCRIMINATOR_LOSS, GENERATOR_LOSS)
+    if chance:
+        value, formula = chance
+        meaning = f"{formula} = {value:.3f}: the discriminator cannot tell real from generated"
+        axes.axhline(value, color="black", linestyle="--", linewidth=0.9, label=meaning)
+    _limit(axes, np.stack([history[name] for name in LOSSES]), [chance[0]] if chance else [])
     axes.set_xlabel("step (generator updates)")
     axes.set_ylabel("loss")
+    axes.set_title(": ".join(filter(None, (title, "losses of both networks"))), loc="left", fontsize=11)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False)
+    # Below the axes, where no curve can run through it.
+    drawn.legend(loc="outside lower center", ncols=3, frameon=False, fontsize=8.5)
     canvas.save(drawn, path)
+
+
+def _limit(axes, losses, levels):
+    """Sets the vertical range to most of the losses, without rare peaks, and to the levels of other lines."""
+    finite = losses[np.isfinite(losses)]
+    if not len(finite):
+        return
+    low, high = inline.bulk(finite)
+    low, high = min(low, *levels, high), max(high, *levels, low)
+    margin = 0.05 * (high - low) or 0.05
+    axes.set_ylim(low - margin, high + margin)
 
 
 def vectors(samples: np.ndarray, real: np.ndarray, path: Path) -> None:

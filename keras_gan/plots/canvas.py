@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import numpy as np
+
 from keras_gan._utils.files import replace
 
 REAL, GENERATED, DISCRIMINATOR, GENERATOR = "tab:green", "tab:orange", "tab:blue", "tab:orange"
+SHORT_DECADES = 2.2  # longest logarithmic axis with ticks at 1, 2 and 5
 
 
 def figure(width_in: float, height_in: float):
@@ -21,6 +24,16 @@ def plot_networks(axes, history, discriminator: str, generator: str) -> None:
         (generator, "generator", GENERATOR),
     ):
         axes.plot(history["step"], history[name], label=label, color=colour, linewidth=1.2)
+
+
+def number_ticks(axes):
+    """Labels a logarithmic vertical axis with numbers: 1, 2 and 5 of each decade, or powers of ten on a long axis."""
+    from matplotlib.ticker import FuncFormatter, LogLocator, NullFormatter
+
+    low, high = np.log10(axes.get_ylim())
+    axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5) if high - low <= SHORT_DECADES else (1,), numticks=8))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:g}"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
 
 
 def save(drawn, path: Path) -> None:

@@ -9,7 +9,13 @@ from keras_gan._utils.log_names import ACCURACY, DISCRIMINATOR_GRADIENT, GENERAT
 from keras_gan.plots import canvas
 
 SHADES = ("tab:red", "tab:purple", "tab:brown", "tab:gray", "tab:olive")
-SHARES = (("diversity", canvas.REAL), ("duplicates", "tab:red"), ("memorised", "tab:purple"))
+# Name, colour, line style and width: both shares are often 0, and the thin dots stay visible on the wide line.
+SHARES = (
+    ("diversity", canvas.REAL, "-", 1.4),
+    ("duplicates", "tab:red", "-", 4.0),
+    ("memorised", "black", (0, (1, 1.5)), 1.6),
+)
+FEWEST_DECADES = 1.0  # of an axis of gradients, so that it has several ticks
 
 
 def diagnosis(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray], spans: Sequence, path: Path) -> None:
@@ -27,8 +33,10 @@ def diagnosis(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray
     for axes, panel in zip(rows, panels, strict=True):
         panel(axes, checks, history)
         axes.grid(alpha=0.3)
+        axes.tick_params(labelsize=9)
         axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
         shades = [_shade(axes, span, number) for number, span in enumerate(spans)]
+    rows[0].set_title("the values behind the diagnosis", loc="left", fontsize=11)
     rows[-1].set_xlabel("step (generator updates)")
     if spans:
         drawn.legend(handles=shades, loc="outside upper left", frameon=False, fontsize="small", ncols=3)
@@ -50,11 +58,23 @@ def _accuracy(axes, checks, history):
 def _gradients(axes, checks, history):
     canvas.plot_networks(axes, history, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT)
     axes.set_yscale("log")
+    axes.set_ylim(*_decades(history[DISCRIMINATOR_GRADIENT], history[GENERATOR_GRADIENT]))
+    canvas.number_ticks(axes)
     axes.set_ylabel("gradient norm")
 
 
+def _decades(*columns):
+    """Limits of a logarithmic axis around the positive values, at least a decade apart; 0.1 to 1 without values."""
+    values = np.concatenate(columns)
+    values = values[np.isfinite(values) & (values > 0)]
+    low, high = np.log10([values.min(), values.max()]) if len(values) else (-1.0, 0.0)
+    margin = max(0.05 * (high - low), (FEWEST_DECADES - (high - low)) / 2)
+    return 10.0 ** (low - margin), 10.0 ** (high + margin)
+
+
 def _samples(axes, checks, history):
-    for name, colour in SHARES:
-        axes.plot(checks["step"], checks[name], label=name, color=colour, linewidth=1.2)
-    axes.set_ylim(bottom=-0.05)
+    few = {"marker": "."} if len(checks["step"]) < 3 else {}
+    for name, colour, style, width in SHARES:
+        axes.plot(checks["step"], checks[name], label=name, color=colour, linestyle=style, linewidth=width, **few)
+    axes.set_ylim(-0.05, max(1.05, 1.05 * np.nanmax(checks["diversity"], initial=0)))
     axes.set_ylabel("samples")

@@ -12,12 +12,12 @@ from keras_gan.plots import canvas
 LOG_4 = math.log(4)
 JSD_LIMITS = (-0.12, 0.72)  # 0 to log 2, and negative estimates of an untrained D
 HIGHEST = 1.1  # density
-EARLY = 0.1  # D(G(z)) of the shaded range in the figure of gradients
+REJECTED_BELOW = 0.1  # D(G(z)) of the samples that D rejects with confidence, in the figure of gradients
 SATURATING, NON_SATURATING = "tab:red", "tab:purple"
 REASON = (
-    "Early in training D rejects all samples, so D(G(z)) ≈ 0. There log(1 − D) is flat: its gradient D vanishes, and\n"
-    "G cannot learn. The gradient of −log D is 1 − D ≈ 1 there. Right: both gradients in this run. The saturating\n"
-    "loss can still train G where D accepts some early samples, or where Adam divides by the size of the gradient."
+    "Where D rejects a sample with confidence, D(G(z)) ≈ 0, log(1 − D) is flat: its gradient with respect to\n"
+    "D's logit is D ≈ 0, and that of −log D is 1 − D ≈ 1 (Goodfellow et al. 2014, section 3). Right: the gradients\n"
+    "that reach such samples. The saturating loss can still train G by the samples that D does not reject."
 )
 
 
@@ -83,32 +83,55 @@ def _divergences(axes, table, optimum_nats, steps):
 
 
 def gradients(table: dict[str, np.ndarray], path: Path) -> None:
-    """Draws the gradients of both generator losses: by their formulas, and measured in a run.
+    """Draws the gradients of both generator losses: by their formulas, and measured where D rejects the samples.
 
     Args:
         table: columns of theory.csv.
         path: the .png to write.
     """
-    drawn = canvas.figure(8, 4.3)
-    drawn.suptitle(REASON, fontsize=9.5, x=0.01, ha="left")
+    drawn = canvas.figure(8, 4.5)
+    drawn.suptitle(REASON, fontsize=9, x=0.01, ha="left")
     left, right = drawn.subplots(1, 2)
     _formulas(left)
-    right.plot(table["step"], table[log_names.NON_SATURATING_GRADIENT], color=NON_SATURATING, label="of −log D")
-    right.plot(table["step"], table[log_names.MINIMAX_GRADIENT], color=SATURATING, label="of log(1 − D)")
-    right.set_yscale("log")
-    right.set_title("measured in this run", fontsize=10)
-    right.set_xlabel("step (generator updates)")
-    right.set_ylabel("norm of the gradient over G's weights")
-    right.grid(alpha=0.3)
-    right.legend(frameon=False)
+    _measured(right, table)
     canvas.save(drawn, path)
+
+
+def _measured(axes, table):
+    """Draws both gradients at rejected samples, and the share of these, without which the lines have gaps."""
+    steps, share = table["step"], table[log_names.REJECTED]
+    behind = axes.twinx()
+    behind.fill_between(steps, share, color="0.9", linewidth=0)
+    behind.set_ylim(0, 1)
+    behind.set_ylabel("share of rejected samples (grey)")
+    axes.set_zorder(behind.get_zorder() + 1)
+    axes.patch.set_visible(False)
+    for name, colour, label in (
+        (log_names.NON_SATURATING_GRADIENT, NON_SATURATING, "of −log D"),
+        (log_names.MINIMAX_GRADIENT, SATURATING, "of log(1 − D)"),
+    ):
+        axes.plot(steps, table[name], color=colour, marker=".", label=label)
+    axes.set_title(f"measured in this run where D(G(z)) < {REJECTED_BELOW:g}", fontsize=10)
+    axes.set_xlabel("step (generator updates)")
+    axes.grid(alpha=0.3)
+    if share.any():
+        end = np.flatnonzero(share)[-1] + 1  # later steps would be empty
+        axes.set_xlim(0, steps[min(end, len(steps) - 1)])
+        axes.set_yscale("log")
+        canvas.number_ticks(axes)
+        axes.set_ylabel("mean norm of the gradient at a sample")
+        axes.legend(frameon=False, loc="upper right", fontsize=9)
+    else:
+        axes.set_yticks([])
+        text = "D rejected no sample at the measured steps."
+        axes.text(0.5, 0.5, text, ha="center", transform=axes.transAxes, fontsize=9)
 
 
 def _formulas(axes):
     """Derivatives with respect to the logit: -σ for log(1 - σ), and -(1 - σ) for -log σ."""
     d = np.linspace(0, 1, 2)
-    axes.axvspan(0, EARLY, color="0.9")
-    axes.text(EARLY / 2, 0.5, "early: D rejects samples", rotation=90, ha="center", va="center", fontsize=9)
+    axes.axvspan(0, REJECTED_BELOW, color="0.9")
+    axes.text(REJECTED_BELOW / 2, 0.5, "D rejects the sample", rotation=90, ha="center", va="center", fontsize=9)
     axes.plot(d, 1 - d, color=NON_SATURATING, label="non-saturating, −log D: 1 − D")
     axes.plot(d, d, color=SATURATING, label="saturating, log(1 − D): D")
     axes.set_xlim(0, 1)

@@ -1,6 +1,10 @@
 """The pictures in a run folder, drawn from the run's tables and samples."""
 
+from pathlib import Path
+
 from keras_gan import plots
+from keras_gan._utils import log_names
+from keras_gan.doctor import symptoms
 from keras_gan.plots.theory import gradients
 from keras_gan.runs import Run
 from keras_gan.sampling import pictures
@@ -12,7 +16,8 @@ PAGE = "report.html"  # written by `keras_gan.reporting.page`
 def draw(run: Run) -> None:
     """Draws curves.png, progress.gif and, for data on a line, gradients.png."""
     draw_curves(run)
-    if theory := run.columns("theory"):
+    theory = run.columns("theory")
+    if log_names.REJECTED in theory:  # tables of earlier versions lack it
         gradients(theory, run.path / GRADIENTS)
     frames = [frame for file in run.samples() if (frame := pictures.read(file))]
     if frames:
@@ -22,7 +27,10 @@ def draw(run: Run) -> None:
 def draw_curves(run: Run) -> None:
     """Draws curves.png from history.csv."""
     if history := run.history():
-        plots.curves(history, run.path / CURVES)
+        config = run.config
+        value, formula = (table.get(config.loss) for table in (symptoms.CHANCE_LOSS, symptoms.CHANCE_TEXT))
+        chance = (value, formula) if value and formula else None
+        plots.curves(history, run.path / CURVES, f"{Path(config.data).name}, {config.preset}", chance)
 
 
 def is_drawn(run: Run) -> bool:

@@ -7,7 +7,6 @@ listed at the end, with the commands that create them.
 import base64
 import dataclasses
 import hashlib
-import io
 import math
 import os
 import shlex
@@ -16,35 +15,19 @@ from importlib import resources
 from pathlib import Path
 
 import jinja2
-import numpy as np
 
-from keras_gan import doctor, sampling
+from keras_gan import doctor
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import kilobytes, replace
 from keras_gan._utils.log_names import ACCURACY, DISCRIMINATOR_LOSS, GENERATOR_LOSS
-from keras_gan.config import TrainConfig
 from keras_gan.plots import inline
-from keras_gan.presets import preset
-from keras_gan.reporting import records
+from keras_gan.reporting import embedding, records, settings
 from keras_gan.reporting.drawing import PAGE
 from keras_gan.runs import METRICS_FILE, Run, step_of
 
-MOST_FRAMES = 25  # number of snapshots on the slider
-UNCHANGED_BYTES = 50_000  # larger pictures are compressed again, so that the page can be sent by mail
-WIDEST_PX = 1_100  # width of the text column in pixels of a phone
 READINGS = {"lower": "lower is better", "higher": "higher is better", "baseline": "best at the baseline"}
 REFERENCES = {"test": "of the test split", "half": "of one half of the data, since no images are held out"}
 MARKS = {doctor.ILL: "needs a change", doctor.NOTE: "note", doctor.WELL: "no action needed"}
-
-
-@dataclasses.dataclass(frozen=True)
-class Picture:
-    """A picture inside the page."""
-
-    uri: str  # data:image/…
-    width: int
-    height: int
-    step: int | None = None  # for a snapshot
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +39,7 @@ class Curves:
     columns: Mapping[str, str]  # label -> column
     table: str = "history"  # a name in runs.TABLES
     limits: tuple[float, float] | None = None
+    points: bool = True  # whether it means something for points on a line too
 
 
 CURVES = (
@@ -66,7 +50,7 @@ CURVES = (
     ),
     Curves(
         "Accuracy of the discriminator",
-        "Share of pairs of a real and a generated image that it orders correctly. 0.5 is chance.",
+        "Share of pairs of a real and a generated sample that it orders correctly. 0.5 is chance.",
         {"discriminator": ACCURACY},
         limits=(0.0, 1.0),
     ),
@@ -76,6 +60,7 @@ CURVES = (
         "nearly equal another sample; memorised samples nearly equal a training image. Both are best near 0.",
         {"duplicates": "duplicates", "memorised": "memorised", "diversity": "diversity"},
         table="checks",
+        points=False,  # of which every one nearly equals others
     ),
     Curves(
         "Fréchet distance during training",
@@ -141,18 +126,19 @@ def page(run: Run) -> str:
         verdicts=doctor.examine(run),
         marks=MARKS,
         meanings=doctor.MEANINGS,
-        frames=_frames(run),
+        frames=embedding.snapshots(run),
         charts=_charts(run),
-        gradients=_picture(run.path / "gradients.png"),
+        gradients=embedding.picture(run.path / "gradients.png"),
         card=_card(run),
         readings=READINGS,
         references=REFERENCES,
-        neighbours=_picture(run.path / "neighbours.png"),
-        directions=_picture(run.path / "directions.png"),
+        neighbours=embedding.picture(run.path / "neighbours.png"),
+        directions=embedding.picture(run.path / "directions.png"),
         exports=_exports(run),
-        settings=_settings(run, config),
-        command=_command(config),
+        settings=settings.rows(run, config),
+        command=settings.command(config),
         missing=_missing(run, config),
+        optimum=_optimum(run),
     )
 
 
@@ -183,18 +169,13 @@ def _duration(seconds):
     return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
 
 
-def _frames(run):
-    """The snapshots of a run, the last one lossless; an even selection where there are too many for one page."""
-    files = run.samples()
-    chosen = np.linspace(0, len(files) - 1, min(len(files), MOST_FRAMES)).round().astype(int)
-    frames = [_picture(file, step_of(file), lossless=file is files[-1]) for file in (files[i] for i in chosen)]
-    return [frame for frame in frames if frame]
-
-
 def _charts(run):
     """Pairs of `Curves` for which the run has columns, and the chart."""
     pairs = []
+    on_a_line = run.data_shape == (1,)
     for curves in CURVES:
+        if on_a_line and not curves.points:
+            continue
         table = run.columns(curves.table)
         columns = {label: table[name] for label, name in curves.columns.items() if name in table}
         if columns and (chart := inline.chart(table["step"], columns, curves.limits)):
@@ -208,66 +189,19 @@ def _card(run):
     return records.read(file, records.Card) if file.exists() else None
 
 
+def _optimum(run):
+    """The numbers of a run on a line next to the exact optimum; None for other runs."""
+    if not run.columns("theory"):
+        return None
+    from keras_gan.reporting import optimum  # it imports SciPy, which other pages do not need
+
+    return optimum.result(run)
+
+
 def _exports(run):
     """The reports of the exports in the run folder; other JSON files are ignored."""
     reports = (records.read(file, records.Export) for file in sorted((run.path / "export").glob("*.json")))
     return [report for report in reports if report]
-
-
-def _settings(run, config):
-    """Rows of the table of settings: (name, value)."""
-    height, width, *_ = config.image_size or (None, None)
-    return [
-        ("data", config.data),
-        ("shape", " × ".join(map(str, run.data_shape))),
-        *([("resized to", f"{height} × {width}{', cropped' if config.crop else ''}")] if height else []),
-        ("recipe", f"{config.preset}: {preset(config.preset).summary}"),
-        ("reference", preset(config.preset).reference),
-        ("loss", config.loss),
-        ("penalties", _penalties(config)),
-        ("steps", f"{config.steps:,}"),
-        ("batch size", f"{config.batch_size:,}"),
-        ("discriminator steps per generator step", f"{config.discriminator_steps:,}"),
-        ("latents", f"{config.latent_dim:,}, {config.latent}"),
-        ("discriminator optimizer", _optimizer(config, "discriminator")),
-        ("generator optimizer", _optimizer(config, "generator")),
-        ("seed", config.seed),
-        ("keras_gan", run.written_by or "unknown"),
-    ]
-
-
-def _penalties(config):
-    weights = config.penalties.items()
-    return ", ".join(f"{name} of weight {_text(weight)}" for name, weight in weights) or "none"
-
-
-def _optimizer(config, side):
-    return _text(config.optimizer(side))
-
-
-def _text(value):
-    """Text for a number, or for the serialized form of an optimizer or a schedule."""
-    if not isinstance(value, Mapping):
-        return f"{value:g}" if isinstance(value, float) else str(value)
-    settings = ", ".join(f"{name} {_text(inner)}" for name, inner in value["config"].items())
-    return f"{value['class_name']} ({settings})"
-
-
-def _command(config):
-    """The command that repeats the run."""
-    defaults = dataclasses.asdict(TrainConfig(config.data, config.preset))
-    words = ["kgan", "train", config.data, "--preset", config.preset]
-    for name, value in dataclasses.asdict(config).items():
-        if value != defaults[name]:
-            words += [("--no-" if value is False else "--") + name.replace("_", "-"), *_words(value)]
-    return shlex.join(words)
-
-
-def _words(value):
-    """The arguments of an option; none for a flag."""
-    if isinstance(value, bool):
-        return []
-    return ["x".join(map(str, value)) if isinstance(value, tuple) else str(value)]
 
 
 def _missing(run, config):
@@ -275,7 +209,7 @@ def _missing(run, config):
     folder = shlex.quote(str(run.path))
     remaining = config.steps - _step(run)
     parts = [
-        (remaining > 0, f"The remaining {remaining:,} steps", f"{_command(config)} --run {folder}"),
+        (remaining > 0, f"The remaining {remaining:,} steps", f"{settings.command(config)} --run {folder}"),
         (_card(run) is None, "The metric card", f"kgan evaluate {folder}"),
         (not _exports(run), "An export", f"kgan export {folder} --tflite"),
     ]
@@ -283,24 +217,6 @@ def _missing(run, config):
 
 
 # how it is written into one file
-
-
-def _picture(file, step=None, lossless=False):
-    """A picture file as a `Picture`; None where it is missing or damaged."""
-    image = sampling.read(file)
-    if image is None:
-        return None
-    if file.stat().st_size <= UNCHANGED_BYTES:
-        return Picture(_data_uri("image/png", file.read_bytes()), *image.size, step)
-    image = image.convert("RGB")
-    image.thumbnail((WIDEST_PX, image.height))
-    packed = io.BytesIO()
-    image.save(packed, "WEBP", lossless=lossless, quality=90)
-    return Picture(_data_uri("image/webp", packed.getvalue()), *image.size, step)
-
-
-def _data_uri(kind, content):
-    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def _check_out(path):

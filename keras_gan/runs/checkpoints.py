@@ -7,6 +7,7 @@ zip format covers only the values of each array.
 import hashlib
 import os
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,10 @@ from keras_gan._utils.errors import InputError, first_line, printable
 from keras_gan._utils.files import replace
 from keras_gan.data.arrays import check_sizes
 
-NEWEST = 3  # number of checkpoints that are not deleted
+NEWEST = 2  # checkpoints that are not deleted: the newest, and the one before, in case the newest is damaged later
 DIGEST = "sha256"
 EXTRA = "beside/"  # prefix of arrays that do not belong to the GAN: see `Run.save`
+RATES = "learning_rates"  # extra array: the learning rates of both networks at the start, generator first
 LOG = "log/"  # prefix of logged means
 
 
@@ -93,6 +95,26 @@ def read(file: Path) -> dict[str, np.ndarray]:
         # `Run.newest` appends the remedy, which depends on the other checkpoints.
         raise InputError(f"checkpoint {file} is damaged ({first_line(error)}); expected it as it was saved") from error
     return _completed(arrays)
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """Settings that training chose by itself; None where the checkpoint does not have them."""
+
+    penalty_weight: float | None = None  # γ of the last batch
+    generator_rate: float | None = None  # learning rate at the start
+    discriminator_rate: float | None = None
+
+
+def resolved(file: Path) -> Resolved:
+    """Reads the settings that training chose by itself, and no weights. A damaged file has none."""
+    try:
+        with np.load(file, allow_pickle=False) as archive:
+            weight = float(archive["automatic_weight/0000"])
+            rates = archive[f"{EXTRA}{RATES}"] if f"{EXTRA}{RATES}" in archive.files else (None, None)
+            return Resolved(weight or None, *(None if rate is None else float(rate) for rate in rates))
+    except Exception:  # a damaged archive can raise any error
+        return Resolved()
 
 
 def _completed(arrays):

@@ -63,11 +63,14 @@ def _lines(file):
 
 
 def append(file: Path, row: dict[str, float]) -> None:
-    """Appends a row and flushes it to the disk."""
-    new = not file.exists() or not file.stat().st_size
-    with open(file, "a", newline="", encoding="utf-8") as stream:
-        writer = csv.DictWriter(stream, row, lineterminator="\n")
-        if new:
+    """Appends a row and flushes it to the disk. A table of an earlier version retains its columns."""
+    with open(file, "a+", newline="", encoding="utf-8") as stream:
+        stream.seek(0)
+        header = stream.readline().strip()
+        names = header.split(",") if header else list(row)
+        stream.seek(0, os.SEEK_END)
+        writer = csv.DictWriter(stream, names, restval="nan", extrasaction="ignore", lineterminator="\n")
+        if not header:
             writer.writeheader()
         writer.writerow({name: value if isinstance(value, int) else f"{value:.7g}" for name, value in row.items()})
         stream.flush()

@@ -5,7 +5,7 @@ It needs numpy, Pillow and msgspec only, so that it runs wherever an exported ge
 
 from keras_gan.sampling.animations import FRAMES, save_interpolation, save_sweep, save_walk
 from keras_gan.sampling.generators import Generator
-from keras_gan.sampling.pictures import check_images, check_out, grid, read, save, save_gif, to_picture
+from keras_gan.sampling.pictures import check_images, check_out, class_grid, grid, read, save, save_gif, to_picture
 from keras_gan.sampling.samples import parts
 
 __all__ = [
@@ -13,6 +13,7 @@ __all__ = [
     "Generator",
     "check_images",
     "check_out",
+    "class_grid",
     "grid",
     "parts",
     "read",

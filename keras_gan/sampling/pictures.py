@@ -6,17 +6,19 @@ import os
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageDraw, ImageFont
 
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
 
 SMALLEST_CELL_PX = 48  # least height of an image in a grid; smaller ones are enlarged by a whole factor
 GAP_PX = 2
+TEXT_PX, MARGIN_PX, LONGEST_NAME = 15, 6, 16  # names of classes in a grid: height, space on both sides, characters
+MOST_COLUMNS = 16  # of a grid with one class a row
 # The largest number of samples in one file, by its suffix; without a suffix it is a folder.
 OUTS = {"": math.inf, ".npz": math.inf, ".png": 10_000, ".gif": 100}
 
@@ -44,12 +46,55 @@ def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
     return to_picture(sheet)
 
 
+def class_grid(images: np.ndarray, labels: np.ndarray, names: Sequence[str] | None = None) -> Image.Image:
+    """Arranges images in rows of one class each, with its name at the left.
+
+    Args:
+        images: uint8, shape (n, height, width, 1 or 3).
+        labels: their classes, shape (n,).
+        names: the names of all classes; None for their numbers.
+
+    Returns:
+        One picture, in the order of the classes. A class with more than 16 images has several rows. Where Pillow's font
+        cannot write a name, the number of the class replaces it.
+    """
+    classes, counts = np.unique(labels, return_counts=True)
+    columns = min(MOST_COLUMNS, int(counts.max()))
+    blocks = [grid(images[labels == number], columns) for number in classes]
+    texts = [_class_text(int(number), names) for number in classes]
+    font = ImageFont.load_default(TEXT_PX)
+    left = 2 * MARGIN_PX + math.ceil(max(font.getlength(text) for text in texts))
+    heights = [block.height for block in blocks]
+    sheet = Image.new(blocks[0].mode, (left + blocks[0].width, sum(heights)), "white")
+    pen, tops = ImageDraw.Draw(sheet), itertools.accumulate(heights, initial=0)
+    for block, text, count, top in zip(blocks, texts, counts, tops, strict=False):
+        sheet.paste(block, (left, top))
+        row = block.height // math.ceil(count / columns)
+        pen.text((left - MARGIN_PX, top + row // 2), text, "black", font, anchor="rm")
+    return sheet
+
+
+def _class_text(number, names):
+    """The name of a class as it is written in a grid."""
+    name = str(number) if names is None else names[number]
+    try:
+        name.encode("latin-1")
+    except UnicodeEncodeError:
+        return f"class {number}"
+    return name if len(name) <= LONGEST_NAME else f"{name[: LONGEST_NAME - 1]}..."
+
+
 def to_picture(image: np.ndarray) -> Image.Image:
     """Converts a uint8 array (height, width, 1 or 3) to a picture."""
     return Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
 
 
-def save(samples: np.ndarray | Iterable[np.ndarray], out: str | os.PathLike) -> Path:
+def save(
+    samples: np.ndarray | Iterable[np.ndarray],
+    out: str | os.PathLike,
+    labels: np.ndarray | None = None,
+    names: Sequence[str] | None = None,
+) -> Path:
     """Writes samples to a grid (.png), an array named images (.npz), or numbered PNG files in a folder (other paths).
 
     The file or folder appears when it is complete. Arrays and folders are written part by part, so that memory does not
@@ -59,6 +104,9 @@ def save(samples: np.ndarray | Iterable[np.ndarray], out: str | os.PathLike) -> 
         samples: uint8 images (n, height, width, channels), or vectors, float32 (n, features), for .npz only; or an
             iterable of such arrays.
         out: path of the file or folder; missing parent folders are created.
+        labels: classes of the samples, (n,), for one class in each row of a grid; None for rows in the order of the
+            samples.
+        names: the names of all classes; None for their numbers.
 
     Returns:
         The path.
@@ -67,14 +115,18 @@ def save(samples: np.ndarray | Iterable[np.ndarray], out: str | os.PathLike) -> 
         InputError: where the path cannot be written, or vectors cannot be written as pictures.
     """
     path = check_out(out)
-    write = {".png": _write_grid, ".npz": _write_npz}.get(path.suffix.lower(), _write_folder)
+    kind = path.suffix.lower()
     parts = iter([samples] if isinstance(samples, np.ndarray) else samples)
     first = next(parts)
-    if write is not _write_npz:
+    if kind != ".npz":
         check_images(first)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        write(itertools.chain([first], parts), path)
+        parts = itertools.chain([first], parts)
+        if kind == ".png":
+            _write_grid(parts, path, labels, names)
+        else:
+            (_write_npz if kind == ".npz" else _write_folder)(parts, path)
     except OSError as error:
         raise InputError(
             f"cannot write {path} ({error.strerror}); expected a writable path. Use another path."
@@ -110,8 +162,9 @@ def check_out(out: str | os.PathLike, n: int = 1) -> Path:
     return path
 
 
-def _write_grid(parts, path):
-    replace(path, grid(np.concatenate(list(parts))).save)
+def _write_grid(parts, path, labels, names):
+    images = np.concatenate(list(parts))
+    replace(path, (grid(images) if labels is None else class_grid(images, labels, names)).save)
 
 
 def _write_folder(parts, path):

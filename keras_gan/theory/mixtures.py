@@ -4,6 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_gan.theory import game
+
 
 @dataclass(frozen=True)
 class Mixture:
@@ -22,6 +24,10 @@ class Mixture:
         modes = rng.integers(len(self.centres), size=n)
         noise = rng.standard_normal((n, self.centres.shape[1]))
         return (self.centres[modes] + self.std * noise).astype("float32"), modes
+
+    def density(self) -> game.Density:
+        """Returns the density of a mixture with one feature."""
+        return game.gaussians(self.centres[:, 0], self.std)
 
 
 def _ring(modes: int, radius: float) -> np.ndarray:

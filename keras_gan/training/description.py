@@ -8,8 +8,8 @@ from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import printable
 from keras_gan._utils.progress import rough_duration
 from keras_gan._utils.text import Table
-from keras_gan.callbacks.game import account
 from keras_gan.distribute import precision, several_processes
+from keras_gan.reporting import optimum
 from keras_gan.runs import CONFIG, Run
 from keras_gan.training.building import images_per_step
 from keras_gan.training.job import Job
@@ -152,4 +152,5 @@ def outcome(job: Job, trained_steps: int | None = None) -> str:
     else:
         more = "Run the command again with more --steps to continue."
         text = f"trained {job.gan.step:,} steps. {results} {more}"
-    return f"{text}\n\n{account(Run(job.run_dir))}" if job.is_the_example() else text
+    result = optimum.result(Run(job.run_dir)) if job.is_the_example() else None
+    return f"{text}\n\n{result}" if result else text

@@ -1,0 +1,73 @@
+"""The settings of a run for its report page: as they were resolved, and as the command that repeats the run."""
+
+import dataclasses
+import shlex
+from collections.abc import Mapping
+
+from keras_gan._utils.choices import AUTO
+from keras_gan.config import TrainConfig
+from keras_gan.presets import preset
+from keras_gan.runs import Run, checkpoints
+
+
+def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
+    """Rows of the table of settings: (name, value)."""
+    height, width, *_ = config.image_size or (None, None)
+    newest = run.checkpoints()[-1:]
+    resolved = checkpoints.resolved(newest[0]) if newest else checkpoints.Resolved()
+    recipe = preset(config.preset)
+    return [
+        ("data", config.data),
+        ("shape", " × ".join(map(str, run.data_shape))),
+        *([("resized to", f"{height} × {width}{', cropped' if config.crop else ''}")] if height else []),
+        ("recipe", f"{config.preset}: {recipe.summary}"),
+        ("reference", recipe.reference),
+        ("loss", config.loss),
+        ("penalties", _penalties(config, resolved.penalty_weight)),
+        ("steps", f"{config.steps:,}"),
+        ("batch size", f"{config.batch_size:,}"),
+        ("discriminator steps per generator step", f"{config.discriminator_steps:,}"),
+        ("latents", f"{config.latent_dim:,}, {config.latent}"),
+        ("discriminator optimizer", _optimizer(config.optimizer("discriminator"), resolved.discriminator_rate)),
+        ("generator optimizer", _optimizer(config.optimizer("generator"), resolved.generator_rate)),
+        ("seed", config.seed),
+        ("keras_gan", run.written_by or "unknown"),
+    ]
+
+
+def command(config: TrainConfig) -> str:
+    """The command that repeats the run."""
+    defaults = dataclasses.asdict(TrainConfig(config.data, config.preset))
+    words = ["kgan", "train", config.data, "--preset", config.preset]
+    for name, value in dataclasses.asdict(config).items():
+        if value != defaults[name]:
+            words += [("--no-" if value is False else "--") + name.replace("_", "-"), *_words(value)]
+    return shlex.join(words)
+
+
+def _words(value):
+    """The arguments of an option; none for a flag."""
+    if isinstance(value, bool):
+        return []
+    return ["x".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+
+
+def _penalties(config, automatic):
+    chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the data)"
+    weights = {name: chosen if weight == AUTO else _text(weight) for name, weight in config.penalties.items()}
+    return ", ".join(f"{name} of weight {weight}" for name, weight in weights.items()) or "none"
+
+
+def _optimizer(serialized, rate):
+    settings = dict(serialized["config"])
+    if settings.get("learning_rate") == AUTO:
+        settings["learning_rate"] = "automatic" if rate is None else f"{rate:g} at the start (from the network)"
+    return _text({**serialized, "config": settings})
+
+
+def _text(value):
+    """Text for a number, or for the serialized form of an optimizer or a schedule."""
+    if not isinstance(value, Mapping):
+        return f"{value:g}" if isinstance(value, float) else str(value)
+    settings = ", ".join(f"{name} {_text(inner)}" for name, inner in value["config"].items())
+    return f"{value['class_name']} ({settings})"
