@@ -30,7 +30,7 @@ def doctor(run, as_json):
 
     run = Run(run)
     verdicts = package.examine(run)
-    picture = package.draw(run, verdicts)
+    picture = package.draw(run)
     if as_json:
         click.echo(json.dumps([verdict.to_dict() for verdict in verdicts], indent=2))
     else:

@@ -1,0 +1,183 @@
+"""Whether the doctor raises false alarms on sound runs, and how soon it names a planted problem.
+
+    python benchmarks/doctor_matrix.py train runs/ --photos photos/    # trains all runs; only their numbers are saved
+    python benchmarks/doctor_matrix.py train runs/ --case digits --seed 0
+    python benchmarks/doctor_matrix.py judge runs/                     # prints both tables
+
+Each run writes history.csv and checks.csv as `kgan train` does, at the same steps. `judge` reads them row by row as if
+the run were in progress, and applies the rule of the live doctor and of `kgan doctor`.
+"""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import numpy as np
+
+SEEDS = (0, 1, 2)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A kind of run: sound if `expected` is empty, else with a planted problem."""
+
+    data: str
+    settings: dict = field(default_factory=dict)  # arguments of `training.configure`
+    expected: tuple = ()  # verdicts that name the planted problem
+    stop: int | None = None  # the step at which training stops although more steps are configured
+    blind: bool = False  # whether the generator ignores z
+    images: int | None = None  # train on the first images only
+
+
+SOUND = {
+    "digits": Case("digits", {"steps": 1_500}),
+    "conditional": Case("digits", {"steps": 1_000, "conditional": True}),
+    "gaussian": Case("gaussian"),
+    "ring": Case("ring", {"steps": 5_000}),
+    "grid": Case("grid", {"steps": 5_000}),
+    "digits-lean": Case("digits", {"preset_name": "lean", "steps": 1_000}),
+    "digits-short": Case("digits", {"steps": 120}),
+    "mnist": Case("mnist", {"steps": 500}),
+    "photos-32": Case("photos", {"image_size": (32, 32), "steps": 300}),
+    "photos-64": Case("photos", {"image_size": (64, 64), "steps": 150}),
+}
+STRONG = ("discriminator too strong", "discriminator too abrupt", "divergence")
+STILL = ("generator stands still", "discriminator too strong")
+WILD = ("divergence", "generator steps too large", "mode collapse", "discriminator too strong")
+TENTHS = 500  # of 4,000 steps: problems must be named within 400
+ILL = {
+    "digits-d-fast": Case("digits", {"discriminator_lr": 0.2}, STRONG, TENTHS),
+    "digits-lean-d-fast": Case("digits", {"preset_name": "lean", "discriminator_lr": 0.05}, STRONG, 500),
+    "digits-g-frozen": Case("digits", {"generator_lr": 0.0}, STILL, TENTHS),
+    "digits-g-slow": Case("digits", {"generator_lr": 2e-6}, STILL, TENTHS),
+    "digits-g-fast": Case("digits", {"generator_lr": 0.2}, WILD, TENTHS),
+    "digits-d-frozen": Case("digits", {"discriminator_lr": 0.0}, ("generator too strong",), TENTHS),
+    "digits-blind": Case("digits", {}, ("mode collapse",), TENTHS, blind=True),
+    "digits-exploding": Case("digits", {"discriminator_lr": 20.0, "generator_lr": 20.0}, ("divergence",), TENTHS),
+    "digits-8-images": Case("digits", {"steps": 1_000}, ("memorising",), images=8),
+    "digits-32-images": Case("digits", {"steps": 1_000}, ("memorising",), images=32),
+    "gaussian-d-fast": Case("gaussian", {"discriminator_lr": 1.0}, STRONG, 600),
+    "gaussian-g-frozen": Case("gaussian", {"generator_lr": 0.0}, STILL, 600),
+    "gaussian-g-fast": Case("gaussian", {"generator_lr": 2.0}, WILD, 600),
+    "gaussian-blind": Case("gaussian", {}, ("mode collapse",), 600, blind=True),
+    "gaussian-exploding": Case("gaussian", {"discriminator_lr": 1e3, "generator_lr": 1e3}, ("divergence",), 600),
+    "ring-d-fast": Case("ring", {"steps": 5_000, "discriminator_lr": 0.3}, STRONG, 1_000),
+    "ring-g-frozen": Case("ring", {"steps": 5_000, "generator_lr": 0.0}, STILL, 1_000),
+}
+CASES = SOUND | ILL
+
+
+@click.group()
+def main():
+    """Trains the runs of the matrix, and judges them."""
+
+
+# training -----------------------------------------------------------------------------------------------------------
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@click.option("--case", "names", multiple=True, type=click.Choice(list(CASES)), help="Cases. [default: all]")
+@click.option("--seed", "seeds", multiple=True, type=int, default=SEEDS)
+@click.option("--photos", type=click.Path(exists=True), help="Folder of photos, for photos-32 and photos-64.")
+def train(folder, names, seeds, photos):
+    """Trains the cases that FOLDER does not have yet, on one core."""
+    import tensorflow as tf
+
+    tf.config.threading.set_intra_op_parallelism_threads(1)
+    tf.config.threading.set_inter_op_parallelism_threads(1)
+    for seed in seeds:
+        for name in names or CASES:
+            if CASES[name].data == "photos" and photos is None:
+                continue
+            run_dir = folder / f"{name}-{seed}"
+            if not (run_dir / "done").exists():
+                _train(CASES[name], seed, run_dir, photos)
+                (run_dir / "done").touch()
+                print(run_dir, flush=True)
+
+
+def _train(case, seed, run_dir, photos):
+    """Trains one run and writes its numbers, without pictures, checkpoints and report."""
+    import keras
+
+    from keras_gan import training
+    from keras_gan.callbacks import Checks, DivergenceGuard, History, Means
+    from keras_gan.runs import Run
+
+    keras.backend.clear_session()
+    data = photos if case.data == "photos" else case.data if case.images is None else _few(case, run_dir)
+    job = training.prepare(training.configure(data, seed=seed, **case.settings), run_dir)
+    run = Run.create(run_dir, job.config, job.source)
+    job.gan = _blind(job.gan) if case.blind else job.gan
+    recording, _ = job._recording(run, {})
+    logging = [each for each in recording if isinstance(each, History | Checks)]
+    job._recording = lambda *_: ([*logging, *([_stop(case.stop)] if case.stop else [])], [])
+    job._fit(run, {}, DivergenceGuard())
+
+
+def _few(case, run_dir):
+    from keras_gan import data
+
+    path = run_dir.with_name(f"{case.data}-{case.images}.npz")
+    np.savez(path, data.open_source(case.data).fetch(np.arange(case.images)))
+    return str(path)
+
+
+def _blind(gan):
+    """Returns the same GAN with a generator that ignores z."""
+    import keras
+
+    from keras_gan import GAN
+
+    z = keras.Input((gan.latent_dim,))
+    generator = keras.Model(z, gan.generator(keras.layers.Rescaling(0.0)(z)))
+    blind = GAN(generator, gan.discriminator, latent=gan.latent, seed=gan.seed)
+    blind.compile_from_config(gan.get_compile_config())
+    return blind
+
+
+def _stop(step):
+    """Returns a callback that stops training at a step."""
+    import keras
+
+    class Stop(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            self.model.stop_training |= self.model.step >= step
+
+    return Stop()
+
+
+# judging ------------------------------------------------------------------------------------------------------------
+
+
+def shown_at(run_dir: Path) -> tuple[list, int]:
+    """Returns the problems that were shown over a run, and its configured steps."""
+    from keras_gan import doctor
+    from keras_gan.doctor import Settings
+    from keras_gan.runs import Run
+
+    run = Run(run_dir)
+    settings = Settings.of(run.config, run.data_count, run.data_shape)
+    return doctor.episodes(run.history(), run.columns("checks"), settings), run.config.steps
+
+
+@main.command()
+@click.argument("folder", type=click.Path(exists=True, path_type=Path))
+def judge(folder):
+    """Prints what the doctor shows for the runs in FOLDER: false alarms, and how soon planted problems are named."""
+    for name, case in CASES.items():
+        for seed in SEEDS:
+            run_dir = folder / f"{name}-{seed}"
+            if not (run_dir / "done").exists():
+                continue
+            episodes, steps = shown_at(run_dir)
+            text = "; ".join(f"{e.symptom.name} {e.first:g}-{e.last:g}" for e in episodes)
+            named = [e for e in episodes if e.symptom.name in case.expected]
+            mark = ("ok" if not episodes else "FALSE") if not case.expected else (
+                "MISSED" if not named else f"{named[0].first / steps:.3f}")
+            print(f"{name:20}{seed}  {steps:6}  {mark:8}{text}")
+
+
+if __name__ == "__main__":
+    main()
