@@ -235,7 +235,9 @@ class Overflow(callbacks.Every):
         weights.assign(weights * float("inf"))
 
 
-@pytest.mark.parametrize("stream, start", [(Terminal(), "\r\033[K"), pytest.param(io.StringIO(), "", marks=pytest.mark.long)])
+@pytest.mark.parametrize(
+    "stream, start", [(Terminal(), "\r\033[K"), pytest.param(io.StringIO(), "", marks=pytest.mark.long)]
+)
 def test_the_doctor_reports_once_without_a_run_folder(tiny_gan, images, stream, start):
     tiny_gan.fit(images, batch_size=4, epochs=3, verbose=0, callbacks=[Overflow(12), Doctor(2, stream=stream)])
     text = stream.getvalue()

@@ -125,4 +125,3 @@ def draw(run: Run) -> Path | None:
 def describe(verdicts: list[Verdict], picture: Path | None = None) -> Text:
     """Verdicts as a text that `print` shows; `picture` is named at its end."""
     return wording.describe(verdicts, MEANINGS, picture)
-

@@ -4,7 +4,7 @@ from keras_gan.doctor.verdicts import Settings
 
 USUAL_RATE, FIRST_GAMMA = 5e-4, 1.0  # where the present value is 0
 FASTER = 4.0  # D's learning rate divided by G's: two time scales (Heusel et al. 2017) use 4
-RELATIVISTIC = "relativistic"
+FAR = 10.0  # a rate more than this factor away from the recipe's is the first thing to change
 
 
 def change(verb: str, option: str, argument: str, now: float | None, then: float | None) -> str:
@@ -26,9 +26,17 @@ def generator_rate(settings: Settings, factor: float) -> str:
 
 def _rate(side, now, factor):
     # A learning rate of 0, which freezes a network, cannot be multiplied.
-    then = None if now is None else now * factor or USUAL_RATE
-    verb = "lower" if factor < 1 and now != 0 else "raise"
-    return change(verb, f"--{side}-lr", f"the learning rate of {side}_optimizer", now, then)
+    if now is None:
+        return change("lower" if factor < 1 else "raise", f"--{side}-lr", _argument(side), None, None)
+    return _rate_to(side, now, now * factor or USUAL_RATE)
+
+
+def _rate_to(side, now, then):
+    return change("lower" if then < now else "raise", f"--{side}-lr", _argument(side), now, then)
+
+
+def _argument(side):
+    return f"the learning rate of {side}_optimizer"
 
 
 def penalty(settings: Settings) -> str:
@@ -36,6 +44,23 @@ def penalty(settings: Settings) -> str:
     now = settings.gamma
     then = None if now is None else 2.0 * now or FIRST_GAMMA
     return change("raise", "--gamma", 'penalties={"r1": …} of compile', now, then)
+
+
+def unusual_rate(settings: Settings) -> str:
+    """Returns the advice to use the recipe's learning rate where a rate is far from it; "" where none is."""
+    for side, now, usual in (
+        ("discriminator", settings.discriminator_lr, settings.usual_discriminator_lr),
+        ("generator", settings.generator_lr, settings.usual_generator_lr),
+    ):
+        if None not in (now, usual) and not usual / FAR <= now <= usual * FAR:
+            return _rate_to(side, now, usual)
+    return ""
+
+
+def faster_generator(settings: Settings) -> str:
+    """Returns the advice to raise G's learning rate, or to weaken D where that rate is unknown or not low."""
+    slow = settings.generator_lr is not None and settings.generator_lr < USUAL_RATE
+    return generator_rate(settings, 4.0) if slow else weaker_discriminator(settings)
 
 
 def weaker_discriminator(settings: Settings) -> str:

@@ -4,10 +4,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from keras_gan.doctor import advice
 from keras_gan.doctor.hysteresis import ALMOST_ALL, shown
 from keras_gan.doctor.measurements import Measurements
 from keras_gan.doctor.symptoms import SYMPTOMS, Symptom
-from keras_gan.doctor.verdicts import Verdict
+from keras_gan.doctor.verdicts import ILL, Verdict
 
 
 @dataclass(frozen=True)
@@ -71,6 +72,6 @@ def verdict(symptom: Symptom, m: Measurements, severity: str, since: float) -> V
         symptom.sentence,
         symptom.explanation,
         m.evidence(span, *symptom.evidence),
-        symptom.advice(m.settings),
+        (severity == ILL and advice.unusual_rate(m.settings)) or symptom.advice(m.settings),
         span,
     )

@@ -36,15 +36,17 @@ def shown(holds: np.ndarray, m: Measurements, early: bool = False) -> np.ndarray
     rows = np.arange(1, len(holds) + 1)
     share = (sums[rows] - sums[first]) / (rows - first)
     covered = since >= (_start(m.steps) if early else max(MIN_STEPS, _start(m.steps)))
-    return _latched((share >= ALMOST_ALL) & covered, share <= 1.0 - ALMOST_ALL)
+    return _latched((share >= ALMOST_ALL) & covered, 1.0 - share >= ALMOST_ALL)
 
 
 def _since(m):
     """Returns for each row the step at which the time that counts begins, float64 (rows,)."""
     planned = np.full(len(m.steps), float(m.settings.steps)) if m.settings.steps else m.steps
     since = m.steps - np.maximum(HOLD_SHARE * planned, MIN_HOLD_STEPS)
-    checked = m.aligned(m.checks.get("step", np.zeros(0)), m.checks, HOLD_CHECKS)
-    return np.fmin(since, checked)
+    checked = m.checks.get("step", np.zeros(0))
+    if not len(checked):
+        return since
+    return np.minimum(since, np.nan_to_num(m.aligned(checked, m.checks, HOLD_CHECKS), nan=-np.inf))
 
 
 def _start(steps):

@@ -12,6 +12,7 @@ from keras_gan.presets import DEFAULT_PRESET, preset
 
 ILL, NOTE, WELL = "ill", "note", "well"
 SEVERITIES = (ILL, NOTE, WELL)  # the most severe first
+LARGEST_AUTOMATIC_RATE = 2e-3  # schedules.LARGEST_RATE, which needs Keras
 # Images that the generator of the default recipe saw in measured runs, up to each side in pixels (docs/how-long.md).
 # Larger images take more; how many more was not measured.
 USUAL_IMAGES = {16: 96_000, 28: 128_000, 32: 224_000}
@@ -47,6 +48,8 @@ class Settings:
     gamma: float | None = None  # largest weight of a gradient penalty; 0 without penalties, None for "auto"
     images: int | None = None  # the number of training images
     steps: int | None = None  # the number of generator updates that are configured
+    usual_discriminator_lr: float | None = None  # the recipe's, at the start of training
+    usual_generator_lr: float | None = None
     usual_steps: int | None = None  # the number of generator updates that runs of this kind usually take
 
     @classmethod
@@ -66,6 +69,8 @@ class Settings:
             gamma=largest_weight(config.penalties.values()),
             images=images,
             steps=config.steps,
+            usual_discriminator_lr=_usual_rate(config, "discriminator"),
+            usual_generator_lr=_usual_rate(config, "generator"),
             usual_steps=_usual_steps(config, shape),
         )
 
@@ -78,6 +83,14 @@ def _usual_steps(config, shape):
         measured = [count for side, count in USUAL_IMAGES.items() if max(shape[:2]) <= side]
         images = measured[0] if measured else max(USUAL_IMAGES.values())
     return -(-images // config.batch_size)
+
+
+def _usual_rate(config, side):
+    """Returns the learning rate of the preset at the start of training; of "auto", the largest that it may be."""
+    rate = getattr(preset(config.preset), f"{side}_optimizer")["config"]["learning_rate"]
+    if rate == AUTO:
+        return LARGEST_AUTOMATIC_RATE
+    return float(rate) if isinstance(rate, int | float) else float(rate["config"]["initial_learning_rate"])
 
 
 def largest_weight(weights: Iterable[float | str]) -> float | None:
