@@ -4,8 +4,8 @@
     python benchmarks/doctor_matrix.py train runs/ --case digits --seed 0
     python benchmarks/doctor_matrix.py judge runs/                     # prints both tables
 
-Each run writes history.csv and checks.csv as `kgan train` does, at the same steps. `judge` reads them row by row as if
-the run were in progress, and applies the rule of the live doctor and of `kgan doctor`.
+Each run writes history.csv and checks.csv as `kgan train` does, at the same steps. `judge` finds what was shown at each
+row while the run was in progress, by the rule of the live doctor and of `kgan doctor`.
 """
 
 from dataclasses import dataclass, field
@@ -22,7 +22,7 @@ class Case:
     """A kind of run: sound if `expected` is empty, else with a planted problem."""
 
     data: str
-    settings: dict = field(default_factory=dict)  # arguments of `training.configure`
+    settings: dict = field(default_factory=dict)  # of `TrainConfig`
     expected: tuple = ()  # verdicts that name the planted problem
     stop: int | None = None  # the step at which training stops although more steps are configured
     blind: bool = False  # whether the generator ignores z
@@ -35,11 +35,11 @@ SOUND = {
     "gaussian": Case("gaussian"),
     "ring": Case("ring", {"steps": 3_000}),
     "grid": Case("grid", {"steps": 3_000}),
-    "digits-lean": Case("digits", {"preset_name": "lean", "steps": 400}),
+    "digits-lean": Case("digits", {"preset": "lean", "steps": 400}),
     "digits-short": Case("digits", {"steps": 120}),
-    "mnist": Case("mnist", {"steps": 300}),
+    "mnist": Case("mnist", {"steps": 250}),
     "photos-32": Case("photos", {"image_size": (32, 32), "steps": 200}),
-    "photos-64": Case("photos", {"image_size": (64, 64), "steps": 130}),
+    "photos-64": Case("photos", {"image_size": (64, 64), "steps": 120}),
 }
 STRONG = ("discriminator too strong", "divergence")
 STILL = ("generator stands still", "discriminator too strong")
@@ -47,7 +47,7 @@ WILD = ("divergence", "generator steps too large", "mode collapse", "discriminat
 LONG = {"steps": 2_000}  # of which the first eighth is trained: problems must be named within a tenth
 ILL = {
     "digits-d-fast": Case("digits", {**LONG, "discriminator_lr": 0.2}, STRONG, 240),
-    "digits-lean-d-fast": Case("digits", {**LONG, "preset_name": "lean", "discriminator_lr": 0.05}, STRONG, 240),
+    "digits-lean-d-fast": Case("digits", {**LONG, "preset": "lean", "discriminator_lr": 0.05}, STRONG, 240),
     "digits-g-frozen": Case("digits", {**LONG, "generator_lr": 0.0}, STILL, 240),
     "digits-g-slow": Case("digits", {**LONG, "generator_lr": 2e-6}, STILL, 240),
     "digits-g-fast": Case("digits", {**LONG, "generator_lr": 0.2}, WILD, 240),
@@ -104,11 +104,12 @@ def _train(case, seed, run_dir, photos):
 
     from keras_gan import training
     from keras_gan.callbacks import DivergenceGuard
+    from keras_gan.config import TrainConfig
     from keras_gan.runs import Run
 
     keras.backend.clear_session()
     data = photos if case.data == "photos" else case.data if case.images is None else _few(case, run_dir)
-    job = training.prepare(training.configure(data, seed=seed, **case.settings), run_dir)
+    job = training.prepare(TrainConfig(data, seed=seed, **case.settings), run_dir)
     run = Run.create(run_dir, job.config, job.source)
     job.gan = _blind(job.gan) if case.blind else job.gan
     _, logging = job._recording(run, {})  # the history and the checks
@@ -121,7 +122,7 @@ def _few(case, run_dir):
 
     path = run_dir.with_name(f"{case.data}-{case.images}.npz")
     np.savez(path, data.open_source(case.data).fetch(np.arange(case.images)))
-    return str(path)
+    return str(path.resolve())
 
 
 def _blind(gan):
@@ -151,35 +152,58 @@ def _stop(step):
 # judging ------------------------------------------------------------------------------------------------------------
 
 
-def shown_at(run_dir: Path) -> tuple[list, int]:
-    """Returns the problems that were shown over a run, and its configured steps."""
-    from keras_gan import doctor
-    from keras_gan.doctor import Settings
-    from keras_gan.runs import Run
-
-    run = Run(run_dir)
-    settings = Settings.of(run.config, run.data_count, run.data_shape)
-    return doctor.episodes(run.history(), run.columns("checks"), settings), run.config.steps
-
-
 @main.command()
 @click.argument("folder", type=click.Path(exists=True, path_type=Path))
 def judge(folder):
     """Prints what the doctor shows for the runs in FOLDER: false alarms, and how soon planted problems are named."""
-    for name, case in CASES.items():
-        for seed in SEEDS:
-            run_dir = folder / f"{name}-{seed}"
-            if not (run_dir / "done").exists():
-                continue
-            episodes, steps = shown_at(run_dir)
-            text = "; ".join(f"{e.symptom.name} {e.first:g}-{e.last:g}" for e in episodes)
-            named = [e for e in episodes if e.symptom.name in case.expected]
-            mark = (
-                ("ok" if not episodes else "FALSE")
-                if not case.expected
-                else ("MISSED" if not named else f"{named[0].first / steps:.3f}")
-            )
-            print(f"{name:20}{seed}  {steps:6}  {mark:8}{text}")
+    print("| sound runs | steps | seeds | alarms at the tenths | alarms at any step |\n|---|---|---|---|---|")
+    for name, case in SOUND.items():
+        runs = _runs(folder, name)
+        at_tenths = sum(_shown(episodes, steps * k / 10) is not None for steps, episodes in runs for k in range(1, 11))
+        alarms = "; ".join(_text(episodes, steps) for steps, episodes in runs if episodes) or "none"
+        print(f"| {name} | {_steps(case)} | {len(runs)} | {at_tenths} of {10 * len(runs)} | {alarms} |")
+    print("\n| planted | steps | named after, for each seed | shown |\n|---|---|---|---|")
+    for name, case in ILL.items():
+        runs = _runs(folder, name)
+        after = ", ".join(_named(episodes, steps, case) for steps, episodes in runs)
+        shown = "; ".join(_text(episodes, steps) or "nothing" for steps, episodes in runs)
+        print(f"| {name} | {_steps(case)} | {after} | {shown} |")
+
+
+def _runs(folder, name):
+    """Returns for each finished seed of a case the configured steps, and the problems that were shown."""
+    from keras_gan import doctor
+    from keras_gan.runs import Run
+
+    folders = [folder / f"{name}-{seed}" for seed in SEEDS if (folder / f"{name}-{seed}" / "done").exists()]
+    return [(run.config.steps, _episodes(doctor, run)) for run in map(Run, folders)]
+
+
+def _episodes(doctor, run):
+    return doctor.episodes(run.history(), run.columns("checks"), doctor.settings_of(run))
+
+
+def _shown(episodes, step):
+    """Returns the problem that was shown at a step; None if there was none."""
+    return next((each.symptom.name for each in episodes if each.first <= step <= each.last), None)
+
+
+def _named(episodes, steps, case):
+    """Returns the share of the run after which the planted problem was named."""
+    first = [each.first for each in episodes if each.symptom.name in case.expected]
+    return f"{min(first) / steps:.0%}" if first else "missed"
+
+
+def _text(episodes, steps):
+    spans = [(each.symptom.name, each.first / steps, each.last / steps) for each in episodes]
+    return ", ".join(f"{name} from {first:.0%} to {last:.0%}" for name, first, last in spans)
+
+
+def _steps(case):
+    from keras_gan.config import TrainConfig
+
+    configured = TrainConfig(case.data, **case.settings).steps
+    return f"{case.stop:,} of {configured:,}" if case.stop else f"{configured:,}"
 
 
 if __name__ == "__main__":

@@ -34,11 +34,19 @@ def progress(m: Measurements) -> Verdict:
         "balanced and unfinished",
         NOTE,
         f"Neither network dominates the other. {goal}",
-        f"{NOT_QUALITY}",
+        f"{_change(evidence)}{NOT_QUALITY}",
         evidence,
         "continue training" + _more(m.settings, last),
         (since, last),
     )
+
+
+def _change(evidence):
+    """Returns a sentence on how fast the samples still change; "" if it is not known."""
+    if "movement" not in evidence:
+        return ""
+    share = f"{100 * evidence['movement']:.2g} %"
+    return f"From check to check the samples still change by {share} of the mean distance between real images. "
 
 
 def _goal(settings, last):

@@ -172,8 +172,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "generator stands still",
         stands_still,
         "Its samples hardly change.",
-        "The discriminator recognizes nearly every sample, and yet the samples do not change: either the learning rate "
-        "of the generator is too small, or its gradients have vanished.",
+        "The discriminator recognizes nearly all of them. Either the learning rate of the generator is too small, or "
+        "its gradients have vanished.",
         ("movement", log_names.ACCURACY, log_names.GENERATOR_LOSS, log_names.GENERATOR_GRADIENT),
         advice.faster_generator,
         early=True,
@@ -181,7 +181,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
     Symptom(
         "mode collapse",
         collapsed,
-        "Different latents give nearly the same samples.",
+        "Different latents give nearly equal samples.",
         "The generator makes only a few samples that the discriminator accepts. Single samples may look good, so look "
         "at the whole grid.",
         ("diversity", "duplicates", log_names.ACCURACY),
