@@ -78,7 +78,7 @@ def test_eight_training_images_are_memorised(tmp_path_factory, tmp_path):
     folder = train(tmp_path_factory, "eight", tmp_path / "eight.npz", "resnet", 160, **game)
     verdicts = doctor.examine(Run(folder))
     assert names(verdicts) == ["memorising"]
-    assert "only 8 training images" in verdicts[0].explanation and verdicts[0].evidence["memorised"] > 0.2
+    assert "than the 8," in verdicts[0].advice and verdicts[0].evidence["memorised"] > 0.2
 
 
 def test_healthy_images_raise_no_alarm(healthy):

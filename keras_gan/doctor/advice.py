@@ -63,6 +63,12 @@ def faster_generator(settings: Settings) -> str:
     return generator_rate(settings, 4.0) if slow else weaker_discriminator(settings)
 
 
+def more_images(settings: Settings) -> str:
+    """Returns the advice to use more training images, with their present number."""
+    now = "" if settings.images is None else f" than the {settings.images:,}"
+    return f"use more training images{now}, for example cropped and mirrored copies, or stop earlier"
+
+
 def weaker_discriminator(settings: Settings) -> str:
     """Returns the advice to lower D's learning rate if it is much higher than G's, and to raise γ if it is not."""
     rates = settings.discriminator_lr, settings.generator_lr

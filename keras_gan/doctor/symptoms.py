@@ -20,7 +20,6 @@ from keras_gan.doctor.verdicts import Settings
 
 # D's loss if it cannot distinguish real from generated images, D(x) = 1/2: two terms of log 2, or one for pairs.
 CHANCE_LOSS = {"minimax": 2 * math.log(2), "non_saturating": 2 * math.log(2), "relativistic": math.log(2)}
-CHANCE_TEXT = {"minimax": "2 log 2", "non_saturating": "2 log 2", "relativistic": "log 2"}
 
 DIVERGENCE = "divergence"
 EXPLODED_LOSS = 1e3  # healthy runs stay below 5; D's learning rate x 100: 15 with lean, 2e7 with resnet
@@ -50,7 +49,6 @@ MANY_MEMORISED = 0.2  # healthy: 0 on images, below 0.1 on vectors; eight traini
 SWING_LOW, SWING_HIGH, SWINGS, SWING_STEPS = 0.3, 0.7, 4, 10
 AT_CHANCE = 0.08  # distance of the accuracy from 1/2
 LOSS_AT_CHANCE = 0.03  # relative distance of the loss from that at chance
-FEW_IMAGES = 1_000
 
 
 @dataclass(frozen=True)
@@ -224,7 +222,7 @@ SYMPTOMS: tuple[Symptom, ...] = (
         "There are many more near copies than chance explains. The generator repeats training images instead of making "
         "new ones.",
         ("memorised", "diversity", "duplicates"),
-        lambda settings: "use more training images, for example cropped and mirrored copies, or stop earlier",
+        advice.more_images,
     ),
 )
 AT_CHANCE_NOTE = Symptom(
