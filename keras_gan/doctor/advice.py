@@ -58,8 +58,9 @@ def unusual_rate(settings: Settings) -> str:
 
 
 def faster_generator(settings: Settings) -> str:
-    """Returns the advice to raise G's learning rate, or to weaken D where that rate is unknown or not low."""
-    slow = settings.generator_lr is not None and settings.generator_lr < USUAL_RATE
+    """Returns the advice to raise G's learning rate if it is below the recipe's, and to weaken D if it is not."""
+    now, usual = settings.generator_lr, settings.usual_generator_lr
+    slow = now is not None and now < (usual or USUAL_RATE)
     return generator_rate(settings, 4.0) if slow else weaker_discriminator(settings)
 
 

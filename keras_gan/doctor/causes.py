@@ -16,9 +16,9 @@ class Episode:
     """Consecutive rows at which one symptom is shown as the cause."""
 
     symptom: Symptom
-    since: float  # the step at which the symptom began to hold
-    first: float  # the first step at which it is shown
-    last: float  # the last step at which it is shown
+    since: int  # the step at which the symptom began to hold
+    first: int  # the first step at which it is shown
+    last: int  # the last step at which it is shown
 
 
 def episodes(m: Measurements) -> list[Episode]:
@@ -60,7 +60,8 @@ def _episode(m, index, holds, start, end):
     until = holds[: start + 1][::-1]
     share = (np.cumsum(until) / np.arange(1, start + 2))[::-1]
     begun = np.flatnonzero((share >= ALMOST_ALL) & holds[: start + 1])
-    return Episode(SYMPTOMS[index], m.steps[begun[0] if len(begun) else start], m.steps[start], m.steps[end - 1])
+    rows = (begun[0] if len(begun) else start, start, end - 1)
+    return Episode(SYMPTOMS[index], *(int(m.steps[row]) for row in rows))
 
 
 def verdict(symptom: Symptom, m: Measurements, severity: str, since: float) -> Verdict:

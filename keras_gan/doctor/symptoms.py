@@ -31,6 +31,7 @@ NO_LOSS = 0.05  # D makes no errors any more
 # Movement of the samples between two checks. On the 1-D data, whose mean has to move first, the gap is 4 to 12 in the
 # first 200 steps, while samples move by 0.2 to 2 between checks.
 MOVING = 0.1
+CERTAIN_GAP = 16.0  # above 12 whatever the samples do: 20 to 41 with D's learning rate x 100 and lean
 # A calibrated D with a gap of 2 has 45 % of the loss at chance. With D's learning rate x 100 it has 90 to 300 %, since
 # its few errors are confident.
 CONFIDENT_GAP, COSTLY_SHARE = 2.0, 0.8
@@ -101,10 +102,11 @@ def discriminator_too_strong(m: Measurements) -> np.ndarray:
         return np.zeros(len(m.steps), bool)  # a critic is supposed to be as good as possible
     logistic = m.settings.loss in CHANCE_LOSS  # the logits of other losses have other scales
     d_loss = m.column(log_names.DISCRIMINATOR_LOSS)
-    perfect = (m.column(log_names.ACCURACY) > SURE_ACCURACY) & (d_loss < NO_LOSS)
+    sure, gap = m.column(log_names.ACCURACY) > SURE_ACCURACY, m.column(log_names.LOGIT_GAP)
+    perfect = sure & ((d_loss < NO_LOSS) | (logistic & (gap > CERTAIN_GAP)))
     ahead = _far_ahead(m) & ~(m.column("movement") > MOVING) & ~_rising(m, d_loss) & logistic
     costly = d_loss > COSTLY_SHARE * CHANCE_LOSS.get(m.settings.loss, math.inf)
-    return ((perfect | ahead) & ~stands_still(m)) | (costly & (m.column(log_names.LOGIT_GAP) > CONFIDENT_GAP))
+    return ((perfect | ahead) & ~stands_still(m)) | (costly & (gap > CONFIDENT_GAP))
 
 
 def _far_ahead(m):
