@@ -23,14 +23,14 @@ from keras_gan.cli.verb import Verb
 def doctor(run, as_json):
     """Explain what is happening in RUN: the evidence, and which setting to change next.
 
-    The exit status is 0 where the run is healthy or too young to tell, and 1 where a verdict calls for a change.
+    The exit status is 1 for a run with a problem, and 0 for any other run.
     """
     from keras_gan import doctor as package
     from keras_gan.runs import Run
 
     run = Run(run)
     verdicts = package.examine(run)
-    picture = package.draw(run, verdicts)
+    picture = package.draw(run)
     if as_json:
         click.echo(json.dumps([verdict.to_dict() for verdict in verdicts], indent=2))
     else:

@@ -9,7 +9,7 @@ sys.path.insert(0, str(Path(__file__).parent / "extensions"))
 
 from keras_gan import __version__
 from keras_gan._utils import errors, silence  # noqa: E402
-from keras_gan.doctor import MEANINGS, measurements, symptoms  # noqa: E402
+from keras_gan.doctor import MEANINGS, hysteresis, symptoms  # noqa: E402
 
 with silence.silence_native_stderr():  # TensorFlow's start-up messages are not warnings of the site
     import tensorflow  # noqa: F401
@@ -33,7 +33,7 @@ nitpick_ignore = [("py:exc", name) for name in vars(errors) if name[0].isupper()
 myst_enable_extensions = ["dollarmath", "substitution"]
 myst_heading_anchors = 3
 # The doctor's bounds, read from its code, so that the pages cannot state different ones.
-bounds = {**vars(measurements), **vars(symptoms)}
+bounds = {**vars(hysteresis), **vars(symptoms)}
 myst_substitutions = {
     name: f"{value:g}" for name, value in bounds.items() if name.isupper() and isinstance(value, int | float)
 }

@@ -239,12 +239,11 @@ class Overflow(callbacks.Every):
 
 
 @pytest.mark.parametrize("stream, start", [(Terminal(), "\r\033[K"), pytest.param(io.StringIO(), "", marks=LONG)])
-def test_the_doctor_reports_once_without_a_run_folder(tiny_gan, images, stream, start):
+def test_the_doctor_prints_one_line_without_a_run_folder(tiny_gan, images, stream, start):
     tiny_gan.fit(images, batch_size=4, epochs=3, verbose=0, callbacks=[Overflow(12), Doctor(2, stream=stream)])
     text = stream.getvalue()
     assert text.startswith(f"{start}doctor: step 14: divergence. ")
-    assert text.count("doctor:") == 1 and text.endswith("\n")
-    assert "--discriminator-lr" in text and all(len(line) < 80 + len(start) for line in text.splitlines())
+    assert text.count("\n") == 1 and text.endswith("\n") and len(text) < 80 + len(start)
 
 
 def test_the_doctor_is_silent_before_there_is_evidence(tiny_gan, images):

@@ -1,14 +1,12 @@
 """Callbacks that check samples during training, and that diagnose a training run from the checks."""
 
 import functools
-import sys
-import textwrap
 
 import keras
 import numpy as np
 
 from keras_gan import doctor, schedules
-from keras_gan._utils import pixels
+from keras_gan._utils import pixels, progress
 from keras_gan._utils.errors import InputError
 from keras_gan.callbacks.every import Every
 from keras_gan.data import Source
@@ -102,9 +100,10 @@ class Checks(Every):
 
 
 class Doctor(Every):
-    """Diagnoses training at regular steps. Prints each problem once when it appears, and again when it is over.
+    """Diagnoses training at regular steps. Prints one line when a problem is shown, and one when it is over.
 
-    It works in any `fit`, with or without a run folder.
+    A problem is shown once it held for a share of the run: see `doctor.diagnose`. It works in any `fit`, with or
+    without a run folder.
 
     Args:
         steps: the number of steps between two diagnoses.
@@ -126,14 +125,14 @@ class Doctor(Every):
         super().__init__(steps, run)
         self.checks = checks
         self.run = run
-        self.stream = stream or sys.stderr
+        self.stream = stream
 
     def on_train_begin(self, logs=None):
         super().on_train_begin(logs)
         self.table = []
         self.sums = {}
-        self.announced = ()
-        self.settings = Settings.of(self.run.config, self.run.data_count) if self.run else _settings(self.model)
+        self.shown = None  # the name of the problem that is shown
+        self.settings = doctor.settings_of(self.run) if self.run else _settings(self.model, self.params)
 
     def on_epoch_begin(self, epoch, logs=None):
         self.sums = {}  # `fit` resets its means
@@ -141,7 +140,12 @@ class Doctor(Every):
     def act(self, step, logs=None):
         if not self.run:
             self.table.append({"step": step, **self._means()})
-        self._announce(step, [verdict for verdict in self.verdicts() if verdict.severity == ILL])
+        cause = self.verdicts()[0]
+        name = cause.name if cause.severity == ILL else None
+        if name != self.shown:
+            text = f"{name}. {cause.sentence}" if name else f"{self.shown} is over."
+            progress.print_line(f"doctor: step {step:,}: {text}", self.stream)
+        self.shown = name
 
     def verdicts(self) -> list[Verdict]:
         """Returns the present verdicts; see `doctor.diagnose`."""
@@ -157,22 +161,6 @@ class Doctor(Every):
             self.sums[tracker.name] = now
             means[tracker.name] = total / count if count else float("nan")
         return means
-
-    def _announce(self, step, ill):
-        names = tuple(verdict.name for verdict in ill)
-        for verdict in ill:
-            if verdict.name not in self.announced:
-                advice = "; or ".join(verdict.advice[:2])
-                self._print(f"step {step:,}: {verdict.name}. {verdict.sentence} Next: {advice}")
-        for name in self.announced:
-            if name not in names:
-                self._print(f"step {step:,}: {name} is over")
-        self.announced = names
-
-    def _print(self, text):
-        lines = textwrap.wrap(f"doctor: {text}", 79, subsequent_indent="        ")
-        start = "\r\033[K" if self.stream.isatty() else ""  # overwrites the line of the progress
-        print(start + "\n".join(lines), file=self.stream, flush=True)
 
 
 def _columns(table):
@@ -196,13 +184,20 @@ def _block(source, indices):
         return None  # training raises the error, with the name of the damaged image, when it reads the image
 
 
-def _settings(gan):
-    """Returns the settings of a compiled GAN that the doctor needs."""
+def _settings(gan, params):
+    """Returns the settings of a compiled GAN that the doctor needs.
+
+    Args:
+        gan: the GAN.
+        params: what Keras gives to callbacks: the number of epochs, and the steps of each, which may be unknown.
+    """
     names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
+    epochs, steps = params.get("epochs"), params.get("steps")
     return Settings(
         loss=names[0] if names else None,
         discriminator_lr=schedules.current_rate(gan.discriminator_optimizer),
         generator_lr=schedules.current_rate(gan.generator_optimizer),
         discriminator_steps=gan.discriminator_steps,
         gamma=largest_weight(gan.penalties.values()),
+        steps=gan.step + epochs * steps if epochs and steps else None,
     )

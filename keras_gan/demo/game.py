@@ -173,5 +173,6 @@ def _sentence(game):
             "The generator's samples lie around 0, and the discriminator has learned nothing: D(x) is near ½ "
             "everywhere. Press Start."
         )
-    verdict = game.verdict().sentence
-    return f"{verdict} The game is over. Press Restart for a new one." if game.is_over else verdict
+    verdict = game.verdict()
+    text = f"{verdict.name.capitalize()}. {verdict.sentence}"
+    return f"{text} The game is over. Press Restart for a new one." if game.is_over else text

@@ -16,14 +16,31 @@ import numpy as np
 
 from keras_gan._utils import log_names
 from keras_gan._utils.text import Text
-from keras_gan.doctor import wording
-from keras_gan.doctor.measurements import DIAGNOSIS_STEPS, Measurements
-from keras_gan.doctor.symptoms import DIVERGENCE, SYMPTOMS
-from keras_gan.doctor.verdicts import ILL, NOTE, SEVERITIES, WELL, Settings, Verdict
+from keras_gan.doctor import causes, wording
+from keras_gan.doctor.causes import Episode
+from keras_gan.doctor.hysteresis import shown
+from keras_gan.doctor.measurements import Measurements
+from keras_gan.doctor.progress import progress
+from keras_gan.doctor.symptoms import AT_CHANCE_NOTE
+from keras_gan.doctor.verdicts import ILL, NOTE, WELL, Settings, Verdict
 from keras_gan.plots import doctor as plots
 from keras_gan.runs import Run
 
-__all__ = ["ILL", "MEANINGS", "NOTE", "WELL", "Settings", "Verdict", "describe", "diagnose", "draw", "examine"]
+__all__ = [
+    "ILL",
+    "MEANINGS",
+    "NOTE",
+    "WELL",
+    "Episode",
+    "Settings",
+    "Verdict",
+    "describe",
+    "diagnose",
+    "draw",
+    "episodes",
+    "examine",
+    "settings_of",
+]
 
 MEANINGS = {
     log_names.ACCURACY: "share of pairs in which the real image has the higher logit; healthy: 0.45 to 0.98",
@@ -42,62 +59,69 @@ MEANINGS = {
 def diagnose(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray], settings: Settings) -> list[Verdict]:
     """Diagnoses a run from its columns.
 
+    A symptom counts once it held for a share of the run: see `doctor.hysteresis`. An ill run has one verdict.
+
     Args:
         history: columns of history.csv by name, each (rows,); empty if nothing was logged.
         checks: columns of checks.csv by name; empty without checks of samples.
         settings: settings of the training; `Settings.of` makes them from a `TrainConfig`.
 
     Returns:
-        A list of `Verdict`, the most severe first. It has at least one verdict, such as "healthy".
+        A list of `Verdict`, the most severe first: the cause of an ill run, or notes and one of "healthy", "balanced
+        and unfinished" and "too early to tell".
     """
-    measurements = Measurements(history, checks, settings)
-    found = [verdict for symptom in SYMPTOMS if (verdict := symptom(measurements))]
-    if found and found[0].name == DIVERGENCE:
-        return found[:1]  # other symptoms follow from the divergence
-    if not any(verdict.severity == ILL for verdict in found):
-        found.append(_well(measurements))
-    return sorted(found, key=lambda verdict: SEVERITIES.index(verdict.severity))
+    m = Measurements(history, checks, settings)
+    found = causes.episodes(m)
+    if found and found[-1].last == m.steps[-1]:
+        return [causes.verdict(found[-1].symptom, m, ILL, found[-1].since)]
+    return [*_notes(m), progress(m)]
+
+
+def episodes(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray], settings: Settings) -> list[Episode]:
+    """Returns what was shown over a run, in order: the problems, each with the steps at which it was shown.
+
+    The arguments are those of `diagnose`.
+    """
+    return causes.episodes(Measurements(history, checks, settings))
 
 
 def examine(run: Run) -> list[Verdict]:
     """Diagnoses a run folder. Raises InputError if a file in it is damaged."""
-    return diagnose(run.history(), run.columns("checks"), Settings.of(run.config, run.data_count))
+    return diagnose(*_columns(run))
 
 
-def draw(run: Run, verdicts: list[Verdict]) -> Path | None:
-    """Draws the columns behind the verdicts as doctor.png in the run folder.
+def settings_of(run: Run) -> Settings:
+    """Returns the settings of a run folder."""
+    return Settings.of(run.config, run.data_count, run.data_shape)
+
+
+def _columns(run):
+    return run.history(), run.columns("checks"), settings_of(run)
+
+
+def _notes(m):
+    """Returns the note on a loss at chance, if it holds."""
+    held = shown(AT_CHANCE_NOTE.holds(m), m)
+    if not len(held) or not held[-1]:
+        return []
+    since = m.steps[np.flatnonzero(~held)[-1] + 1] if not held.all() else m.steps[0]
+    return [causes.verdict(AT_CHANCE_NOTE, m, NOTE, since)]
+
+
+def draw(run: Run) -> Path | None:
+    """Draws the columns behind the verdicts as doctor.png in the run folder, with the steps at which each was shown.
 
     Returns the path, or None if nothing was logged.
     """
-    history = run.history()
+    history, checks, settings = _columns(run)
     if log_names.ACCURACY not in history:
         return None
     path = run.path / "doctor.png"
-    spans = [(verdict.name, *verdict.steps) for verdict in verdicts if verdict.severity != WELL and verdict.steps]
-    plots.diagnosis(history, run.columns("checks"), spans, path)
+    spans = [(each.symptom.name, each.since, each.last) for each in episodes(history, checks, settings)]
+    plots.diagnosis(history, checks, spans, path)
     return path
 
 
 def describe(verdicts: list[Verdict], picture: Path | None = None) -> Text:
     """Verdicts as a text that `print` shows; `picture` is named at its end."""
     return wording.describe(verdicts, MEANINGS, picture)
-
-
-def _well(m):
-    steps = m.history.get("step", np.zeros(1))
-    last = int(steps[-1])
-    if last < DIAGNOSIS_STEPS:
-        return Verdict(
-            "too early to tell",
-            WELL,
-            f"{last:,} steps were logged; a diagnosis needs at least {DIAGNOSIS_STEPS:,} steps.",
-            advice=("continue training with more --steps (in code: epochs of fit)",),
-        )
-    span = (int(steps[-max(1, len(steps) // 5)]), last)
-    return Verdict(
-        "healthy",
-        WELL,
-        "Neither network dominates the other, samples differ from each other, and no value grows without limit.",
-        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, "diversity", "duplicates", "memorised"),
-        steps=span,
-    )

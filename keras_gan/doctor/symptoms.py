@@ -1,29 +1,25 @@
-"""The symptoms of a training run: one function for each, from measurements to a verdict or None, and their table.
+"""The symptoms of a training run, in one table: when each of them holds, what it means, and what to change.
 
-The bounds come from runs of this package. "Healthy" below means digits (8×8) and MNIST with the presets resnet and
-lean, and the ring with its own preset. A bound is between the values of healthy runs and those of broken runs.
+`holds` is a pure function of measurements. It returns for each row whether the symptom holds there, and uses no later
+rows. `hysteresis` decides when a symptom that holds is shown.
+
+The bounds come from the runs of benchmarks/doctor_matrix.py. "Healthy" below means the sound runs there. A bound is
+between the values of healthy runs and those of broken runs.
 """
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import numpy as np
 
 from keras_gan._utils import log_names
+from keras_gan.doctor import advice
 from keras_gan.doctor.measurements import Measurements
-from keras_gan.doctor.verdicts import (
-    ILL,
-    NOTE,
-    Verdict,
-    discriminator_rate,
-    generator_rate,
-    more_discriminator_steps,
-    penalty,
-)
+from keras_gan.doctor.verdicts import Settings
 
 # D's loss if it cannot distinguish real from generated images, D(x) = 1/2: two terms of log 2, or one for pairs.
 CHANCE_LOSS = {"minimax": 2 * math.log(2), "non_saturating": 2 * math.log(2), "relativistic": math.log(2)}
-CHANCE_TEXT = {"minimax": "2 log 2", "non_saturating": "2 log 2", "relativistic": "log 2"}
 
 DIVERGENCE = "divergence"
 EXPLODED_LOSS = 1e3  # healthy runs stay below 5; D's learning rate x 100: 15 with lean, 2e7 with resnet
@@ -31,276 +27,212 @@ EXPLODED_LOSS = 1e3  # healthy runs stay below 5; D's learning rate x 100: 15 wi
 # too. It is 0 to 0.6 in healthy runs, 9.4 with a frozen generator, 10 with one that ignores z, and 3 to 33 with D's
 # learning rate x 100.
 SURE_ACCURACY, WIDE_GAP = 0.85, 4.0
-FASTER = 4.0  # D's learning rate divided by G's: two time scales (Heusel et al. 2017) use 4
-NO_LOSS = 0.05  # for losses with another scale: D makes no errors any more
-# An abrupt D is confident (large gap), and yet its loss is nearly the loss at chance. A calibrated D with a gap of 2
-# has 45 % of that loss. With D's learning rate x 100 it was 90 to 300 %.
-ABRUPT_GAP, ABRUPT_SHARE = 2.0, 0.8
+NO_LOSS = 0.05  # D makes no errors any more
+# Movement of the samples between two checks. On the 1-D data, whose mean has to move first, the gap is 4 to 12 in the
+# first 200 steps, while samples move by 0.2 to 2 between checks.
+MOVING = 0.1
+CERTAIN_GAP = 16.0  # above 12 whatever the samples do: 20 to 41 with D's learning rate x 100 and lean
+# A calibrated D with a gap of 2 has 45 % of the loss at chance. With D's learning rate x 100 it has 90 to 300 %, since
+# its few errors are confident.
+CONFIDENT_GAP, COSTLY_SHARE = 2.0, 0.8
 # With a frozen G, D is right in all pairs, and samples move by 0.008 to 0.018 a check because of batch statistics.
 # Samples of healthy runs move as little at the end, but D's accuracy is then lower: 0.70 to 0.93 on the ring.
 LOST_ACCURACY, STILL = 0.98, 0.025
-FOOLED_ACCURACY = (
-    0.35  # the minimum of healthy runs is 0.44, with lean; with labels swapped at random D ended at 0 to 0.03
-)
+# The minimum of healthy runs is 0.44, with lean; with labels swapped at random D ended at 0 to 0.03.
+FOOLED_ACCURACY = 0.35
 # On images, untrained generators start at 0.1 to 0.4, and healthy ones end at 0.8 to 1.05. A generator that ignores z
 # has 0, and goodfellow2014 collapsed on digits at 0.07.
 LOW_DIVERSITY, RISING, LEAST_RISE = 0.3, 1.2, 0.02
-MANY_DUPLICATES = 0.5  # healthy: 0, and 0.16 on 1-D data; collapsed: 1
+MANY_DUPLICATES, NEARLY_ALL = 0.5, 0.9  # healthy: 0 on images, up to 0.46 on 1-D data; collapsed: 1
 MANY_MEMORISED = 0.2  # healthy: 0 on images, below 0.1 on vectors; eight training digits: 0.22 to 0.48 after step 550
 # Two swings of d_accuracy from low to high and back. Means over several steps are used, since small batches are noisy.
 # Healthy runs stay above 0.44. A linear D against a linear G, which is known to oscillate, swung between 0 and 1.
 SWING_LOW, SWING_HIGH, SWINGS, SWING_STEPS = 0.3, 0.7, 4, 10
-AT_CHANCE, LOSS_AT_CHANCE = (
-    0.08,
-    0.03,
-)  # distance from an accuracy of 1/2, and relative one from the loss at chance
-FEW_IMAGES = 1_000
+AT_CHANCE = 0.08  # distance of the accuracy from 1/2
+LOSS_AT_CHANCE = 0.03  # relative distance of the loss from that at chance
 
 
-def diverged(m: Measurements) -> Verdict | None:
-    """Finds losses or gradients that are not finite, or extremely large."""
+@dataclass(frozen=True)
+class Symptom:
+    """A symptom: when it holds, what it means, and what to change."""
+
+    name: str
+    holds: Callable[[Measurements], np.ndarray]  # bool (rows,), from this row and earlier rows only
+    sentence: str  # what happens, short enough for one line of a terminal
+    explanation: str  # what it means, in one or two sentences
+    evidence: tuple[str, ...]  # columns that show it
+    advice: Callable[[Settings], str]  # the setting to change next
+    early: bool = False  # whether it also counts in the first steps, in which most columns change quickly
+    at_once: bool = False  # whether it is shown at its first row
+
+
+def overflowed(m: Measurements) -> np.ndarray:
+    """Whether a loss or a gradient is not finite."""
     columns = (*log_names.LOSSES, log_names.DISCRIMINATOR_GRADIENT, log_names.GENERATOR_GRADIENT)
-    table = {name: m.history[name] for name in columns if name in m.history}
-    broken = np.zeros(len(m.history.get("step", ())), bool)
-    large = broken.copy()
-    for name, column in table.items():
-        broken |= ~np.isfinite(column)
-        # Other losses have other scales: the loss of a Wasserstein critic may have any value.
-        large |= (np.abs(column) > EXPLODED_LOSS) & (name in log_names.LOSSES) & (m.settings.loss in CHANCE_LOSS)
-    lasting = m.last(large)  # a single peak does not count
-    # A single step that is not finite does not count either: it is skipped, and `callbacks.DivergenceGuard` recovers.
-    bad = (broken & broken[-1:]) | (large & (lasting is not None))
-    if not bad.any():
-        return None
-    first = int(np.argmax(bad))
-    step = int(m.history["step"][first])
-    before = {name: float(column[first - 1]) for name, column in table.items()} if first else {}
-    return Verdict(
-        DIVERGENCE,
-        ILL,
-        f"A loss or a gradient became NaN, infinite or larger than {EXPLODED_LOSS:g} by step {step:,}: the updates "
-        "grew until they overflowed, or the data contain NaN. Steps with NaN or infinite values are skipped, so the "
-        "networks stop learning. The numbers are those of the last row before it.",
-        before,
-        (
-            discriminator_rate(m.settings, 0.25),
-            generator_rate(m.settings, 0.25),
-            penalty(m.settings),
-            "check the data for values that are NaN, infinite or far outside [-1, 1]",
-        ),
-        (step, int(m.history["step"][-1])),
-    )
+    # A single step that is not finite is skipped, and `callbacks.DivergenceGuard` recovers.
+    values = [m.raw(name) for name in columns if name in m.history]
+    logged = m.steps >= m.history["step"][0] if len(m.history.get("step", ())) else np.zeros(len(m.steps), bool)
+    return ~np.isfinite(values).all(axis=0) & logged if values else logged & False
 
 
-def collapsed(m: Measurements) -> Verdict | None:
-    """Finds a mode collapse: many latents, few different samples."""
+def exploded(m: Measurements) -> np.ndarray:
+    """Whether a loss is extremely large. Losses that are not logistic, such as Wasserstein's, may have any value."""
+    large = [np.abs(m.column(name)) > EXPLODED_LOSS for name in log_names.LOSSES]
+    return np.any(large, axis=0) & (m.settings.loss in CHANCE_LOSS)
+
+
+def collapsed(m: Measurements) -> np.ndarray:
+    """Whether many latents give few different samples."""
     diversity = m.column("diversity")
-    span = m.last((diversity < LOW_DIVERSITY) | (m.column("duplicates") > MANY_DUPLICATES), "diversity")
-    if span is None or _rising(diversity):
-        return None
-    return Verdict(
-        "mode collapse",
-        ILL,
-        "Different latents give nearly the same samples: the generator makes only a few samples that the discriminator "
-        "accepts. Single samples may look good, so look at the whole grid.",
-        m.evidence(span, "diversity", "duplicates", log_names.ACCURACY),
-        (
-            penalty(m.settings),
-            generator_rate(m.settings, 0.5),
-            "use --loss relativistic, which compares samples with real images (in code: loss of compile)",
-        ),
-        span,
-    )
+    few = ((diversity < LOW_DIVERSITY) & ~_rising(m, diversity)) | (m.column("duplicates") > MANY_DUPLICATES)
+    # The first check is of an untrained generator, whose samples may be much alike.
+    return few & (np.isfinite(m.column("movement")) | (m.column("duplicates") > NEARLY_ALL))
 
 
-def _rising(column):
-    """Returns whether a column grew by a fifth over its newest third, so that the generator may recover."""
-    recent = column[-max(2, len(column) // 3) :]
-    return recent[-1] > RISING * recent[0] + LEAST_RISE
+def stands_still(m: Measurements) -> np.ndarray:
+    """Whether the samples hardly change although D recognizes nearly all of them."""
+    accuracy, gap = m.column(log_names.ACCURACY), m.column(log_names.LOGIT_GAP)
+    lost = (accuracy > LOST_ACCURACY) & (gap > CONFIDENT_GAP)
+    return (m.column("movement") < STILL) & (lost | (_far_ahead(m) & (m.settings.loss in CHANCE_LOSS)))
 
 
-def stands_still(m: Measurements) -> Verdict | None:
-    """Finds a generator that hardly changes although D recognizes all samples."""
-    lost = (m.at_check_steps(log_names.ACCURACY) > LOST_ACCURACY) & (m.at_check_steps(log_names.LOGIT_GAP) > ABRUPT_GAP)
-    span = m.last((m.column("movement") < STILL) & lost, "movement")
-    if span is None:
-        return None
-    return Verdict(
-        "generator stands still",
-        ILL,
-        "The discriminator recognizes nearly every sample, and yet the samples hardly change: either the learning rate "
-        "of the generator is too small, or its gradients have vanished.",
-        m.evidence(span, "movement", log_names.ACCURACY, log_names.GENERATOR_LOSS, log_names.GENERATOR_GRADIENT),
-        (
-            generator_rate(m.settings, 4.0),
-            discriminator_rate(m.settings, 0.25),
-            "use --loss non_saturating or relativistic, whose gradients do not vanish if the discriminator is strong "
-            "(in code: loss of compile)",
-        ),
-        span,
-    )
-
-
-def discriminator_too_strong(m: Measurements) -> Verdict | None:
-    """Finds a discriminator that is too strong: its loss goes to 0, and the loss of the generator grows."""
+def discriminator_too_strong(m: Measurements) -> np.ndarray:
+    """Whether D is certain: it makes no errors, or is far ahead of samples that hardly move, or errs confidently."""
     if m.settings.loss == "wasserstein":
-        return None  # a critic is supposed to be as good as possible
+        return np.zeros(len(m.steps), bool)  # a critic is supposed to be as good as possible
+    logistic = m.settings.loss in CHANCE_LOSS  # the logits of other losses have other scales
     d_loss = m.column(log_names.DISCRIMINATOR_LOSS)
-    span = m.last((m.column(log_names.ACCURACY) > SURE_ACCURACY) & (_far_apart(m) | (d_loss < NO_LOSS)))
-    if span is None or _rising(d_loss):
-        return None
-    return Verdict(
-        "discriminator too strong",
-        ILL,
-        "The discriminator distinguishes real from generated images with certainty. The loss of the generator grows, "
-        "and the loss of the discriminator goes to 0 unless its steps are too large. The generator then does not learn "
-        "how to improve.",
-        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES, log_names.GENERATOR_GRADIENT),
-        (
-            *_calming(m.settings),
-            "use --loss relativistic, which does not reward the discriminator for certainty (in code: loss of compile)",
-        ),
-        span,
-    )
+    sure, gap = m.column(log_names.ACCURACY) > SURE_ACCURACY, m.column(log_names.LOGIT_GAP)
+    perfect = sure & ((d_loss < NO_LOSS) | (logistic & (gap > CERTAIN_GAP)))
+    ahead = _far_ahead(m) & ~(m.column("movement") > MOVING) & ~_rising(m, d_loss) & logistic
+    costly = d_loss > COSTLY_SHARE * CHANCE_LOSS.get(m.settings.loss, math.inf)
+    return ((perfect | ahead) & ~stands_still(m)) | (costly & (gap > CONFIDENT_GAP))
 
 
-def _calming(settings):
-    """Returns advice to weaken D: a penalty first, or a lower learning rate first if it is much higher than G's."""
-    rates = settings.discriminator_lr, settings.generator_lr
-    faster = None not in rates and rates[0] > FASTER * rates[1]
-    both = penalty(settings), discriminator_rate(settings, 0.25)
-    return both[::-1] if faster else both
+def _far_ahead(m):
+    return (m.column(log_names.ACCURACY) > SURE_ACCURACY) & (m.column(log_names.LOGIT_GAP) > WIDE_GAP)
 
 
-def _far_apart(m):
-    """Returns where the gap of the logits is large. It is False for losses whose logits have another scale."""
-    logistic = m.settings.loss in CHANCE_LOSS
-    return (m.column(log_names.LOGIT_GAP) > WIDE_GAP) & logistic
+def _rising(m, column):
+    """Returns whether a column grew by a fifth over the newest third of the rows, so that training may recover."""
+    rows = np.arange(len(column))
+    before = column[rows - np.maximum(1, (rows + 1) // 3 - 1)] if len(column) else column
+    return (column > RISING * before + LEAST_RISE) & (rows > 0)
 
 
-def discriminator_too_abrupt(m: Measurements) -> Verdict | None:
-    """Finds a discriminator that is confident and often wrong, since its steps are too large."""
-    chance = CHANCE_LOSS.get(m.settings.loss, math.inf)
-    costly = m.column(log_names.DISCRIMINATOR_LOSS) > ABRUPT_SHARE * chance
-    span = m.last(costly & (m.column(log_names.LOGIT_GAP) > ABRUPT_GAP))
-    if span is None:
-        return None
-    return Verdict(
-        "discriminator too abrupt",
-        ILL,
-        "The discriminator is right in most pairs, and yet its loss is about that of random answers: it is so "
-        "confident that its few errors have a large loss. Its steps are too large.",
-        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES, log_names.GENERATOR_GRADIENT),
-        (discriminator_rate(m.settings, 0.1), penalty(m.settings)),
-        span,
-    )
+def generator_too_strong(m: Measurements) -> np.ndarray:
+    """Whether D rates generated images as more real than real ones."""
+    return m.column(log_names.ACCURACY) < FOOLED_ACCURACY
 
 
-def generator_too_strong(m: Measurements) -> Verdict | None:
-    """Finds a discriminator that rates generated images as more real than real ones."""
-    span = m.last(m.column(log_names.ACCURACY) < FOOLED_ACCURACY)
-    if span is None:
-        return None
-    return Verdict(
-        "generator too strong",
-        ILL,
-        "The discriminator rates generated images as more real than real images in most pairs. It learns too slowly, "
-        "or from wrong labels, and its gradients do not help the generator.",
-        m.evidence(span, log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES),
-        (
-            discriminator_rate(m.settings, 2.0),
-            more_discriminator_steps(m.settings),
-            generator_rate(m.settings, 0.5),
-            "in code, check that your loss takes (real_logits, fake_logits) in this order",
-        ),
-        span,
-    )
-
-
-def oscillating(m: Measurements) -> Verdict | None:
-    """Finds an oscillation: D and G win in turn."""
+def oscillating(m: Measurements) -> np.ndarray:
+    """Whether D and G won in turn, several times in the newer half of the rows."""
     accuracy = m.binned(log_names.ACCURACY, SWING_STEPS)
-    turns = _turns(accuracy)
-    if len(turns) < SWINGS or turns[-1] < len(accuracy) * 2 // 3:
-        return None
-    span = m.last(np.arange(len(accuracy)) >= turns[0])
-    if span is None:
-        return None
-    return Verdict(
-        "oscillation",
-        ILL,
-        f"Discriminator and generator win in turn: the accuracy of the discriminator changed {len(turns)} times "
-        f"between below {SWING_LOW} and above {SWING_HIGH}. Each network reacts to the last change of the "
-        "other, and neither improves.",
-        m.evidence(span, log_names.ACCURACY, log_names.DISCRIMINATOR_LOSS, log_names.GENERATOR_LOSS, "movement"),
-        (
-            penalty(m.settings),
-            generator_rate(m.settings, 0.5),
-            discriminator_rate(m.settings, 0.5),
-            "use less momentum: beta_1 of Adam from 0 to 0.5 (in code: both optimizers)",
-        ),
-        span,
-    )
+    rows = np.arange(len(accuracy))
+    turns = np.concatenate([[0], np.cumsum(_turns(accuracy))])
+    return turns[rows + 1] - turns[(rows + 1) // 2] >= SWINGS
 
 
 def _turns(column):
-    """Returns the rows at which a column reaches the low range after the high range, or the reverse."""
+    """Returns the rows at which a column reaches the low range after the high range, or the reverse, bool (rows,)."""
     side = np.where(column > SWING_HIGH, 1, np.where(column < SWING_LOW, -1, 0))
     outer = np.flatnonzero(side)
-    return outer[1:][np.diff(side[outer]) != 0]
+    turns = np.zeros(len(column), bool)
+    turns[outer[1:][np.diff(side[outer]) != 0]] = True
+    return turns
 
 
-def memorising(m: Measurements) -> Verdict | None:
-    """Finds samples that are copies of training images."""
-    span = m.last(m.column("memorised") > MANY_MEMORISED, "memorised")
-    if span is None:
-        return None
-    count = m.settings.images
-    few = "" if count is None or count > FEW_IMAGES else f" There are only {count:,} training images."
-    return Verdict(
-        "memorising",
-        ILL,
-        f"Samples are almost copies of training images, many more than chance explains.{few} The generator repeats "
-        "training images instead of making new ones.",
-        m.evidence(span, "memorised", "diversity", "duplicates"),
-        (
-            "add training images, for example cropped and mirrored copies",
-            "use fewer --steps, and stop before the share rises (in code: epochs of fit)",
-            penalty(m.settings),
-        ),
-        span,
-    )
+def memorising(m: Measurements) -> np.ndarray:
+    """Whether samples are copies of training images."""
+    return m.column("memorised") > MANY_MEMORISED
 
 
-def at_chance(m: Measurements) -> Verdict | None:
-    """Finds a discriminator loss that stays at its value for random answers, such as 2 log 2."""
-    loss = m.settings.loss
-    chance = CHANCE_LOSS.get(loss, math.nan)
+def at_chance(m: Measurements) -> np.ndarray:
+    """Whether D's loss has its value for random answers, such as 2 log 2."""
+    chance = CHANCE_LOSS.get(m.settings.loss, math.nan)
     near = np.abs(m.column(log_names.DISCRIMINATOR_LOSS) / chance - 1.0) < LOSS_AT_CHANCE
-    span = m.last(near & (np.abs(m.column(log_names.ACCURACY) - 0.5) < AT_CHANCE))
-    if span is None:
-        return None
-    return Verdict(
-        f"discriminator loss near {CHANCE_TEXT[loss]}",
-        NOTE,
-        f"{CHANCE_TEXT[loss]} = {chance:.3f} is the loss of a discriminator that cannot distinguish real from "
-        "generated images: D(x) = 1/2 for all x. This is normal at the end, when samples look real. At the "
-        "start, when they do not, it means that the discriminator learns nothing. Look at the samples.",
-        m.evidence(span, log_names.DISCRIMINATOR_LOSS, log_names.ACCURACY, "diversity"),
-        (discriminator_rate(m.settings, 2.0) + ", if the samples do not look real yet",),
-        span,
-    )
+    return near & (np.abs(m.column(log_names.ACCURACY) - 0.5) < AT_CHANCE)
 
 
-# The most severe first.
-SYMPTOMS: tuple[Callable[[Measurements], Verdict | None], ...] = (
-    diverged,
-    collapsed,
-    stands_still,
-    discriminator_too_strong,
-    discriminator_too_abrupt,
-    generator_too_strong,
-    oscillating,
-    memorising,
+DIVERGED = {
+    "name": DIVERGENCE,
+    "sentence": "A loss or a gradient is NaN, infinite or huge.",
+    "explanation": f"A loss is huge above {EXPLODED_LOSS:g}. The updates grow until they overflow, or the data contain "
+    "NaN. Steps with NaN or infinite values are skipped, so the networks stop learning.",
+    "evidence": (*log_names.LOSSES, log_names.DISCRIMINATOR_GRADIENT, log_names.GENERATOR_GRADIENT),
+    "advice": lambda settings: advice.discriminator_rate(settings, 0.1),
+    "early": True,
+}
+
+# Causes before their effects: where several symptoms hold, the first one is shown.
+SYMPTOMS: tuple[Symptom, ...] = (
+    Symptom(holds=overflowed, at_once=True, **DIVERGED),
+    Symptom(holds=exploded, **DIVERGED),
+    Symptom(
+        "generator stands still",
+        stands_still,
+        "Its samples hardly change.",
+        "The discriminator recognizes nearly all of them. Either the learning rate of the generator is too small, or "
+        "its gradients have vanished.",
+        ("movement", log_names.ACCURACY, log_names.GENERATOR_LOSS, log_names.GENERATOR_GRADIENT),
+        advice.faster_generator,
+        early=True,
+    ),
+    Symptom(
+        "mode collapse",
+        collapsed,
+        "Different latents give nearly equal samples.",
+        "The generator makes only a few samples that the discriminator accepts. Single samples may look good, so look "
+        "at the whole grid.",
+        ("diversity", "duplicates", log_names.ACCURACY),
+        advice.penalty,
+        early=True,
+    ),
+    Symptom(
+        "discriminator too strong",
+        discriminator_too_strong,
+        "It recognizes almost all samples.",
+        "The discriminator distinguishes real from generated images with certainty. The generator learns that "
+        "everything is wrong, and not how to improve. A large loss of the discriminator does not contradict this: if "
+        "its steps are too large, its few errors are confident.",
+        (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES, log_names.GENERATOR_GRADIENT),
+        advice.weaker_discriminator,
+        early=True,
+    ),
+    Symptom(
+        "generator too strong",
+        generator_too_strong,
+        "Samples are rated above real images.",
+        "The discriminator rates generated images as more real than real images in most pairs. It learns too slowly, "
+        "or from wrong labels, and its gradients do not help the generator.",
+        (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES),
+        lambda settings: advice.discriminator_rate(settings, 2.0),
+    ),
+    Symptom(
+        "oscillation",
+        oscillating,
+        "Discriminator and generator win in turn.",
+        f"The accuracy of the discriminator swings between below {SWING_LOW} and above {SWING_HIGH}. Each network "
+        "reacts to the last change of the other, and neither improves.",
+        (log_names.ACCURACY, *log_names.LOSSES, "movement"),
+        advice.penalty,
+    ),
+    Symptom(
+        "memorising",
+        memorising,
+        "Samples are almost copies of training images.",
+        "There are many more near copies than chance explains. The generator repeats training images instead of making "
+        "new ones.",
+        ("memorised", "diversity", "duplicates"),
+        advice.more_images,
+    ),
+)
+AT_CHANCE_NOTE = Symptom(
+    "loss at chance",
     at_chance,
+    "The discriminator does not distinguish real from generated images.",
+    "This is normal at the end, when samples look real. At the start, when they do not, it means that the "
+    "discriminator learns nothing.",
+    (log_names.DISCRIMINATOR_LOSS, log_names.ACCURACY, "diversity"),
+    lambda settings: "",
 )

@@ -1,4 +1,4 @@
-"""Verdicts of the doctor, each with evidence, and advice on the setting to change next."""
+"""Verdicts of the doctor, each with evidence, and the settings of a run that they depend on."""
 
 import dataclasses
 import math
@@ -8,10 +8,14 @@ from typing import Any
 
 from keras_gan._utils.choices import AUTO
 from keras_gan.config import TrainConfig
+from keras_gan.presets import DEFAULT_PRESET, preset
 
 ILL, NOTE, WELL = "ill", "note", "well"
 SEVERITIES = (ILL, NOTE, WELL)  # the most severe first
-USUAL_RATE, FIRST_GAMMA = 5e-4, 1.0  # advice if the present value is 0
+LARGEST_AUTOMATIC_RATE = 2e-3  # schedules.LARGEST_RATE, which needs Keras
+# Images that the generator of the default recipe saw in measured runs, up to each side in pixels (docs/how-long.md).
+# Larger images take more; how many more was not measured.
+USUAL_IMAGES = {16: 96_000, 28: 128_000, 32: 224_000}
 
 
 @dataclass(frozen=True)
@@ -20,10 +24,11 @@ class Verdict:
 
     name: str  # such as "mode collapse"
     severity: str  # ILL needs a change, NOTE explains, WELL needs nothing
-    sentence: str  # explains the diagnosis in plain words
+    sentence: str  # what happens, in one short sentence
+    explanation: str = ""  # what it means, in one or two sentences
     evidence: Mapping[str, float] = field(default_factory=dict)  # column of history.csv or checks.csv -> its median
-    advice: tuple[str, ...] = ()  # settings to change, the most promising first
-    steps: tuple[int, int] | None = None  # the first and the last step at which it was found
+    advice: str = ""  # the setting to change next
+    steps: tuple[int, int] | None = None  # the first step at which it holds, and the last step of the numbers
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the fields as values for JSON. Infinite values and NaN become None."""
@@ -42,10 +47,20 @@ class Settings:
     discriminator_steps: int = 1  # k of Algorithm 1
     gamma: float | None = None  # largest weight of a gradient penalty; 0 without penalties, None for "auto"
     images: int | None = None  # the number of training images
+    steps: int | None = None  # the number of generator updates that are configured
+    usual_discriminator_lr: float | None = None  # the recipe's, at the start of training
+    usual_generator_lr: float | None = None
+    usual_steps: int | None = None  # the number of generator updates that runs of this kind usually take
 
     @classmethod
-    def of(cls, config: TrainConfig, images: int | None = None) -> "Settings":
-        """Returns the settings of a run's config, with the number of its training images."""
+    def of(cls, config: TrainConfig, images: int | None = None, shape: tuple[int, ...] | None = None) -> "Settings":
+        """Returns the settings of a run.
+
+        Args:
+            config: the run's config.
+            images: the number of its training images; None if unknown.
+            shape: shape of one image (height, width, channels), or (features,); None if unknown.
+        """
         return cls(
             loss=config.loss,
             discriminator_lr=_number(config.optimizer("discriminator")["config"]["learning_rate"]),
@@ -53,7 +68,29 @@ class Settings:
             discriminator_steps=config.discriminator_steps,
             gamma=largest_weight(config.penalties.values()),
             images=images,
+            steps=config.steps,
+            usual_discriminator_lr=_usual_rate(config, "discriminator"),
+            usual_generator_lr=_usual_rate(config, "generator"),
+            usual_steps=_usual_steps(config, shape),
         )
+
+
+def _usual_steps(config, shape):
+    """Returns the steps of measured runs for images and the default recipe, and the preset's own steps for others."""
+    recipe = preset(config.preset)
+    images = recipe.steps * recipe.batch_size
+    if config.preset == DEFAULT_PRESET and shape is not None and len(shape) == 3:
+        measured = [count for side, count in USUAL_IMAGES.items() if max(shape[:2]) <= side]
+        images = measured[0] if measured else max(USUAL_IMAGES.values())
+    return -(-images // config.batch_size)
+
+
+def _usual_rate(config, side):
+    """Returns the learning rate of the preset at the start of training; of "auto", the largest that it may be."""
+    rate = getattr(preset(config.preset), f"{side}_optimizer")["config"]["learning_rate"]
+    if rate == AUTO:
+        return LARGEST_AUTOMATIC_RATE
+    return float(rate) if isinstance(rate, int | float) else float(rate["config"]["initial_learning_rate"])
 
 
 def largest_weight(weights: Iterable[float | str]) -> float | None:
@@ -64,40 +101,3 @@ def largest_weight(weights: Iterable[float | str]) -> float | None:
 
 def _number(rate):
     return float(rate) if isinstance(rate, int | float) else None
-
-
-def change(verb: str, option: str, argument: str, now: float | None, then: float | None) -> str:
-    """Returns advice with the option of the command, the argument in code, and both values if they are known."""
-    value = "" if then is None else f" to {then:g}"
-    known = "" if now is None else f"now {now:g}; "
-    return f"{verb} {option}{value} ({known}in code: {argument})"
-
-
-def discriminator_rate(settings: Settings, factor: float) -> str:
-    """Returns the advice to multiply the learning rate of the discriminator by a factor."""
-    return _rate("discriminator", settings.discriminator_lr, factor)
-
-
-def generator_rate(settings: Settings, factor: float) -> str:
-    """Returns the advice to multiply the learning rate of the generator by a factor."""
-    return _rate("generator", settings.generator_lr, factor)
-
-
-def _rate(side, now, factor):
-    # A learning rate of 0, which freezes a network, cannot be multiplied.
-    then = None if now is None else now * factor or USUAL_RATE
-    verb = "lower" if factor < 1 and now != 0 else "raise"
-    return change(verb, f"--{side}-lr", f"the learning rate of {side}_optimizer", now, then)
-
-
-def penalty(settings: Settings) -> str:
-    """Returns the advice to double the weight of the gradient penalties, or to add R1 if there is none."""
-    now = settings.gamma
-    then = None if now is None else 2.0 * now or FIRST_GAMMA
-    return change("raise", "--gamma", 'penalties={"r1": …} of compile', now, then)
-
-
-def more_discriminator_steps(settings: Settings) -> str:
-    """Returns the advice to increase k."""
-    k = settings.discriminator_steps
-    return change("raise", "-k", "discriminator_steps of compile", k, k + 1)

@@ -29,13 +29,12 @@ def _blocks(verdict, meanings):
     """A heading, what happens, the numbers that show it, and what to change."""
     span = "" if verdict.steps is None else "   steps {:,} to {:,}".format(*verdict.steps)
     yield Heading(f"{verdict.name.upper()}{span}", TONES[verdict.severity])
-    yield paragraph(verdict.sentence, INDENT)
+    yield paragraph(f"{verdict.sentence} {verdict.explanation}".strip(), INDENT)
     numbers = [(name, _number(value), meanings[name]) for name, value in verdict.evidence.items()]
     if numbers:
         yield Table(numbers, numbers=(1,), indent=INDENT, width=WIDTH)
     if verdict.advice:
-        first, *others = verdict.advice
-        yield Table([("next", first), *(("or", other) for other in others)], indent=INDENT, width=WIDTH)
+        yield Table([("next", verdict.advice)], indent=INDENT, width=WIDTH)
 
 
 def _number(value):
