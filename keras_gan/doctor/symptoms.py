@@ -20,6 +20,7 @@ from keras_gan.doctor.verdicts import Settings
 
 # D's loss if it cannot distinguish real from generated images, D(x) = 1/2: two terms of log 2, or one for pairs.
 CHANCE_LOSS = {"minimax": 2 * math.log(2), "non_saturating": 2 * math.log(2), "relativistic": math.log(2)}
+CHANCE_TEXT = {"minimax": "2 log 2", "non_saturating": "2 log 2", "relativistic": "log 2"}
 
 DIVERGENCE = "divergence"
 EXPLODED_LOSS = 1e3  # healthy runs stay below 5; D's learning rate x 100: 15 with lean, 2e7 with resnet
