@@ -53,7 +53,7 @@ def _words(value):
 
 
 def _penalties(config, automatic):
-    chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the data)"
+    chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the last batch)"
     weights = {name: chosen if weight == AUTO else _text(weight) for name, weight in config.penalties.items()}
     return ", ".join(f"{name} of weight {weight}" for name, weight in weights.items()) or "none"
 
