@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from keras_gan._utils.choices import AUTO
 from keras_gan.config import TrainConfig
+from keras_gan.data.spec import BACKGROUND
 from keras_gan.presets import preset
 from keras_gan.runs import Run, checkpoints
 
@@ -20,6 +21,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         ("data", config.data),
         ("shape", " × ".join(map(str, run.data_shape))),
         *([("resized to", f"{height} × {width}{', cropped' if config.crop else ''}")] if height else []),
+        *([("transparent pixels", f"on {config.background}")] if config.background != BACKGROUND else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
         ("loss", config.loss),
