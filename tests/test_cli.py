@@ -34,7 +34,7 @@ from keras_gan.sampling import latents
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
 DESCRIPTION = ("data ", "classes ", "training ", "run ", "resuming ")
-DETAILS = ("parameters ", "loss ", "precision ", "threads ")  # with --verbose
+DETAILS = ("parameters ", "loss ", "precision ", "XLA ", "threads ")  # with --verbose
 
 
 def command(*words):

@@ -7,6 +7,7 @@ import pytest
 
 from keras_gan import config, plots, reporting
 from keras_gan.plots import canvas, directions, theory
+from keras_gan.plots import doctor as plots_doctor
 from keras_gan.runs import Run
 
 STEPS = np.arange(10.0, 60.0, 10.0)
@@ -64,7 +65,7 @@ def test_a_rare_peak_does_not_flatten_the_losses(drawn):
 def test_no_curve_of_the_diagnosis_hides_another_and_ticks_are_numbers(drawn):
     zero = np.zeros(5)
     checks = {"step": STEPS, "diversity": zero + 0.8, "duplicates": zero, "memorised": zero}
-    plots.diagnosis(HISTORY, checks, [("collapse", 10, 20)], None)
+    plots_doctor.diagnosis(HISTORY, checks, [("collapse", 10, 20)], None)
     accuracy, gradients, samples = drawn[0].axes
     widths = {line.get_label(): (line.get_linewidth(), line.get_linestyle()) for line in samples.lines}
     below, above = widths["duplicates"], widths["memorised"]
@@ -77,7 +78,7 @@ def test_no_curve_of_the_diagnosis_hides_another_and_ticks_are_numbers(drawn):
 
 def test_a_gradient_that_is_zero_or_not_finite_has_an_axis(drawn):
     history = HISTORY | {"d_gradient": np.full(5, np.nan), "g_gradient": np.zeros(5)}
-    plots.diagnosis(history, {}, [], None)
+    plots_doctor.diagnosis(history, {}, [], None)
     low, high = drawn[0].axes[1].get_ylim()
     assert 0 < low < high < math.inf
 
@@ -88,7 +89,7 @@ def test_the_strips_of_sliders_fill_the_width_and_mark_the_middle(drawn, size, c
     names, matrix = ("slant", "width"), np.eye(2)
     directions.sliders({"slant ±1": pictures, "width ±2": pictures}, names, {"locked": matrix}, None)
     figure = drawn[0]
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     (strips,) = (axes for part in figure.subfigs for axes in part.axes if axes.patches)
     box = strips.get_window_extent()
     assert box.width > 0.85 * figure.bbox.width

@@ -7,7 +7,7 @@ import numpy as np
 from keras_gan.plots import canvas
 
 ROW_IN = 0.27  # height of a line of text
-COLUMNS = (0.0, 0.5, 0.63, 0.66)  # positions of label, value, baseline and reading
+COLUMNS = (0.0, 0.48, 0.62, 0.65)  # positions of label, value, baseline and reading
 LARGEST_HISTOGRAM = 100  # classes
 GREY = "0.4"
 
@@ -28,7 +28,8 @@ def card(header, rows, samples: np.ndarray, path: Path, shares: np.ndarray | Non
     drawn = canvas.figure(12, max(4.2, sum(heights)))
     cells = drawn.add_gridspec(len(heights), 2, width_ratios=(4, 8), height_ratios=heights)
     _show(drawn.add_subplot(cells[:, 0]), samples)
-    _table(drawn.add_subplot(cells[0, 1]), header, rows)
+    kind = "images" if samples.dtype == np.uint8 else "data"
+    _table(drawn.add_subplot(cells[0, 1]), header, [("", "samples", f"baseline\n(real {kind})", ""), *rows])
     if with_classes:
         _histogram(drawn.add_subplot(cells[1, 1]), shares)
     canvas.save(drawn, path)
@@ -70,15 +71,15 @@ def _show(axes, samples):
 
 def _table(axes, header, rows):
     axes.set_axis_off()
-    axes.set_ylim(len(header) + len(rows) + 2, 0)
+    axes.set_ylim(len(header) + len(rows) + 1, 0)
     for line, text in enumerate(header):
         axes.text(0, line + 0.5, text, va="center", fontsize=9, color=GREY, transform=axes.get_yaxis_transform())
-    for line, row in enumerate([("", "samples", "baseline", ""), *rows], start=len(header)):
+    for line, row in enumerate(rows, start=len(header)):
         for x, text, side in zip(COLUMNS, row, ("left", "right", "right", "left"), strict=True):
             faint = side == "left" and x or line == len(header)
             axes.text(
                 x,
-                line + 1,
+                line + (0.85 if line == len(header) else 1),
                 text,
                 ha=side,
                 va="center",

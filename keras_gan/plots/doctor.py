@@ -57,8 +57,8 @@ def _accuracy(axes, checks, history):
 
 def _gradients(axes, checks, history):
     canvas.plot_networks(axes, history, DISCRIMINATOR_GRADIENT, GENERATOR_GRADIENT)
-    axes.set_yscale("log")
     axes.set_ylim(*_decades(history[DISCRIMINATOR_GRADIENT], history[GENERATOR_GRADIENT]))
+    axes.set_yscale("log")  # after the limits, which it cannot find where no value is positive
     canvas.number_ticks(axes)
     axes.set_ylabel("gradient norm")
 

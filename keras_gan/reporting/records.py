@@ -73,7 +73,7 @@ class Export:
 
 
 def read(file: Path, kind: type[T]) -> T | None:
-    """The content of a JSON file as a `Card` or an `Export`; None where it has another form.
+    """The content of a JSON file as a `Card`, an `Export` or a dict; None where it has another form.
 
     Raises InputError where it cannot be read as JSON.
     """

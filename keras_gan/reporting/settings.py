@@ -6,8 +6,10 @@ from collections.abc import Mapping
 
 from keras_gan._utils.choices import AUTO
 from keras_gan.config import TrainConfig
+from keras_gan.data.spec import BACKGROUND
 from keras_gan.presets import preset
-from keras_gan.runs import Run, checkpoints
+from keras_gan.reporting import records
+from keras_gan.runs import COMPUTATION, Run, checkpoints
 
 
 def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
@@ -20,6 +22,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         ("data", config.data),
         ("shape", " × ".join(map(str, run.data_shape))),
         *([("resized to", f"{height} × {width}{', cropped' if config.crop else ''}")] if height else []),
+        *([("transparent pixels", f"on {config.background}")] if config.background != BACKGROUND else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
         ("loss", config.loss),
@@ -31,8 +34,15 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         ("discriminator optimizer", _optimizer(config.optimizer("discriminator"), resolved.discriminator_rate)),
         ("generator optimizer", _optimizer(config.optimizer("generator"), resolved.generator_rate)),
         ("seed", config.seed),
+        *_computation(run),
         ("keras_gan", run.written_by or "unknown"),
     ]
+
+
+def _computation(run):
+    """Precision, XLA and threads of the newest training; nothing where they are unknown."""
+    file = run.path / COMPUTATION
+    return (records.read(file, dict[str, str]) or {}).items() if file.is_file() else ()
 
 
 def command(config: TrainConfig) -> str:
@@ -53,7 +63,7 @@ def _words(value):
 
 
 def _penalties(config, automatic):
-    chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the data)"
+    chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the last batch)"
     weights = {name: chosen if weight == AUTO else _text(weight) for name, weight in config.penalties.items()}
     return ", ".join(f"{name} of weight {weight}" for name, weight in weights.items()) or "none"
 

@@ -39,7 +39,7 @@ from keras_gan.data import Source, fingerprint
 from keras_gan.runs import checkpoints, tables
 from keras_gan.runs.events import Events
 
-DATA, METRICS_FILE = "data.json", "metrics.json"
+DATA, METRICS_FILE, COMPUTATION = "data.json", "metrics.json", "computation.json"
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**20)]  # the upper limits are for damaged files
 
 
@@ -245,6 +245,12 @@ class Run:
         if not files:
             return None
         return step_of(files[-1]), datetime.datetime.fromtimestamp(files[-1].stat().st_mtime)
+
+    def note_computation(self, facts: Mapping[str, str]) -> None:
+        """Writes how the newest training computed, such as its precision, by the name of a row in the report."""
+        replace(
+            self.path / COMPUTATION, lambda draft: draft.write_text(json.dumps(dict(facts), indent=2) + "\n", "utf-8")
+        )
 
     def save(self, gan, extra: Mapping[str, np.ndarray] | None = None) -> None:
         """Writes the complete state of training; see `store`. `extra` holds arrays of callbacks."""

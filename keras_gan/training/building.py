@@ -6,6 +6,7 @@ from keras_gan import augment, networks
 from keras_gan._utils import seeding
 from keras_gan._utils.errors import InputError
 from keras_gan.config import TrainConfig
+from keras_gan.distribute import precision
 from keras_gan.gan import GAN
 from keras_gan.presets import preset
 
@@ -49,6 +50,18 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
         config.discriminator_steps,
     )
     return gan
+
+
+def computation(data_shape: tuple[int, ...], strategy) -> dict[str, str]:
+    """How training computes in this process: precision, XLA and threads, with the reasons.
+
+    Args:
+        data_shape: as in `build`.
+        strategy: the `tf.distribute.Strategy` of the training.
+    """
+    policy, why = networks.arithmetic(data_shape)
+    with strategy.scope():
+        return {"precision": f"{policy} ({why})", **precision.described()}
 
 
 def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:

@@ -2,16 +2,16 @@
 
 from collections import defaultdict
 
-from keras_gan import data, networks, penalties, schedules
+from keras_gan import data, penalties, schedules
 from keras_gan._utils import pixels
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import printable
 from keras_gan._utils.progress import rough_duration
 from keras_gan._utils.text import Table
-from keras_gan.distribute import precision, several_processes
+from keras_gan.distribute import several_processes
 from keras_gan.reporting import optimum
 from keras_gan.runs import CONFIG, Run
-from keras_gan.training.building import images_per_step
+from keras_gan.training.building import computation, images_per_step
 from keras_gan.training.job import Job
 
 MOST_SHOWN_CLASSES, FIRST_CLASSES = 12, 5  # up to 12 classes are shown, else the first 5
@@ -68,14 +68,11 @@ def _resuming(job):
 
 def _details(job):
     """The networks, the loss, and how they are computed, by the name of a row."""
-    gan, (policy, why) = job.gan, networks.arithmetic(job.source.shape)
-    with job.strategy.scope():
-        chosen = precision.described()
+    gan = job.gan
     return {
         "parameters": f"generator {gan.generator.count_params():,}, discriminator {gan.discriminator.count_params():,}",
         "loss": _loss(job),
-        "precision": f"{policy} ({why}), XLA {chosen['XLA']}",
-        "threads": chosen["threads"],
+        **computation(job.source.shape, job.strategy),
     }
 
 

@@ -37,7 +37,7 @@ from keras_gan.gan import GAN
 from keras_gan.runs import CONFIG, Run, checkpoints
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES
-from keras_gan.training.building import SMALL_PIXELS, augments, build, images_per_step
+from keras_gan.training.building import SMALL_PIXELS, augments, build, computation, images_per_step
 from keras_gan.training.opening import open_data, open_held_out
 
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # number of rows, samples and checks in a whole run
@@ -84,6 +84,7 @@ class Job:
                 if run:
                     run.extend(self.config)
                     run.rewind(self.gan.step)
+                    run.note_computation(computation(self.source.shape, self.strategy))
                 self._fit(run, extra, guard)
             # The process may have been killed between the last checkpoint and these files.
             if run and (unfinished or not reporting.is_drawn(run)):
