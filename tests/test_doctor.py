@@ -298,7 +298,8 @@ def table(steps, **columns):
 
 
 def game(steps=400, **columns):
-    sound = {"d_loss": 1.2, "g_loss": 0.8, "d_accuracy": 0.7, "logit_gap": 0.3, "d_gradient": 1.0, "g_gradient": 1.0}
+    gap = np.where(np.asarray(columns.get("d_accuracy", 0.7)) < 0.5, -0.5, 0.3)
+    sound = {"d_loss": 1.2, "g_loss": 0.8, "d_accuracy": 0.7, "logit_gap": gap, "d_gradient": 1.0, "g_gradient": 1.0}
     return table(steps, **{**sound, **columns})
 
 
@@ -319,6 +320,7 @@ def samples(steps=400, **columns):
         ("healthy", {"d_accuracy": 0.8, "logit_gap": 2.1, "d_loss": 1.1}, {}),  # 1.1 is 0.79 of 2 log 2
         ("generator too strong", {"d_accuracy": 0.34}, {}),
         ("healthy", {"d_accuracy": 0.36}, {}),
+        ("healthy", {"d_accuracy": 0.0, "logit_gap": -0.19}, {}),
         ("mode collapse", {}, {"diversity": 0.29}),
         ("mode collapse", {}, {"duplicates": 0.71}),
         ("healthy", {}, {"diversity": 0.31, "duplicates": 0.69}),
