@@ -157,53 +157,62 @@ def _stop(step):
 def judge(folder):
     """Prints what the doctor shows for the runs in FOLDER: false alarms, and how soon planted problems are named."""
     print("| sound runs | steps | seeds | alarms at the tenths | alarms at any step |\n|---|---|---|---|---|")
-    for name, case in SOUND.items():
+    for name in SOUND:
         runs = _runs(folder, name)
-        at_tenths = sum(_shown(episodes, steps * k / 10) is not None for steps, episodes in runs for k in range(1, 11))
-        alarms = "; ".join(_text(episodes, steps) for steps, episodes in runs if episodes) or "none"
-        print(f"| {name} | {_steps(case)} | {len(runs)} | {at_tenths} of {10 * len(runs)} | {alarms} |")
+        diagnoses = [(run, run.last * k / 10) for run in runs for k in range(1, 11)]
+        at_tenths = sum(run.shown(step) is not None for run, step in diagnoses)
+        alarms = "; ".join(str(run) for run in runs if run.episodes) or "none"
+        print(f"| {name} | {_steps(runs)} | {len(runs)} | {at_tenths} of {len(diagnoses)} | {alarms} |")
     print("\n| planted | steps | named after, for each seed | shown |\n|---|---|---|---|")
     for name, case in ILL.items():
         runs = _runs(folder, name)
-        after = ", ".join(_named(episodes, steps, case) for steps, episodes in runs)
-        shown = "; ".join(_text(episodes, steps) or "nothing" for steps, episodes in runs)
-        print(f"| {name} | {_steps(case)} | {after} | {shown} |")
+        after = ", ".join(run.named(case.expected) for run in runs) or "not run"
+        print(f"| {name} | {_steps(runs)} | {after} | {'; '.join(str(run) or 'nothing' for run in runs)} |")
+
+
+@dataclass(frozen=True)
+class Judged:
+    """What was shown over a run."""
+
+    configured: int  # steps
+    last: int  # step
+    episodes: list  # of doctor.Episode
+
+    @classmethod
+    def of(cls, run_dir: Path) -> "Judged":
+        """Judges a run folder."""
+        from keras_gan import doctor
+        from keras_gan.runs import Run
+
+        run = Run(run_dir)
+        history = run.history()
+        found = doctor.episodes(history, run.columns("checks"), doctor.settings_of(run))
+        return cls(run.config.steps, int(history["step"][-1]), found)
+
+    def shown(self, step: float) -> str | None:
+        """Returns the problem that was shown at a step; None if there was none."""
+        return next((each.symptom.name for each in self.episodes if each.first <= step <= each.last), None)
+
+    def named(self, expected: tuple[str, ...]) -> str:
+        """Returns the share of the configured steps after which one of the expected problems was shown."""
+        first = [each.first for each in self.episodes if each.symptom.name in expected]
+        return f"{min(first) / self.configured:.0%}" if first else "missed"
+
+    def __str__(self):
+        shares = [
+            (each.symptom.name, each.first / self.configured, each.last / self.configured) for each in self.episodes
+        ]
+        return ", ".join(f"{name} from {first:.0%} to {last:.0%}" for name, first, last in shares)
 
 
 def _runs(folder, name):
-    """Returns for each finished seed of a case the configured steps, and the problems that were shown."""
-    from keras_gan import doctor
-    from keras_gan.runs import Run
-
-    folders = [folder / f"{name}-{seed}" for seed in SEEDS if (folder / f"{name}-{seed}" / "done").exists()]
-    return [(run.config.steps, _episodes(doctor, run)) for run in map(Run, folders)]
+    folders = [folder / f"{name}-{seed}" for seed in SEEDS]
+    return [Judged.of(each) for each in folders if (each / "done").exists()]
 
 
-def _episodes(doctor, run):
-    return doctor.episodes(run.history(), run.columns("checks"), doctor.settings_of(run))
-
-
-def _shown(episodes, step):
-    """Returns the problem that was shown at a step; None if there was none."""
-    return next((each.symptom.name for each in episodes if each.first <= step <= each.last), None)
-
-
-def _named(episodes, steps, case):
-    """Returns the share of the run after which the planted problem was named."""
-    first = [each.first for each in episodes if each.symptom.name in case.expected]
-    return f"{min(first) / steps:.0%}" if first else "missed"
-
-
-def _text(episodes, steps):
-    spans = [(each.symptom.name, each.first / steps, each.last / steps) for each in episodes]
-    return ", ".join(f"{name} from {first:.0%} to {last:.0%}" for name, first, last in spans)
-
-
-def _steps(case):
-    from keras_gan.config import TrainConfig
-
-    configured = TrainConfig(case.data, **case.settings).steps
-    return f"{case.stop:,} of {configured:,}" if case.stop else f"{configured:,}"
+def _steps(runs):
+    texts = [f"{run.last:,}" + (f" of {run.configured:,}" if run.last < run.configured else "") for run in runs]
+    return "; ".join(dict.fromkeys(texts)) or "not run"
 
 
 if __name__ == "__main__":

@@ -47,8 +47,7 @@ def _share(holds, steps, since):
 
 def _hold_steps(m):
     """Returns for each row the steps for which a symptom has to hold, float64 (rows,)."""
-    configured = np.full(len(m.steps), float(m.settings.steps)) if m.settings.steps else m.steps
-    return np.maximum(HOLD_SHARE * configured, MIN_HOLD_STEPS)
+    return np.maximum(HOLD_SHARE * m.configured, MIN_HOLD_STEPS)
 
 
 def _covered(m, since):

@@ -29,6 +29,16 @@ class Measurements:
         """The steps of all rows in order, float64 (rows,)."""
         return np.union1d(self._steps(self.history), self._steps(self.checks))
 
+    @functools.cached_property
+    def configured(self) -> np.ndarray:
+        """The configured steps, float64 (rows,); at each row the steps so far, where the number is unknown."""
+        return np.full(len(self.steps), float(self.settings.steps)) if self.settings.steps else self.steps
+
+    @functools.cached_property
+    def goal(self) -> np.ndarray:
+        """The larger of the configured steps and the usual steps, float64 (rows,)."""
+        return np.maximum(self.configured, self.settings.usual_steps or 0.0)
+
     def column(self, name: str) -> np.ndarray:
         """Returns a column, float64 (rows,), that of history.csv smoothed; NaN where it has no value yet."""
         table = self._table(name)
