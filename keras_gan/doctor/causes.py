@@ -32,11 +32,17 @@ def episodes(m: Measurements) -> list[Episode]:
     found, current, start = [], None, 0
     for row in [*_changes(active), len(m.steps)]:
         after = _cause(active[:, row], current) if row < len(m.steps) else None
-        if after != current:
+        if _name(after) != _name(current):  # two symptoms may be signs of one problem
             if current is not None:
-                found.append(_episode(m, current, holds[current], start, row))
-            current, start = after, row
+                same = [each for each, s in zip(holds, SYMPTOMS, strict=True) if s.name == _name(current)]
+                found.append(_episode(m, current, np.any(same, axis=0), start, row))
+            start = row
+        current = after
     return found
+
+
+def _name(index):
+    return None if index is None else SYMPTOMS[index].name
 
 
 def _changes(active):

@@ -81,9 +81,9 @@ def overflowed(m: Measurements) -> np.ndarray:
 
 
 def exploded(m: Measurements) -> np.ndarray:
-    """Whether a loss is extremely large. Losses that are not logistic, such as Wasserstein's, may have any value."""
-    large = [np.abs(m.column(name)) > EXPLODED_LOSS for name in log_names.LOSSES]
-    return np.any(large, axis=0) & (m.settings.loss in CHANCE_LOSS)
+    """Whether a loss is extremely large or not finite; losses that are not logistic may have any finite value."""
+    large = [np.abs(m.raw(name)) > EXPLODED_LOSS for name in log_names.LOSSES]
+    return (np.any(large, axis=0) & (m.settings.loss in CHANCE_LOSS)) | overflowed(m)
 
 
 def all_alike(m: Measurements) -> np.ndarray:
