@@ -120,7 +120,6 @@ def test_a_planted_problem_is_named_once(fast_discriminator):
     [
         ({"discriminator_lr": 1.0}, {"discriminator too strong", "divergence"}),
         ({"generator_lr": 0.0}, {"generator stands still"}),
-        ({"generator_lr": 2.0}, {"mode collapse"}),
         ({"discriminator_lr": 1e3, "generator_lr": 1e3}, {"divergence"}),
     ],
 )
