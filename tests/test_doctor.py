@@ -120,7 +120,6 @@ def test_a_planted_problem_is_named_once(fast_discriminator):
     [
         ({"discriminator_lr": 1.0}, {"discriminator too strong", "divergence"}),
         ({"generator_lr": 0.0}, {"generator stands still"}),
-        ({"generator_lr": 2.0}, {"mode collapse"}),
         ({"discriminator_lr": 1e3, "generator_lr": 1e3}, {"divergence"}),
     ],
 )
@@ -504,13 +503,19 @@ def test_healthy_does_not_claim_quality():
         ("mnist", (28, 28, 1), {}, 4_000),
         ("mnist", (28, 28, 1), {"batch_size": 64}, 2_000),
         ("/photos", (32, 32, 3), {}, 7_000),
-        ("/photos", (64, 32, 3), {}, 7_000),  # at least
         ("ring", (2,), {}, 50_000),  # the preset's own
         ("digits", (8, 8, 1), {"preset": "lean"}, 2_000),
     ],
 )
 def test_the_usual_steps_are_those_of_measured_runs(data, shape, settings, usual):
-    assert Settings.of(TrainConfig(data, **settings), shape=shape).usual_steps == usual
+    of_kind = Settings.of(TrainConfig(data, **settings), shape=shape)
+    assert (of_kind.usual_steps, of_kind.usual_is_least) == (usual, False)
+
+
+def test_larger_images_take_more_steps_than_any_that_were_measured():
+    settings = Settings.of(TrainConfig("/photos"), shape=(64, 32, 3))
+    assert (settings.usual_steps, settings.usual_is_least) == (7_000, True)
+    assert "more than 7,000 steps" in diagnose(game(200), samples(200), settings)[-1].sentence
 
 
 def test_single_outliers_do_not_end_a_symptom():

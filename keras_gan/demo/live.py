@@ -173,7 +173,7 @@ class LiveGame:
     def verdict(self) -> doctor.Verdict:
         """The most serious verdict of the doctor on the losses."""
         chosen = self.settings
-        known = doctor.Settings(chosen.loss, chosen.d_rate, chosen.g_rate, chosen.k, gamma=0.0)
+        known = doctor.Settings(chosen.loss, chosen.d_rate, chosen.g_rate, chosen.k, gamma=0.0, steps=MOST_STEPS)
         return doctor.diagnose(_columns(self.history), {}, known)[0]
 
 

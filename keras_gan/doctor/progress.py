@@ -28,7 +28,8 @@ def progress(m: Measurements) -> Verdict:
     evidence = m.evidence((since, last), *shown)
     goal = _goal(m.settings, last)
     if goal is None:
-        sentence = "Neither network dominates the other, and the samples differ from each other."
+        differ = ", and the samples differ from each other" if "diversity" in evidence else ""
+        sentence = f"Neither network dominates the other{differ}."
         return Verdict("healthy", WELL, sentence, NOT_QUALITY, evidence, steps=(since, last))
     return Verdict(
         "balanced and unfinished",
@@ -53,7 +54,8 @@ def _goal(settings, last):
     """Returns a sentence on the steps that remain; None if enough steps were made."""
     usual, configured = settings.usual_steps, settings.steps
     if usual is not None and last < ENOUGH * usual:
-        return f"This is step {last:,}; runs of this kind usually take about {usual:,} steps."
+        about = "more than" if settings.usual_is_least else "about"
+        return f"This is step {last:,}; runs of this kind usually take {about} {usual:,} steps."
     if configured is not None and last < configured:
         return f"This is step {last:,} of {configured:,}."
     return None

@@ -136,6 +136,11 @@ def generator_too_strong(m: Measurements) -> np.ndarray:
     return (m.column(log_names.ACCURACY) < FOOLED_ACCURACY) & (m.column(log_names.LOGIT_GAP) < FOOLED_GAP)
 
 
+def fooled_by_far(m: Measurements) -> np.ndarray:
+    """Whether D rates generated images as far more real than real ones."""
+    return generator_too_strong(m) & (m.column(log_names.LOGIT_GAP) < -WIDE_GAP)
+
+
 def oscillating(m: Measurements) -> np.ndarray:
     """Whether D and G won in turn, several times in the newer half of the rows."""
     accuracy = m.binned(log_names.ACCURACY, SWING_STEPS)
@@ -184,6 +189,15 @@ COLLAPSED = {
     "advice": advice.penalty,
 }
 
+FOOLED = {
+    "name": "generator too strong",
+    "sentence": "Samples are rated above real images.",
+    "explanation": "The discriminator rates generated images as more real than real images in most pairs. It learns "
+    "too slowly, or from wrong labels, and its gradients do not help the generator.",
+    "evidence": (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES),
+    "advice": lambda settings: advice.discriminator_rate(settings, 2.0),
+}
+
 # Causes before their effects: where several symptoms hold, the first one is shown.
 SYMPTOMS: tuple[Symptom, ...] = (
     Symptom(holds=overflowed, at_once=True, **DIVERGED),
@@ -198,6 +212,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
         advice.faster_generator,
         early=True,
     ),
+    Symptom(holds=fooled_by_far, early=True, **FOOLED),
+    Symptom(holds=generator_too_strong, **FOOLED),
     Symptom(holds=all_alike, early=True, **COLLAPSED),
     Symptom(holds=collapsed, **COLLAPSED),
     Symptom(
@@ -210,15 +226,6 @@ SYMPTOMS: tuple[Symptom, ...] = (
         (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES, log_names.GENERATOR_GRADIENT),
         advice.weaker_discriminator,
         early=True,
-    ),
-    Symptom(
-        "generator too strong",
-        generator_too_strong,
-        "Samples are rated above real images.",
-        "The discriminator rates generated images as more real than real images in most pairs. It learns too slowly, "
-        "or from wrong labels, and its gradients do not help the generator.",
-        (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES),
-        lambda settings: advice.discriminator_rate(settings, 2.0),
     ),
     Symptom(
         "oscillation",

@@ -51,6 +51,7 @@ class Settings:
     usual_discriminator_lr: float | None = None  # the recipe's, at the start of training
     usual_generator_lr: float | None = None
     usual_steps: int | None = None  # the number of generator updates that runs of this kind usually take
+    usual_is_least: bool = False  # whether they take more than that, and how many was not measured
 
     @classmethod
     def of(cls, config: TrainConfig, images: int | None = None, shape: tuple[int, ...] | None = None) -> "Settings":
@@ -72,6 +73,7 @@ class Settings:
             usual_discriminator_lr=_usual_rate(config, "discriminator"),
             usual_generator_lr=_usual_rate(config, "generator"),
             usual_steps=_usual_steps(config, shape),
+            usual_is_least=_is_default_on_images(config, shape) and max(shape[:2]) > max(USUAL_IMAGES),
         )
 
 
@@ -79,10 +81,14 @@ def _usual_steps(config, shape):
     """Returns the steps of measured runs for images and the default recipe, and the preset's own steps for others."""
     recipe = preset(config.preset)
     images = recipe.steps * recipe.batch_size
-    if config.preset == DEFAULT_PRESET and shape is not None and len(shape) == 3:
+    if _is_default_on_images(config, shape):
         measured = [count for side, count in USUAL_IMAGES.items() if max(shape[:2]) <= side]
         images = measured[0] if measured else max(USUAL_IMAGES.values())
     return -(-images // config.batch_size)
+
+
+def _is_default_on_images(config, shape):
+    return config.preset == DEFAULT_PRESET and shape is not None and len(shape) == 3
 
 
 def _usual_rate(config, side):
