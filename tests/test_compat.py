@@ -2,8 +2,10 @@
 
 import contextlib
 import importlib.metadata
+import importlib.util
 import subprocess
 import sys
+from pathlib import Path
 
 import keras
 import numpy as np
@@ -198,6 +200,13 @@ def test_options_of_streamlits_server_are_set():
         assert server.UPLOAD_FILE_ENDPOINT == compat.STREAMLIT_UPLOADS
         compat.set_streamlit_options({})
         assert streamlit.get_option("server.maxUploadSize") == before
+
+
+def test_the_page_of_streamlit_has_the_element_that_its_scripts_fill():
+    pytest.importorskip("streamlit")
+    with relied_on("streamlit", 'id="root"'):
+        page = Path(importlib.util.find_spec("streamlit").origin).with_name("static") / "index.html"
+        assert page.read_bytes().count(compat.STREAMLIT_ROOT) == 1
 
 
 @pytest.fixture(scope="module")
