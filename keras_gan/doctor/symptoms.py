@@ -10,6 +10,7 @@ between the values of healthy runs and those of broken runs.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -170,7 +171,7 @@ def at_chance(m: Measurements) -> np.ndarray:
     return near & (np.abs(m.column(log_names.ACCURACY) - 0.5) < AT_CHANCE)
 
 
-DIVERGED = {
+DIVERGED: dict[str, Any] = {
     "name": DIVERGENCE,
     "sentence": "A loss or a gradient is NaN, infinite or huge.",
     "explanation": f"A loss is huge above {EXPLODED_LOSS:g}. The updates grow until they overflow, or the data contain "
@@ -180,7 +181,7 @@ DIVERGED = {
     "early": True,
 }
 
-COLLAPSED = {
+COLLAPSED: dict[str, Any] = {
     "name": "mode collapse",
     "sentence": "Many latents give nearly equal samples.",
     "explanation": "The generator makes only a few samples that the discriminator accepts. Single samples may look "
@@ -189,7 +190,7 @@ COLLAPSED = {
     "advice": advice.penalty,
 }
 
-FOOLED = {
+FOOLED: dict[str, Any] = {
     "name": "generator too strong",
     "sentence": "Samples are rated above real images.",
     "explanation": "The discriminator rates generated images as more real than real images in most pairs. It learns "
