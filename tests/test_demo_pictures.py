@@ -248,7 +248,7 @@ def test_truncation_locks_and_weights_change_the_picture(shown, opened):
 
 
 def test_the_address_restores_all_settings_and_the_download_has_them(shown, opened):
-    asked = "seed=11&sliders=factor 1:-1.5,height:0.2&truncation=0.7&locks=class&weights=last&to=4"
+    asked = "seed=11&sliders=height:0.2,factor 1:-1.5&truncation=0.7&locks=class&weights=last&to=4"
     page = opened(f"?{asked}")
     expected = shown.made(11, 0.7, ("class",), "last", **{"factor 1": -1.5, "height": 0.2})
     wait_for_picture(page, expected)

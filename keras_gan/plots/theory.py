@@ -118,6 +118,7 @@ def _measured(axes, table):
         end = np.flatnonzero(share)[-1] + 1  # later steps would be empty
         axes.set_xlim(0, steps[min(end, len(steps) - 1)])
         axes.set_yscale("log")
+        axes.set_ylim(top=4 * np.nanmax(table[log_names.NON_SATURATING_GRADIENT]))  # space for the legend
         canvas.number_ticks(axes)
         axes.set_ylabel("mean norm of the gradient at a sample")
         axes.legend(frameon=False, loc="upper right", fontsize=9)
