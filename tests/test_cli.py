@@ -599,7 +599,7 @@ def test_a_table_fits_a_terminal_and_breaks_no_word(columns):
 
 def test_a_verdict_has_a_colour_on_a_terminal(run_dir):
     status, written = on_a_terminal(KGAN, "doctor", run_dir, columns=80)
-    assert status == 0 and re.search(r"\x1b\[1;32mTOO EARLY TO TELL", written)
+    assert status == 0 and re.search(r"\x1b\[1;33mTOO EARLY TO TELL", written)
 
 
 @pytest.mark.parametrize("variables", [{"NO_COLOR": "1"}, {"TERM": "dumb"}, {"PYTHONIOENCODING": "ascii"}], ids=str)
