@@ -28,8 +28,8 @@ def draw_curves(run: Run) -> None:
     """Draws curves.png from history.csv."""
     if history := run.history():
         config = run.config
-        value, formula = (table.get(config.loss) for table in (symptoms.CHANCE_LOSS, symptoms.CHANCE_TEXT))
-        chance = (value, formula) if value and formula else None
+        loss = config.loss
+        chance = (symptoms.CHANCE_LOSS[loss], symptoms.CHANCE_TEXT[loss]) if loss in symptoms.CHANCE_LOSS else None
         plots.curves(history, run.path / CURVES, f"{Path(config.data).name}, {config.preset}", chance)
 
 
