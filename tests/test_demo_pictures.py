@@ -303,7 +303,7 @@ def test_the_animation_goes_to_the_other_picture_and_back(shown, opened):
             0.5,
             "x is not here",
             50,
-            "than 50 of 100 generated images. It is not compared with real images: x is not here.",
+            "generated images. It is not compared with real images: x is not here.",
         ),
     ],
 )
