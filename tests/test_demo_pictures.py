@@ -298,7 +298,13 @@ def test_the_animation_goes_to_the_other_picture_and_back(shown, opened):
     "real, samples, no_real, percent, text",
     [
         (0.118, 0.5, None, 12, "looks more real than 12 of 100 real images."),
-        (None, 0.5, "digits is not here", 50, "looks more real than 50 of 100 generated images. Digits is not here."),
+        (
+            None,
+            0.5,
+            "x is not here",
+            50,
+            "generated images. It is not compared with real images: x is not here.",
+        ),
     ],
 )
 def test_the_opinion_is_a_bar_and_a_sentence(real, samples, no_real, percent, text):

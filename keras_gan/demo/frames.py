@@ -91,7 +91,7 @@ def opinion(opinion: Opinion | None, no_opinion: str | None, no_real: str | None
         f'<div class="bar" role="meter" aria-label="Opinion of the discriminator" aria-valuemin="0" '
         f'aria-valuemax="100" aria-valuenow="{percent}"><i style="width:{percent}%"></i></div>'
     )
-    return bar + _paragraph(f"{text} {_sentence(no_real)}" if no_real else text)
+    return bar + _paragraph(f"{text} It is not compared with real images: {_sentence(no_real)}" if no_real else text)
 
 
 def _paragraph(text):
@@ -99,5 +99,4 @@ def _paragraph(text):
 
 
 def _sentence(text):
-    text = text[:1].upper() + text[1:]
     return text if text.endswith(".") else f"{text}."
