@@ -1,6 +1,5 @@
 """The picture of a diagnosis: the values behind the verdicts over the steps, and the steps of each verdict."""
 
-import itertools
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -24,22 +23,21 @@ def diagnosis(history: Mapping[str, np.ndarray], checks: Mapping[str, np.ndarray
     """
     panels = (_accuracy, _gradients, _samples) if checks else (_accuracy, _gradients)
     drawn = canvas.figure(7, 2.3 * len(panels) + 0.3 * bool(spans))
-    colours = dict(zip(dict.fromkeys(name for name, _, _ in spans), itertools.cycle(SHADES), strict=False))
     rows = drawn.subplots(len(panels), sharex=True)
     for axes, panel in zip(rows, panels, strict=True):
         panel(axes, checks, history)
         axes.grid(alpha=0.3)
         axes.legend(frameon=False, fontsize="small", loc="center left", bbox_to_anchor=(1, 0.5))
-        shades = {span[0]: _shade(axes, span, colours[span[0]]) for span in spans}
+        shades = [_shade(axes, span, number) for number, span in enumerate(spans)]
     rows[-1].set_xlabel("step (generator updates)")
     if spans:
-        drawn.legend(handles=list(shades.values()), loc="outside upper left", frameon=False, fontsize="small", ncols=3)
+        drawn.legend(handles=shades, loc="outside upper left", frameon=False, fontsize="small", ncols=3)
     canvas.save(drawn, path)
 
 
-def _shade(axes, span, colour):
+def _shade(axes, span, number):
     name, first, last = span
-    return axes.axvspan(first, last, alpha=0.12, color=colour, label=name, linewidth=0)
+    return axes.axvspan(first, last, alpha=0.12, color=SHADES[number % len(SHADES)], label=name, linewidth=0)
 
 
 def _accuracy(axes, checks, history):
