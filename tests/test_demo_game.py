@@ -269,7 +269,7 @@ def test_a_signal_ends_the_server_and_its_children(demo_server, number, in_backg
 def test_an_error_is_one_line_and_exit_status_2(server, words, message):
     port = str(urlsplit(server.address).port)
     ended = CliRunner().invoke(kgan, ["demo", *(port if word == "taken" else word for word in words)])
-    assert ended.exit_code == 2 and ended.output.count("\n") == 1 and message in ended.output
+    assert ended.exit_code == 2 and ended.stderr.count("\n") == 1 and message in ended.stderr
 
 
 def test_without_streamlit_the_error_has_the_remedy(monkeypatch):

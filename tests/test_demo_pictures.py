@@ -461,7 +461,7 @@ def test_a_source_that_cannot_be_shown_gives_one_line(shown, tmp_path, listing, 
     source = write(shown.path, tmp_path)
     before = listing(tmp_path)
     ended = CliRunner().invoke(kgan, ["demo", str(source), "--port", "0"])
-    assert (ended.exit_code, ended.output.count("\n")) == (2, 1) and message in ended.output
+    assert (ended.exit_code, ended.stderr.count("\n")) == (2, 1) and message in ended.stderr
     assert listing(tmp_path) == before
 
 

@@ -13,6 +13,7 @@ from urllib.parse import urlsplit
 
 from keras_gan._utils import compat, silence
 from keras_gan._utils.errors import InputError, first_line, how_to_install
+from keras_gan._utils.run_folders import check_exists
 
 LOOPBACK, DEFAULT_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
@@ -54,8 +55,8 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
     """
     if importlib.util.find_spec("streamlit") is None:
         raise InputError(f"Streamlit is not installed; expected for the demo. {how_to_install('demo')}.")
-    if source is not None and not Path(source).exists():
-        raise InputError(f"{source} does not exist; expected a run or an exported generator. Check the path.")
+    if source is not None:
+        check_exists(source)
     print("starting the pages of the demo …" if source is None else f"opening {source} …", flush=True)
     with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGINT), _as_interrupt(signal.SIGTERM):
         os.environ[SOURCE] = "" if source is None else str(Path(source).resolve())

@@ -10,7 +10,7 @@ RELEASE = 2.0  # a symptom has to be absent for this many times as long, so that
 HOLD_CHECKS = 2  # intervals between checks, where these are rare
 ALMOST_ALL = 0.8  # of the rows in this time: with swapped labels D was right for about ten steps in between
 # In the first steps all columns change quickly: with lean on MNIST, d_accuracy went from 1 to 0.06 and back to 1, and
-# diversity from 0.05 to 0.5. Most symptoms do not count before this step.
+# diversity from 0.05 to 0.5. Only clear signs count before this step.
 MIN_STEPS = 100
 DIAGNOSIS_STEPS = MIN_STEPS + MIN_HOLD_STEPS
 
