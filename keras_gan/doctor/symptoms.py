@@ -49,7 +49,7 @@ FOOLED_ACCURACY, FOOLED_GAP = 0.35, -0.2
 # samples count only if there were more before, or late in the run.
 NO_DIVERSITY, LOW_DIVERSITY, FALLEN, LATE_SHARE = 0.03, 0.3, 0.5, 0.2
 RISING, LEAST_RISE = 1.2, 0.02
-MANY_DUPLICATES = 0.7  # healthy: 0 on images, up to 0.46 on 1-D data; collapsed: 0.85 to 1
+MANY_DUPLICATES = 0.9  # healthy: 0 on images, up to 0.46 on 1-D data; a game that oscillates: 0.83; collapsed: 1
 MANY_MEMORISED = 0.2  # healthy: 0 on images, below 0.1 on vectors; eight training digits: 0.22 to 0.48 after step 550
 # Two swings of d_accuracy from low to high and back. Means over several steps are used, since small batches are noisy.
 # Healthy runs stay above 0.44. A linear D against a linear G, which is known to oscillate, swung between 0 and 1.
@@ -215,6 +215,15 @@ SYMPTOMS: tuple[Symptom, ...] = (
     ),
     Symptom(holds=fooled_by_far, early=True, **FOOLED),
     Symptom(holds=generator_too_strong, **FOOLED),
+    Symptom(
+        "oscillation",
+        oscillating,
+        "Discriminator and generator win in turn.",
+        f"The accuracy of the discriminator swings between below {SWING_LOW} and above {SWING_HIGH}. Each network "
+        "reacts to the last change of the other, and neither improves.",
+        (log_names.ACCURACY, *log_names.LOSSES, "movement"),
+        advice.penalty,
+    ),
     Symptom(holds=all_alike, early=True, **COLLAPSED),
     Symptom(holds=collapsed, **COLLAPSED),
     Symptom(
@@ -227,15 +236,6 @@ SYMPTOMS: tuple[Symptom, ...] = (
         (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES, log_names.GENERATOR_GRADIENT),
         advice.weaker_discriminator,
         early=True,
-    ),
-    Symptom(
-        "oscillation",
-        oscillating,
-        "Discriminator and generator win in turn.",
-        f"The accuracy of the discriminator swings between below {SWING_LOW} and above {SWING_HIGH}. Each network "
-        "reacts to the last change of the other, and neither improves.",
-        (log_names.ACCURACY, *log_names.LOSSES, "movement"),
-        advice.penalty,
     ),
     Symptom(
         "memorising",
