@@ -603,7 +603,8 @@ READERS = {
 def doctor_picture(run):
     from keras_gan import doctor
 
-    doctor.draw(run, doctor.examine(run))
+    doctor.examine(run)
+    doctor.draw(run)
 
 
 @pytest.mark.parametrize(
