@@ -163,7 +163,8 @@ def test_the_best_line_on_normal_z_is_the_data():
 
 def table(rows):
     steps = np.arange(rows) * 10.0
-    names = (log_names.JSD, log_names.JSD_ESTIMATE, log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT)
+    gradients_of = (log_names.MINIMAX_GRADIENT, log_names.NON_SATURATING_GRADIENT)
+    names = (log_names.JSD, log_names.JSD_ESTIMATE, *gradients_of, log_names.REJECTED)
     return {"step": steps, **{name: 0.6 / (1 + i + steps) for i, name in enumerate(names)}}
 
 

@@ -46,7 +46,7 @@ def pixels_of(path):
 def test_a_run_holds_what_its_folder_promises(trained):
     names = {path.name for path in trained.run_dir.iterdir() if not path.name.startswith(".")}
     tables, pictures = {"history.csv", "checks.csv"}, {"samples", "curves.png", "progress.gif", "report.html"}
-    assert names == {"config.json", "data.json", *tables, *pictures, "events", "checkpoints"}
+    assert names == {"config.json", "computation.json", "data.json", *tables, *pictures, "events", "checkpoints"}
     assert os.listdir(trained.run_dir / "checkpoints") == ["step_0000030.npz"]
 
 
