@@ -123,7 +123,7 @@ def test_own_data_are_trained_on_judged_and_exported(photos, run, tmp_path):
     assert command[2:4] == ["./photos", "--image-size"]
     command[4] = "16"
     said = run(command, "--steps", "2", "--run", "runs/own_data")
-    assert "40 of 16x16x3" in said and "trained 2 steps" in said
+    assert "40 colour images of 16x16 pixels" in said and "trained 2 steps" in said
     (distance,) = re.findall(r"^Fréchet distance +([\d.,]+)", said, re.MULTILINE)
     card = json.loads((tmp_path / "runs/own_data/metrics.json").read_text())
     scores = {score["name"]: score["value"] for score in card["scores"]}
