@@ -523,9 +523,9 @@ def test_the_command_needs_click_and_msgspec_besides(clean, colour, tmp_path):
     def call(*words):
         return subprocess.run([kgan, *words], cwd=tmp_path, capture_output=True, text=True)
 
-    done = call("sample", file, "-n", "16", "--seed", "5", "--out", "grid.png")
+    done = call("sample", file, "-n", "16", "--seed", "5", "--label", "2", "--out", "grid.png")
     assert (done.returncode, done.stderr) == (0, "")
-    assert differences(tmp_path / "grid.png", edge.Generator(file).generate(16, seed=5)).max() <= 2
+    assert differences(tmp_path / "grid.png", edge.Generator(file).generate(16, seed=5, labels=2)).max() <= 2
     assert call("sample", file, "-n", "3", "--label", "1", "--out", "one").returncode == 0
     assert call("sample", file, "-n", "2", "--label", "1", "--out", "walk.gif").returncode == 0
     assert call("sample", file, "--label", "3").returncode == 2
