@@ -43,7 +43,7 @@ SOUND = {
 }
 STRONG = ("discriminator too strong", "divergence")
 STILL = ("generator stands still", "discriminator too strong")
-WILD = ("divergence", "generator steps too large", "mode collapse", "discriminator too strong")
+WILD = ("divergence", "mode collapse", "discriminator too strong")
 LONG = {"steps": 2_000}  # of which the first eighth is trained: problems must be named within a tenth
 ILL = {
     "digits-d-fast": Case("digits", {**LONG, "discriminator_lr": 0.2}, STRONG, 240),

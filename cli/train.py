@@ -155,10 +155,10 @@ def train(
         output.show(Table([("time", expected)]), err=True)
     if dry_run:
         return
-    remaining = job.remaining_steps
+    was_finished = job.remaining_steps == 0
     gan = job.train()
     if chief:
-        click.echo(training.outcome(job, remaining and None), err=True)
+        click.echo(training.outcome(job, was_finished), err=True)
     if gan.step < job.config.steps:
         sys.exit(128 + (job.stopped_by or signal.SIGTERM))  # as a shell reports a program that a signal ended
     if exported and chief:

@@ -84,9 +84,11 @@ def check_modes(formats: Sequence[str], modes: Sequence[str], out: str | os.Path
         raise InputError(f"--quantize for {named}, in float32; expected it for tflite or web. Leave it out.")
     if count > 1 and "web" in formats:
         raise InputError(f"one page for {count} modes; expected one. Use one --quantize.")
-    if out and len(formats) > 1 and not _names_folder(out):
+    if not out or _names_folder(out):
+        return
+    if len(formats) > 1:
         raise InputError(f"--out {out} for {len(formats)} formats; expected a folder. Use --out {out}/.")
-    if count > 1 and out and not _names_folder(out):
+    if count > 1:
         raise InputError(f"--out {out} for {count} modes; expected one, or a folder. Use --out {out}/.")
 
 

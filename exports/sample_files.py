@@ -5,11 +5,11 @@ import re
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from types import SimpleNamespace
 
 from keras_gan import sampling
 from keras_gan._utils.errors import InputError, Notice
+from keras_gan._utils.run_folders import is_run
 from keras_gan.sampling import generators, latents, sliders
 
 SAMPLES, WALK_SEEDS, SWEEP_SEEDS = 64, 5, 16  # by default
@@ -115,9 +115,9 @@ def _file_name(slider):
 def _sliders(source, generator):
     """The sliders of a generator, with a `Notice` where its run found them at another step."""
     from keras_gan import directions
-    from keras_gan.runs import CONFIG, Run
+    from keras_gan.runs import Run
 
-    if not (Path(source) / CONFIG).is_file():
+    if not is_run(source):
         return generator.directions
     found = directions.load(Run(source))  # loaded again, since opening the run turned an error into a Notice
     if found is not None and found.step not in (None, generator.step):

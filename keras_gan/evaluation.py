@@ -12,6 +12,7 @@ from keras_gan import data, exports, metrics, reporting, sampling
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
+from keras_gan._utils.run_folders import is_run
 from keras_gan.data import opening
 from keras_gan.data.source import fit_pixels
 from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
@@ -69,7 +70,7 @@ def evaluate(
         raise InputError(
             f"{path} does not exist; expected a run folder, samples or a generator's file. Check the path."
         )
-    run = Run(path) if (path / CONFIG).is_file() else None
+    run = Run(path) if is_run(path) else None
     out = _check_out(Path(out or (path / METRICS_FILE if run else METRICS_FILE)))
     settings = settings or Settings()
     spec = _data_spec(settings, run, path)

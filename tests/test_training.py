@@ -353,3 +353,16 @@ def test_timing_steps_leaves_the_gan_as_it_was(tmp_path):
         ended.append(job.train().get_weights())
     for plain, after_timing in zip(*ended, strict=True):
         np.testing.assert_allclose(plain, after_timing, atol=1e-5)
+
+
+def test_a_damaged_image_is_named_while_steps_are_timed(tmp_path, monkeypatch):
+    photos = tmp_path / "photos"
+    photos.mkdir()
+    for index, image in enumerate(np.random.default_rng(0).integers(0, 256, (8, 8, 8), dtype="uint8")):
+        Image.fromarray(image).save(photos / f"{index}.png")
+    monkeypatch.setattr(source, "MEMORY_LIMIT_BYTES", 100)  # so that images are read while training
+    job = training.prepare(training.configure(str(photos), "lean", steps=200, batch_size=2), tmp_path / "run")
+    for file in photos.iterdir():
+        file.write_bytes(file.read_bytes()[:60])
+    with pytest.raises(InputError, match=r"\.png cannot be read: .*--skip-damaged"):
+        job.seconds_per_step()

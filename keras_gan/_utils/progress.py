@@ -8,6 +8,7 @@ For example::
 
 import contextlib
 import contextvars
+import functools
 import sys
 import time
 from collections.abc import Iterable, Iterator
@@ -118,10 +119,13 @@ class Bars:
     """Progress as bars of rich, for a terminal with colours, on standard error."""
 
     def __init__(self):
-        from rich.console import Console
-
-        self.console = Console(stderr=True, highlight=False, markup=False, emoji=False)
         self.progress = None  # while a task is under way
+
+    @functools.cached_property
+    def console(self):
+        from rich.console import Console  # here, since most commands end before they show anything
+
+        return Console(stderr=True, highlight=False, markup=False, emoji=False)
 
     @contextlib.contextmanager
     def task(self, name: str, total: float | None = None, note: str = "", stays: bool = False) -> Iterator[Task]:

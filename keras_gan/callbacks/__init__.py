@@ -7,7 +7,8 @@ from keras_gan.callbacks.game import Game
 from keras_gan.callbacks.guard import DivergenceGuard
 from keras_gan.callbacks.recording import Checkpoints, History, Means, Progress, Snapshots
 from keras_gan.callbacks.showing import ShowSamples
-from keras_gan.callbacks.stop import Stop, Timer
+from keras_gan.callbacks.stop import Stop
+from keras_gan.callbacks.timing import Timer
 
 __all__ = [
     "Checkpoints",

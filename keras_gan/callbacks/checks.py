@@ -14,6 +14,7 @@ from keras_gan.data.source import from_array
 from keras_gan.doctor import ILL, Settings, Verdict
 from keras_gan.doctor.samples import RealData, features, measure
 from keras_gan.doctor.verdicts import largest_weight
+from keras_gan.gan.saving import name_in
 from keras_gan.losses import LOSSES
 from keras_gan.metrics.samples import batch_rows, class_labels
 from keras_gan.metrics.streams import block_rows
@@ -191,10 +192,9 @@ def _settings(gan, params):
         gan: the GAN.
         params: what Keras gives to callbacks: the number of epochs, and the steps of each, which may be unknown.
     """
-    names = [name for name, pair in LOSSES.items() if pair == gan.loss_pair]
     epochs, steps = params.get("epochs"), params.get("steps")
     return Settings(
-        loss=names[0] if names else None,
+        loss=name_in(gan.loss_pair, LOSSES),
         discriminator_lr=schedules.current_rate(gan.discriminator_optimizer),
         generator_lr=schedules.current_rate(gan.generator_optimizer),
         discriminator_steps=gan.discriminator_steps,

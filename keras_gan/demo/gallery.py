@@ -11,12 +11,13 @@ import numpy as np
 
 from keras_gan import __version__, directions, sampling
 from keras_gan._utils.errors import InputError
+from keras_gan._utils.run_folders import is_run
 from keras_gan.demo import preparing
 from keras_gan.demo.preparing import AVERAGED
 from keras_gan.directions import Directions
 from keras_gan.directions.fitting import Fitted
 from keras_gan.exports import discriminator, edge
-from keras_gan.runs import CONFIG, Run
+from keras_gan.runs import Run
 from keras_gan.sampling import latents
 from keras_gan.sampling.sliders import CLASS
 
@@ -67,7 +68,7 @@ class Gallery:
 
     def __init__(self, path: Path):
         self._lock = threading.Lock()  # an interpreter runs one call at a time
-        run = Run(path) if (path / CONFIG).is_file() else None
+        run = Run(path) if is_run(path) else None
         prepared, folder = preparing.read(run) if run else preparing.OF_A_FILE, path / preparing.FOLDER
         files = {name: folder / file for name, file in preparing.GENERATORS.items()} if run else {AVERAGED: path}
         self.generators = {name: edge.Generator(file) for name, file in files.items()}

@@ -12,10 +12,8 @@ from keras_gan.demo.gallery import Settings, around, opened, png
 from keras_gan.demo.preparing import GENERATORS
 from keras_gan.sampling import latents
 
-MOST_WITHOUT_CHOICE, FIRST_SHOWN = (
-    6,
-    4,
-)  # sliders that are all shown at first, or else the first of them, as in sliders.js
+# Up to 6 sliders are all shown. Of more, the first 4 are, and the visitor chooses; as in sliders.js.
+MOST_WITHOUT_CHOICE, FIRST_SHOWN = 6, 4
 LEAST_TRUNCATION = 0.1
 STEP = 0.05  # step of a slider, in standard deviations
 WEIGHTS = {"averaged": "averaged (EMA)", "last": "last"}
@@ -158,7 +156,7 @@ def _sliders(gallery, now):
 
 
 def _has_choice(gallery):
-    """Whether there are so many sliders that the visitor chooses those to show."""
+    """Whether the visitor chooses which sliders are shown, since there are more than `MOST_WITHOUT_CHOICE`."""
     return len(gallery.sliders.names) > MOST_WITHOUT_CHOICE
 
 

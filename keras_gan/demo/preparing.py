@@ -20,8 +20,9 @@ import msgspec
 from keras_gan._utils import checkout
 from keras_gan._utils.errors import InputError, Notice, first_line, one_line
 from keras_gan._utils.files import replace_folder
+from keras_gan._utils.run_folders import is_run
 from keras_gan.data import opening
-from keras_gan.runs import CONFIG, Run
+from keras_gan.runs import Run
 
 FOLDER, PREPARED, DISCRIMINATOR = "demo", "prepared.json", "discriminator.tflite"
 AVERAGED, LAST = "averaged", "last"
@@ -62,7 +63,7 @@ def prepare(source: Path) -> None:
     Raises:
         InputError: where the source is none of these, makes no images, or cannot be prepared.
     """
-    if not (source / CONFIG).is_file():
+    if not is_run(source):
         return _check_file(source)
     run = Run(source)
     if len(run.data_shape) != 3:

@@ -18,7 +18,6 @@ from keras_gan._utils.run_folders import check_exists
 LOOPBACK, DEFAULT_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
 SOURCE = "KERAS_GAN_DEMO_SOURCE"  # environment variable with the path of the generator, for app.py
-UPLOADS = "/_stcore/upload_file"
 WAITING = "Loading the page in your browser …"
 ROOT = compat.STREAMLIT_ROOT.replace(b"><", f'><p style="font: 1rem sans-serif; margin: 2rem">{WAITING}</p><'.encode())
 SHUTDOWN_S = 2  # seconds that open connections have at the end

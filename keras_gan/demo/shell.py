@@ -14,7 +14,7 @@ STYLE = """<style>
 h1 { font-size: clamp(1.4rem, 6vw, 2.5rem) !important; white-space: nowrap; overflow: hidden; text-overflow: ellipsis; }
 h1 > * { display: inline; }
 /* The ends of a slider, which Streamlit shows under the pointer only, and the middle of one that goes both ways. */
-[data-testid=stSliderTickBar] { opacity: .8 !important; visibility: visible !important; }
+[data-testid=stSliderTickBar] { opacity: 0.8 !important; visibility: visible !important; }
 [class*=st-key-pictures_by] [data-testid=stSliderTickBar]::before {
   content: "0"; position: absolute; left: 50%; transform: translateX(-50%);
 }

@@ -57,7 +57,7 @@ class Measurements:
         Args:
             values: one value for each row of the table; empty if there is none.
             table: `history` or `checks`.
-            rows_ago: take the value of so many rows before the last row.
+            rows_ago: the number of rows before that row whose value is taken instead; 0 for the row itself.
         """
         last = np.searchsorted(self._steps(table), self.steps, side="right") - 1 - rows_ago
         if not len(values):

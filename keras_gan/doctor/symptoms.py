@@ -9,8 +9,7 @@ between the values of healthy runs and those of broken runs.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -171,38 +170,39 @@ def at_chance(m: Measurements) -> np.ndarray:
     return near & (np.abs(m.column(log_names.ACCURACY) - 0.5) < AT_CHANCE)
 
 
-DIVERGED: dict[str, Any] = {
-    "name": DIVERGENCE,
-    "sentence": "A loss or a gradient is NaN, infinite or huge.",
-    "explanation": f"A loss is huge above {EXPLODED_LOSS:g}. The updates grow until they overflow, or the data contain "
-    "NaN. Steps with NaN or infinite values are skipped, so the networks stop learning.",
-    "evidence": (*log_names.LOSSES, log_names.DISCRIMINATOR_GRADIENT, log_names.GENERATOR_GRADIENT),
-    "advice": lambda settings: advice.discriminator_rate(settings, 0.1),
-    "early": True,
-}
-
-COLLAPSED: dict[str, Any] = {
-    "name": "mode collapse",
-    "sentence": "Many latents give nearly equal samples.",
-    "explanation": "The generator makes only a few samples that the discriminator accepts. Single samples may look "
-    "good, so look at the whole grid.",
-    "evidence": ("diversity", "duplicates", log_names.ACCURACY),
-    "advice": advice.penalty,
-}
-
-FOOLED: dict[str, Any] = {
-    "name": "generator too strong",
-    "sentence": "Samples are rated above real images.",
-    "explanation": "The discriminator rates generated images as more real than real images in most pairs. It learns "
-    "too slowly, or from wrong labels, and its gradients do not help the generator.",
-    "evidence": (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES),
-    "advice": lambda settings: advice.discriminator_rate(settings, 2.0),
-}
+EXPLODED = Symptom(
+    DIVERGENCE,
+    exploded,
+    "A loss or a gradient is NaN, infinite or huge.",
+    f"A loss is huge above {EXPLODED_LOSS:g}. The updates grow until they overflow, or the data contain NaN. Steps "
+    "with NaN or infinite values are skipped, so the networks stop learning.",
+    (*log_names.LOSSES, log_names.DISCRIMINATOR_GRADIENT, log_names.GENERATOR_GRADIENT),
+    lambda settings: advice.discriminator_rate(settings, 0.1),
+    early=True,
+)
+COLLAPSED = Symptom(
+    "mode collapse",
+    collapsed,
+    "Many latents give nearly equal samples.",
+    "The generator makes only a few samples that the discriminator accepts. Single samples may look good, so look at "
+    "the whole grid.",
+    ("diversity", "duplicates", log_names.ACCURACY),
+    advice.penalty,
+)
+FOOLED = Symptom(
+    "generator too strong",
+    generator_too_strong,
+    "Samples are rated above real images.",
+    "The discriminator rates generated images as more real than real images in most pairs. It learns too slowly, or "
+    "from wrong labels, and its gradients do not help the generator.",
+    (log_names.ACCURACY, log_names.LOGIT_GAP, *log_names.LOSSES),
+    lambda settings: advice.discriminator_rate(settings, 2.0),
+)
 
 # Causes before their effects: where several symptoms hold, the first one is shown.
 SYMPTOMS: tuple[Symptom, ...] = (
-    Symptom(holds=overflowed, at_once=True, **DIVERGED),
-    Symptom(holds=exploded, **DIVERGED),
+    replace(EXPLODED, holds=overflowed, at_once=True),
+    EXPLODED,
     Symptom(
         "generator stands still",
         stands_still,
@@ -213,8 +213,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
         advice.faster_generator,
         early=True,
     ),
-    Symptom(holds=fooled_by_far, early=True, **FOOLED),
-    Symptom(holds=generator_too_strong, **FOOLED),
+    replace(FOOLED, holds=fooled_by_far, early=True),
+    FOOLED,
     Symptom(
         "oscillation",
         oscillating,
@@ -224,8 +224,8 @@ SYMPTOMS: tuple[Symptom, ...] = (
         (log_names.ACCURACY, *log_names.LOSSES, "movement"),
         advice.penalty,
     ),
-    Symptom(holds=all_alike, early=True, **COLLAPSED),
-    Symptom(holds=collapsed, **COLLAPSED),
+    replace(COLLAPSED, holds=all_alike, early=True),
+    COLLAPSED,
     Symptom(
         "discriminator too strong",
         discriminator_too_strong,

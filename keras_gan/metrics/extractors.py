@@ -208,8 +208,7 @@ def read(source: Source, indices: np.ndarray) -> np.ndarray:
 
     images = np.empty((len(indices), *_fitted_shape(source)), "uint8")
     start = 0
-    blocks = Stream.of(source, indices).blocks()
-    for block in progress.track(blocks, "reading images", len(indices), len):
+    for block in Stream.of(source, indices).blocks():
         images[start : start + len(block)] = fitted(block)
         start += len(block)
     return images

@@ -42,8 +42,8 @@ def _limit(axes, losses, levels):
     finite = losses[np.isfinite(losses)]
     if not len(finite):
         return
-    low, high = inline.bulk(finite)
-    low, high = min(low, *levels, high), max(high, *levels, low)
+    shown = [*inline.bulk(finite), *levels]
+    low, high = min(shown), max(shown)
     margin = 0.05 * (high - low) or 0.05
     axes.set_ylim(low - margin, high + margin)
 

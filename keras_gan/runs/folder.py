@@ -82,7 +82,7 @@ class Run:
         folder = Path(path)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            if not (folder / CONFIG).is_file():
+            if not is_run(folder):
                 names = source.class_names and source.class_names[: source.num_classes]
                 content = Content(
                     data_shape=tuple(source.shape),

@@ -10,7 +10,7 @@ from keras_gan._utils.progress import rough_duration
 from keras_gan._utils.text import Table
 from keras_gan.distribute import several_processes
 from keras_gan.reporting import optimum
-from keras_gan.runs import CONFIG, Run
+from keras_gan.runs import Run
 from keras_gan.training.building import computation, images_per_step
 from keras_gan.training.job import Job
 
@@ -25,9 +25,9 @@ def describe(job: Job, verbose: bool = False) -> Table:
         job: a job that is ready to start.
         verbose: whether to add the networks, the loss and how it is computed.
     """
-    config = job.config
+    augmented = "; augmented for the discriminator" if job.config.augment else ""
     rows = {
-        "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}",
+        "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}{augmented}",
         "classes": _classes(job),
         "training": _training(job),
         "replicas": _replicas(job),
@@ -36,8 +36,6 @@ def describe(job: Job, verbose: bool = False) -> Table:
     }
     if verbose:
         rows |= _details(job)
-    if config.augment:
-        rows["data"] += "; augmented for the discriminator"
     return Table([(name, words) for name, words in rows.items() if words])
 
 
@@ -59,10 +57,9 @@ def _training(job):
 
 def _resuming(job):
     """Where training goes on; empty for a new run."""
-    saved = Run(job.run_dir).last_saved if (job.run_dir / CONFIG).is_file() else None
-    if saved is None:
+    if job.last_saved is None:
         return ""
-    step, when = saved
+    step, when = job.last_saved
     return f"at step {step:,} of {job.config.steps:,}, saved on {when:%d %B %Y at %H:%M}"
 
 
@@ -130,12 +127,12 @@ def _automatic_weight(job):
     return f"{float(penalties.automatic_weight(pixels.floats(images))):.2g} (from the data)"
 
 
-def outcome(job: Job, trained_steps: int | None = None) -> str:
+def outcome(job: Job, was_finished: bool = False) -> str:
     """The last step, the place of the results, and how to continue.
 
     Args:
         job: a job after `Job.train`.
-        trained_steps: the number of steps that this call trained; None for all of them.
+        was_finished: whether the run had all its steps before `Job.train`.
     """
     if job.gan.step < job.config.steps:
         return (
@@ -143,7 +140,7 @@ def outcome(job: Job, trained_steps: int | None = None) -> str:
             "Run the same command again to continue."
         )
     results = f"All results are on one page: {job.run_dir}/report.html."
-    if trained_steps == 0:
+    if was_finished:
         more = f"Use --steps {2 * job.config.steps} to train longer, or --run auto to start another run."
         text = f"nothing to do: {job.run_dir} has its {job.config.steps:,} steps already. {results} {more}"
     else:

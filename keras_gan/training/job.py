@@ -2,6 +2,7 @@
 
 import contextlib
 import dataclasses
+import datetime
 import functools
 import itertools
 import math
@@ -16,6 +17,7 @@ from keras_gan import data, distribute, losses, metrics, reporting
 from keras_gan._utils import progress
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import Diverged, InputError, WorkerLost, first_line
+from keras_gan._utils.run_folders import is_run
 from keras_gan.callbacks import (
     Checkpoints,
     Checks,
@@ -34,7 +36,7 @@ from keras_gan.callbacks.recording import SNAPSHOT_VECTORS, training_task
 from keras_gan.config import CHECKPOINT_EVERY_S, TrainConfig
 from keras_gan.data import opening
 from keras_gan.gan import GAN
-from keras_gan.runs import CONFIG, Run, checkpoints
+from keras_gan.runs import Run, checkpoints
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES
 from keras_gan.training.building import SMALL_PIXELS, augments, build, computation, images_per_step
@@ -144,43 +146,45 @@ class Job:
         if self.remaining_steps < FEWEST_TIMED_STEPS or distribute.several_processes(self.strategy):
             return None
         before, timer = checkpoints.values(self.gan), Timer(TIMED_S, TIMED_CALLS)
-        self.gan.steps_per_execution = self._steps_per_execution()
-        with progress.task("timing a few training steps", note="compiling"):
-            steps = self.config.steps - self.gan.step
-            self.gan.fit(self._batches(), steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[timer])
+        with progress.task("timing a few training steps", note="compiling"), self._reporting_bad_input():
+            self._train([timer])
         checkpoints.assign(self.gan, before)
         return timer.seconds_per_step
 
     @property
-    def start_step(self) -> int:
-        """The step at which training starts: that of the newest checkpoint, or 0."""
-        saved = Run(self.run_dir).last_saved if (self.run_dir / CONFIG).is_file() else None
-        return saved[0] if saved else 0
+    def last_saved(self) -> tuple[int, datetime.datetime] | None:
+        """The step of the run's newest checkpoint, and when it was written; None for a new run."""
+        return Run(self.run_dir).last_saved if is_run(self.run_dir) else None
 
     @property
     def remaining_steps(self) -> int:
-        """The number of steps until `config.steps`."""
-        return max(0, self.config.steps - self.start_step)
+        """The number of steps from the newest checkpoint, or from step 0, to `config.steps`."""
+        start, _ = self.last_saved or (0, None)
+        return max(0, self.config.steps - start)
+
+    def _train(self, callbacks):
+        """Trains the GAN from its present step on."""
+        self.gan.steps_per_execution = self._steps_per_execution()
+        self.gan.fit(
+            self._batches(),
+            steps_per_epoch=self.config.steps - self.gan.step,
+            shuffle=False,  # the batches are shuffled already
+            verbose=0,
+            callbacks=callbacks,
+        )
 
     def _fit(self, run, extra, guard):
         config, gan = self.config, self.gan
-        gan.steps_per_execution = self._steps_per_execution()
         display = progress.display() if run else progress.SILENT
         recording, stateful = self._recording(run, extra) if run else ([], [])
         saving = Checkpoints(run, [guard, *stateful], self.checkpoint_every_s)
         with (
             Stop().listening() as stop,
-            self._saving_on_bad_input(saving),
+            self._reporting_bad_input(saving),
             training_task(display, config.steps) as task,
         ):
             shown = Progress(config.steps, config.batch_size, task)
-            gan.fit(
-                self._batches(),
-                steps_per_epoch=config.steps - gan.step,
-                shuffle=False,  # the batches are shuffled already
-                verbose=0,
-                callbacks=[guard, *recording, shown, Means(self._row_steps()), stop, saving],
-            )
+            self._train([guard, *recording, shown, Means(self._row_steps()), stop, saving])
         self.stopped_by = stop.signal
         if guard.verdict is None:
             saving.save()
@@ -239,15 +243,18 @@ class Job:
         return self.config.data in MIXTURES and self.source.shape == (1,)
 
     @contextlib.contextmanager
-    def _saving_on_bad_input(self, saving):
-        """Saves, and raises the InputError of an image that cannot be read, which tf.data wraps in its own error."""
+    def _reporting_bad_input(self, saving: Checkpoints | None = None):
+        """Raises the InputError of an image that cannot be read, which tf.data wraps in its own error.
+
+        It saves before that where `saving` is given.
+        """
         try:
             yield
         except tf.errors.OpError as error:
             found = re.search(r"InputError: (.*)", error.message)
             if not found:
                 raise
-            if not distribute.several_processes(self.strategy):  # the other workers do not save
+            if saving and not distribute.several_processes(self.strategy):  # the other workers do not save
                 saving.save()
             raise InputError(found[1]) from error
 
@@ -317,7 +324,7 @@ def prepare(
     if distribute.is_chief(strategy):
         (opening.warn_of_unequal_classes if config.conditional else opening.warn_of_unusable_labels)(source)
     if config.augment is None:  # decided once, since with more steps D must stay the same network
-        chosen = Run(folder).config.augment if (folder / CONFIG).is_file() else None
+        chosen = Run(folder).config.augment if is_run(folder) else None
         config = dataclasses.replace(config, augment=chosen)
         config = dataclasses.replace(config, augment=augments(config, source.shape, source.count))
     if distribute.is_chief(strategy):
