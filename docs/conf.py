@@ -26,7 +26,7 @@ exclude_patterns = ["_build", "extensions"]
 nitpicky = True
 # Other packages have their sites on other hosts; types of modules that are not public have no page.
 # Bounds of numbers, in the types of msgspec, are read as classes, too.
-OTHERS = "keras|tf|tensorflow|np|numpy|msgspec|PIL|collections|pathlib|types|os|keras_gan"
+OTHERS = "datetime|keras|tf|tensorflow|np|numpy|msgspec|PIL|collections|pathlib|types|os|keras_gan"
 nitpick_ignore_regex = [("py:class", rf"({OTHERS})\..*|[\d.]+")]
 nitpick_ignore = [("py:exc", name) for name in vars(errors) if name[0].isupper()]
 
