@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import signal
 import traceback
 import warnings
 
@@ -92,6 +93,8 @@ def _one_line_errors(find_context, meta=None):
             traceback.print_exc()
         output.drop_unwritable()
         raise _OneLine(_message(error, find_context), STATUSES.get(type(error), 2)) from error
+    except KeyboardInterrupt as error:
+        raise _OneLine("interrupted; what was saved before is complete", 128 + signal.SIGINT) from error
 
 
 def _message(error, find_context):

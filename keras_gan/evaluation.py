@@ -200,6 +200,8 @@ def _write(card, batch, out: Path):
         out.parent.mkdir(parents=True, exist_ok=True)
         replace(out, lambda draft: draft.write_text(card.to_json(), "utf-8"))
         if shown.ndim == 4:
+            if batch.labels is not None:
+                shown = shown[np.argsort(batch.labels[:SHOWN], kind="stable")]
             shown = np.asarray(sampling.grid(_small(shown), SHOWN_COLUMNS))
         else:
             shown = batch.images[:]

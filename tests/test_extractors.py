@@ -118,6 +118,28 @@ def test_training_is_the_same_for_a_seed_and_leaves_the_random_state_alone():
     assert np.abs(other.get_weights()[0] - first.get_weights()[0]).max() > 0.1
 
 
+def test_an_interrupted_training_continues_to_the_same_network(tmp_path, monkeypatch):
+    source, backup = dark_and_bright(), tmp_path / "network.part.npz"
+    expected = classifiers.train(source.array, source.labels, images_seen=1000)  # 5 steps
+    save = classifiers._Backup.on_train_batch_end
+
+    def interrupted(callback, batch, logs=None):
+        save(callback, batch, logs)
+        if batch == 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(classifiers, "BACKUP_EVERY_S", 0.0)
+    monkeypatch.setattr(classifiers._Backup, "on_train_batch_end", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        classifiers.train(source.array, source.labels, images_seen=1000, backup=backup)
+    batches = []
+    monkeypatch.setattr(classifiers._Backup, "on_train_batch_end", lambda callback, batch, logs: batches.append(batch))
+    continued = classifiers.train(source.array, source.labels, images_seen=1000, backup=backup)
+    assert len(batches) == 2
+    for a, b in zip(continued.get_weights(), expected.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=5e-3)  # a few places of float16
+
+
 def test_training_neither_reads_nor_moves_the_random_state():
     source = dark_and_bright()
     keras.utils.set_random_seed(1)

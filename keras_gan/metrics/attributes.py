@@ -9,7 +9,7 @@ import numpy as np
 from keras_gan._utils.errors import InputError, Notice, printable
 from keras_gan._utils.files import cache_folder
 from keras_gan.data.source import Source
-from keras_gan.metrics.extractors import announce, content, most_images, read
+from keras_gan.metrics.extractors import announce, content, load_or_train, most_images, read
 
 FEWEST = 10  # images with an attribute, and images without it, that training needs
 HELD_OUT = 5  # one image in 5 is held out for the accuracy
@@ -61,10 +61,7 @@ def attribute_classifier(source: Source) -> AttributeClassifier:
 
     source = _learnable(source)
     file = cache_folder() / "extractors" / f"{content(f'attributes {classifiers.VERSION}', source)}.npz"
-    if not file.exists():
-        file.parent.mkdir(parents=True, exist_ok=True)
-        classifiers.save(_train(source, file), file)
-    classifier, sha256 = classifiers.load(file, remedy="Delete it to train the network again.")
+    classifier, sha256 = load_or_train(file, lambda backup: _train(source, file, backup))
     return AttributeClassifier(
         source.attribute_names, classifier.accuracy, sha256, lambda images: classifier(images)[1]
     )
@@ -92,7 +89,7 @@ def _learnable(source) -> Source:
     return replace(source, attributes=attributes, attribute_names=names, labels=attributes)
 
 
-def _train(source, file):
+def _train(source, file, backup):
     from keras_gan.metrics import classifiers
 
     chosen = source.sample(most_images(source), 0)
@@ -100,6 +97,6 @@ def _train(source, file):
     rows, held = classifiers.split_attributes(attributes, HELD_OUT)
     count, images = len(source.attribute_names), read(source, chosen[rows])
     announce(f"classify {count} attribute{'s'[: count > 1]} of {source.short_name}", images.shape, file)
-    model = classifiers.train(images, attributes[rows])
+    model = classifiers.train(images, attributes[rows], backup=backup)
     held_out = read(source, chosen[held])
     return classifiers.Classifier(model, classifiers.balanced_accuracy(model, held_out, attributes[held]))

@@ -8,7 +8,9 @@ All random numbers have their own seeds, so that training neither reads nor chan
 
 import hashlib
 import io
+import itertools
 import math
+import time
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ BATCH_SIZE = 200
 LEARNING_RATE = 3e-3  # reached after a twentieth of the steps, then falling to zero along a cosine
 MOST_IMAGES, MOST_EPOCHS = 200_000, 80  # default limits of training, over all epochs
 MOST_PIXELS = 200_000 * 32 * 32  # another limit, for a few minutes of training on two cores
+BACKUP_EVERY_S = 10.0
 CHUNK_BYTES = 2**25  # of the largest feature map in one call of the network
 
 
@@ -83,7 +86,7 @@ def network(shape: tuple[int, ...], classes: int, seed: int = 0, activation: str
     return keras.Model(image, [features, trained(layers.Dense, classes, activation=activation)(x)])
 
 
-def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model:
+def train(images, labels, classes=None, images_seen=None, seed=0, backup: Path | None = None) -> keras.Model:
     """Trains a network on randomly shifted images, with Adam and a learning rate that falls to zero.
 
     Args:
@@ -92,6 +95,8 @@ def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model
         classes: the number of classes; None for the largest label + 1. Not used for attributes.
         images_seen: the number of training images over all epochs; None for `planned_images`.
         seed: seed of the weights, the order and the shifts.
+        backup: file with the state of an interrupted training, which continues from there, and whose result is the
+            same. It is written every `BACKUP_EVERY_S` seconds. None for no such file.
 
     Returns:
         A model as `network` returns it. Its weights are rounded to float16, like those in a saved file.
@@ -104,12 +109,40 @@ def train(images, labels, classes=None, images_seen=None, seed=0) -> keras.Model
         model, loss = network(images.shape[1:], classes, seed), "sparse_categorical_crossentropy"
     steps = max(2, math.ceil((images_seen or planned_images(images.shape)) / BATCH_SIZE))
     model.compile(keras.optimizers.Adam(_learning_rate(steps)), loss=[None, loss], jit_compile=False)
+    saved = _Backup(model, backup)
+    done = saved.restore()
     with progress.task("training the network", steps, "compiling") as task:
-        shown = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: task.update(batch + 1))
-        batches = _shifted_batches(images, labels, seed)
-        model.fit(batches, steps_per_epoch=steps, shuffle=False, verbose=0, callbacks=[shown])
+        shown = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: task.update(done + batch + 1))
+        if done < steps:
+            batches, callbacks = _shifted_batches(images, labels, seed, done), [shown, saved]
+            model.fit(batches, steps_per_epoch=steps - done, shuffle=False, verbose=0, callbacks=callbacks)
     model.set_weights([weights.astype("float16") for weights in model.get_weights()])
     return model
+
+
+class _Backup(keras.callbacks.Callback):
+    """Saves the state of a training from time to time. Keras's BackupAndRestore leaves the states of dropout out."""
+
+    def __init__(self, model, file):
+        super().__init__()
+        model.optimizer.build(model.trainable_variables)
+        self.variables = [*model.variables, *model.optimizer.variables]
+        self.steps = model.optimizer.iterations
+        self.file, self.saved_at = file, time.monotonic()
+
+    def restore(self) -> int:
+        """Restores the saved state, if there is one, and returns the number of steps that it contains."""
+        if self.file and self.file.exists():
+            with np.load(self.file, allow_pickle=False) as arrays:
+                for number, variable in enumerate(self.variables):
+                    variable.assign(arrays[f"{number}"])
+        return int(self.steps.numpy())
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.file and time.monotonic() - self.saved_at >= BACKUP_EVERY_S:
+            arrays = {f"{number}": variable.numpy() for number, variable in enumerate(self.variables)}
+            replace(self.file, lambda draft: np.savez(draft, **arrays))
+            self.saved_at = time.monotonic()
 
 
 def adjusted_crossentropy(attributes: np.ndarray) -> Callable:
@@ -235,16 +268,18 @@ def _signed(images):
     return pixels.to_signed(images.astype("float32"))
 
 
-def _shifted_batches(images, labels, seed) -> Iterator:
-    """Yields batches of images in [-1, 1] without end, shifted by up to two pixels, or one for small images."""
+def _shifted_batches(images, labels, seed, first_step=0) -> Iterator:
+    """Yields batches from a step on, without end: images in [-1, 1], shifted by up to two pixels, or one if small."""
     rng = np.random.default_rng(seed)
     limit = 2 if min(images.shape[1:3]) >= 16 else 1
     order = np.empty(0, "int64")
-    while True:
+    for step in itertools.count():
         while len(order) < BATCH_SIZE:
             order = np.concatenate([order, rng.permutation(len(images))])
         rows, order = order[:BATCH_SIZE], order[BATCH_SIZE:]
-        yield _signed(shifted(images[rows], *rng.integers(2 * limit + 1, size=(2, BATCH_SIZE)), limit)), labels[rows]
+        shifts = rng.integers(2 * limit + 1, size=(2, BATCH_SIZE))
+        if step >= first_step:
+            yield _signed(shifted(images[rows], *shifts, limit)), labels[rows]
 
 
 def shifted(images: np.ndarray, down: np.ndarray, right: np.ndarray, limit: int) -> np.ndarray:

@@ -145,11 +145,25 @@ def _trained(source, held_out):
     if held_out is not None and (held_out.labels is None or held_out.shape != source.shape):
         held_out = None  # no accuracy can be computed with it
     file = cache_folder() / "extractors" / f"{content(classifiers.VERSION, source, held_out)}.npz"
+    classifier, sha256 = load_or_train(file, lambda backup: _train(source, held_out, file, backup))
+    return Extractor(f"trained on {source.short_name}", sha256, classifier.accuracy, classifier)
+
+
+def load_or_train(file, train) -> tuple:
+    """Loads a classifier and its SHA-256, as `classifiers.load` does, from a file that is made where it is missing.
+
+    Args:
+        file: the .npz file.
+        train: function of the backup file of `classifiers.train` to a `classifiers.Classifier`.
+    """
+    from keras_gan.metrics import classifiers
+
     if not file.exists():
         file.parent.mkdir(parents=True, exist_ok=True)
-        classifiers.save(_train(source, held_out, file), file)
-    classifier, sha256 = classifiers.load(file, remedy="Delete it to train the network again.")
-    return Extractor(f"trained on {source.short_name}", sha256, classifier.accuracy, classifier)
+        backup = file.with_suffix(".part.npz")
+        classifiers.save(train(backup), file)
+        backup.unlink(missing_ok=True)
+    return classifiers.load(file, remedy="Delete it to train the network again.")
 
 
 def content(version, *sources) -> str:
@@ -167,7 +181,7 @@ def content(version, *sources) -> str:
     return digest.hexdigest()[:32]
 
 
-def _train(source, held_out, file):
+def _train(source, held_out, file, backup):
     from keras_gan.metrics import classifiers
 
     chosen = source.sample(most_images(source), 0)
@@ -177,7 +191,7 @@ def _train(source, held_out, file):
     else:
         test, tested = held_out, held_out.sample(MOST_TESTED, 0)
     announce(f"compute features of {source.short_name}", (len(chosen), *_fitted_shape(source)), file)
-    model = classifiers.train(read(source, chosen), source.labels[chosen], int(source.labels.max()) + 1)
+    model = classifiers.train(read(source, chosen), source.labels[chosen], int(source.labels.max()) + 1, backup=backup)
     return classifiers.Classifier(model, classifiers.accuracy(model, read(test, tested), test.labels[tested]))
 
 
