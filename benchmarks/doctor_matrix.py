@@ -54,7 +54,7 @@ ILL = {
     "digits-d-frozen": Case("digits", {**LONG, "discriminator_lr": 0.0}, ("generator too strong",), 240),
     "digits-blind": Case("digits", LONG, ("mode collapse",), 240, blind=True),
     "digits-exploding": Case("digits", {**LONG, "discriminator_lr": 20.0, "generator_lr": 20.0}, ("divergence",), 240),
-    "digits-8-images": Case("digits", {"steps": 800}, ("memorising",), images=8),
+    "digits-8-images": Case("digits", {"steps": 800, "batch_size": 8}, ("memorising",), images=8),
     "gaussian-d-fast": Case("gaussian", {"discriminator_lr": 1.0}, STRONG, 600),
     "gaussian-g-frozen": Case("gaussian", {"generator_lr": 0.0}, STILL, 600),
     "gaussian-g-fast": Case("gaussian", {"generator_lr": 2.0}, WILD, 600),

@@ -13,7 +13,7 @@ from keras_gan.cli.options import Format, ImageSize, Name, Number, Weight, Whole
 from keras_gan.cli.verb import Verb
 from keras_gan.config import CHECKPOINT_EVERY_S, LARGEST
 from keras_gan.exports import FORMATS
-from keras_gan.presets import PRESETS
+from keras_gan.presets import PRESETS, UPDATES
 
 RATE = Number(min=0)
 SECTIONS = {
@@ -24,6 +24,7 @@ SECTIONS = {
         "batch_size",
         "loss",
         "discriminator_steps",
+        "updates",
         "gamma",
         "discriminator_lr",
         "generator_lr",
@@ -72,6 +73,7 @@ SECTIONS = {
     type=Whole(1, LARGEST["discriminator_steps"]),
     help="Discriminator updates for each generator update.",
 )
+@click.option("--updates", type=Name(UPDATES), help=f"Order of the updates in a step: {listed(UPDATES)}.")
 @click.option("--gamma", type=Weight(), help="Weight of the gradient penalties, 0 or more; auto: from the data.")
 @click.option("--discriminator-lr", type=RATE, help="Learning rate of the discriminator.")
 @click.option("--generator-lr", type=RATE, help="Learning rate of the generator.")

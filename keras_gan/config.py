@@ -13,7 +13,7 @@ import msgspec
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import InputError, field_first
 from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
-from keras_gan.presets import DATA_PRESETS, DEFAULT_PRESET, default_penalties, preset
+from keras_gan.presets import DATA_PRESETS, DEFAULT_PRESET, UPDATES, default_penalties, preset
 
 LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000, "pack": 16}
 LARGEST_FLOAT = sys.float_info.max
@@ -41,6 +41,7 @@ class TrainConfig:
     loss: str | None = None  # name in losses.LOSSES
     gamma: float | str | None = None  # weight γ of every penalty, or "auto"; of R1 where the preset has no penalty
     discriminator_steps: int | None = None  # k of Algorithm 1
+    updates: str | None = None  # order of the updates in a step, name in presets.UPDATES
     discriminator_lr: float | None = None  # learning rate of the discriminator; None for the preset's
     generator_lr: float | None = None  # learning rate of the generator; None for the preset's
     conditional: bool = False  # class-conditional networks, for data with labels
@@ -53,7 +54,7 @@ class TrainConfig:
         self._check_data()
         object.__setattr__(self, "preset", self.preset or DATA_PRESETS.get(self.data, DEFAULT_PRESET))
         recipe = preset(self.preset)
-        for name in ("steps", "batch_size", "latent_dim", "latent", "loss", "discriminator_steps"):
+        for name in ("steps", "batch_size", "latent_dim", "latent", "loss", "discriminator_steps", "updates"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(recipe, name))
         object.__setattr__(self, "image_size", check_size(self.image_size))
@@ -67,6 +68,7 @@ class TrainConfig:
         self._check("gamma", number or self.gamma in (None, AUTO), f"0 or more, or {AUTO}")
         enough = AUTO not in self.penalties.values() or self.batch_size > 1
         self._check("batch_size", enough, "2 or more, unless gamma is a number", "2 or more, or a number as --gamma")
+        self._check("updates", self.updates in UPDATES, " or ".join(UPDATES))
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
 
     def _check_data(self):

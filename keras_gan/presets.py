@@ -15,6 +15,13 @@ R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers t
 LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}
 
 
+ALTERNATING, SIMULTANEOUS = "alternating", "simultaneous"
+UPDATES = {  # orders of the updates in a training step
+    ALTERNATING: "the generator answers the updated discriminator, on fresh noise (Algorithm 1)",
+    SIMULTANEOUS: "both networks are updated from one pass",
+}
+
+
 def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
     """A learning rate that halves every `half_life_steps`, so that G converges instead of circling the optimum."""
     return {
@@ -41,6 +48,27 @@ def _adam(
     return {"class_name": "Adam", "config": config if epsilon is None else config | {"epsilon": epsilon}}
 
 
+def _momentum_2014(learning_rate: float) -> dict[str, Any]:
+    """SGD of the code of 2014, whose momentum rises from 0.5 to 0.7 in the epochs 1 to 250 of 500 steps each."""
+    rate = {"initial_learning_rate": learning_rate, "decay_steps": 1, "decay_rate": 1 / 1.000004}
+    return {
+        "module": "keras_gan.schedules",
+        "class_name": "RisingMomentum",
+        "registered_name": "keras_gan>RisingMomentum",
+        "config": {
+            "learning_rate": {
+                "module": "keras.optimizers.schedules",
+                "class_name": "ExponentialDecay",
+                "config": rate,
+            },
+            "momentum": 0.5,
+            "final_momentum": 0.7,
+            "first_step": 500,
+            "last_step": 125_000,
+        },
+    }
+
+
 @dataclass(frozen=True)
 class Preset:
     """One recipe: the network family, the loss, the penalties and the optimizers."""
@@ -54,6 +82,8 @@ class Preset:
     discriminator_optimizer: Mapping[str, Any]
     penalties: Mapping[str, float | str] = field(default_factory=dict)  # name in penalties.PENALTIES -> weight γ
     discriminator_steps: int = 1  # k of Algorithm 1
+    updates: str = ALTERNATING  # name in UPDATES
+    start_at_mean: bool = False  # whether G's output starts at the mean of the training images
     latent: str = "normal"  # name in latents.DISTRIBUTIONS
     latent_dim: int = 64
     batch_size: int = 64  # images in one discriminator step
@@ -91,18 +121,20 @@ PRESETS: dict[str, Preset] = {
     ),
     "goodfellow2014": Preset(
         summary="the 2014 paper's multilayer perceptrons: maxout and dropout in the discriminator, SGD with momentum",
-        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661)",
-        differences="Compared with the published code for MNIST (github.com/goodfeli/adversarial, mnist.yaml): z is "
-        "normal, not uniform with the same variance. The output's biases start at 0, not at the mean image. The "
-        "learning rate stays at 0.1; the code lowers it by 0.0004% in each step. The momentum stays at 0.5; the code "
-        "raises it to 0.7. The norm of each unit's weights in the discriminator is at most 1.9365, as in the "
-        "published code for faces.",
+        reference="Goodfellow et al. 2014, Generative adversarial nets (arXiv:1406.2661), in the published code for "
+        "MNIST (github.com/goodfeli/adversarial, mnist.yaml)",
+        differences="The momentum and the learning rate change with each step; the code changes the momentum once in "
+        "each epoch, of 500 steps. The discriminator's loss is the sum over real and generated images, of which the "
+        "code takes half; here its learning rate is half the code's, which is the same for this optimizer.",
         networks="goodfellow2014",
         loss="non_saturating",
-        generator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
-        discriminator_optimizer={"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}},
+        generator_optimizer=_momentum_2014(0.1),
+        discriminator_optimizer=_momentum_2014(0.05),
+        updates=SIMULTANEOUS,
+        start_at_mean=True,
         latent_dim=100,
         batch_size=100,
+        ema_half_life_images=0,
     ),
     "dcgan": Preset(
         summary="the 2015 paper's convolutional networks: batch normalisation in both, non-saturating loss",

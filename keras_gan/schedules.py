@@ -1,10 +1,15 @@
-"""Learning rates: "auto", which depends on the network, and schedules that are counted in training steps or lowered."""
+"""Learning rates: "auto", which depends on the network, and schedules that are counted in training steps or lowered.
+
+Also an SGD whose momentum follows a schedule, as in 2014.
+"""
 
 from typing import Any
 
 import keras
+from keras import ops
 
 from keras_gan._utils import compat
+from keras_gan._utils.errors import InputError
 
 Schedule = keras.optimizers.schedules.LearningRateSchedule
 LARGEST_RATE, LEAST_RATE = 2e-3, 2e-4
@@ -95,6 +100,45 @@ class Lowered(keras.optimizers.schedules.LearningRateSchedule):
     @classmethod
     def from_config(cls, config):
         return cls(keras.saving.deserialize_keras_object(config["schedule"]), config["factor"])
+
+
+@keras.saving.register_keras_serializable("keras_gan")
+class RisingMomentum(keras.optimizers.SGD):
+    """SGD whose momentum μ changes linearly from one step to another and is constant before and after.
+
+    m ← μ m - η ∇, weight ← weight + m. The other arguments are those of `keras.optimizers.SGD`.
+
+    Args:
+        learning_rate: η, or its schedule.
+        momentum: μ up to `first_step`, above 0.
+        final_momentum: μ from `last_step` on.
+        first_step: step from which it changes.
+        last_step: step at which it reaches `final_momentum`.
+    """
+
+    def __init__(
+        self, learning_rate=0.01, momentum=0.5, final_momentum=0.7, first_step=0, last_step=1, name="SGD", **options
+    ):
+        super().__init__(learning_rate, momentum, name=name, **options)
+        if not momentum > 0 or self.nesterov or last_step <= first_step:
+            raise InputError(
+                f"RisingMomentum received momentum={momentum}, nesterov={self.nesterov}, first_step={first_step} and "
+                f"last_step={last_step}; expected momentum above 0, no nesterov, and a later last_step. Use "
+                "keras.optimizers.SGD for a constant momentum."
+            )
+        self.final_momentum, self.first_step, self.last_step = final_momentum, first_step, last_step
+
+    def update_step(self, gradient, variable, learning_rate):
+        passed = ops.cast(self.iterations - self.first_step, "float32") / (self.last_step - self.first_step)
+        momentum = self.momentum + (self.final_momentum - self.momentum) * ops.clip(passed, 0.0, 1.0)
+        velocity = compat.slot(self, self.momentums, variable)
+        step = ops.cast(momentum, velocity.dtype) * velocity - ops.cast(learning_rate * gradient, velocity.dtype)
+        self.assign(velocity, step)
+        self.assign_add(variable, step)
+
+    def get_config(self):
+        names = ("final_momentum", "first_step", "last_step")
+        return super().get_config() | {name: getattr(self, name) for name in names}
 
 
 def innermost(optimizer: keras.optimizers.Optimizer) -> keras.optimizers.Optimizer:

@@ -243,3 +243,15 @@ def test_the_operations_of_an_interpreter_say_what_a_delegate_computes(tflite):
         assert set(found) == {"FULLY_CONNECTED", "DELEGATE"}
         assert {"index", "inputs", "outputs"} <= set(found["DELEGATE"])
         assert list(found["DELEGATE"]["outputs"]) == list(found["FULLY_CONNECTED"]["outputs"])
+
+
+def test_an_optimizer_finds_its_variable_of_a_weight():
+    class Recording(keras.optimizers.SGD):
+        def update_step(self, gradient, variable, learning_rate):
+            found.append(compat.slot(self, self.momentums, variable))
+
+    weights, found = [keras.Variable([0.0]), keras.Variable([0.0, 0.0])], []
+    optimizer = Recording(momentum=0.5)
+    with relied_on("keras", "Optimizer._get_variable_index"):
+        optimizer.apply([tf.ones(1), tf.ones(2)], weights)
+        assert found[0] is optimizer.momentums[0] and found[1] is optimizer.momentums[1]

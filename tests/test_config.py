@@ -4,7 +4,7 @@ import json
 import keras
 import pytest
 
-from keras_gan import losses, networks, penalties
+from keras_gan import losses, networks, penalties, schedules
 from keras_gan._utils.choices import nearest
 from keras_gan._utils.errors import InputError
 from keras_gan.config import TrainConfig
@@ -135,9 +135,15 @@ def test_a_preset_named_after_a_paper_has_its_settings(name):
 
 def test_the_2014_preset_has_the_settings_of_its_code():
     config = TrainConfig("mnist", "goodfellow2014")
-    assert config.optimizer("generator") == config.optimizer("discriminator")
-    assert config.optimizer("generator") == {"class_name": "SGD", "config": {"learning_rate": 0.1, "momentum": 0.5}}
+    for side, rate in (("generator", 0.1), ("discriminator", 0.05)):  # half the rate for D, whose loss is twice as large
+        optimizer = keras.optimizers.deserialize(config.optimizer(side))
+        assert (optimizer.momentum, optimizer.final_momentum) == (0.5, 0.7)
+        assert (optimizer.first_step, optimizer.last_step) == (500, 125_000)  # epochs 1 and 250
+        schedule = schedules.schedule_of(optimizer)
+        # 1.000004 ** -100,000 = exp(-0.4)
+        assert [float(schedule(step)) for step in (0, 100_000)] == pytest.approx([rate, 0.670321 * rate], rel=1e-3)
     assert (config.batch_size, config.latent_dim, config.discriminator_steps) == (100, 100, 1)
+    assert config.updates == "simultaneous"
 
 
 def test_r3gan_lowers_its_rate_and_lengthens_its_average_as_the_code_for_cifar10():

@@ -109,6 +109,35 @@ def test_one_step_of_gradient_descent_by_hand(lines, loss, gamma):
     np.testing.assert_allclose(numbers(gan.ema_generator), [a, b], atol=2e-6)
 
 
+@pytest.mark.parametrize("loss", SLOPES)
+def test_simultaneous_updates_by_hand(lines, loss):
+    gan = lines(loss, penalties={}, updates="simultaneous")
+    logs = gan.train_step(tf.constant(REAL))
+    (z,) = (noise.astype("float64") for noise in recorded(gan.generator))
+    assert len(recorded(gan.discriminator)) == 1
+
+    fake = A * z + B
+    (d_slopes, g_slope), (d_loss, g_loss) = SLOPES[loss], LOSSES[loss]
+    real_logits, fake_logits = W * REAL + C, W * fake + C
+    by_real, by_fake = d_slopes(real_logits, fake_logits)
+    by_w, by_c = np.mean(by_real * REAL) + np.mean(by_fake * fake), np.mean(by_real) + np.mean(by_fake)
+    np.testing.assert_allclose(numbers(gan.discriminator), [W - D_RATE * by_w, C - D_RATE * by_c], atol=1e-6)
+    # G's gradient is that of D before the update, at the same images.
+    by_fake = g_slope(real_logits, fake_logits)
+    a, b = A - G_RATE * np.mean(by_fake * W * z), B - G_RATE * np.mean(by_fake * W)
+    np.testing.assert_allclose(numbers(gan.generator), [a, b], atol=1e-6)
+    assert float(logs["d_loss"]) == pytest.approx(np.mean(d_loss(real_logits, fake_logits)), abs=1e-6)
+    assert float(logs["g_loss"]) == pytest.approx(np.mean(g_loss(real_logits, fake_logits)), abs=1e-6)
+
+
+def test_of_k_discriminator_steps_the_last_one_is_shared(lines):
+    gan = lines("non_saturating", updates="simultaneous", discriminator_steps=2)
+    gan.train_step(tf.constant(np.arange(4, dtype="float32").reshape(4, 1)))
+    assert [len(z) for z in recorded(gan.generator)] == [2, 2]
+    assert [len(batch) for batch in recorded(gan.discriminator)] == [4, 4]
+    assert int(gan.discriminator_optimizer.iterations) == 2 and gan.step == 1
+
+
 def test_each_discriminator_step_sees_fresh_images_and_fresh_noise(lines):
     gan = lines("non_saturating", discriminator_steps=3)
     images = np.arange(6, dtype="float32").reshape(6, 1) / 10

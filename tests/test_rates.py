@@ -1,8 +1,10 @@
 import keras
 import pytest
+import tensorflow as tf
 from keras import layers
 
 from keras_gan import GAN, networks, schedules
+from keras_gan._utils.errors import InputError
 
 
 def convolutional(*channels):
@@ -72,3 +74,22 @@ def test_both_rates_fall_alike_whatever_k_is(tiny_generator, tiny_discriminator,
     for gan in (once, thrice, keras.models.load_model(tmp_path / "gan.keras")):
         assert schedules.current_rate(gan.discriminator_optimizer) == pytest.approx(2e-3 / 1.1)
         assert schedules.current_rate(gan.generator_optimizer) == pytest.approx(2e-3 / 1.1)
+
+
+def test_a_momentum_that_rises_by_hand():
+    weight = keras.Variable([0.0])
+    optimizer = schedules.RisingMomentum(0.1, momentum=0.5, final_momentum=0.7, first_step=1, last_step=3)
+    expected, velocity = 0.0, 0.0
+    for momentum in (0.5, 0.5, 0.6, 0.7, 0.7):  # at steps 0 to 4
+        optimizer.apply([tf.constant([2.0])], [weight])
+        velocity = momentum * velocity - 0.1 * 2.0
+        expected += velocity
+        assert float(weight[0]) == pytest.approx(expected, abs=1e-6)
+    again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
+    assert again.get_config() == optimizer.get_config()
+
+
+@pytest.mark.parametrize("options", [{"momentum": 0.0}, {"nesterov": True}, {"first_step": 5, "last_step": 5}])
+def test_a_momentum_that_cannot_rise(options):
+    with pytest.raises(InputError, match="RisingMomentum received momentum="):
+        schedules.RisingMomentum(0.1, **options)

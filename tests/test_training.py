@@ -327,6 +327,17 @@ def test_few_images_that_are_seen_often_are_augmented():
         augments(forced, (2,), 10**6)
 
 
+def test_the_2014_generator_starts_at_the_mean_image(tmp_path):
+    """With weights of 0 its output is that of the biases alone."""
+    digits = data.open_source("digits")
+    job = training.prepare(training.configure("digits", "goodfellow2014", steps=1), tmp_path / "run")
+    mean = digits.fetch(np.arange(digits.count)).mean(axis=0) / 127.5 - 1
+    for generator in (job.gan.generator, job.gan.ema_generator):
+        layer = generator.get_layer("pixels")
+        layer.kernel.assign(0 * layer.kernel)
+        np.testing.assert_allclose(generator(np.ones((1, 100), "float32"))[0], mean, atol=1e-5)
+
+
 def test_augmentation_and_packs_reach_the_discriminator():
     config = training.configure("digits", "lean", batch_size=6, latent_dim=2, pack=3, augment=True)
     gan = training.build(config, (8, 8, 1), 1_797)

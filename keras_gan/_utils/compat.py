@@ -60,6 +60,21 @@ def updated_weights(optimizer) -> list:
     return optimizer._trainable_variables
 
 
+def slot(optimizer, slots: list, weight):
+    """The variable of an optimizer that belongs to a weight, inside `update_step`.
+
+    Private: `Optimizer._get_variable_index`. `update_step`, which is public, receives the weight in a form that depends
+    on the strategy.
+    Checked with Keras 3.10.0 and 3.15.1.
+
+    Args:
+        optimizer: the optimizer.
+        slots: what `add_optimizer_variables` returned.
+        weight: the variable that `update_step` received.
+    """
+    return slots[optimizer._get_variable_index(weight)]
+
+
 @contextlib.contextmanager
 def without_gradient_sum(optimizer) -> Iterator[None]:
     """Inside it, an optimizer does not sum gradients over the replicas of a strategy.

@@ -1,5 +1,6 @@
 """The generative adversarial network as a `keras.Model`: `train_step` is Algorithm 1 of Goodfellow et al. 2014."""
 
+import contextlib
 import itertools
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from keras_gan import augment as _augment  # noqa: F401  registers a layer that 
 from keras_gan import ema, losses
 from keras_gan import layers as _layers  # noqa: F401  the same
 from keras_gan._utils import log_names
-from keras_gan._utils.choices import AUTO
+from keras_gan._utils.choices import AUTO, lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import precision, replicas
 from keras_gan.gan import batches, network_checks, optimizers, summary
@@ -23,7 +24,7 @@ from keras_gan.gan.saving import Saving, name_in
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import automatic_weight, interpolate
 from keras_gan.penalties import resolve as resolve_penalties
-from keras_gan.presets import DEFAULT_PRESET, PRESETS, default_penalties
+from keras_gan.presets import DEFAULT_PRESET, PRESETS, SIMULTANEOUS, UPDATES, default_penalties
 from keras_gan.sampling import latents
 
 
@@ -106,6 +107,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         loss=None,
         penalties=None,
         discriminator_steps=1,
+        updates="alternating",
         steps_per_execution=1,
         jit_compile="auto",
         run_eagerly=False,
@@ -124,6 +126,9 @@ class GAN(Generation, Fitting, Saving, keras.Model):
                 preset's loss, {"wgan_gp": 10.0} with "wasserstein", and no penalty with any other loss.
             discriminator_steps: k of Algorithm 1. Each batch of `fit` is divided among the k steps, so that each step
                 sees fresh images. Use k times the batch size of one step.
+            updates: "alternating" is Algorithm 1: G's gradient is that of the updated D, on fresh noise. "simultaneous"
+                updates both networks from one pass: G's gradient is that of D before its last update, on the images
+                that D saw there. It computes less in a step.
             steps_per_execution: training steps in one call of the compiled function, as in `keras.Model.compile`.
             jit_compile: whether XLA compiles the step; "auto" for the faster choice on this machine (see `precision`).
             run_eagerly: whether steps run as plain Python for debugging, as in `keras.Model.compile`.
@@ -137,6 +142,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
                 f"discriminator_steps (k) is {discriminator_steps}; expected at least 1. Use discriminator_steps=1 or "
                 "more."
             )
+        lookup(UPDATES, updates, "updates", ", ".join(UPDATES))
         automatic_jit = precision.jit_compile()[0] and not run_eagerly
         super().compile(
             optimizer=None,
@@ -152,6 +158,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         if self.penalties:
             network_checks.check_penalized(self.discriminator)
         self.discriminator_steps = discriminator_steps
+        self.updates = updates
         shared = discriminator_optimizer is generator_optimizer
         if shared and isinstance(generator_optimizer, keras.optimizers.Optimizer):
             discriminator_optimizer = optimizers.copied(generator_optimizer, "discriminator")
@@ -181,25 +188,29 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
         minibatches, counts = self._minibatches(data)
         for real, labels, weights in minibatches:
-            fake = self.generator(self._noise(real, labels), training=True)
-            with tf.GradientTape() as tape:
+            tape = tf.GradientTape(persistent=self._simultaneous)
+            with tape if self._simultaneous else contextlib.nullcontext():
+                fake, g_layer_loss = _with_layer_loss(self.generator, self._noise(real, labels))
+            with tape:
                 real_logits, fake_logits, input_gradients, layer_loss = self._discriminate(real, fake, labels)
                 d_loss = self.loss_pair.discriminator(real_logits, fake_logits, **weights)
                 penalty = self._penalty(input_gradients, real)
                 objective = _shared(d_loss + penalty + layer_loss)
                 scaled = self.discriminator_optimizer.scale_loss(objective)
+            separation = _separation(real_logits, fake_logits)
             d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, scaled, counts)
 
-        z = self._noise(real, labels)
-        # D(x) does not depend on G, so it is computed outside the tape, and only where the loss compares pairs.
-        paired_logits = [self.discriminator(_with(labels, real), training=True)] if self.loss_pair.paired else []
-        with tf.GradientTape() as tape:
-            fake, layer_loss = _with_layer_loss(self.generator, z)
-            logits = self.discriminator(_with(labels, fake), training=True)
-            g_loss = self.loss_pair.generator(*paired_logits, logits, **(weights if self.loss_pair.paired else {}))
-            objective = _shared(g_loss + layer_loss)
+        if not self._simultaneous:  # G answers the updated D, on fresh noise
+            z = self._noise(real, labels)
+            if self.loss_pair.paired:  # outside the tape, since D(x) does not depend on G
+                real_logits = self.discriminator(_with(labels, real), training=True)
+            with tf.GradientTape() as tape:
+                fake, g_layer_loss = _with_layer_loss(self.generator, z)
+                fake_logits = self.discriminator(_with(labels, fake), training=True)
+        with tape:
+            g_loss = self._generator_loss(real_logits, fake_logits, weights)
+            objective = _shared(g_loss + g_layer_loss)
             scaled = self.generator_optimizer.scale_loss(objective)
-        values = dict(d_loss=d_loss, g_loss=g_loss, penalty=penalty, **_separation(real_logits, fake_logits))
         g_update = self._descend(
             self.generator_optimizer,
             self.generator,
@@ -207,7 +218,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
             objective,
             scaled,
             counts,
-            values,
+            dict(d_loss=d_loss, g_loss=g_loss, penalty=penalty, **separation),
             lambda: self._average(ops.shape(real)[0]),
         )
         self.counters.steps.assign_add(1)
@@ -219,10 +230,9 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         fake = self.generator(self._noise(real, labels, self.evaluation_seed_generator), training=False)
         real_logits = self.discriminator(_with(labels, real), training=False)
         fake_logits = self.discriminator(_with(labels, fake), training=False)
-        paired_logits, paired_weights = ([real_logits], weights) if self.loss_pair.paired else ([], {})
         values = dict(
             d_loss=self.loss_pair.discriminator(real_logits, fake_logits, **weights),
-            g_loss=self.loss_pair.generator(*paired_logits, fake_logits, **paired_weights),
+            g_loss=self._generator_loss(real_logits, fake_logits, weights),
             **_separation(real_logits, fake_logits),
         )
         total, *means = replicas.total([counts.own, *map(_shared, values.values())])
@@ -306,6 +316,16 @@ class GAN(Generation, Fitting, Saving, keras.Model):
                 gradients = tape.gradient(outputs, images)
                 input_gradients |= dict(zip(names, ops.split(gradients, len(names)), strict=True))
         return logits["real"], logits["fake"], input_gradients, sum(layer_losses) / len(layer_losses)
+
+    @property
+    def _simultaneous(self):
+        return self.updates == SIMULTANEOUS
+
+    def _generator_loss(self, real_logits, fake_logits, weights):
+        """The generator's loss; only a loss of pairs takes the logits and the weights of real images."""
+        if self.loss_pair.paired:
+            return self.loss_pair.generator(real_logits, fake_logits, **weights)
+        return self.loss_pair.generator(fake_logits)
 
     def _passes(self, points):
         """Lists of points that share a pass of D: those that need an input gradient, then the others.

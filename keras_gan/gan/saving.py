@@ -59,6 +59,7 @@ class Saving:
             "loss": _named(self.loss_pair, LOSSES),
             "penalties": [[_named(penalty, PENALTIES), weight] for penalty, weight in self.penalties.items()],
             "discriminator_steps": self.discriminator_steps,
+            "updates": self.updates,
             "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.jit_choice,
             "run_eagerly": self.run_eagerly,

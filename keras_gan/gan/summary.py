@@ -3,6 +3,7 @@
 from keras_gan import losses, penalties, schedules
 from keras_gan._utils.text import Table, Text
 from keras_gan.gan.saving import name_in
+from keras_gan.presets import UPDATES
 
 
 def describe(gan) -> Text:
@@ -38,5 +39,6 @@ def _compiled(gan):
         optimizer = getattr(gan, f"{role}_optimizer")
         name, rate = type(schedules.innermost(optimizer)).__name__, schedules.current_rate(optimizer)
         yield role, f"{name}, learning rate {rate:g}"
+    yield "updates", f"{gan.updates}: {UPDATES[gan.updates]}"
     if gan.discriminator_steps > 1:
         yield "k", f"{gan.discriminator_steps} discriminator steps in each step"

@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from keras_gan.layers import Maxout
@@ -15,26 +16,39 @@ def _uniform(limit):
 
 
 # The paper's pixels are in [0, 1]. Both networks rescale, so that its initial weights and learning rate apply. Sizes,
-# ranges and dropout are those of the published code (github.com/goodfeli/adversarial, mnist.yaml). The norm is that of
-# its code for faces (tfd_pretrain/pretrain.yaml): without it D's weights grow until they overflow, on MNIST after about
-# 300 steps.
-MAX_COLUMN_NORM = 1.9365
+# ranges and dropout are those of the published code (github.com/goodfeli/adversarial, mnist.yaml).
+CLIPPED = 1e-7  # distance of a mean pixel from 0 and 1, as in the published code
+OUTPUT = "pixels"  # name of G's last layer with weights
 
 
 def _generate(z, shape, dtype):
     x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(z)
     x = layers.Dense(1200, activation="relu", kernel_initializer=_uniform(0.05), dtype=dtype)(x)
-    x = layers.Dense(math.prod(shape), activation="sigmoid", kernel_initializer=_uniform(0.05), dtype="float32")(x)
+    output = {"activation": "sigmoid", "kernel_initializer": _uniform(0.05), "name": OUTPUT}
+    x = layers.Dense(math.prod(shape), dtype="float32", **output)(x)
     return ops.reshape(layers.Rescaling(2.0, -1.0, dtype="float32", name="image")(x), (-1, *shape))
 
 
 def _discriminate(x, shape, dtype, head):
-    limits = {"kernel_initializer": _uniform(0.005), "kernel_constraint": keras.constraints.MaxNorm(MAX_COLUMN_NORM)}
+    start = {"kernel_initializer": _uniform(0.005)}
     x = layers.Rescaling(0.5, 0.5, dtype="float32")(layers.Flatten(dtype="float32")(x))
     x = layers.Dropout(0.2, dtype=dtype)(x)
-    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **limits)(x))
-    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **limits)(x))
-    return head(x, **limits)
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **start)(x))
+    x = layers.Dropout(0.5, dtype=dtype)(Maxout(240, 5, dtype=dtype, **start)(x))
+    return head(x, **start)
+
+
+def start_at_mean(generator: keras.Model, mean: np.ndarray) -> None:
+    """Sets the biases of the 2014 generator so that its outputs start near the mean of the training images.
+
+    Args:
+        generator: a network of the family "goodfellow2014".
+        mean: the mean image, float (height, width, channels) in [0, 1]. It is clipped, since a bias is finite.
+
+    Reference: init_bias_target_marginals in mnist.yaml.
+    """
+    mean = np.clip(np.ravel(mean).astype("float64"), CLIPPED, 1 - CLIPPED)
+    generator.get_layer(OUTPUT).bias.assign(np.log(mean / (1 - mean)))
 
 
 def _mlp(x, widths, bias, slope, dtype):

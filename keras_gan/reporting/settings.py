@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from keras_gan._utils.choices import AUTO
 from keras_gan.config import TrainConfig
 from keras_gan.data.spec import BACKGROUND
-from keras_gan.presets import preset
+from keras_gan.presets import UPDATES, preset
 from keras_gan.reporting import records
 from keras_gan.runs import COMPUTATION, Run, checkpoints
 
@@ -30,6 +30,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         ("steps", f"{config.steps:,}"),
         ("batch size", f"{config.batch_size:,}"),
         ("discriminator steps per generator step", f"{config.discriminator_steps:,}"),
+        ("updates", f"{config.updates}: {UPDATES[config.updates]}"),
         ("latents", f"{config.latent_dim:,}, {config.latent}"),
         ("discriminator optimizer", _optimizer(config.optimizer("discriminator"), resolved.discriminator_rate)),
         ("generator optimizer", _optimizer(config.optimizer("generator"), resolved.generator_rate)),

@@ -39,7 +39,7 @@ from keras_gan.gan import GAN
 from keras_gan.runs import Run, checkpoints
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES
-from keras_gan.training.building import SMALL_PIXELS, augments, build, computation, images_per_step
+from keras_gan.training.building import SMALL_PIXELS, augments, build, computation, images_per_step, start_from_data
 from keras_gan.training.opening import open_data, open_held_out
 
 ROWS, SNAPSHOTS, CHECKS = 200, 20, 40  # number of rows, samples and checks in a whole run
@@ -331,6 +331,7 @@ def prepare(
         Run.check(folder, config, source)
     with strategy.scope():
         gan = build(config, source.shape, source.count, source.num_classes)
+        start_from_data(gan, config, source)
     return Job(config, folder, source, gan, evaluate_every, checkpoint_every_s, strategy)
 
 
