@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from keras_gan import GAN, InputError
 from keras_gan.augment import DiffAugment
-from keras_gan.layers import Maxout, MinibatchStd, Pack, SpectralEmbedding, spectrally_normalized
+from keras_gan.layers import LeakyReLU, Maxout, MinibatchStd, Pack, SpectralEmbedding, spectrally_normalized
 from keras_gan.losses import LOSSES, Loss
 from keras_gan.networks.r3gan import Basis, GroupedConv2D
 from keras_gan.penalties import PENALTIES, Penalty
@@ -348,6 +348,7 @@ def largest_slope(gradients):
 
 
 BUILDERS = {
+    "LeakyReLU": lambda gan: LeakyReLU(0.3, name="leaky"),
     "Maxout": lambda gan: Maxout(2, 3, kernel_initializer="ones", kernel_constraint="non_neg", name="maxout"),
     "Pack": lambda gan: Pack(3, name="pack"),
     "MinibatchStd": lambda gan: MinibatchStd(2, name="deviation"),
@@ -430,5 +431,6 @@ def test_every_serialisable_class_is_tested():
     known = keras.saving.get_custom_objects().items()
     classes = {name for name, thing in known if name.startswith("keras_gan>") and isinstance(thing, type)}
     classes -= {"keras_gan>Lowered", "keras_gan>PerTrainingStep"}  # schedules, in test_guard and test_keras_optimizers
+    classes -= {"keras_gan>RisingMomentum"}  # an optimizer, in test_rates
     classes -= {"keras_gan>DiscriminatorTargets", "keras_gan>GeneratorTargets"}  # in test_keras_data
     assert classes == {f"keras_gan>{name}" for name in BUILDERS if " " not in name}

@@ -39,7 +39,7 @@ def game(tiny_generator):
 
 def value_and_gradients(gan, real, fake):
     with tf.GradientTape() as tape:
-        penalty = gan._penalty(gan._discriminate(real, fake)[2], real)
+        penalty = gan._penalty(gan._differentiated(real, fake, None)[1], real)
     weights = [weight.value for weight in gan.discriminator.trainable_variables]
     return float(penalty), tape.gradient(penalty, weights, unconnected_gradients="zero")
 
@@ -111,14 +111,14 @@ def test_quadratic_discriminator_is_penalized_at_the_points_of_the_penalty(game)
     r2 = 0.5 * ((1 + 9) + (0 + 9)) / 2
     for weights, expected in [({"r1": 1.0}, r1), ({"r2": 1.0}, r2), ({"r1": 10.0, "r2": 0.1}, 10 * r1 + 0.1 * r2)]:
         gan = game(discriminator, weights)
-        assert float(gan._penalty(gan._discriminate(real, fake)[2], real)) == pytest.approx(expected, abs=1e-4)
+        assert float(gan._penalty(gan._differentiated(real, fake, None)[1], real)) == pytest.approx(expected, abs=1e-4)
 
 
 def test_between_lies_on_the_line_of_each_pair(game):
     discriminator = keras.Sequential([keras.Input((2,)), Quadratic()])
     gan = game(discriminator, {"wgan_gp": 1.0})
     real, fake = tf.constant([[1.0, 5.0]] * 64), tf.constant([[3.0, 9.0]] * 64)
-    input_gradients = gan._discriminate(real, fake)[2]["between"].numpy()
+    input_gradients = gan._differentiated(real, fake, None)[1]["between"].numpy()
     assert np.all((input_gradients[:, 0] >= 2) & (input_gradients[:, 0] <= 6))
     assert np.ptp(input_gradients[:, 0]) > 2  # one share for each image, spread over the line from 2 to 6
     np.testing.assert_allclose(input_gradients[:, 1], 3.0, atol=1e-6)
@@ -141,9 +141,9 @@ def test_own_penalty(game):
 def test_logits_are_the_discriminators_own_whatever_is_penalized(game, tiny_discriminator, penalties):
     gan = game(tiny_discriminator(), penalties)
     real, fake = random_images((3, 8, 8, 1), 1), random_images((3, 8, 8, 1), 2)
-    real_logits, fake_logits, *_ = gan._discriminate(real, fake)
-    np.testing.assert_allclose(real_logits, gan.discriminator(real), atol=1e-6)
-    np.testing.assert_allclose(fake_logits, gan.discriminator(fake), atol=1e-6)
+    logits, *_ = gan._differentiated(real, fake, None)
+    np.testing.assert_allclose(logits["real"], gan.discriminator(real), atol=1e-6)
+    np.testing.assert_allclose(logits["fake"], gan.discriminator(fake), atol=1e-6)
 
 
 class Probe:
@@ -165,7 +165,7 @@ class Probe:
         for sign in (1, -1):
             self.restore()
             weight.assign_add(sign * step * direction)
-            ends.append(float(self.gan._penalty(self.gan._discriminate(*self.points)[2], self.points[0])))
+            ends.append(float(self.gan._penalty(self.gan._differentiated(*self.points, None)[1], self.points[0])))
         return (ends[0] - ends[1]) / (2 * step)
 
     def restore(self):

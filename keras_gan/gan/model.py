@@ -1,7 +1,6 @@
 """The generative adversarial network as a `keras.Model`: `train_step` is Algorithm 1 of Goodfellow et al. 2014."""
 
 import contextlib
-import itertools
 from dataclasses import dataclass
 
 import keras
@@ -20,9 +19,9 @@ from keras_gan.gan import batches, network_checks, optimizers, summary
 from keras_gan.gan.counters import Counters
 from keras_gan.gan.fitting import Fitting
 from keras_gan.gan.generation import Generation
+from keras_gan.gan.passes import Passes, shared, with_labels, with_layer_loss
 from keras_gan.gan.saving import Saving, name_in
 from keras_gan.losses import LOSSES
-from keras_gan.penalties import automatic_weight, interpolate
 from keras_gan.penalties import resolve as resolve_penalties
 from keras_gan.presets import DEFAULT_PRESET, PRESETS, SIMULTANEOUS, UPDATES, default_penalties
 from keras_gan.sampling import latents
@@ -38,7 +37,7 @@ class Update:
 
 
 @keras.saving.register_keras_serializable("keras_gan")
-class GAN(Generation, Fitting, Saving, keras.Model):
+class GAN(Generation, Fitting, Passes, Saving, keras.Model):
     """A generator G and a discriminator D that play the minimax game in `fit`.
 
     Calling the model, `predict`, `generate` and `export` all use `ema_generator`, the moving average of G's weights,
@@ -157,6 +156,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         self.penalties = resolve_penalties(penalties)
         if self.penalties:
             network_checks.check_penalized(self.discriminator)
+        self.one_pass = self.can_share_pass()
         self.discriminator_steps = discriminator_steps
         self.updates = updates
         shared = discriminator_optimizer is generator_optimizer
@@ -190,35 +190,29 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         for real, labels, weights in minibatches:
             tape = tf.GradientTape(persistent=self._simultaneous)
             with tape if self._simultaneous else contextlib.nullcontext():
-                fake, g_layer_loss = _with_layer_loss(self.generator, self._noise(real, labels))
-            with tape:
-                real_logits, fake_logits, input_gradients, layer_loss = self._discriminate(real, fake, labels)
-                d_loss = self.loss_pair.discriminator(real_logits, fake_logits, **weights)
-                penalty = self._penalty(input_gradients, real)
-                objective = _shared(d_loss + penalty + layer_loss)
-                scaled = self.discriminator_optimizer.scale_loss(objective)
-            separation = _separation(real_logits, fake_logits)
-            d_update = self._descend(self.discriminator_optimizer, self.discriminator, tape, objective, scaled, counts)
+                fake, g_layer_loss = with_layer_loss(self.generator, self._noise(real, labels))
+            d = self.discriminate(real, fake, labels, weights, tape)
+            d_update = self._descend(self.discriminator_optimizer, self.discriminator, d.gradients, d.objective, counts)
 
+        real_logits, fake_logits = d.real_logits, d.fake_logits
         if not self._simultaneous:  # G answers the updated D, on fresh noise
             z = self._noise(real, labels)
             if self.loss_pair.paired:  # outside the tape, since D(x) does not depend on G
-                real_logits = self.discriminator(_with(labels, real), training=True)
+                real_logits = self.discriminator(with_labels(labels, real), training=True)
             with tf.GradientTape() as tape:
-                fake, g_layer_loss = _with_layer_loss(self.generator, z)
-                fake_logits = self.discriminator(_with(labels, fake), training=True)
+                fake, g_layer_loss = with_layer_loss(self.generator, z)
+                fake_logits = self.discriminator(with_labels(labels, fake), training=True)
         with tape:
             g_loss = self._generator_loss(real_logits, fake_logits, weights)
-            objective = _shared(g_loss + g_layer_loss)
+            objective = shared(g_loss + g_layer_loss)
             scaled = self.generator_optimizer.scale_loss(objective)
         g_update = self._descend(
             self.generator_optimizer,
             self.generator,
-            tape,
+            optimizers.dense(tape.gradient(scaled, self.generator.trainable_variables)),
             objective,
-            scaled,
             counts,
-            dict(d_loss=d_loss, g_loss=g_loss, penalty=penalty, **separation),
+            dict(d_loss=d.loss, g_loss=g_loss, penalty=d.penalty, **_separation(d.real_logits, d.fake_logits)),
             lambda: self._average(ops.shape(real)[0]),
         )
         self.counters.steps.assign_add(1)
@@ -228,14 +222,14 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         """The losses on held-out images, without updates. Penalties and gradients are logged in training only."""
         ((real, labels, weights),), counts = self._minibatches(data, steps=1)
         fake = self.generator(self._noise(real, labels, self.evaluation_seed_generator), training=False)
-        real_logits = self.discriminator(_with(labels, real), training=False)
-        fake_logits = self.discriminator(_with(labels, fake), training=False)
+        real_logits = self.discriminator(with_labels(labels, real), training=False)
+        fake_logits = self.discriminator(with_labels(labels, fake), training=False)
         values = dict(
             d_loss=self.loss_pair.discriminator(real_logits, fake_logits, **weights),
             g_loss=self._generator_loss(real_logits, fake_logits, weights),
             **_separation(real_logits, fake_logits),
         )
-        total, *means = replicas.total([counts.own, *map(_shared, values.values())])
+        total, *means = replicas.total([counts.own, *map(shared, values.values())])
         self._count(counts, total)
         return self._report(dict(zip(values, means, strict=True)))
 
@@ -292,30 +286,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
                 return keras.random.uniform((rows, self.latent_dim), -1.0, 1.0, seed=seed)
             return keras.random.normal((rows, self.latent_dim), seed=seed)
 
-        return _with(labels, replicas.share(draw, ops.shape(real)[0]))
-
-    def _discriminate(self, real, fake, labels=None):
-        """D's logits for both batches, its input gradients at the points of the penalties, and the losses of its own
-        layers, averaged over its passes."""
-        points = {"real": real, "fake": fake}
-        if self._penalized("between"):
-            share = replicas.share(
-                lambda rows: keras.random.uniform((rows,), seed=self.seed_generator), ops.shape(real)[0]
-            )
-            points["between"] = interpolate(real, fake, share)
-        logits, input_gradients, layer_losses = {}, {}, []
-        for names in self._passes(points):
-            images = ops.concatenate([points[name] for name in names])
-            repeated = None if labels is None else ops.concatenate([labels] * len(names))
-            with tf.GradientTape(watch_accessed_variables=False) as tape:
-                tape.watch(images)
-                outputs, layer_loss = _with_layer_loss(self.discriminator, _with(repeated, images))
-            layer_losses.append(layer_loss)
-            logits |= dict(zip(names, ops.split(outputs, len(names)), strict=True))
-            if self._penalized(names[0]):
-                gradients = tape.gradient(outputs, images)
-                input_gradients |= dict(zip(names, ops.split(gradients, len(names)), strict=True))
-        return logits["real"], logits["fake"], input_gradients, sum(layer_losses) / len(layer_losses)
+        return with_labels(labels, replicas.share(draw, ops.shape(real)[0]))
 
     @property
     def _simultaneous(self):
@@ -327,33 +298,7 @@ class GAN(Generation, Fitting, Saving, keras.Model):
             return self.loss_pair.generator(real_logits, fake_logits, **weights)
         return self.loss_pair.generator(fake_logits)
 
-    def _passes(self, points):
-        """Lists of points that share a pass of D: those that need an input gradient, then the others.
-
-        Batch normalisation in D needs separate passes. In G's step D sees generated images alone, and with the
-        statistics of a mixed batch it would be a different function there.
-        """
-        ordered = sorted(points, key=self._penalized, reverse=True)
-        if self.separate_batches:
-            return [[name] for name in ordered]
-        return [list(names) for _, names in itertools.groupby(ordered, self._penalized)]
-
-    def _penalized(self, point):
-        return any(penalty.at == point for penalty in self.penalties)
-
-    def _penalty(self, input_gradients, real):
-        automatic = self._automatic_weight(real) if AUTO in self.penalties.values() else None
-        weights = {penalty: automatic if w == AUTO else w for penalty, w in self.penalties.items()}
-        return sum((w * penalty.of_gradients(input_gradients[penalty.at]) for penalty, w in weights.items()), 0.0)
-
-    def _automatic_weight(self, real):
-        """`penalties.automatic_weight` of the batch; the previous value where the batch holds a single image."""
-        single = ops.shape(real)[0] * replicas.count() < 2
-        weight = tf.where(single, self.counters.automatic_weight, automatic_weight(real))
-        self.counters.automatic_weight.assign(weight)
-        return weight
-
-    def _descend(self, optimizer, network, tape, objective, scaled, counts, values=None, then=lambda: None):
+    def _descend(self, optimizer, network, gradients, objective, counts, values=None, then=lambda: None):
         """Applies one update, and calls `then` after it.
 
         Nothing is applied where the data are wrong, or where the loss or the gradient is not finite. `skipped_steps`
@@ -362,9 +307,8 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         Args:
             optimizer: optimizer of the network.
             network: generator or discriminator.
-            tape: the tape that recorded the objective.
+            gradients: of this replica's objective times the optimizer's loss scale.
             objective: this replica's share of the loss that is minimised.
-            scaled: the objective times the optimizer's loss scale.
             counts: `batches.Counts` of the data, completed by the first update of a step.
             values: scalars by name, averaged over all replicas in the same exchange as the gradients.
             then: called after the update, under the same condition.
@@ -373,9 +317,8 @@ class GAN(Generation, Fitting, Saving, keras.Model):
             An `Update`.
         """
         weights, values = network.trainable_variables, values or {}
-        gradients = optimizers.dense(tape.gradient(scaled, weights))
         own = [counts.own] if counts.sound is None else []
-        summed = replicas.total([*own, objective, *map(_shared, values.values()), *gradients])
+        summed = replicas.total([*own, objective, *map(shared, values.values()), *gradients])
         if own:
             self._count(counts, summed.pop(0))
         objective, means, gradients = summed[0], summed[1 : len(values) + 1], summed[len(values) + 1 :]
@@ -409,24 +352,8 @@ class GAN(Generation, Fitting, Saving, keras.Model):
         return {name: trackers[name].result() for name in (*means, *updates)}
 
 
-def _shared(objective):
-    """This replica's share, so that the sum over replicas is the mean over the global batch."""
-    return ops.cast(objective, "float32") / replicas.count()
-
-
-def _with(labels, x):
-    """A network's input: x alone, or [x, labels] where it is class-conditional."""
-    return x if labels is None else [x, labels]
-
-
 def _separation(real_logits, fake_logits):
     """How well D separates real from generated images: the share of pairs ordered correctly, and the logit gap."""
     right = 0.5 * (1.0 + ops.sign(real_logits - fake_logits))  # a tie counts as half
     gap = ops.mean(real_logits) - ops.mean(fake_logits)
     return {log_names.ACCURACY: ops.mean(right), log_names.LOGIT_GAP: gap}
-
-
-def _with_layer_loss(network, inputs):
-    """A network's output in training, and the sum of its layers' own losses (regularizers, `add_loss`)."""
-    outputs = network(inputs, training=True)
-    return outputs, sum((ops.sum(ops.cast(loss, "float32")) for loss in network.losses), 0.0)

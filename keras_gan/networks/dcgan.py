@@ -13,6 +13,7 @@ import keras
 from keras import layers
 
 from keras_gan._utils import compat
+from keras_gan.layers import LeakyReLU
 from keras_gan.networks.family import Family, base, count_levels, crop, halved, pad, trimmed
 
 DENSE, UP, DOWN = "dense", "up", "down"  # kinds of layers, for initializers
@@ -81,7 +82,7 @@ def _discriminate(recipe, x, shape, dtype, head):
         normalized = recipe.normalized[1] and level > 1
         options = {"strides": 2, "use_bias": not normalized, "dtype": dtype}
         x = _convolution(recipe, DOWN, x, _width(recipe, level), recipe.kernel, **options)
-        x = layers.LeakyReLU(0.2, dtype=dtype)(_normalized(x, dtype) if normalized else x)
+        x = LeakyReLU(0.2, dtype=dtype)(_normalized(x, dtype) if normalized else x)
     return head(x, kernel_initializer=recipe.initializer(DENSE, None, 1))
 
 

@@ -6,7 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from keras_gan.layers import Maxout
+from keras_gan.layers import LeakyReLU, Maxout
 from keras_gan.networks.family import Family
 from keras_gan.theory.game import Z_SCALE
 
@@ -55,7 +55,7 @@ def _mlp(x, widths, bias, slope, dtype):
     """Hidden layers. The first biases start from U[-bias, bias]; at 0 all kinks would lie at the origin."""
     for layer, width in enumerate(widths):
         start = _uniform(bias) if layer == 0 and bias else "zeros"
-        x = layers.LeakyReLU(slope, dtype=dtype)(layers.Dense(width, bias_initializer=start, dtype=dtype)(x))
+        x = LeakyReLU(slope, dtype=dtype)(layers.Dense(width, bias_initializer=start, dtype=dtype)(x))
     return x
 
 

@@ -14,6 +14,7 @@ from keras import layers, ops
 
 from keras_gan._utils import compat
 from keras_gan.distribute import precision
+from keras_gan.layers import LeakyReLU
 from keras_gan.networks.family import Family, count_levels, crop, dot, embedding, pad, padded
 
 WIDTH, WIDEST_SIDE = 768, 32  # channels of feature maps up to 32 pixels, halved with each doubling above
@@ -104,10 +105,10 @@ def _block(x, variance, dtype):
     width = x.shape[-1]
     inside = EXPANSION * width
     h = layers.Conv2D(inside, 1, kernel_initializer=_scaled(variance), dtype=dtype)(x)
-    h = layers.LeakyReLU(SLOPE, dtype=dtype)(h)
+    h = LeakyReLU(SLOPE, dtype=dtype)(h)
     options = {"groups": inside // GROUP_WIDTH, "padding": "same", "dtype": dtype}
     h = GroupedConv2D(inside, 3, kernel_initializer=_scaled(variance), **options)(h)
-    h = layers.LeakyReLU(SLOPE, dtype=dtype)(h)
+    h = LeakyReLU(SLOPE, dtype=dtype)(h)
     h = layers.Conv2D(width, 1, use_bias=False, kernel_initializer="zeros", dtype=dtype)(h)
     return layers.Add(dtype=dtype)([x, h])
 

@@ -3,6 +3,7 @@
 from keras import layers
 
 from keras_gan._utils import compat
+from keras_gan.layers import LeakyReLU
 from keras_gan.networks.family import Family, base, count_levels, crop, pad
 
 HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at each halving; maximum
@@ -15,9 +16,9 @@ SMALL_WIDTHS = 32, 64  # channels at full and at half size, for images under 16 
 def _residual(x, dtype):
     """x + conv(act(conv(act(x)))), the identity at first, since the last weights start at zero."""
     width = x.shape[-1]
-    h = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    h = LeakyReLU(0.2, dtype=dtype)(x)
     h = layers.Conv2D(width, 3, padding="same", kernel_initializer="he_normal", dtype=dtype)(h)
-    h = layers.LeakyReLU(0.2, dtype=dtype)(h)
+    h = LeakyReLU(0.2, dtype=dtype)(h)
     h = layers.Conv2D(width, 3, padding="same", kernel_initializer="zeros", dtype=dtype)(h)
     return layers.Add(dtype=dtype)([x, h])
 
@@ -49,7 +50,7 @@ def _generate(z, shape, dtype):
     x = _residual(x, dtype)
     if levels == 1:
         x = _residual(_up(x, SMALL_WIDTHS[0], 1, dtype), dtype)
-    x = layers.LeakyReLU(0.2, dtype=dtype)(x)
+    x = LeakyReLU(0.2, dtype=dtype)(x)
     # No tanh: where D wins early, it saturates at one colour and its gradient vanishes for good.
     if levels == 1:
         x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", name="image")(x)
@@ -71,7 +72,7 @@ def _discriminate(x, shape, dtype, head):
         x = layers.Conv2D(_width(level, levels), 1, dtype=dtype)(x)
     for _ in range(1 + _more_blocks(levels)):
         x = _residual(x, dtype)
-    return head(layers.LeakyReLU(0.2, dtype=dtype)(x))
+    return head(LeakyReLU(0.2, dtype=dtype)(x))
 
 
 RESNET = Family(_generate, _discriminate)

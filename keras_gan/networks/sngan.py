@@ -13,6 +13,7 @@ normalised embedding. G takes an embedding next to z; that code has class-condit
 from keras import layers, ops
 
 from keras_gan._utils import compat
+from keras_gan.layers import LeakyReLU
 from keras_gan.networks.family import Family, base, count_levels, crop, dot, embedding, logit, pad
 
 SLOPE = 0.1  # of activations below 0
@@ -40,7 +41,7 @@ def _generate(z, shape, dtype):
 
 def _convolved(x, width, kernel, strides, dtype):
     x = layers.Conv2D(width, kernel, strides, padding="same", dtype=dtype)(x)
-    return layers.LeakyReLU(SLOPE, dtype=dtype)(x)
+    return LeakyReLU(SLOPE, dtype=dtype)(x)
 
 
 def _discriminate(x, shape, dtype, head):

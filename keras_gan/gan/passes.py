@@ -1,0 +1,257 @@
+"""The passes of D in an update of D: logits, input gradients for the penalties, and the gradients of its weights."""
+
+import itertools
+from dataclasses import dataclass
+from typing import Any
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from keras_gan import augment
+from keras_gan import layers as own_layers
+from keras_gan._utils import compat
+from keras_gan._utils.choices import AUTO
+from keras_gan.distribute import replicas
+from keras_gan.gan import optimizers
+from keras_gan.networks.r3gan import GroupedConv2D
+from keras_gan.penalties import automatic_weight, interpolate
+
+# Layers that map every image by itself, and whose second derivatives with respect to the image are zero.
+PIECEWISE_LINEAR = (
+    layers.InputLayer,
+    layers.Conv2D,
+    layers.DepthwiseConv2D,
+    layers.Dense,
+    layers.Embedding,
+    layers.Dot,
+    layers.Add,
+    layers.Flatten,
+    layers.Reshape,
+    layers.Rescaling,
+    layers.ZeroPadding2D,
+    layers.Cropping2D,
+    layers.AveragePooling2D,
+    own_layers.LeakyReLU,
+    own_layers.Pack,
+    GroupedConv2D,
+    augment.DiffAugment,
+)
+PIECEWISE_LINEAR_OPERATIONS = {"SpaceToDepth", "Reshape", "Transpose"}  # of `keras.ops`, which have no public classes
+SMALLEST_SLOPE = 1e-6  # |∂loss/∂logit| of one image, from which its input gradient can be computed
+
+
+@dataclass(frozen=True)
+class Discrimination:
+    """What an update of D is made of, for this replica."""
+
+    loss: Any  # scalar
+    penalty: Any  # scalar
+    objective: Any  # this replica's share of what is minimised, scalar
+    gradients: list  # of the objective times the loss scale, for each trainable weight; None where it has none
+    real_logits: Any
+    fake_logits: Any
+
+
+@dataclass(frozen=True)
+class Pass:
+    """One pass of D."""
+
+    names: list[str]  # of the points, whose images follow one another
+    images: Any
+    logits: Any
+    layer_loss: Any  # scalar
+    tape: tf.GradientTape  # records the logits from the images and the weights
+
+
+class Passes:
+    """Methods of `GAN` for the update of D."""
+
+    def discriminate(self, real, fake, labels, weights: dict, tape: tf.GradientTape) -> Discrimination:
+        """D's logits, its objective, and the gradients of its weights.
+
+        Args:
+            real: images (batch, ...).
+            fake: generated images (batch, ...).
+            labels: their classes (batch,); None without classes.
+            weights: keyword arguments of the losses.
+            tape: the tape that records the logits.
+        """
+        return (self._by_one_pass if self.one_pass else self._by_two_passes)(real, fake, labels, weights, tape)
+
+    def can_share_pass(self) -> bool:
+        """Whether one backward pass of D serves both its loss and its penalties, and is faster than two.
+
+        It serves both where each logit depends on one image, or on one pack. It is faster where D has no second
+        derivatives: they would be computed in addition. In float16 the quotient of gradients would be inexact.
+        """
+        return (
+            bool(self.penalties)
+            and not self._penalized("between")
+            and not optimizers.computes_in_float16(self.discriminator)
+            and is_piecewise_linear(self.discriminator)
+        )
+
+    def _by_two_passes(self, real, fake, labels, weights, tape):
+        """Differentiates the logits for the penalties, and then the whole objective."""
+        with tape:
+            logits, input_gradients, layer_loss = self._differentiated(real, fake, labels)
+            loss = self.loss_pair.discriminator(logits["real"], logits["fake"], **weights)
+            penalty = self._penalty(input_gradients, real)
+            objective = shared(loss + penalty + layer_loss)
+            scaled = self.discriminator_optimizer.scale_loss(objective)
+        gradients = optimizers.dense(tape.gradient(scaled, self.discriminator.trainable_variables))
+        return Discrimination(loss, penalty, objective, gradients, logits["real"], logits["fake"])
+
+    def _by_one_pass(self, real, fake, labels, weights, tape):
+        """Differentiates Σ c_i D(x_i), where c_i is the loss's derivative with respect to logit i, held constant.
+
+        With respect to the weights this is the gradient of the loss, and with respect to image i it is c_i ∇D(x_i).
+        Only the penalty is differentiated again.
+        """
+        variables = self.discriminator.trainable_variables
+        points = {"real": real, "fake": fake}
+        with tape:
+            passes = [self._forward(names, points, labels, with_weights=True) for names in self._passes(points)]
+        with tf.GradientTape() as of_loss:
+            of_loss.watch([each.logits for each in passes])
+            logits = _by_name(passes)
+            loss = self.loss_pair.discriminator(logits["real"], logits["fake"], **weights)
+            scaled = self.discriminator_optimizer.scale_loss(shared(loss))
+        slopes = of_loss.gradient(scaled, [each.logits for each in passes])
+        gradients_of_loss, input_gradients = [], {}
+        with tape:
+            logits = _by_name(passes)  # again, for a tape of both networks
+            for each, slope in zip(passes, slopes, strict=True):
+                if self._penalized(each.names[0]):
+                    slope = _away_from_zero(slope)
+                    of_images, *gradients = each.tape.gradient(each.logits, [each.images, *variables], slope)
+                    parts = ops.split(_divided(of_images, slope), len(each.names))
+                    input_gradients |= dict(zip(each.names, parts, strict=True))
+                else:
+                    gradients = each.tape.gradient(each.logits, variables, slope)
+                gradients_of_loss.append(optimizers.dense(gradients))
+            penalty = self._penalty(input_gradients, real)
+            rest = shared(penalty + _layer_loss(passes))
+            scaled = self.discriminator_optimizer.scale_loss(rest)
+        gradients = map(_sum, zip(optimizers.dense(tape.gradient(scaled, variables)), *gradients_of_loss, strict=True))
+        return Discrimination(loss, penalty, shared(loss) + rest, list(gradients), logits["real"], logits["fake"])
+
+    def _forward(self, names, points, labels, with_weights=False):
+        """A pass of D over the images of some points, with a tape of its own for its images, or for its weights too."""
+        images = ops.concatenate([points[name] for name in names])
+        inputs = with_labels(_repeated(labels, len(names)), images)
+        with tf.GradientTape(watch_accessed_variables=with_weights) as tape:
+            tape.watch(images)
+            logits, layer_loss = with_layer_loss(self.discriminator, inputs)
+        return Pass(names, images, logits, layer_loss, tape)
+
+    def _differentiated(self, real, fake, labels):
+        """D's logits by point, its input gradients at the points of the penalties, and the losses of its layers."""
+        points = {"real": real, "fake": fake}
+        if self._penalized("between"):
+            share = replicas.share(
+                lambda rows: keras.random.uniform((rows,), seed=self.seed_generator), ops.shape(real)[0]
+            )
+            points["between"] = interpolate(real, fake, share)
+        passes, input_gradients = [self._forward(names, points, labels) for names in self._passes(points)], {}
+        for each in passes:
+            if self._penalized(each.names[0]):
+                parts = ops.split(each.tape.gradient(each.logits, each.images), len(each.names))
+                input_gradients |= dict(zip(each.names, parts, strict=True))
+        return _by_name(passes), input_gradients, _layer_loss(passes)
+
+    def _passes(self, points):
+        """Lists of points that share a pass of D: those that need an input gradient, then the others.
+
+        Batch normalisation in D needs separate passes. In G's step D sees generated images alone, and with the
+        statistics of a mixed batch it would be a different function there.
+        """
+        ordered = sorted(points, key=self._penalized, reverse=True)
+        if self.separate_batches:
+            return [[name] for name in ordered]
+        return [list(names) for _, names in itertools.groupby(ordered, self._penalized)]
+
+    def _penalized(self, point):
+        return any(penalty.at == point for penalty in self.penalties)
+
+    def _penalty(self, input_gradients, real):
+        automatic = self._automatic_weight(real) if AUTO in self.penalties.values() else None
+        weights = {penalty: automatic if w == AUTO else w for penalty, w in self.penalties.items()}
+        return sum((w * penalty.of_gradients(input_gradients[penalty.at]) for penalty, w in weights.items()), 0.0)
+
+    def _automatic_weight(self, real):
+        """`penalties.automatic_weight` of the batch; the previous value where the batch holds a single image."""
+        single = ops.shape(real)[0] * replicas.count() < 2
+        weight = tf.where(single, self.counters.automatic_weight, automatic_weight(real))
+        self.counters.automatic_weight.assign(weight)
+        return weight
+
+
+def is_piecewise_linear(network: keras.Model) -> bool:
+    """Whether a network gives one number for each image or pack, by known layers without second derivatives."""
+    known = all(map(_is_known, compat.all_layers(network)))
+    return known and tuple(network.output_shape[1:]) in ((), (1,))
+
+
+def _is_known(layer):
+    if isinstance(layer, keras.Model):  # a subclass may compute anything
+        operations = (op for op in getattr(layer, "operations", []) if not isinstance(op, layers.Layer))
+        names = {type(operation).__name__ for operation in operations}
+        return type(layer).__module__.startswith("keras.") and names <= PIECEWISE_LINEAR_OPERATIONS
+    linear = getattr(layer, "activation", None) in (None, keras.activations.linear)
+    return type(layer) in PIECEWISE_LINEAR and linear
+
+
+def _by_name(passes):
+    """The logits of each point."""
+    return {
+        name: part
+        for each in passes
+        for name, part in zip(each.names, ops.split(each.logits, len(each.names)), strict=True)
+    }
+
+
+def _layer_loss(passes):
+    """The losses of D's own layers, averaged over the passes."""
+    return sum(each.layer_loss for each in passes) / len(passes)
+
+
+def _away_from_zero(slopes):
+    """Slopes by which one can divide: at least a millionth of those of a mean over the batch."""
+    least = ops.cast(SMALLEST_SLOPE / ops.cast(ops.shape(slopes)[0], "float32"), slopes.dtype)
+    return ops.where(ops.abs(slopes) < least, ops.where(slopes < 0, -least, least), slopes)
+
+
+def _divided(gradients, slopes):
+    """c_i ∇D(x_i) divided by c_i, image by image; the images of a pack have the slope of its logit."""
+    gradients = ops.cast(gradients, "float32")
+    pack = ops.shape(gradients)[0] // ops.shape(slopes)[0]
+    slopes = ops.repeat(ops.reshape(slopes, (-1,)), pack)
+    return gradients / ops.reshape(slopes, [-1] + [1] * (len(gradients.shape) - 1))  # (images, 1, ...)
+
+
+def _sum(parts):
+    """The sum of the gradients of one weight; None where there are none."""
+    parts = [part for part in parts if part is not None]
+    return sum(parts[1:], parts[0]) if parts else None
+
+
+def _repeated(labels, times):
+    return None if labels is None else ops.concatenate([labels] * times)
+
+
+def shared(objective):
+    """This replica's share, so that the sum over replicas is the mean over the global batch."""
+    return ops.cast(objective, "float32") / replicas.count()
+
+
+def with_labels(labels, x):
+    """A network's input: x alone, or [x, labels] where it is class-conditional."""
+    return x if labels is None else [x, labels]
+
+
+def with_layer_loss(network, inputs):
+    """A network's output in training, and the sum of its layers' own losses (regularizers, `add_loss`)."""
+    outputs = network(inputs, training=True)
+    return outputs, sum((ops.sum(ops.cast(loss, "float32")) for loss in network.losses), 0.0)

@@ -1,0 +1,171 @@
+"""The update of D from one backward pass, compared with two passes that differentiate the whole objective."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+from keras import layers
+
+from keras_gan import GAN, networks
+from keras_gan import layers as own
+from keras_gan.losses import LOSSES
+from keras_gan.penalties import Penalty, one_centred
+
+SHAPE = (8, 8, 1)
+BOTH = {"r1": 0.5, "r2": 2.0}
+
+
+def critic(shape=SHAPE, classes=None, pack=1):
+    """A discriminator of the default family; its weights are normal, since zeros would hide parts of the gradient."""
+    network = networks.discriminator(shape, num_classes=classes, pack=pack)
+    rng = np.random.default_rng(0)
+    for weight in network.trainable_variables:
+        fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 1
+        weight.assign(rng.standard_normal(weight.shape) / np.sqrt(fan_in))
+    return network
+
+
+def trained(one_pass, discriminator, shape=SHAPE, classes=None, weighted=False, **options):
+    """The discriminator's weights after one step, the logs, and whether it can share a pass."""
+    keras.utils.set_random_seed(0)
+    gan = GAN(networks.generator(shape, 3, num_classes=classes), discriminator(), seed=1, num_classes=classes)
+    gan.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), **options)
+    can, gan.one_pass = gan.one_pass, one_pass
+    rng = np.random.default_rng(2)
+    columns = [rng.uniform(-1, 1, (8, *shape)).astype("float32")]
+    if classes or weighted:
+        columns.append(rng.integers(classes or 1, size=8))
+    if weighted:
+        columns.append(rng.uniform(0, 2, 8).astype("float32"))
+    logs = gan.train_step(tuple(map(tf.constant, columns)) if len(columns) > 1 else tf.constant(columns[0]))
+    return gan.discriminator.get_weights(), {name: float(value) for name, value in logs.items()}, can
+
+
+CASES = {
+    "classes": {"discriminator": lambda: critic(classes=3), "classes": 3, "penalties": BOTH},
+    "packs": {"discriminator": lambda: critic(pack=2), "penalties": BOTH},
+    "three updates": {"discriminator": critic, "penalties": BOTH, "discriminator_steps": 3},
+    "r1 alone": {"discriminator": critic, "penalties": {"r1": 1.0}},
+    "r2 alone": {"discriminator": critic, "penalties": {"r2": 1.0}},
+    "weights of samples": {"discriminator": critic, "penalties": BOTH, "weighted": True},
+    "automatic weight": {"discriminator": critic, "penalties": {"r1": "auto", "r2": "auto"}},
+    "own penalty": {"discriminator": critic, "penalties": {Penalty("fake", one_centred): 1.0}},
+    "simultaneous": {"discriminator": critic, "penalties": BOTH, "updates": "simultaneous"},
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_one_pass_gives_the_gradients_of_two(case):
+    (one, logs, can), (two, expected, _) = (
+        trained(one_pass, loss="relativistic", **CASES[case]) for one_pass in (1, 0)
+    )
+    assert can
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+def test_one_pass_gives_the_gradients_of_two_for_every_loss(loss):
+    (one, *_), (two, *_) = (trained(one_pass, critic, loss=loss, penalties=BOTH) for one_pass in (True, False))
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+def test_losses_of_layers_are_part_of_it():
+    def regularized():
+        x = keras.Input(SHAPE)
+        features = layers.Conv2D(4, 3, kernel_regularizer=keras.regularizers.L2(0.3))(x)
+        return keras.Model(x, layers.Dense(1)(layers.Flatten()(own.LeakyReLU(0.2)(features))))
+
+    (one, logs, can), (two, expected, _) = (trained(one_pass, regularized, penalties=BOTH) for one_pass in (1, 0))
+    assert can
+    for a, b in zip(one, two, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def with_layer(layer):
+    """A discriminator with that layer in the middle."""
+
+    def build():
+        x = keras.Input(SHAPE)
+        h = own.LeakyReLU(0.2)(layers.Conv2D(4, 3)(x))
+        return keras.Model(x, layers.Dense(1)(layers.Flatten()(layer(h))))
+
+    return build
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        own.MinibatchStd(),  # the logit depends on other images
+        layers.BatchNormalization(),
+        layers.Activation("tanh"),  # second derivatives
+        layers.Conv2D(4, 3, activation="softplus"),
+        layers.LeakyReLU(),  # TensorFlow would send zeros through the network
+        layers.LayerNormalization(),
+    ],
+)
+def test_other_discriminators_take_two_passes(layer):
+    *_, can = trained(False, with_layer(layer), penalties=BOTH)
+    assert not can
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"penalties": {}, "loss": "hinge"}, {"penalties": {"wgan_gp": 10.0}}, {"penalties": {**BOTH, "wgan_gp": 1.0}}],
+)
+def test_other_penalties_take_two_passes(options):
+    *_, can = trained(False, critic, **options)
+    assert not can
+
+
+def test_subclasses_take_two_passes():
+    class Squared(layers.Conv2D):
+        def call(self, x):
+            return super().call(x) ** 2
+
+    class Summed(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(1)
+
+        def call(self, x):
+            return self.dense(keras.ops.reshape(x, (-1, 64))) + keras.ops.sum(x)
+
+    for discriminator in (with_layer(Squared(4, 3)), Summed):
+        gan = GAN(networks.generator(SHAPE, 3), discriminator())
+        gan.compile()
+        assert not gan.one_pass
+
+
+def test_patches_of_an_image_take_two_passes():
+    x = keras.Input(SHAPE)
+    gan = GAN(networks.generator(SHAPE, 3), keras.Model(x, layers.Conv2D(1, 3)(x)))
+    gan.compile(loss="non_saturating", penalties={"r1": 1.0})
+    assert not gan.one_pass
+
+
+def test_the_default_discriminators_share_a_pass():
+    for shape in (SHAPE, (28, 28, 1), (64, 48, 3)):
+        gan = GAN(networks.generator(shape, 3), networks.discriminator(shape))
+        gan.compile()
+        assert gan.one_pass
+
+
+@pytest.mark.parametrize("slope", [0.2, 0.0])
+def test_leaky_relu_and_its_derivatives(slope):
+    """f(x) = x or slope · x, f' = 1 or slope, and the derivative of dy f'(x) with respect to dy is f' again."""
+    x, dy = tf.constant([-2.0, -0.5, 0.5, 3.0]), tf.constant([1.0, 2.0, 3.0, 4.0])
+    expected = np.array([slope, slope, 1.0, 1.0])
+    with tf.GradientTape(persistent=True) as outer:
+        outer.watch([x, dy])
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = own.LeakyReLU(slope)(x, training=True)
+        dx = tape.gradient(y, x, dy)
+    np.testing.assert_allclose(y, x * expected, atol=1e-7)
+    np.testing.assert_allclose(dx, dy * expected, atol=1e-7)
+    np.testing.assert_allclose(outer.gradient(dx, dy), expected, atol=1e-7)
+    assert outer.gradient(dx, x) is None  # not zeros
