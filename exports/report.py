@@ -27,6 +27,7 @@ GREY = 1 / pixels.HALF_RANGE
 TIMED_CALLS, UNTIMED_CALLS = 50, 5
 PERCENTILE = 99.9  # of the errors. It has a bound of its own, since the largest error says little about the others
 SHOWN_WEIGHTS = 3  # weights that a report lists
+LEAST_SHOWN_SHARE = 0.01  # of the file
 
 
 @dataclass(frozen=True)
@@ -93,10 +94,10 @@ class ExportReport:
         )
 
     def _higher_precision_lines(self):
-        """Lines about the weights with more bits than the mode promises, the largest first, with remedies."""
-        if not self.higher_precision:
-            return
+        """Lines about weights with more bits than the mode promises, the largest first; none where they are few."""
         share = self.higher_precision_bytes / self.size_bytes
+        if share < LEAST_SHOWN_SHARE:
+            return
         size = kilobytes(self.higher_precision_bytes)
         yield f"  stored with more bits than {self.quantize}: {size}, {share:.0%} of the file"
         for one in self.higher_precision[:SHOWN_WEIGHTS]:

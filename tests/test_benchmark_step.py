@@ -250,7 +250,7 @@ def test_a_round_of_the_command(tmp_path):
 
 def test_without_pytorch_one_line_says_so(monkeypatch, capsys):
     monkeypatch.setitem(sys.modules, "torch", None)
-    monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--check"])
+    monkeypatch.setattr(sys, "argv", [str(SCRIPT), "--check", "--cores", "1"])
     with pytest.raises(SystemExit) as stop:
         runpy.run_path(str(SCRIPT), run_name="__main__")
     assert stop.value.code == 2
