@@ -1,5 +1,6 @@
 """The bits of a .tflite's weights: sizes, errors, and the report of weights with more bits than the mode promises."""
 
+import dataclasses
 import json
 
 import keras
