@@ -239,7 +239,6 @@ def test_half_rejects_what_float16_cannot_hold():
 
 
 def test_many_large_errors_are_rejected_although_none_exceeds_the_tolerance(dcgan, tmp_path, monkeypatch):
-    import dataclasses
 
     measured = dcgan.export(tmp_path / "a.tflite", "tflite", "int8")
     bound = measured.percentile_error / 2
