@@ -15,9 +15,9 @@ SHAPE = (8, 8, 1)
 BOTH = {"r1": 0.5, "r2": 2.0}
 
 
-def critic(shape=SHAPE, classes=None, pack=1):
+def critic(shape=SHAPE, classes=None, pack=1, dtype="float32"):
     """A discriminator of the default family; its weights are normal, since zeros would hide parts of the gradient."""
-    network = networks.discriminator(shape, num_classes=classes, pack=pack)
+    network = networks.discriminator(shape, dtype=dtype, num_classes=classes, pack=pack)
     rng = np.random.default_rng(0)
     for weight in network.trainable_variables:
         fan_in = np.prod(weight.shape[:-1]) if len(weight.shape) > 1 else 1
@@ -83,6 +83,33 @@ def test_losses_of_layers_are_part_of_it():
     for a, b in zip(one, two, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)
     assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_in_bfloat16_it_is_as_near_to_float32_as_two_passes():
+    expected, *_ = trained(False, critic, penalties=BOTH)
+    errors = []
+    for one_pass in (True, False):
+        weights, _, can = trained(one_pass, lambda: critic(dtype="mixed_bfloat16"), penalties=BOTH)
+        assert can
+        errors.append(np.sqrt(sum(np.square(a - b).sum() for a, b in zip(weights, expected, strict=True))))
+    assert errors[0] < 1.5 * errors[1]
+
+
+def test_float16_takes_two_passes():
+    *_, can = trained(False, lambda: critic(dtype="mixed_float16"), penalties=BOTH)
+    assert not can
+
+
+@pytest.mark.long
+def test_xla_compiles_it():
+    losses = []
+    for jit_compile in (True, False):
+        keras.utils.set_random_seed(0)
+        gan = GAN(networks.generator(SHAPE, 3), critic(), seed=1)
+        gan.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=jit_compile)
+        x = np.random.default_rng(0).uniform(-1, 1, (16, *SHAPE)).astype("float32")
+        losses.append(gan.fit(x, batch_size=8, shuffle=False, verbose=0).history["d_loss"][-1])
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
 def with_layer(layer):
