@@ -102,14 +102,15 @@ def test_float16_takes_two_passes():
 
 @pytest.mark.long
 def test_xla_compiles_it():
-    losses = []
-    for jit_compile in (True, False):
+    losses = []  # with XLA in both, since it draws other noise
+    for one_pass in (True, False):
         keras.utils.set_random_seed(0)
         gan = GAN(networks.generator(SHAPE, 3), critic(), seed=1)
-        gan.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=jit_compile)
+        gan.compile(keras.optimizers.SGD(0.01), keras.optimizers.SGD(0.01), jit_compile=True)
+        gan.one_pass = one_pass
         x = np.random.default_rng(0).uniform(-1, 1, (16, *SHAPE)).astype("float32")
         losses.append(gan.fit(x, batch_size=8, shuffle=False, verbose=0).history["d_loss"][-1])
-    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
 def with_layer(layer):
