@@ -364,7 +364,7 @@ def test_without_held_out_images_a_tenth_measures_the_accuracy_and_no_image_is_i
     seen = []
     monkeypatch.setattr(classifiers, "MOST_EPOCHS", 5)
     train, accuracy = classifiers.train, classifiers.accuracy
-    monkeypatch.setattr(classifiers, "train", lambda images, *rest: seen.append(images) or train(images, *rest))
+    monkeypatch.setattr(classifiers, "train", lambda images, *rest, **more: seen.append(images) or train(images, *rest))
     monkeypatch.setattr(classifiers, "accuracy", lambda m, images, y: seen.append(images) or accuracy(m, images, y))
     extractors.choose(source)
     assert [len(images) for images in seen] == [36, 4]
