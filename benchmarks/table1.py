@@ -52,9 +52,7 @@ def main(name, steps, checks, seed, run_dir):
     start = time.perf_counter()
     for check in range(1, checks + 1):
         config = training.configure(name, "goodfellow2014", steps=steps * check // checks, seed=seed)
-        gan = training.build(config, source.shape, source.count)
-        training.start_from_data(gan, config, source)
-        gan = training.Job(config, Path(run_dir), source, gan).train()
+        gan = training.Job(config, Path(run_dir), source, training.build(config, source.shape, source.count)).train()
         seconds = round(time.perf_counter() - start)
         report("goodfellow2014", gan.generate(SAMPLES, seed=seed, batch_size=500), step=gan.step, seconds=seconds)
 

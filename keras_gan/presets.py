@@ -13,8 +13,6 @@ DEFAULT_STEPS = 2_000
 R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
 # Losses that need a penalty with any preset, since D has to be Lipschitz.
 LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}
-
-
 ALTERNATING, SIMULTANEOUS = "alternating", "simultaneous"
 UPDATES = {  # orders of the updates in a training step
     ALTERNATING: "the generator answers the updated discriminator, on fresh noise (Algorithm 1)",
@@ -22,13 +20,18 @@ UPDATES = {  # orders of the updates in a training step
 }
 
 
-def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
-    """A learning rate that halves every `half_life_steps`, so that G converges instead of circling the optimum."""
+def _decaying(learning_rate: float, steps: int, factor: float) -> dict[str, Any]:
+    """A learning rate that is multiplied by `factor` in every `steps`."""
     return {
         "module": "keras.optimizers.schedules",
         "class_name": "ExponentialDecay",
-        "config": {"initial_learning_rate": learning_rate, "decay_steps": half_life_steps, "decay_rate": 0.5},
+        "config": {"initial_learning_rate": learning_rate, "decay_steps": steps, "decay_rate": factor},
     }
+
+
+def _halving(learning_rate: float, half_life_steps: int) -> dict[str, Any]:
+    """A learning rate that halves every `half_life_steps`, so that G converges instead of circling the optimum."""
+    return _decaying(learning_rate, half_life_steps, 0.5)
 
 
 def _cosine(start: float, end: float, steps: int) -> dict[str, Any]:
@@ -50,17 +53,12 @@ def _adam(
 
 def _momentum_2014(learning_rate: float) -> dict[str, Any]:
     """SGD of the code of 2014, whose momentum rises from 0.5 to 0.7 in the epochs 1 to 250 of 500 steps each."""
-    rate = {"initial_learning_rate": learning_rate, "decay_steps": 1, "decay_rate": 1 / 1.000004}
     return {
         "module": "keras_gan.schedules",
         "class_name": "RisingMomentum",
         "registered_name": "keras_gan>RisingMomentum",
         "config": {
-            "learning_rate": {
-                "module": "keras.optimizers.schedules",
-                "class_name": "ExponentialDecay",
-                "config": rate,
-            },
+            "learning_rate": _decaying(learning_rate, 1, 1 / 1.000004),
             "momentum": 0.5,
             "final_momentum": 0.7,
             "first_step": 500,

@@ -135,10 +135,7 @@ def test_a_preset_named_after_a_paper_has_its_settings(name):
 
 def test_the_2014_preset_has_the_settings_of_its_code():
     config = TrainConfig("mnist", "goodfellow2014")
-    for side, rate in (
-        ("generator", 0.1),
-        ("discriminator", 0.05),
-    ):  # D's loss is twice the code's
+    for side, rate in (("generator", 0.1), ("discriminator", 0.05)):  # D's loss is twice the code's
         optimizer = keras.optimizers.deserialize(config.optimizer(side))
         assert (optimizer.momentum, optimizer.final_momentum) == (0.5, 0.7)
         assert (optimizer.first_step, optimizer.last_step) == (500, 125_000)  # epochs 1 and 250

@@ -41,6 +41,11 @@ def trained(one_pass, discriminator, shape=SHAPE, classes=None, weighted=False, 
     return gan.discriminator.get_weights(), {name: float(value) for name, value in logs.items()}, can
 
 
+def assert_equal(weights, expected):
+    for a, b in zip(weights, expected, strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
 CASES = {
     "classes": {"discriminator": lambda: critic(classes=3), "classes": 3, "penalties": BOTH},
     "packs": {"discriminator": lambda: critic(pack=2), "penalties": BOTH},
@@ -60,16 +65,14 @@ def test_one_pass_gives_the_gradients_of_two(case):
         trained(one_pass, loss="relativistic", **CASES[case]) for one_pass in (1, 0)
     )
     assert can
-    for a, b in zip(one, two, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert_equal(one, two)
     assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 def test_one_pass_gives_the_gradients_of_two_for_every_loss(loss):
     (one, *_), (two, *_) = (trained(one_pass, critic, loss=loss, penalties=BOTH) for one_pass in (True, False))
-    for a, b in zip(one, two, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert_equal(one, two)
 
 
 def test_losses_of_layers_are_part_of_it():
@@ -80,8 +83,7 @@ def test_losses_of_layers_are_part_of_it():
 
     (one, logs, can), (two, expected, _) = (trained(one_pass, regularized, penalties=BOTH) for one_pass in (1, 0))
     assert can
-    for a, b in zip(one, two, strict=True):
-        np.testing.assert_allclose(a, b, atol=1e-5)
+    assert_equal(one, two)
     assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 

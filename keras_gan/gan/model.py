@@ -159,8 +159,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         self.one_pass = self.can_share_pass()
         self.discriminator_steps = discriminator_steps
         self.updates = updates
-        shared = discriminator_optimizer is generator_optimizer
-        if shared and isinstance(generator_optimizer, keras.optimizers.Optimizer):
+        same = discriminator_optimizer is generator_optimizer
+        if same and isinstance(generator_optimizer, keras.optimizers.Optimizer):
             discriminator_optimizer = optimizers.copied(generator_optimizer, "discriminator")
         self.generator_optimizer = optimizers.resolve(generator_optimizer or recipe.generator_optimizer, self.generator)
         self.discriminator_optimizer = optimizers.resolve(

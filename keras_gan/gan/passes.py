@@ -63,6 +63,10 @@ class Pass:
     layer_loss: Any  # scalar
     tape: tf.GradientTape  # records the logits from the images and the weights
 
+    def by_name(self, values) -> dict[str, Any]:
+        """Values of all logits or all images, divided among the points."""
+        return dict(zip(self.names, ops.split(values, len(self.names)), strict=True))
+
 
 class Passes:
     """Methods of `GAN` for the update of D."""
@@ -126,8 +130,7 @@ class Passes:
                 if self._penalized(each.names[0]):
                     slope = _away_from_zero(slope)
                     of_images, *gradients = each.tape.gradient(each.logits, [each.images, *variables], slope)
-                    parts = ops.split(_divided(of_images, slope), len(each.names))
-                    input_gradients |= dict(zip(each.names, parts, strict=True))
+                    input_gradients |= each.by_name(_divided(of_images, slope))
                 else:
                     gradients = each.tape.gradient(each.logits, variables, slope)
                 gradients_of_loss.append(optimizers.dense(gradients))
@@ -157,8 +160,7 @@ class Passes:
         passes, input_gradients = [self._forward(names, points, labels) for names in self._passes(points)], {}
         for each in passes:
             if self._penalized(each.names[0]):
-                parts = ops.split(each.tape.gradient(each.logits, each.images), len(each.names))
-                input_gradients |= dict(zip(each.names, parts, strict=True))
+                input_gradients |= each.by_name(each.tape.gradient(each.logits, each.images))
         return _by_name(passes), input_gradients, _layer_loss(passes)
 
     def _passes(self, points):
@@ -205,11 +207,7 @@ def _is_known(layer):
 
 def _by_name(passes):
     """The logits of each point."""
-    return {
-        name: part
-        for each in passes
-        for name, part in zip(each.names, ops.split(each.logits, len(each.names)), strict=True)
-    }
+    return {name: logits for each in passes for name, logits in each.by_name(each.logits).items()}
 
 
 def _layer_loss(passes):

@@ -1,6 +1,6 @@
 """From a config to a trained run: combines data, networks, GAN, callbacks and the run folder."""
 
-from keras_gan.training.building import build, start_from_data
+from keras_gan.training.building import build
 from keras_gan.training.description import describe, expected_time, outcome
 from keras_gan.training.job import Job, configure, prepare, train
 from keras_gan.training.loading import load, load_file
@@ -20,6 +20,5 @@ __all__ = [
     "outcome",
     "prepare",
     "reference_of",
-    "start_from_data",
     "train",
 ]

@@ -10,12 +10,12 @@ from keras_gan._utils.errors import InputError
 from keras_gan.config import TrainConfig
 from keras_gan.distribute import precision
 from keras_gan.gan import GAN
+from keras_gan.metrics.streams import Stream
 from keras_gan.networks import perceptrons
 from keras_gan.presets import preset
 
 FEW_IMAGES, OFTEN = 10_000, 100  # D memorises fewer images than this that it sees more often (Zhao et al. 2020)
 SMALL_PIXELS = 16 * 16  # up to this size Python's overhead of a step exceeds its computation
-BLOCK = 1_000  # images that are read together
 
 
 def images_per_step(config: TrainConfig) -> int:
@@ -61,8 +61,8 @@ def start_from_data(gan: GAN, config: TrainConfig, source: data.Source) -> None:
     """Sets the initial weights that depend on the data, for presets that have such."""
     if not preset(config.preset).start_at_mean:
         return
-    blocks = np.array_split(np.arange(source.count), math.ceil(source.count / BLOCK))
-    total = sum(pixels.floats(source.fetch(block)).sum(axis=0, dtype="float64") for block in blocks)
+    blocks = Stream.of(source, np.arange(source.count)).blocks()
+    total = sum(pixels.floats(block).sum(axis=0, dtype="float64") for block in blocks)
     for generator in (gan.generator, gan.ema_generator):
         perceptrons.start_at_mean(generator, (total / source.count + 1) / 2)
 

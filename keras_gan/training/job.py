@@ -65,6 +65,11 @@ class Job:
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     stopped_by: int | None = None  # the signal that ended training early
 
+    def __post_init__(self):
+        if self.last_saved is None:  # a checkpoint holds all weights
+            with self.strategy.scope():
+                start_from_data(self.gan, self.config, self.source)
+
     def train(self) -> GAN:
         """Trains, or continues to train, until `config.steps`. Ctrl-C and SIGTERM save and return early.
 
@@ -331,7 +336,6 @@ def prepare(
         Run.check(folder, config, source)
     with strategy.scope():
         gan = build(config, source.shape, source.count, source.num_classes)
-        start_from_data(gan, config, source)
     return Job(config, folder, source, gan, evaluate_every, checkpoint_every_s, strategy)
 
 
