@@ -96,14 +96,15 @@ def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=
     model = compat.read_tflite(content)
     weights, found = _weights(model, seeded), {}
     for graph in model.subgraphs:
-        for tensor, operation, place in _constants(model, graph):
+        for tensor, operator, place in _constants(model, graph):
             size, dtype = _size(model, tensor), DTYPES.get(tensor.type)
             bits = BITS_OF.get(dtype, 0)
             if bits > PROMISED_BITS[mode] and size >= SMALLEST_BYTES * bits // 32 and tensor.buffer not in found:
-                reason = _reason(model, tensor, operation, place, weights, mode)
-                found[tensor.buffer] = HigherPrecision(
-                    _layer_names(name_of(tensor), layers), operation, dtype, size, reason
-                )
+                read_by = operation(model, operator)
+                reason = _reason(model, tensor, read_by, place, weights, mode)
+                result = graph.tensors[operator.outputs[0]]
+                names = _layer_names((name_of(tensor), name_of(result)), layers)
+                found[tensor.buffer] = HigherPrecision(names, read_by, dtype, size, reason)
     return tuple(sorted(found.values(), key=lambda one: -one.size_bytes))
 
 
@@ -200,20 +201,19 @@ def _code(model) -> int:
 
 
 def _constants(model, graph):
-    """(tensor, name of the operation that reads it, index among its inputs) of each constant of a graph.
+    """(tensor, operator that reads it, index among its inputs) of each constant of a graph.
 
     A constant that is read through a DEQUANTIZE counts as read by the operation after it.
     """
     behind = {}
     for operator in graph.operators:
-        name = operation(model, operator)
-        if name == "DEQUANTIZE" and _size(model, graph.tensors[operator.inputs[0]]):
+        if operation(model, operator) == "DEQUANTIZE" and _size(model, graph.tensors[operator.inputs[0]]):
             behind[int(operator.outputs[0])] = int(operator.inputs[0])
             continue
         for place, number in enumerate(map(int, operator.inputs)):
             number = behind.get(number, number)
             if number >= 0 and _size(model, graph.tensors[number]):
-                yield graph.tensors[number], name, place
+                yield graph.tensors[number], operator, place
 
 
 def operation(model, operator) -> str:
@@ -244,10 +244,17 @@ def layer_of(name: str, layers):
     return None
 
 
-def _layer_names(name, layers) -> str:
-    """The names of the layers in a tensor's name. Constant folding joins the names of several tensors."""
-    found = (layer_of(part, layers) for part in name.split(";"))
-    return ", ".join(dict.fromkeys(one.name for one in found if one is not None)) or name or "a constant"
+def _layer_names(names, layers) -> str:
+    """The names of the layers in the first of these tensors' names that holds any.
+
+    Constant folding joins the names of several tensors. TensorFlow 2.19 calls every constant arith.constant, so that
+    the layer's name is found in what the operation returns.
+    """
+    for name in names:
+        found = (layer_of(part, layers) for part in name.split(";"))
+        if layer_names := dict.fromkeys(one.name for one in found if one is not None):
+            return ", ".join(layer_names)
+    return names[0] or "a constant"
 
 
 def _reason(model, tensor, operation, place, weights, mode) -> str:

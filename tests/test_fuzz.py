@@ -36,6 +36,7 @@ from keras_gan import reporting
 from keras_gan._utils.errors import InputError, Notice
 
 LONGEST_S = 60  # for one mutant, so that only one that hangs takes longer
+ANSWER = "answer: "  # begins the lines of answers, since libraries print to the same stream
 SHAPE = (8, 8, 1)
 EXTREMES = (0, 1, 2, 0xFF, 0xFFFF, 0x10000, 2**31 - 1, 2**31, 2**32 - 1)
 HOSTILE_VALUES = (
@@ -416,7 +417,7 @@ def work(first, count, *paths):
         _, check = kind_of(path)
         check(path)
     for seed in range(first, count):
-        print(json.dumps([seed, judge(paths[seed % len(paths)], seed)]), flush=True)
+        print(ANSWER + json.dumps([seed, judge(paths[seed % len(paths)], seed)]), flush=True)
 
 
 @pytest.fixture(params=[0.1, pytest.param(1, marks=pytest.mark.long)], ids=["few", "all"])
@@ -433,7 +434,8 @@ def failures(request, forked):
         while first < count:
             process = forked(__file__, first, count, *paths)
             out, err = process.communicate(timeout=1_800)
-            answers = dict(json.loads(line) for line in out.splitlines())
+            lines = (line.removeprefix(ANSWER) for line in out.splitlines() if line.startswith(ANSWER))
+            answers = dict(json.loads(line) for line in lines)
             found |= {seed: f"{paths[seed % len(paths)].name}: {wrong}" for seed, wrong in answers.items() if wrong}
             first += len(answers)
             if first < count:

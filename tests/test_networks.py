@@ -4,6 +4,7 @@ import pytest
 import tensorflow as tf
 
 from keras_gan import GAN, InputError, networks
+from keras_gan._utils import compat
 from keras_gan._utils import machine as this_machine
 from keras_gan.distribute import precision
 from keras_gan.exports import edge
@@ -257,7 +258,7 @@ def test_convolution_and_depth_to_space_can_be_any_transposed_convolution(side):
         tap = (a + 3 - 2 * row, b + 3 - 2 * column)
         if all(0 <= t < side for t in tap):
             kernel[row, column, :, a, b] = transposed.kernel.numpy()[tap].T
-    given = keras.ops.depth_to_space(keras.ops.conv(x, kernel.reshape(3, 3, 2, 12), padding="same"), 2)
+    given = compat.depth_to_space(keras.ops.conv(x, kernel.reshape(3, 3, 2, 12), padding="same"), 2)
     np.testing.assert_allclose(given, expected, atol=1e-5)
 
 

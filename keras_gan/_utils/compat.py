@@ -89,6 +89,17 @@ def without_gradient_sum(optimizer) -> Iterator[None]:
         del optimizer._all_reduce_sum_gradients
 
 
+def callbacks_update_several_optimizers() -> bool:
+    """Whether Keras's own callbacks update each of `model.optimizer.optimizers`, as they do since Keras 3.15.
+
+    ReduceLROnPlateau, LearningRateScheduler and SwapEMAWeights came to do so together with
+    `keras.optimizers.MultiOptimizer`. Checked with Keras 3.10.0, 3.14.1 and 3.15.1.
+    """
+    import keras
+
+    return hasattr(keras.optimizers, "MultiOptimizer")
+
+
 def depth_to_space(x, block_size: int):
     """Channels to blocks of pixels: (batch, h, w, block_size² · c) to (batch, block_size · h, block_size · w, c).
 

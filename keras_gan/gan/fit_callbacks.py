@@ -4,12 +4,14 @@ import keras
 import numpy as np
 
 from keras_gan import schedules
+from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.log_names import DISCRIMINATOR_LOSS, GENERATOR_LOSS, LOGS, LOSSES
 
 OF_COMPILE = ("loss", "accuracy")  # logged by models with one loss, not by a GAN
 CHECK_EVERY = 50  # batches, since reading the counts waits for the device
 SETS_RATES = (keras.callbacks.ReduceLROnPlateau, keras.callbacks.LearningRateScheduler)
+UPDATES_OPTIMIZERS = (*SETS_RATES, keras.callbacks.SwapEMAWeights)
 
 
 class LossBar(keras.callbacks.ProgbarLogger):
@@ -35,6 +37,12 @@ def check(callbacks: list, gan) -> None:
     """
     for callback in callbacks:
         _check_monitor(callback)
+        if isinstance(callback, UPDATES_OPTIMIZERS) and not compat.callbacks_update_several_optimizers():
+            raise InputError(
+                f"{type(callback).__name__} of Keras {keras.__version__} updates one optimizer, and a GAN has two; "
+                "expected Keras 3.15 or newer. Use pip install --upgrade keras, or leave "
+                f"{type(callback).__name__} out."
+            )
         if isinstance(callback, SETS_RATES):
             _check_rates(callback, gan)
         if isinstance(callback, keras.callbacks.SwapEMAWeights):
