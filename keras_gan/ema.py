@@ -16,8 +16,8 @@ NOT_CLONABLE = (NotImplementedError, TypeError, ValueError)  # raised by `clone_
 def float32_copy(model: keras.Model, example=None) -> keras.Model:
     """A copy of `model`, weights included, that computes in float32 whatever precision the original trains in.
 
-    Networks that Keras cannot clone (subclassed ones without `get_config`, `Lambda` layers) become a `SecondWeights`,
-    which computes in the network's own precision.
+    Networks that Keras cannot clone (subclassed ones without `get_config`, `Lambda` layers of a Python lambda) become a
+    `SecondWeights`, which computes in the network's own precision.
 
     Args:
         model: the built network.
@@ -26,6 +26,8 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
     Returns:
         A built `keras.Model`.
     """
+    if any(_is_of_lambda(layer) for layer in compat.all_layers(model)):
+        return SecondWeights(model)
     try:
         with seeding.keras_seed(0):  # any seed: the initial weights are overwritten below
             copy = keras.models.clone_model(model)
@@ -38,6 +40,14 @@ def float32_copy(model: keras.Model, example=None) -> keras.Model:
     except NOT_CLONABLE:
         return SecondWeights(model)
     return copy
+
+
+def _is_of_lambda(layer) -> bool:
+    """Whether it is a `Lambda` layer of a Python lambda.
+
+    Its clone would lose the names that the lambda uses. Keras 3.10 does not refuse to clone it, as later versions do.
+    """
+    return isinstance(layer, keras.layers.Lambda) and getattr(layer.function, "__name__", "") == "<lambda>"
 
 
 class SecondWeights(keras.Model):

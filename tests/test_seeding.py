@@ -1,6 +1,7 @@
 """Seeds decide the weights, and nothing that the program draws elsewhere."""
 
 import random
+import threading
 
 import keras
 import numpy as np
@@ -89,9 +90,48 @@ def test_networks_of_a_seed_are_the_same_and_without_one_are_not():
     assert not np.array_equal(kernels[3], kernels[4])
 
 
-def test_the_state_is_restored_after_an_error():
-    state = random.getstate()
+def kernels(between):
+    """The initial weights of two layers; `between` is called after the first."""
+    made = [keras.layers.Dense(3) for _ in range(2)]
+    for layer, action in zip(made, (between, lambda: None), strict=True):
+        layer.build((None, 3))
+        action()
+    return [layer.kernel.numpy() for layer in made]
+
+
+def seeded(between):
+    with keras_seed(4):
+        return kernels(between)
+
+
+def in_a_thread(action):
+    thread = threading.Thread(target=action)
+    thread.start()
+    thread.join()
+
+
+@pytest.mark.parametrize(
+    "between",
+    [
+        random.random,
+        lambda: in_a_thread(random.random),
+        lambda: in_a_thread(lambda: kernels(random.random)),
+        lambda: in_a_thread(lambda: seeded(random.random)),
+        lambda: seeded(random.random),
+    ],
+    ids=["the same thread", "another thread", "layers of another thread", "seeded layers of another thread", "nested"],
+)
+def test_weights_of_a_seed_are_the_same_whatever_else_is_drawn_meanwhile(between):
+    for mine, alone in zip(seeded(between), seeded(lambda: None), strict=True):
+        np.testing.assert_array_equal(mine, alone)
+
+
+def test_after_the_block_and_after_an_error_in_it_keras_draws_as_before():
     with pytest.raises(ZeroDivisionError), keras_seed(4):
-        random.random()
         _ = 1 / 0
-    assert random.getstate() == state
+    random.seed(4)
+    after, state = kernels(lambda: None), random.getstate()
+    random.seed(4)
+    for mine, expected in zip(after, seeded(lambda: None), strict=True):
+        np.testing.assert_array_equal(mine, expected)  # the same numbers follow from the same seed
+    assert random.getstate() != state  # which moved with `after` and not with `seeded`

@@ -5,7 +5,8 @@ Libraries are imported inside the functions, so that importing this module stays
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from types import SimpleNamespace
 from typing import Any
 
 # Keras
@@ -87,6 +88,21 @@ def without_gradient_sum(optimizer) -> Iterator[None]:
         yield
     finally:
         del optimizer._all_reduce_sum_gradients
+
+
+def draw_keras_seeds_by(randint: Callable[[int, int], int]) -> None:
+    """Makes Keras draw the seeds of initializers and layers by this function, in place of Python's `random.randint`.
+
+    Private: the name `python_random` in keras.src.random.seed_generator. `keras.utils.set_random_seed`, which is
+    public, replaces the states of Python's `random`, numpy and TensorFlow.
+    Checked with Keras 3.10.0 and 3.15.1.
+
+    Args:
+        randint: returns an integer between two, both included.
+    """
+    from keras.src.random import seed_generator
+
+    seed_generator.python_random = SimpleNamespace(randint=randint)
 
 
 def callbacks_update_several_optimizers() -> bool:

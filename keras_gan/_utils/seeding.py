@@ -3,23 +3,30 @@
 import contextlib
 import random
 from collections.abc import Iterator
+from contextvars import ContextVar
+
+from keras_gan._utils import compat
+
+_generator: ContextVar[random.Random | None] = ContextVar("generator of Keras's seeds", default=None)
 
 
 @contextlib.contextmanager
 def keras_seed(seed: int | None = None) -> Iterator[None]:
-    """Makes the layers that are built inside reproducible, and restores the random state afterwards.
+    """Makes the layers that are built inside reproducible, whatever the rest of the program draws.
 
     Keras draws the seed of every initializer, dropout layer and `SeedGenerator` without a seed of its own from Python's
-    `random` (keras.src.random.seed_generator.make_default_seed; checked with Keras 3.10.0 and 3.15.1). It does not
-    use the states of numpy and TensorFlow, which `keras.utils.set_random_seed` would replace as well. Python's `random`
-    is shared by all threads: the weights differ where another one draws from it at the same time.
+    `random`, which all threads share. Inside the block it draws from a generator of this thread.
 
     Args:
-        seed: seed of everything drawn inside the block; None for a fresh one.
+        seed: seed of everything that Keras draws inside the block; None for a fresh one.
     """
-    state = random.getstate()
+    compat.draw_keras_seeds_by(_draw)
+    token = _generator.set(random.Random(seed))
     try:
-        random.seed(seed)
         yield
     finally:
-        random.setstate(state)
+        _generator.reset(token)
+
+
+def _draw(low, high):
+    return (_generator.get() or random).randint(low, high)

@@ -102,8 +102,6 @@ class LiveGame:
         with LOCK:
             seed = self.settings.seed
             if seed not in self._initial:
-                # Kept, and not built again at every restart: the web server draws from Python's `random` in another
-                # thread, which may be between two draws of the initial weights.
                 self._initial = {seed: checkpoints.values(self._build())}
             # The weights are assigned to the same GAN, so that its compiled training step can be used again.
             checkpoints.assign(self.gan, self._initial[seed])
