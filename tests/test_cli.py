@@ -5,10 +5,12 @@ import os
 import pty
 import re
 import shlex
+import signal
 import struct
 import subprocess
 import sys
 import termios
+import time
 import zipfile
 from pathlib import Path
 
@@ -237,6 +239,24 @@ def test_debug_shows_the_traceback_behind_the_one_line(words):
     *trace, last = debugged.stderr.splitlines()
     assert [last] == plain.stderr.splitlines()
     assert trace[0].startswith("Traceback") and any("exports" in line and "info.py" in line for line in trace)
+
+
+def test_ctrl_c_ends_a_command_with_one_line_and_leaves_nothing_half_written(trained, tmp_path):
+    words = "sample", trained.run_dir, "-n", 100_000, "--out", tmp_path / "images"
+    process = subprocess.Popen(
+        [KGAN, *map(str, words)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # which tests in the background ignore
+    )
+    while not list(tmp_path.rglob("*.png")) and process.poll() is None:
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    output, errors = process.communicate(timeout=300)
+    assert (process.returncode, output) == (128 + signal.SIGINT, "")
+    assert errors.splitlines()[-1] == "Error: interrupted; what was saved before is complete"
+    assert "Traceback" not in errors and not list(tmp_path.rglob("*.png"))
 
 
 def test_options_take_the_names_of_the_tables():

@@ -79,20 +79,21 @@ def _into_address(chosen):
 
 def _controls(now):
     """The settings that the visitor chose; new controls start with the game's settings."""
-    for field in ("k", "d_rate", "g_rate", "loss", "seed"):
-        st.session_state.setdefault(f"game_{field}", getattr(now, field))
     k = st.slider(
         "Discriminator steps per generator step (k)",
         1,
         live.MOST_K,
+        shell.first_value("game_k", now.k),
         key="game_k",
         help="k in Algorithm 1 of the 2014 paper. With more steps the discriminator stays nearer to the best one, and "
         "training takes longer.",
     )
-    d_rate, g_rate = _rate("discriminator", "d_rate"), _rate("generator", "g_rate")
+    d_rate = _rate("discriminator", "game_d_rate", now.d_rate)
+    g_rate = _rate("generator", "game_g_rate", now.g_rate)
     loss = st.radio(
         "Loss of the generator",
         live.LOSSES,
+        live.LOSSES.index(shell.first_value("game_loss", now.loss)),
         key="game_loss",
         format_func=LOSS_NAMES.get,
         help="Both have the same optimum. The saturating loss has a small gradient while the discriminator rejects the "
@@ -102,6 +103,7 @@ def _controls(now):
         "Seed",
         0,
         LARGEST_SEED,
+        shell.first_value("game_seed", now.seed),
         step=1,
         key="game_seed",
         help="Seed of the weights, the noise and the data. Another seed starts a new game.",
@@ -109,11 +111,12 @@ def _controls(now):
     return live.Settings(k, d_rate, g_rate, loss, seed)
 
 
-def _rate(network, field):
+def _rate(network, key, now):
     return st.select_slider(
         f"Learning rate of the {network}",
         RATES,
-        key=f"game_{field}",
+        shell.first_value(key, now),
+        key=key,
         format_func=lambda rate: f"{rate:g}",
         help=f"Learning rate of Adam. It applies from the next step on. 0 freezes the {network}.",
     )
@@ -131,11 +134,11 @@ def _buttons(game):
         arguments = [game, not game.running]
         st.button(name, key="game_start", on_click=_run, args=arguments, type="primary", disabled=game.is_over)
         st.button("Restart", key="game_anew", on_click=game.restart)
-    if SPEED_KEY not in st.session_state:
-        st.session_state[SPEED_KEY] = shell.from_address("speed", NORMAL, _one_of(str, SPEEDS))
+    first = shell.first_value(SPEED_KEY, shell.from_address("speed", NORMAL, _one_of(str, SPEEDS)))
     speed = st.radio(
         "Speed",
         list(SPEEDS),
+        list(SPEEDS).index(first),
         key=SPEED_KEY,
         horizontal=True,
         help="The number of steps between two updates of the charts: "

@@ -91,10 +91,9 @@ def _chosen(gallery, before):
     )
 
 
-def _key(name, value):
-    """The key of a control, whose value is set where the control is new."""
-    st.session_state.setdefault(KEY + name, value)
-    return KEY + name
+def _keyed(name, value, argument="value"):
+    """Two arguments of a control: its key, and the value with which it was drawn first."""
+    return {"key": KEY + name, argument: shell.first_value(KEY + name, value)}
 
 
 def _controls(gallery, now):
@@ -104,7 +103,7 @@ def _controls(gallery, now):
             0,
             latents.LARGEST_SEED,
             step=1,
-            key=_key("seed", now.seed),
+            **_keyed("seed", now.seed),
             help="Each seed gives one picture.",
             width=180,
         )
@@ -119,7 +118,7 @@ def _controls(gallery, now):
             LEAST_TRUNCATION,
             1.0,
             step=STEP,
-            key=_key("truncation", now.truncation),
+            **_keyed("truncation", now.truncation),
             help="z is multiplied by ψ before the sliders move it. A smaller ψ gives more typical pictures.",
         )
         _locks(gallery, now)
@@ -133,11 +132,12 @@ def _new_picture():
 
 def _class(gallery, now):
     if gallery.classes:
+        choices = (BY_SEED, *range(len(gallery.classes)))
         st.selectbox(
             "Class",
-            (BY_SEED, *range(len(gallery.classes))),
+            choices,
             format_func=lambda label: "by seed" if label == BY_SEED else gallery.classes[label],
-            key=_key("class", BY_SEED if now.label is None else now.label),
+            **_keyed("class", choices.index(BY_SEED if now.label is None else now.label), "index"),
             help="With “by seed”, the class is the seed modulo the number of classes.",
         )
 
@@ -149,7 +149,7 @@ def _sliders(gallery, now):
         return
     if _has_choice(gallery):
         shown = [name for name, _ in now.amounts]
-        st.multiselect("Control which features?", names, key=_key("shown", shown), placeholder="None")
+        st.multiselect("Control which features?", names, placeholder="None", **_keyed("shown", shown, "default"))
     st.caption(UNIT)
     for name, amount in now.amounts:
         _slider(gallery.sliders[name], amount)
@@ -169,7 +169,7 @@ def _slider(slider, amount):
         limit,
         step=STEP if even else limit / 20,
         format="%+.2f",
-        key=_key(MOVED + slider.name, amount),
+        **_keyed(MOVED + slider.name, amount),
     )
 
 
@@ -184,13 +184,13 @@ def _locks(gallery, now):
         return
     st.toggle(
         "Choose the locked attributes",
-        key=_key("own locks", now.locks is not None),
+        **_keyed("own locks", now.locks is not None),
         help="A locked attribute does not change while other sliders move. Without a choice, each slider has its own "
         "locks.",
     )
     if now.locks is not None:
-        key = _key("locks", list(now.locks))
-        st.multiselect("Locked attributes", gallery.lockable, key=key, placeholder="None")
+        first = _keyed("locks", list(now.locks), "default")
+        st.multiselect("Locked attributes", gallery.lockable, placeholder="None", **first)
 
 
 def _weights(gallery, now):
@@ -198,7 +198,7 @@ def _weights(gallery, now):
         st.radio(
             "Weights of the generator",
             list(GENERATORS),
-            key=_key("weights", now.weights),
+            **_keyed("weights", list(GENERATORS).index(now.weights), "index"),
             format_func=WEIGHTS.get,
             horizontal=True,
             help="The exponential moving average over the training steps, or the weights after the last step.",
@@ -206,9 +206,9 @@ def _weights(gallery, now):
 
 
 def _other(now):
-    st.toggle("Animate to another picture", key=_key("way", now.other is not None))
+    st.toggle("Animate to another picture", **_keyed("way", now.other is not None))
     if now.other is not None:
-        st.number_input("Seed of the other picture", 0, latents.LARGEST_SEED, step=1, key=_key("other", now.other))
+        st.number_input("Seed of the other picture", 0, latents.LARGEST_SEED, step=1, **_keyed("other", now.other))
 
 
 # the pictures ---------------------------------------------------------------------------------------------------------

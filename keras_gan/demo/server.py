@@ -23,6 +23,7 @@ ROOT = compat.STREAMLIT_ROOT.replace(b"><", f'><p style="font: 1rem sans-serif; 
 SHUTDOWN_S = 2  # seconds that open connections have at the end
 # https://docs.streamlit.io/develop/api-reference/configuration/config.toml. They override the user's own files.
 SETTINGS = {
+    "global.disableWidgetStateDuplicationWarning": True,  # its buttons set controls that have a first value
     "browser.gatherUsageStats": False,
     "client.showErrorDetails": "none",
     "client.showErrorLinks": "false",

@@ -85,6 +85,22 @@ def from_address(name: str, default, parse: Callable):
         return default
 
 
+def first_value(key: str, value):
+    """The value with which a control was drawn first: `value` where it is new, and the same in each run from then on.
+
+    To be passed to the control, and not set in `st.session_state`. That would be sent to the browser with the first run
+    alone, and a browser that draws the control only after the second one would show another value than is used.
+
+    Args:
+        key: the control's key in `st.session_state`.
+        value: the value of a new control.
+    """
+    first = st.session_state.setdefault("first values", {})
+    if key not in st.session_state:
+        first[key] = value
+    return first[key]
+
+
 def into_address(**settings) -> None:
     """Writes settings into the address, so that it can be shared. None removes a setting."""
     for name, value in settings.items():

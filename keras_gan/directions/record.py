@@ -142,7 +142,15 @@ def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
 def table(fitted: Fitted) -> Text:
     """The sliders: a row for each of them, the meaning of the columns, and the rejected attributes."""
     with_classes = any(one.class_kept is not None for one in fitted.measurements.values())
-    head = ("slider", "R²", "a step", "whole way", "cross-talk", "unlocked", *(["class kept"] if with_classes else []))
+    head = (
+        "slider",
+        "R²",
+        "a step",
+        "full range",
+        "cross-talk",
+        "without locks",
+        *(["class preserved"] if with_classes else []),
+    )
     rows = [_row(slider, fitted.measurements[slider.name], with_classes) for slider in fitted.sliders]
     found: list[Block] = ["no attribute has a direction that works"]
     if rows:
@@ -178,14 +186,14 @@ def _legend(with_classes):
     meanings = [
         ("R²", "of the regression of the attribute on z, on held-out samples"),
         ("a step", f"change of the attribute, in standard deviations, after a step of {STEP:g}"),
-        ("whole way", "the same from one end of the slider to the other"),
+        ("full range", "the same from one end of the slider to the other"),
         ("cross-talk", "largest change of a locked attribute, as a share of the slider's own"),
-        ("unlocked", "the same without locks"),
+        ("without locks", "the same where nothing is locked"),
     ]
     if with_classes:
         meanings.append(
             (
-                "class kept",
+                "class preserved",
                 "share of images that keep their class after one step: of all images, of images with a clear class "
                 f"(probability {CLEAR:.0%} or more), and of those at the ends of the slider. The ends are where "
                 f"{LEAST_KEPT:.0%} keep their class, if {CLASS} is locked",
