@@ -340,7 +340,7 @@ def visit(browser):
     host than the one they came from."""
     contexts, faults = [], []
 
-    def open_page(address, width=1280, **settings):
+    def open_page(address, width=1280, hold=None, **settings):
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}, **settings))
         page, host = contexts[-1].new_page(), address.split("?")[0]
         page.on("console", lambda said: said.type in ("error", "warning") and faults.append(said.text))
@@ -348,6 +348,8 @@ def visit(browser):
         page.on("request", lambda it: it.url.startswith((host, "data:", "blob:")) or faults.append(it.url))
         page.on("websocket", lambda it: it.url.startswith(host.replace("http", "ws")) or faults.append(it.url))
         page.set_default_timeout(180_000)  # TensorFlow is imported for the first visitor
+        if hold:
+            page.route(*hold)
         page.goto(address)
         page.wait_for_selector("h1")
         return page

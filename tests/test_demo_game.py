@@ -128,6 +128,19 @@ def test_it_trains_pauses_continues_and_restarts(opened):
     assert page.inner_text("table") == before
 
 
+def test_controls_that_the_browser_draws_late_show_the_values_in_use(server, visit):
+    held = []
+    page = visit(f"{server.address}?d_lr=0.005", hold=("**/*Slider*.js", lambda route: held.append(route)))
+    page.get_by_role("button", name="Start", exact=True).click()
+    page.get_by_role("button", name="Pause").click()
+    page.get_by_role("button", name="Continue").or_(page.get_by_role("button", name="Start", exact=True)).wait_for()
+    assert held and page.get_by_role("slider").count() == 0
+    for route in held:
+        route.continue_()
+    page.get_by_role("slider", name="Learning rate of the generator").wait_for()
+    assert page.get_by_test_id("stSliderThumbValue").all_inner_texts() == ["1", "0.005", "0.01"]
+
+
 @pytest.mark.long
 def test_every_setting_is_in_the_address_and_changes_the_running_game(opened):
     page = opened()
