@@ -195,16 +195,10 @@ def _open(path, spec, trust) -> _Origin:
 
 def _write(card, batch, out: Path):
     """Writes the card as JSON and as a picture, and a picture of the samples nearest to training images."""
-    shown = batch.images[:SHOWN]
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         replace(out, lambda draft: draft.write_text(card.to_json(), "utf-8"))
-        if shown.ndim == 4:
-            if batch.labels is not None:
-                shown = shown[np.argsort(batch.labels[:SHOWN], kind="stable")]
-            shown = np.asarray(sampling.grid(_small(shown), SHOWN_COLUMNS))
-        else:
-            shown = batch.images[:]
+        shown = _shown(batch) if batch.images.ndim == 4 else batch.images[:]
         plots.card(card.header(), card.rows(), shown, _picture_path(out, "card.png"), card.shares)
         if batch.images.ndim == 4:
             plots.pairs(_nearest_pairs(batch), _picture_path(out, "neighbours.png"))
@@ -212,6 +206,16 @@ def _write(card, batch, out: Path):
         raise InputError(
             f"cannot write {out} ({error.strerror}); expected a writable path. Use --out with another path (out)."
         ) from error
+
+
+def _shown(batch):
+    """Returns a picture of some samples; of a conditional generator, a row of each of the first classes."""
+    if batch.labels is None:
+        return np.asarray(sampling.grid(_small(batch.images[:SHOWN]), SHOWN_COLUMNS))
+    classes = np.unique(batch.labels)[: SHOWN // SHOWN_COLUMNS]
+    chosen = np.concatenate([np.flatnonzero(batch.labels == one)[:SHOWN_COLUMNS] for one in classes])
+    images, labels = _small(batch.images[chosen]), batch.labels[chosen]
+    return np.asarray(sampling.class_grid(images, labels, batch.training.source.class_names))
 
 
 def _small(images):

@@ -1,18 +1,20 @@
 """Evaluation of runs, files and samples: cards and pictures; and evaluation during training."""
 
 import dataclasses
+import itertools
 import json
 import re
 import shutil
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan import GAN, callbacks, data, exports, metrics, sampling, training
+from keras_gan import GAN, callbacks, data, evaluation, exports, metrics, sampling, training
 from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
 from keras_gan.data.source import from_array
@@ -540,3 +542,15 @@ def test_a_run_that_becomes_better_than_it_was_is_saved(run_dir, trained):
     best = training.load_file(run_dir / "best.keras")
     again = metrics.evaluate(best.generate(reference.count, seed=0, batch_size=256), reference, ["frechet"])
     assert again["frechet_distance"].value == pytest.approx(value, rel=1e-3)
+
+
+def test_the_card_of_a_conditional_generator_shows_a_row_of_each_class():
+    source = from_array("shades", np.zeros((4, 8, 8, 1), "uint8"), np.arange(4), ("a", "b", "c", "d"))
+    labels = np.array([2] * 30 + [0] * 9 + [3])  # no b
+    images = np.broadcast_to((10 * (1 + labels)).astype("uint8")[:, None, None, None], (40, 8, 8, 1))
+    shown = evaluation._shown(SimpleNamespace(images=images, labels=labels, training=SimpleNamespace(source=source)))
+    shown = shown[:, -(8 * 50 + 2) :]  # without the names: eight cells of 48 pixels and a gap
+    shades = [[shade for shade in (10, 30, 40) if shade in row] for row in shown]
+    assert [key for key, _ in itertools.groupby(shades)] == [[], [10], [], [30], [], [40], []]
+    in_each_row = [int((shown[np.argmax((shown == shade).any(1))] == shade).sum()) for shade in (10, 30, 40)]
+    assert in_each_row == [8 * in_each_row[2], 8 * in_each_row[2], in_each_row[2]]
