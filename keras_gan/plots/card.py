@@ -53,7 +53,7 @@ def pairs(picture: np.ndarray, path: Path) -> None:
 
 
 def _picture(axes, picture):
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255, interpolation="antialiased")
     axes.set_axis_off()
 
 
