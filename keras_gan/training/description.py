@@ -79,14 +79,14 @@ def expected_time(job: Job) -> str:
     if seconds is None:
         return ""
     each = f"{seconds * 1e3:,.0f} ms" if seconds < 1 else f"{seconds:,.1f} s"
-    return f"{rough_duration(seconds * job.remaining_steps)} ({each} a step)"
+    return f"{rough_duration(seconds * job.remaining_steps)} ({each} a step), and more for pictures and checks"
 
 
 def _classes(job):
-    """The classes of the data with the number of images in each; empty for data without classes."""
-    if job.source.labels is None:
+    """The classes of the data with the number of images in each; empty for data without classes, or with one."""
+    counts = {} if job.source.labels is None else data.class_counts(job.source)
+    if len(counts) < 2:
         return ""
-    counts = data.class_counts(job.source)
     shown = list(counts.items())
     shown = shown if len(shown) <= MOST_SHOWN_CLASSES else shown[:FIRST_CLASSES]
     listed = ", ".join(f"{printable(name)} ({count:,})" for name, count in shown)
