@@ -89,7 +89,7 @@ def differences(picture, images):
 
 def test_sample_py_is_short_and_needs_three_packages():
     text = (export_folder.TEMPLATES / "sample.py").read_text()
-    assert len(text.splitlines()) <= 100
+    assert len(text.splitlines()) <= 105
     modules = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -105,10 +105,22 @@ def test_sample_py_draws_what_the_package_draws(kind, name, request, tmp_path):
     """21 pictures: one batch of 16 and five of 1; with classes, each picture has the class of its seed."""
     folder, _ = request.getfixturevalue(kind)
     done = run(folder, name, "-n", 21, "--seed", 5, "--out", tmp_path / "new" / "grid.png")
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, f"{tmp_path / 'new' / 'grid.png'}\n", "")
     images = edge.Generator(folder / name).generate(21, seed=5)
     assert np.ptp(images) > 50
     assert differences(tmp_path / "new" / "grid.png", images).max() <= 2
+
+
+def test_sample_py_without_a_file_takes_the_one_next_to_it(grey, tmp_path):
+    folder, _ = grey
+    shutil.copy(folder / "sample.py", tmp_path)
+    missing = run(tmp_path)
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert missing.stderr.startswith("Error: no .tflite beside this file") and len(missing.stderr.splitlines()) == 1
+    shutil.copy(folder / "my $dots.tflite", tmp_path)
+    assert run(tmp_path, "-n", 2).returncode == 0
+    images = edge.Generator(folder / "my $dots.tflite").generate(2, seed=0)
+    assert differences(tmp_path / "grid.png", images).max() <= 2
 
 
 def test_sample_py_draws_one_class_into_a_folder(colour, tmp_path):

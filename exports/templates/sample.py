@@ -24,12 +24,17 @@ def fail(message):
 def arguments():
     parser = argparse.ArgumentParser(description="Draws pictures with a generator that kgan exported.")
     parser.error = fail
-    parser.add_argument("file", type=Path, help="the .tflite")
+    beside = min(Path(__file__).parent.glob("*.tflite"), default=None)
+    parser.add_argument(
+        "file", type=Path, nargs="?", default=beside, help="the .tflite (default: one beside this file)"
+    )
     parser.add_argument("-n", type=int, default=16, help="number of pictures (default: 16)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default: 0)")
     parser.add_argument("--label", help="class by name or number (default: the seed modulo the number of classes)")
     parser.add_argument("--out", type=Path, default="grid.png", help="a .png, or a folder for PNGs (default: grid.png)")
     options = parser.parse_args()
+    if options.file is None:
+        fail("no .tflite beside this file; give one: python sample.py generator.tflite")
     if options.n < 1 or options.seed < 0 or options.seed + options.n > SEEDS:
         fail(f"-n {options.n} --seed {options.seed}; expected 1 or more, and seeds from 0 to {SEEDS - 1}")
     if options.out.suffix.lower() not in (".png", "") or (options.out.suffix and options.n > MOST_IN_A_GRID):
@@ -90,6 +95,7 @@ def main():
             path.parent.mkdir(parents=True, exist_ok=True)
             image.save(part := path.with_name(path.name + ".part"), "PNG")
             part.replace(path)  # so that no picture is written in part
+        print(out)
     except OSError as error:
         fail(f"cannot use {error.filename or options.out} ({error.strerror}); give another path")
     except Exception:  # a damaged file fails anywhere, with any error
