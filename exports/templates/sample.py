@@ -25,9 +25,7 @@ def arguments():
     parser = argparse.ArgumentParser(description="Draws pictures with a generator that kgan exported.")
     parser.error = fail
     beside = min(Path(__file__).parent.glob("*.tflite"), default=None)
-    parser.add_argument(
-        "file", type=Path, nargs="?", default=beside, help="the .tflite (default: one beside this file)"
-    )
+    parser.add_argument("file", type=Path, nargs="?", default=beside, help="the .tflite (default: beside sample.py)")
     parser.add_argument("-n", type=int, default=16, help="number of pictures (default: 16)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default: 0)")
     parser.add_argument("--label", help="class by name or number (default: the seed modulo the number of classes)")
