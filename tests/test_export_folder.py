@@ -499,7 +499,7 @@ def measured(command, folder):
     for _ in range(6):
         call = [sys.executable, "-c", MEASURE, *map(str, command)]
         done = subprocess.run(call, cwd=folder, env=environment, capture_output=True, text=True, check=True)
-        runs.append([float(word) for word in done.stdout.split()])
+        runs.append([float(word) for word in done.stdout.splitlines()[-1].split()])  # after what the command printed
     seconds, megabytes = zip(*runs[1:], strict=True)  # the first one compiles
     return min(seconds), max(megabytes)
 
