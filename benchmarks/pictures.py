@@ -8,17 +8,16 @@
 It needs npm, Playwright and a Chromium. The demo's settings are in the addresses below, as the pages write them.
 """
 
-import http.server
 import re
 import shutil
 import subprocess
 import sys
 import threading
-from functools import partial
 from pathlib import Path
 
 import click
-from PIL import Image
+
+from keras_gan.exports import web
 
 KGAN = Path(sys.executable).with_name("kgan")
 PICTURES = Path(__file__).parent.parent / "examples" / "pictures"
@@ -33,14 +32,6 @@ def kgan(*words):
     subprocess.run([KGAN, *map(str, words)], check=True)
 
 
-def copy(run, *names):
-    for name in names:
-        with Image.open(run / name) as picture:  # a picture in which pixels repeat becomes smaller with a palette
-            if picture.mode == "RGB" and len(picture.getcolors(2**24)) <= 256:
-                picture = picture.convert("P", palette=Image.Palette.ADAPTIVE)
-            picture.save(PICTURES / name, optimize=True)
-
-
 def open_page(browser, address, width, height):
     page = browser.new_page(viewport={"width": width, "height": height}, color_scheme="light")
     page.set_default_timeout(WAIT_MS)
@@ -50,11 +41,9 @@ def open_page(browser, address, width, height):
 
 def draw_web_page(browser, run):
     kgan("export", run, "--web")
-    folder = next(path.parent for path in (run / "export").glob("*/index.html"))
-    handler = partial(http.server.SimpleHTTPRequestHandler, directory=folder)
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with web.server(run / "export" / "web") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = open_page(browser, f"http://127.0.0.1:{server.server_port}/{PAGE}", 1280, 840)
+        page = open_page(browser, f"http://{web.ADDRESS}:{server.server_port}/{PAGE}", 1280, 840)
         page.wait_for_timeout(5 * SETTLE_MS)
         page.screenshot(path=PICTURES / "page.png")
         server.shutdown()
@@ -88,8 +77,9 @@ def main(mnist, gaussian):
     """Replace the pictures by those of MNIST and GAUSSIAN, two run folders."""
     from playwright.sync_api import sync_playwright
 
-    copy(mnist, "card.png", "curves.png", "directions.png")
-    copy(gaussian, "gradients.png")
+    for picture in ("card.png", "curves.png", "directions.png"):
+        shutil.copy(mnist / picture, PICTURES)
+    shutil.copy(gaussian / "gradients.png", PICTURES)
     kgan("sample", mnist, "--out", PICTURES / "mnist.png")
     for slider in ("slant", "thickness"):
         kgan("sample", mnist, "--sweep", slider, "-n", 20, "--out", PICTURES / f"{slider}.gif")

@@ -37,12 +37,8 @@ def check(callbacks: list, gan) -> None:
     """
     for callback in callbacks:
         _check_monitor(callback)
-        if isinstance(callback, UPDATES_OPTIMIZERS) and not compat.callbacks_update_several_optimizers():
-            raise InputError(
-                f"{type(callback).__name__} of Keras {keras.__version__} updates one optimizer, and a GAN has two; "
-                "expected Keras 3.15 or newer. Use pip install --upgrade keras, or leave "
-                f"{type(callback).__name__} out."
-            )
+        if isinstance(callback, UPDATES_OPTIMIZERS):
+            _check_keras(callback)
         if isinstance(callback, SETS_RATES):
             _check_rates(callback, gan)
         if isinstance(callback, keras.callbacks.SwapEMAWeights):
@@ -59,6 +55,15 @@ def _check_monitor(callback):
             f"{', '.join(LOGS)}, one of {', '.join(f'val_{name}' for name in LOSSES)} with validation_data, or the "
             f"score of a keras_gan.callbacks.Evaluation such as 'frechet_distance'. Use {type(callback).__name__}("
             "monitor='frechet_distance', mode='min') with an Evaluation: neither loss says how good the samples are."
+        )
+
+
+def _check_keras(callback):
+    if not compat.callbacks_update_several_optimizers():
+        name = type(callback).__name__
+        raise InputError(
+            f"{name} of Keras {keras.__version__} updates one optimizer, and a GAN has two; expected Keras 3.15 or "
+            f"newer. Use pip install --upgrade keras, or leave {name} out."
         )
 
 
