@@ -66,7 +66,7 @@ def from_array(name: str, array: np.ndarray, labels: np.ndarray | None = None, c
 
 def _rows(array, indices):
     """Returns a copy of rows of an array. The pages of a mapped file then no longer count as memory of the process."""
-    rows = np.array(array[indices])
+    rows = np.asarray(array[indices])
     mapping = getattr(array, "_mmap", None)
     if mapping is not None and array.mode == "r" and hasattr(mmap, "MADV_DONTNEED"):
         mapping.madvise(mmap.MADV_DONTNEED)
@@ -109,25 +109,17 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
         largest = tf.cast(source.count - 1, "int64")
         return tf.raw_ops.RandomIndexShuffle(index=position % source.count, seed=seeds, max_index=largest)
 
-    def read(index):
-        if source.array is not None:
-            return tf.gather(in_memory, index)
-        images = tf.numpy_function(source.fetch, [index], dtype)
-        return tf.ensure_shape(images, (size, *source.shape))
-
     def example(number):
         index = indices(number)
-        images = signed(read(index))
+        # For images in memory, too: as a tensor they would be held twice.
+        images = tf.numpy_function(source.fetch, [index], dtype)
+        images = signed(tf.ensure_shape(images, (size, *source.shape)))
         return (images, tf.gather(classes, index)) if labels else images
 
     def signed(images):
         return pixels.to_signed(tf.cast(images, "float32")) if images.dtype == tf.uint8 else images
 
-    if source.array is not None:
-        # A tensor outside the graph, since protobuf limits constants in a graph to 2 GB.
-        in_memory = tf.convert_to_tensor(source.array)
-    else:
-        dtype = tf.as_dtype(source.fetch(np.zeros(1, "int64")).dtype)
+    dtype = tf.as_dtype(source.fetch(np.zeros(1, "int64")).dtype)
     if labels:
         classes = tf.constant(check_labels(source), "int32")
     numbers = tf.data.Dataset.range(first_step * len(mine), np.iinfo("int64").max)
