@@ -7,7 +7,8 @@
 Two workloads: "tutorial" is the TensorFlow tutorial's DCGAN (see tutorial.py), "default" what `kgan train` trains on
 28×28 grey images. Each engine runs in a process of its own, bound to its cores before it starts a thread; they take
 turns, round by round. PyTorch (`pip install torch`) is needed by this script alone; its networks are twins of Keras's
-(see twins.py). First of all the engines train in float32 from equal weights, images and noise, and must agree.
+(see described.py and twins.py). First of all the engines train in float32 from equal weights, images and noise, and
+must agree. "To PyTorch" compares with the faster of its two engines.
 
 Two cores want a machine with nothing else to do: PyTorch's threads wait for one another, and beside other work it
 ran at half the speed of one core.
@@ -80,10 +81,15 @@ class Workload:
     with_defaults: Callable  # to the same game as a compiled model with Keras's defaults
     labels: dict[str, str]  # engine -> what the table calls it
     average: bool  # whether the model with Keras's defaults, and so PyTorch, keeps a moving average of G
+    penalized: bool  # whether D has gradient penalties, so that one backward pass can serve both
     repeatable: dict = field(default_factory=dict)  # options of the builders that take chance out of a step
 
 
-LABELS = {"keras_gan": "`keras_gan` ({dtype})", "torch": "PyTorch ({dtype}, channels_last)"}
+LABELS = {
+    "keras_gan": "`keras_gan` ({dtype})",
+    "torch": "PyTorch ({dtype}, channels_last)",
+    "torch_one_pass": "PyTorch with one backward pass of D",
+}
 WORKLOADS = {
     "tutorial": Workload(
         128,
@@ -91,6 +97,7 @@ WORKLOADS = {
         textbook_gan,
         {**LABELS, "keras": "textbook `train_step`, Keras's defaults (float32, XLA)"},
         average=False,
+        penalized=False,
         repeatable={"dropout": 0.0},
     ),
     "default": Workload(
@@ -99,6 +106,7 @@ WORKLOADS = {
         functools.partial(default_gan, "float32", jit_compile=True),  # which Keras's own "auto" comes to
         {**LABELS, "keras": "`keras_gan` with Keras's defaults (float32, XLA)"},
         average=True,
+        penalized=True,
     ),
 }
 
@@ -170,7 +178,7 @@ def keras_engine(workload):
     return fitting(workload.with_defaults(), workload.batch_size)
 
 
-def torch_engine(workload):
+def torch_engine(workload, game, images, bfloat16, one_pass=False):
     """PyTorch in bfloat16 where this package uses it, as fast as we could make it.
 
     Tried on one core with AMX, beside other work, and kept: autocast to bfloat16 (2.6 times the speed of float32 on
@@ -183,13 +191,11 @@ def torch_engine(workload):
     import torch
     import torch_game
 
-    from keras_gan.distribute import precision
-
     torch.set_num_threads(len(os.sched_getaffinity(0)))
-    step = torch_game.Step(workload.gan("float32"), precision.policy()[0] == "mixed_bfloat16", workload.average)
+    step = torch_game.Step(game, bfloat16, workload.average, one_pass)
     step.generator.mirror(), step.discriminator.mirror()
     size = workload.batch_size
-    batches = itertools.cycle([batch for batch in torch.from_numpy(pictures()).split(size) if len(batch) == size])
+    batches = itertools.cycle([batch for batch in torch.from_numpy(images).split(size) if len(batch) == size])
 
     def images_per_s(seconds):
         watch = Stopwatch(seconds)
@@ -201,20 +207,39 @@ def torch_engine(workload):
     return images_per_s
 
 
-ENGINES = {"keras_gan": keras_gan_engine, "keras": keras_engine, "torch": torch_engine}
+TORCH = ("torch", "torch_one_pass")
+ENGINES = {
+    "keras_gan": keras_gan_engine,
+    "keras": keras_engine,
+    "torch": torch_engine,
+    "torch_one_pass": functools.partial(torch_engine, one_pass=True),
+}
 
 
 # what runs in a process of its own -----------------------------------------------------------------------------
 
 
-@functools.cache
-def _engine(name, networks):
-    return ENGINES[name](WORKLOADS[networks])
+_images_per_s: Callable  # of the engine of this process
 
 
-def images_per_s(name, networks, seconds):
-    """Speed of an engine, which its process builds once."""
-    return _engine(name, networks)(seconds)
+def start(name, networks, *described):
+    """Builds an engine in this process, PyTorch's from what `describe` returned."""
+    global _images_per_s
+    _images_per_s = ENGINES[name](WORKLOADS[networks], *described)
+
+
+def images_per_s(seconds):
+    """Speed of the engine of this process."""
+    return _images_per_s(seconds)
+
+
+def describe(networks):
+    """What PyTorch needs to know: the `described.Game`, the images, and whether this package computes in bfloat16."""
+    import described
+
+    from keras_gan.distribute import precision
+
+    return described.of_gan(WORKLOADS[networks].gan("float32")), pictures(), precision.policy()[0] == "mixed_bfloat16"
 
 
 def matmul_rate() -> tuple[str, float]:
@@ -233,48 +258,122 @@ def flops(networks) -> int:
     return machine.flops(workload.gan("float32"), tf.TensorSpec((workload.batch_size, *IMAGE_SHAPE)))
 
 
-def disagreement(networks) -> float:
-    """The largest relative difference of any loss between the engines, in float32."""
+def keras_side(networks, seed):
+    """What `losses_of_both` returns for a workload, on the first of `pictures`."""
     import keras
-    import torch_game
 
     workload = WORKLOADS[networks]
-    options = workload.repeatable
     batches = pictures()[: CHECK_STEPS * CHECK_BATCH_SIZE].reshape(CHECK_STEPS, CHECK_BATCH_SIZE, *IMAGE_SHAPE)
-    found = []
-    # Where a value lies at the bend of a LeakyReLU, rounding decides the slope that the penalties see, and networks
-    # that agree to 1e-6 part by 1e-4; one start in eight did. A mistake shows at every start.
-    while len(found) < CHECK_SEEDS and min(found, default=math.inf) > TOLERANCE:
-        keras.utils.set_random_seed(len(found))
-        gan, other = workload.gan("float32", **options), workload.with_defaults(**options)
-        found.append(torch_game.disagreement(gan, [other], batches))
+    keras.utils.set_random_seed(seed)
+    gan, other = workload.gan("float32", **workload.repeatable), workload.with_defaults(**workload.repeatable)
+    return losses_of_both(gan, other, batches, seed)
+
+
+def losses_of_both(gan, other, batches, seed=0):
+    """Trains two models from equal weights on equal images and noise.
+
+    Args:
+        gan: the compiled `keras_gan.GAN`.
+        other: a compiled model with the same `generator` and `discriminator`, which takes the GAN's weights.
+        batches: of images, float32, one for each step.
+        seed: of weights and noise.
+
+    Returns:
+        The arguments of `torch_game.losses`, and arrays of the losses of both models, (steps, 3).
+    """
+    import described
+    import numpy as np
+
+    shake(gan, seed)
+    for model in (gan, other):
+        # Large, for the sign of a gradient near zero is rounding, and must not decide which way a weight goes.
+        model.generator_optimizer.epsilon = model.discriminator_optimizer.epsilon = 1e-3
+    other.generator.set_weights(gan.generator.get_weights())
+    other.discriminator.set_weights(gan.discriminator.get_weights())
+    rng = np.random.default_rng(seed)
+    draws = [rng.standard_normal((len(real), gan.latent_dim), "float32") for real in batches for _ in range(2)]
+    game = described.of_gan(gan)
+    return (game, draws, list(batches)), [keras_losses(model, draws, batches) for model in (gan, other)]
+
+
+def shake(gan, seed):
+    """Moves all trained weights at random, so that branches which start at zero count in a comparison."""
+    import numpy as np
+
+    rng = np.random.default_rng(seed)
+    for weight in gan.trainable_variables:
+        weight.assign_add(0.02 * rng.standard_normal(weight.shape, "float32"))
+    gan.ema_generator.set_weights(gan.generator.get_weights())
+
+
+def keras_losses(model, draws, batches):
+    """Rows of d_loss, penalty and g_loss from `train_step` of a GAN that gets the noise `draws`, two in each step."""
+    import keras
+
+    draws = iter(draws)
+    # `GAN` and the textbook's class call the method that draws noise by different names.
+    setattr(model, "_noise" if hasattr(model, "_noise") else "noise", lambda *_: next(draws))
+    rows = []
+    for real in batches:
+        model.reset_metrics()  # the logs are running means
+        logs = model.train_step(keras.ops.convert_to_tensor(real))
+        rows.append([float(logs.get(name, 0.0)) for name in ("d_loss", "penalty", "g_loss")])
+    return rows
+
+
+def torch_losses(*arguments, **options):
+    """As `torch_game.losses`, in this process."""
+    import torch_game
+
+    return torch_game.losses(*arguments, **options)
+
+
+def difference(mine, theirs) -> float:
+    """The largest relative difference of two lists of rows of losses."""
+    pairs = zip(itertools.chain(*mine), itertools.chain(*theirs), strict=True)
+    return max(abs(a - b) / max(abs(b), 1e-12) for a, b in pairs)
+
+
+def disagreement(networks) -> float:
+    """The largest relative difference of any loss between the engines, in float32.
+
+    Where a value lies at the bend of a LeakyReLU, rounding decides the slope that the penalties see, and networks that
+    agree to 1e-6 part by 1e-4; one start in eight did. A mistake shows at every start, so the best of a few counts.
+    """
+    found, cores = [], os.sched_getaffinity(0)
+    with process(cores, "tensorflow") as keras_call, process(cores, "torch") as torch_call:
+        while len(found) < CHECK_SEEDS and min(found, default=math.inf) > TOLERANCE:
+            arguments, theirs = keras_call(keras_side, networks, len(found))
+            mine = [torch_call(torch_losses, *arguments)]
+            if WORKLOADS[networks].penalized:
+                mine.append(torch_call(functools.partial(torch_losses, one_pass=True), *arguments))
+            found.append(max(difference(a, b) for a in mine for b in theirs))
     return min(found)
 
 
 # the command --------------------------------------------------------------------------------------------------
 
 
-def bind(cores):
-    """Binds this process to `cores`, then imports TensorFlow, whose thread pools follow, without its notes."""
+def bind(cores, module):
+    """Binds this process to `cores`, then imports the engine, whose thread pools follow, without its notes."""
     os.sched_setaffinity(0, cores)
     with silence.silence_native_stderr():
-        import tensorflow  # noqa: F401
+        importlib.import_module(module)
 
 
 @contextlib.contextmanager
-def process(cores):
-    """A function that runs another in one process, which is bound to `cores` before it imports anything."""
+def process(cores, module):
+    """A function that runs another in one process, which is bound to `cores` before it imports `module`, the engine."""
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(1, spawn, bind, (cores,)) as pool:
+    with ProcessPoolExecutor(1, spawn, bind, (cores, module)) as pool:
         yield lambda function, *arguments: pool.submit(function, *arguments).result()
 
 
 def check(networks):
     """Stops where the engines do not compute the same."""
-    with process(os.sched_getaffinity(0)) as call:
-        difference = call(disagreement, networks)
-    verdict = f"{networks}: losses of {CHECK_STEPS} steps in float32 differ by at most {difference:.1e} (relative)"
-    if not difference <= TOLERANCE:
+    found = disagreement(networks)
+    verdict = f"{networks}: losses of {CHECK_STEPS} steps in float32 differ by at most {found:.1e} (relative)"
+    if not found <= TOLERANCE:
         raise InputError(f"{verdict}; expected at most {TOLERANCE:.0e}; find out which engine is wrong (twins.py)")
     click.echo(verdict, err=True)
 
@@ -282,27 +381,33 @@ def check(networks):
 def measure(networks, engines, cores, rounds, seconds):
     """The rows of one workload on some cores: each engine's images/s and the machine's FLOP/s, round by round."""
     with contextlib.ExitStack() as stack:
-        meter, *calls = (stack.enter_context(process(cores)) for _ in ("meter", *engines))
-        step_flops = meter(flops, networks)
-        speeds, rates = {engine: [] for engine in engines}, []
+        meter = stack.enter_context(process(cores, "tensorflow"))
+        step_flops, description = meter(flops, networks), meter(describe, networks)
+        calls = {}
+        for engine in engines:
+            if engine == "torch_one_pass" and not WORKLOADS[networks].penalized:
+                continue
+            module, arguments = ("torch", description) if engine in TORCH else ("tensorflow", ())
+            calls[engine] = stack.enter_context(process(cores, module))
+            calls[engine](start, engine, networks, *arguments)
+        speeds, rates = {engine: [] for engine in calls}, []
         for number in range(rounds + 1):
-            for engine, call in zip(engines, calls, strict=True):
-                speeds[engine].append(call(images_per_s, engine, networks, seconds if number else 0.0))
+            for engine, call in calls.items():
+                speeds[engine].append(call(images_per_s, seconds if number else 0.0))
             dtype, rate = meter(matmul_rate)
             rates.append(rate)
             click.echo(f"{networks}, cores {cores}: round {number} of {rounds}", err=True)
     shared = {"networks": networks, "cores": len(cores), "step_flops": step_flops, "matmul_dtype": dtype}
     shared["batch_size"] = WORKLOADS[networks].batch_size
     # The first round built and compiled everything.
-    return [{**shared, "engine": e, "images_per_s": speeds[e][1:], "matmul_flops_per_s": rates[1:]} for e in engines]
+    return [{**shared, "engine": e, "images_per_s": speeds[e][1:], "matmul_flops_per_s": rates[1:]} for e in calls]
 
 
-def median_of(rows, row, engine):
-    """Median speed of the engine in the same workload on the same cores; None where it did not run."""
-    for other in rows:
-        if (other["networks"], other["cores"], other["engine"]) == (row["networks"], row["cores"], engine):
-            return statistics.median(other["images_per_s"])
-    return None
+def best(rows, row, engines):
+    """Largest median speed of these engines in the same workload on the same cores; None where none of them ran."""
+    same = [other for other in rows if all(other[key] == row[key] for key in ("networks", "cores"))]
+    medians = [statistics.median(other["images_per_s"]) for other in same if other["engine"] in engines]
+    return max(medians, default=None)
 
 
 def share(row) -> float:
@@ -315,7 +420,7 @@ def line(rows, row) -> str:
     """One line of the table."""
     speeds = row["images_per_s"]
     median = statistics.median(speeds)
-    ratios = [median_of(rows, row, engine) for engine in ("torch", "keras")]
+    ratios = [best(rows, row, engines) for engines in (TORCH, ("keras",))]
     cells = [
         row["networks"],
         row["cores"],
@@ -393,12 +498,12 @@ def core_counts(context, parameter, value):
 @click.option("--json", "file", type=click.Path(dir_okay=False), help="File for all numbers.")
 def main(networks, engines, cores, rounds, seconds, check_only, file):
     """Measure images/s of training, print a table in Markdown."""
-    if ("torch" in engines or check_only) and importlib.util.find_spec("torch") is None:
+    if (set(TORCH) & set(engines) or check_only) and importlib.util.find_spec("torch") is None:
         raise click.UsageError("PyTorch is missing; pip install torch, or give the --engines without it")
     # For the processes to come: no notes, and no GPU, which is not what is measured.
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     try:
-        if "torch" in engines or check_only:
+        if set(TORCH) & set(engines) or check_only:
             for name in networks:
                 check(name)
         rows = []

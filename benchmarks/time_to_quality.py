@@ -33,11 +33,12 @@ FOREVER = 10**9
 
 
 class Curve(keras.callbacks.Callback):
-    """Judges the generator at growing intervals, until the time is over."""
+    """Judges the generator at growing intervals, until the time is over or the goal, a Fréchet distance, is reached."""
 
-    def __init__(self, reference: Reference, sample, most_s: float, batch_size: int):
+    def __init__(self, reference: Reference, sample, most_s: float, batch_size: int, goal: float):
         super().__init__()
         self.reference, self.sample, self.most_s, self.batch_size = reference, sample, most_s, batch_size
+        self.goal = goal
         self.rows = []
 
     def on_train_begin(self, logs=None):
@@ -53,15 +54,16 @@ class Curve(keras.callbacks.Callback):
         card = metrics.evaluate(self.sample(self.reference.count), self.reference, measures)
         self.rows.append({"seconds": round(seconds, 1), "images": self.images})
         self.rows[-1] |= {score.name: score.value for score in card.scores}
+        self.model.stop_training |= self.rows[-1]["frechet_distance"] <= self.goal
         print(json.dumps(self.rows[-1]), flush=True)
         self.next_s *= GROWTH
         self.start = time.perf_counter() - seconds
 
 
-def play(recipe: str, source: data.Source, seed: int):
-    """The compiled model, the function that samples it, and its batch size."""
+def play(recipe: str, source: data.Source, seed: int, **settings):
+    """The compiled model, the function that samples it, and its batch size; settings are those of `TrainConfig`."""
     if recipe != TUTORIAL:
-        config = TrainConfig(source.name, recipe, seed=seed)
+        config = TrainConfig(source.name, recipe, seed=seed, **settings)
         gan = training.build(config, source.shape, source.count)
         return gan, lambda n: gan.generate(n, seed=0, batch_size=250), config.batch_size
     import tutorial
@@ -82,15 +84,19 @@ def judged(name: str, samples: int) -> tuple[data.Source, Reference]:
     return source, Reference.of(source, held_out, metrics.extractor(source, held_out), samples)
 
 
-def measure(recipe: str, name: str, minutes: float, seed: int, samples: int) -> dict:
-    """One run's curve."""
+def baseline(reference: Reference) -> float:
+    """The Fréchet distance of real images."""
+    return metrics.evaluate(reference.baseline.images, reference, ["frechet"])["frechet_distance"].value
+
+
+def measure(recipe: str, name: str, minutes: float, seed: int, samples: int, goal: float = 0.0, **settings) -> dict:
+    """One run's curve, up to a goal."""
     source, reference = judged(name, samples)
-    baseline = metrics.evaluate(reference.baseline.images, reference, ["frechet"])["frechet_distance"].value
-    model, sample, batch_size = play(recipe, source, seed)
-    curve = Curve(reference, sample, 60 * minutes, batch_size)
+    model, sample, batch_size = play(recipe, source, seed, **settings)
+    curve = Curve(reference, sample, 60 * minutes, batch_size, goal)
     batches = data.batches(source, batch_size, seed)
     model.fit(batches, steps_per_epoch=FOREVER, shuffle=False, verbose=0, callbacks=[curve])
-    return {"recipe": recipe, "data": name, "seed": seed, "baseline": baseline, "rows": curve.rows}
+    return {"recipe": recipe, "data": name, "seed": seed, "baseline": baseline(reference), "rows": curve.rows}
 
 
 def draw(files, picture: Path) -> None:

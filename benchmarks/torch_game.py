@@ -1,4 +1,4 @@
-"""The training step of `keras_gan.GAN` in PyTorch, and whether both engines compute the same losses.
+"""The training step of `keras_gan.GAN` in PyTorch. This module does not import TensorFlow (see described.py).
 
 What was tried to make PyTorch fast is told in step.py.
 """
@@ -6,16 +6,12 @@ What was tried to make PyTorch fast is told in step.py.
 import contextlib
 import math
 
-import keras
-import numpy as np
 import torch
 from torch.nn import functional
 from twins import Twin, input_gradients_only, look_up
 
-from keras_gan import ema
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import InputError
-from keras_gan.penalties import AUTO_SHARE
 
 softplus = functional.softplus
 # As in keras_gan.losses: D's loss of (real logits, fake logits), G's of the same, and whether G's needs the real ones.
@@ -31,6 +27,7 @@ LOSSES = {
         True,
     ),
 }
+SMALLEST_SLOPE = 1e-6  # as in keras_gan.gan.passes
 PENALTIES = {"r1": 0, "r2": 1}  # which half of D's batch: real or generated images
 
 
@@ -70,20 +67,21 @@ class Step:
     """One training step of a compiled `keras_gan.GAN` in PyTorch, with k = 1 and normal noise.
 
     Args:
-        gan: the GAN; its weights are copied.
+        game: the `described.Game` of the GAN.
         bfloat16: whether both networks run under autocast to bfloat16.
+        one_pass: whether D's loss and the penalties share a backward pass, as in `keras_gan.gan.passes`.
         average: whether the moving average of G's weights is kept.
 
     Raises:
         InputError: where networks, loss, penalties or optimizers have no twin.
     """
 
-    def __init__(self, gan, bfloat16=True, average=True):
-        settings = gan.get_compile_config()
-        self.gan = {"latent_dim": gan.latent_dim, "half_life": gan.ema_half_life_images}
-        self.bfloat16 = bfloat16
-        self.generator, self.discriminator = Twin(gan.generator), Twin(gan.discriminator)
-        self.average = Twin(gan.ema_generator).requires_grad_(False) if average else None
+    def __init__(self, game, bfloat16=True, average=True, one_pass=False):
+        settings = game.settings
+        self.game = game
+        self.bfloat16, self.one_pass = bfloat16, one_pass
+        self.generator, self.discriminator = Twin(game.generator), Twin(game.discriminator)
+        self.average = Twin(game.average).requires_grad_(False) if average else None
         self.loss = look_up(LOSSES, settings["loss"], "loss")
         self.weights = [(look_up(PENALTIES, name, "penalty"), weight) for name, weight in settings["penalties"]]
         self.generator_optimizer = _adam(settings["generator_optimizer"], self.generator.parameters())
@@ -92,7 +90,7 @@ class Step:
 
     def noise(self, batch_size):
         """Latents (batch_size, latent_dim) from N(0, 1)."""
-        return torch.randn(batch_size, self.gan["latent_dim"])
+        return torch.randn(batch_size, self.game.latent_dim)
 
     def __call__(self, real):
         """Updates D, then G, on images (batch, height, width, channels); returns d_loss, penalty, g_loss as tensors."""
@@ -108,18 +106,41 @@ class Step:
         images = torch.cat([real, fake]).requires_grad_(bool(self.weights))
         with self._arithmetic():
             logits = self.discriminator(images)
+        if self.one_pass:
+            return self._descend_in_one_pass(images, logits)
         loss = self.loss[0](*logits.chunk(2))
-        penalty = self._penalty(images, logits) if self.weights else torch.zeros(())
+        penalty = torch.zeros(())
+        if self.weights:
+            with input_gradients_only():
+                (input_gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
+            penalty = self._penalty(input_gradients, images)
         self._descend(self.discriminator_optimizer, loss + penalty)
         return loss.detach(), penalty.detach()
 
-    def _penalty(self, images, logits):
+    def _descend_in_one_pass(self, images, logits):
+        parameters = list(self.discriminator.parameters())
+        constant = logits.detach().requires_grad_()
+        loss = self.loss[0](*constant.chunk(2))
+        (slopes,) = torch.autograd.grad(loss, constant)
+        slopes = torch.where(slopes < 0, -1.0, 1.0) * slopes.abs().clamp(min=SMALLEST_SLOPE / len(slopes))
+        of_images, *of_loss = torch.autograd.grad(logits, [images, *parameters], slopes, create_graph=True)
+        penalty = self._penalty(of_images / slopes.reshape(-1, 1, 1, 1), images)
+        of_penalty = torch.autograd.grad(penalty, parameters, allow_unused=True)
+        for parameter, a, b in zip(parameters, of_loss, of_penalty, strict=True):
+            parameter.grad = a.detach() if b is None else a.detach() + b
+        self._apply(self.discriminator_optimizer)
+        return loss.detach(), penalty.detach()
+
+    def _penalty(self, input_gradients, images):
         """γ/2 E ‖∇D‖² at real or generated images, summed: R1 and R2."""
-        with input_gradients_only():
-            (input_gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
         squares = [half.square().sum((1, 2, 3)).mean() for half in input_gradients.chunk(2)]
-        automatic = _automatic_weight(images.detach().chunk(2)[0])
+        automatic = self._automatic_weight(images.detach().chunk(2)[0])
         return sum(0.5 * (automatic if weight == AUTO else weight) * squares[half] for half, weight in self.weights)
+
+    def _automatic_weight(self, real):
+        """`penalties.automatic_weight` in PyTorch."""
+        # The mean over all pairs of two different images is twice the variance of a sample, summed over the pixels.
+        return self.game.automatic_share * 2 * real.var(0).sum()
 
     def _update_generator(self, real):
         z = self.noise(len(real))
@@ -136,8 +157,11 @@ class Step:
         return torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16)
 
     def _descend(self, optimizer, objective):
+        objective.backward(inputs=optimizer.param_groups[0]["params"])
+        self._apply(optimizer)
+
+    def _apply(self, optimizer):
         (group,) = optimizer.param_groups
-        objective.backward(inputs=group["params"])
         group["lr"] = group["rate_at"](self.steps - 1)
         # Keras adds ε to the root of the second moment before its bias is corrected, PyTorch after.
         group["eps"] = group["keras_epsilon"] / math.sqrt(1 - group["betas"][1] ** self.steps)
@@ -147,68 +171,26 @@ class Step:
     def _update_average(self, batch_size):
         if self.average is None:
             return
-        half_life = min(self.gan["half_life"], ema.RAMP * self.steps * batch_size)
+        half_life = min(self.game.half_life_images, self.game.ramp * self.steps * batch_size)
         new = 1 - 0.5 ** (batch_size / half_life)
         torch._foreach_lerp_(list(self.average.parameters()), list(self.generator.parameters()), new)
         for mean, value in zip(self.average.buffers(), self.generator.buffers(), strict=True):
             mean.copy_(value)
 
 
-def _automatic_weight(real):
-    """`penalties.automatic_weight` in PyTorch."""
-    # The mean over all pairs of two different images is twice the variance of a sample of n, summed over the pixels.
-    return AUTO_SHARE * 2 * real.var(0).sum()
-
-
-# do they agree? -----------------------------------------------------------------------------------------------
-
-
-def shake(gan, seed):
-    """Moves all trained weights at random, so that branches which start at zero count in a comparison."""
-    rng = np.random.default_rng(seed)
-    for weight in gan.trainable_variables:
-        weight.assign_add(0.02 * rng.standard_normal(weight.shape, "float32"))
-    gan.ema_generator.set_weights(gan.generator.get_weights())
-
-
-def keras_losses(model, draws, batches):
-    """Rows of d_loss, penalty and g_loss from `train_step` of a GAN that gets the noise `draws`, two in each step."""
-    draws = iter(draws)
-    # `GAN` and the textbook's class call the method that draws noise by different names.
-    setattr(model, "_noise" if hasattr(model, "_noise") else "noise", lambda *_: next(draws))
-    rows = []
-    for real in batches:
-        model.reset_metrics()  # the logs are running means
-        logs = model.train_step(keras.ops.convert_to_tensor(real))
-        rows.append([float(logs.get(name, 0.0)) for name in ("d_loss", "penalty", "g_loss")])
-    return np.array(rows)
-
-
-def torch_losses(step, draws, batches):
-    """The same of a `Step`."""
-    draws = map(torch.from_numpy, draws)
-    step.noise = lambda *_: next(draws)
-    return np.array([[float(value) for value in step(torch.from_numpy(real))] for real in batches])
-
-
-def disagreement(gan, models, batches, seed=0) -> float:
-    """The largest relative difference of any loss between PyTorch and Keras while both train in float32.
+def losses(game, draws, batches, one_pass=False):
+    """Rows of d_loss, penalty and g_loss of training in float32 with the noise `draws`, two in each step.
 
     Args:
-        gan: the compiled `keras_gan.GAN` of which PyTorch trains the twin.
-        models: further compiled models with the same `generator` and `discriminator`, which take the GAN's weights.
+        game: the `described.Game`.
+        draws: latents, float32, each (batch, latent_dim).
         batches: of images, float32, one for each step.
-        seed: of the noise.
+        one_pass: as in `Step`.
+
+    Returns:
+        A list of rows of three numbers.
     """
-    shake(gan, seed)
-    for model in (gan, *models):
-        # Large, for the sign of a gradient near zero is rounding, and must not decide which way a weight goes.
-        model.generator_optimizer.epsilon = model.discriminator_optimizer.epsilon = 1e-3
-    for model in models:
-        model.generator.set_weights(gan.generator.get_weights())
-        model.discriminator.set_weights(gan.discriminator.get_weights())
-    rng = np.random.default_rng(seed)
-    draws = [rng.standard_normal((len(real), gan.latent_dim), "float32") for real in batches for _ in range(2)]
-    mine = torch_losses(Step(gan, bfloat16=False), draws, batches)
-    theirs = [keras_losses(model, draws, batches) for model in (gan, *models)]
-    return max(float(np.max(np.abs(mine - t) / np.maximum(np.abs(t), 1e-12))) for t in theirs)
+    step = Step(game, bfloat16=False, one_pass=one_pass)
+    draws = map(torch.from_numpy, draws)
+    step.noise = lambda *_: next(draws)
+    return [[float(value) for value in step(torch.from_numpy(real))] for real in batches]

@@ -1,14 +1,11 @@
 """PyTorch twins of Keras networks: equal mathematics, other engine.
 
-A twin is made by walking the operations of a Functional network once. It takes and gives arrays in Keras's layout
-(batch, height, width, channels); inside, images are (batch, channels, height, width) in channels-last memory, so that
-every change of layout is a view.
+A twin is made from a `described.Network`. It takes and gives arrays in Keras's layout (batch, height, width, channels);
+inside, images are (batch, channels, height, width) in channels-last memory, so that every change of layout is a view.
 """
 
 import contextlib
 
-import keras
-import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional
@@ -135,6 +132,38 @@ class TransposedConvolution(nn.ConvTranspose2d):
         return functional.pad(x, self.margins) if self.margins else x
 
 
+class _Rectify(torch.autograd.Function):
+    """LeakyReLU without a second derivative.
+
+    PyTorch's own second derivative is a tensor of zeros, which goes back through the whole network.
+    """
+
+    @staticmethod
+    def forward(context, x, slope):
+        y = functional.leaky_relu(x, slope)
+        context.save_for_backward(y)
+        context.slope = slope
+        return y
+
+    @staticmethod
+    def backward(context, gradients):
+        return _RectifiedGradient.apply(gradients, *context.saved_tensors, context.slope), None
+
+
+class _RectifiedGradient(torch.autograd.Function):
+    """The gradient of LeakyReLU, which is linear in `gradients`."""
+
+    @staticmethod
+    def forward(context, gradients, y, slope):
+        context.save_for_backward(y)
+        context.slope = slope
+        return torch.ops.aten.leaky_relu_backward(gradients, y, slope, True)
+
+    @staticmethod
+    def backward(context, curvature):
+        return _RectifiedGradient.apply(curvature, *context.saved_tensors, context.slope), None, None
+
+
 # one operation ------------------------------------------------------------------------------------------------
 
 ACTIVATIONS = {
@@ -162,31 +191,25 @@ def look_up(table, name, noun):
     return table[name]
 
 
-def _activated(module, layer):
-    activation = look_up(ACTIVATIONS, layer.activation.__name__, "activation")()
+def _activated(module, operation):
+    activation = look_up(ACTIVATIONS, operation.settings["activation"], "activation")()
     return module if isinstance(activation, nn.Identity) else nn.Sequential(module, activation)
 
 
-def _filled(module, **arrays):
-    """The module with parameters or buffers copied from Keras; None where the layer has none."""
+def _filled(module, operation, axes=None, **names):
+    """The module with its parameters or buffers copied from the arrays of these names, where the operation has them."""
     with torch.no_grad():
-        for name, array in arrays.items():
-            if array is not None:
-                getattr(module, name).copy_(torch.from_numpy(np.array(array)))
+        for name, theirs in names.items():
+            if theirs in operation.arrays:
+                array = operation.arrays[theirs]
+                array = array.transpose(axes) if axes and theirs == "kernel" else array
+                getattr(module, name).copy_(torch.from_numpy(array))
     return module
 
 
-def _array(layer, name, axes=None):
-    variable = getattr(layer, name)
-    if variable is None:
-        return None
-    array = keras.ops.convert_to_numpy(variable)
-    return array if axes is None else array.transpose(axes)
-
-
-def _dense(layer):
-    module = nn.Linear(*layer.kernel.shape, bias=layer.use_bias)
-    return _activated(_filled(module, weight=_array(layer, "kernel", (1, 0)), bias=_array(layer, "bias")), layer)
+def _dense(operation):
+    module = nn.Linear(*operation.arrays["kernel"].shape, bias="bias" in operation.arrays)
+    return _activated(_filled(module, operation, (1, 0), weight="kernel", bias="bias"), operation)
 
 
 def _overlap(small, large, kernel, stride):
@@ -195,82 +218,86 @@ def _overlap(small, large, kernel, stride):
     return total // 2, total - total // 2
 
 
-def _overlaps(layer, small, large):
+def _overlaps(operation, small, large):
     """`_overlap` of both axes, of a convolution from the shape `large` to `small`, or transposed back."""
-    if layer.padding == "valid":
+    if operation.settings["padding"] == "valid":
         return (0, 0), (0, 0)
-    return tuple(map(_overlap, small.shape[1:3], large.shape[1:3], layer.kernel_size, layer.strides))
+    kernel = operation.arrays["kernel"].shape[:2]
+    return tuple(map(_overlap, small[1:3], large[1:3], kernel, operation.settings["strides"]))
 
 
-def _plain(layer):
+def _plain(operation):
     """Raises InputError for a convolution with dilation or groups."""
-    if tuple(layer.dilation_rate) != (1, 1) or getattr(layer, "groups", 1) != 1:
-        raise InputError(f"{layer.name} has dilation or groups; expected a plain convolution; extend twins.py")
+    if tuple(operation.settings["dilation_rate"]) != (1, 1) or operation.settings.get("groups", 1) != 1:
+        raise InputError(f"{operation.name} has dilation or groups; expected a plain convolution; extend twins.py")
 
 
-def _convolution(layer):
-    _plain(layer)
-    before, after = zip(*_overlaps(layer, layer.output, layer.input), strict=True)
-    sizes = layer.kernel.shape[2], layer.filters, layer.kernel_size, layer.strides
-    module = Convolution(*sizes, padding=before, bias=layer.use_bias)
+def _convolution(operation):
+    _plain(operation)
+    before, after = zip(*_overlaps(operation, operation.output_shape, operation.input_shape), strict=True)
+    *size, inputs, outputs = operation.arrays["kernel"].shape
+    strides, bias = operation.settings["strides"], "bias" in operation.arrays
+    module = Convolution(inputs, outputs, tuple(size), strides, padding=before, bias=bias)
     if before != after:
         module.margins = (0, after[1] - before[1], 0, after[0] - before[0])
         module.mirrored = {"margins": None, "padding": after}
-    return _activated(_filled_convolution(module, layer), layer)
+    return _activated(_filled_convolution(module, operation), operation)
 
 
-def _transposed_convolution(layer):
-    _plain(layer)
-    before, after = zip(*_overlaps(layer, layer.input, layer.output), strict=True)
-    sizes = layer.kernel.shape[3], layer.filters, layer.kernel_size, layer.strides
-    module = TransposedConvolution(*sizes, padding=before, bias=layer.use_bias)
+def _transposed_convolution(operation):
+    _plain(operation)
+    before, after = zip(*_overlaps(operation, operation.input_shape, operation.output_shape), strict=True)
+    *size, outputs, inputs = operation.arrays["kernel"].shape
+    strides, bias = operation.settings["strides"], "bias" in operation.arrays
+    module = TransposedConvolution(inputs, outputs, tuple(size), strides, padding=before, bias=bias)
     if before != after:
         surplus = after[0] - before[0], after[1] - before[1]
         module.margins = (0, -surplus[1], 0, -surplus[0])
         module.mirrored = {"margins": None, "padding": after, "output_padding": surplus}
-    return _activated(_filled_convolution(module, layer), layer)
+    return _activated(_filled_convolution(module, operation), operation)
 
 
-def _filled_convolution(module, layer):
-    return _filled(module, weight=_array(layer, "kernel", (3, 2, 0, 1)), bias=_array(layer, "bias"))
+def _filled_convolution(module, operation):
+    return _filled(module, operation, (3, 2, 0, 1), weight="kernel", bias="bias")
 
 
-def _batch_normalization(layer):
-    kind = nn.BatchNorm2d if len(layer.input.shape) == 4 else nn.BatchNorm1d
+def _batch_normalization(operation):
+    kind = nn.BatchNorm2d if len(operation.input_shape) == 4 else nn.BatchNorm1d
     # PyTorch's momentum is the share of the new batch, and Keras's that of the past.
-    module = kind(layer.input.shape[-1], layer.epsilon, 1 - layer.momentum)
-    arrays = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
-    return _filled(module, **{mine: _array(layer, theirs) for mine, theirs in arrays.items()})
+    settings = operation.settings
+    module = kind(operation.input_shape[-1], settings["epsilon"], 1 - settings["momentum"])
+    names = {"weight": "gamma", "bias": "beta", "running_mean": "moving_mean", "running_var": "moving_variance"}
+    return _filled(module, operation, **names)
 
 
 def _reshape(operation):
-    shape = operation.output.shape[1:]
+    shape = operation.output_shape[1:]
     return Function(lambda x: inward(outward(x).reshape(-1, *shape)))
 
 
-def _margins(layer, sign):
-    (top, bottom), (left, right) = getattr(layer, "padding" if sign > 0 else "cropping")
+def _margins(operation, sign):
+    (top, bottom), (left, right) = operation.settings["padding" if sign > 0 else "cropping"]
     margins = [sign * pixels for pixels in (left, right, top, bottom)]
     return Function(lambda x: functional.pad(x, margins))
 
 
 # A class of keras.layers or keras.ops, by name, to what makes a module of one such layer or operation.
 TRANSLATIONS = {
-    "Activation": lambda layer: _activated(nn.Sequential(), layer),
+    "Activation": lambda operation: _activated(nn.Sequential(), operation),
     "Add": lambda _: Function(torch.add),
     "BatchNormalization": _batch_normalization,
     "Conv2D": _convolution,
     "Conv2DTranspose": _transposed_convolution,
-    "Cropping2D": lambda layer: _margins(layer, -1),
+    "Cropping2D": lambda operation: _margins(operation, -1),
     "Dense": _dense,
-    "DepthToSpace": lambda operation: Function(lambda x: depth_to_space(x, operation.block_size)),
-    "Dropout": lambda layer: nn.Dropout(layer.rate),
+    "DepthToSpace": lambda op: Function(lambda x: depth_to_space(x, op.settings["block_size"])),
+    "Dropout": lambda operation: nn.Dropout(operation.settings["rate"]),
     "Flatten": _reshape,
-    "LeakyReLU": lambda layer: nn.LeakyReLU(layer.negative_slope),
-    "ReLU": lambda layer: nn.LeakyReLU(layer.negative_slope),
+    "LeakyReLU": lambda op: Function(lambda x: _Rectify.apply(x, op.settings["negative_slope"])),
+    "ReLU": lambda operation: nn.LeakyReLU(operation.settings["negative_slope"]),
     "Reshape": _reshape,
-    "SpaceToDepth": lambda operation: Function(lambda x: space_to_depth(x, operation.block_size)),
-    "ZeroPadding2D": lambda layer: _margins(layer, 1),
+    "SpaceToDepth": lambda op: Function(lambda x: space_to_depth(x, op.settings["block_size"])),
+    "ZeroPadding2D": lambda operation: _margins(operation, 1),
 }
 
 
@@ -278,7 +305,7 @@ TRANSLATIONS = {
 
 
 class Twin(nn.Module):
-    """A Functional Keras network with one input and one output as a PyTorch module, weights included.
+    """A `described.Network` as a PyTorch module, weights included.
 
     Raises:
         InputError: where the network has an operation that TRANSLATIONS lacks.
@@ -286,17 +313,11 @@ class Twin(nn.Module):
 
     def __init__(self, network):
         super().__init__()
-        self.operations = nn.ModuleList()
-        self.sources = []  # for each operation the positions of its inputs: 0 is the network's, n that of the nth
-        positions = {id(network.inputs[0]): 0}
-        for operation in network.operations:
-            if isinstance(operation, keras.layers.InputLayer):
-                continue
-            inputs = operation.input if isinstance(operation.input, list) else [operation.input]
-            self.sources.append([positions[id(tensor)] for tensor in inputs])
-            self.operations.append(look_up(TRANSLATIONS, type(operation).__name__, "operation")(operation))
-            positions[id(operation.output)] = len(self.operations)
-        self.result = positions[id(network.outputs[0])]
+        self.operations = nn.ModuleList(
+            look_up(TRANSLATIONS, operation.kind, "operation")(operation) for operation in network.operations
+        )
+        self.sources = [operation.sources for operation in network.operations]
+        self.result = network.result
         self.to(memory_format=torch.channels_last)
 
     def forward(self, x):

@@ -35,6 +35,13 @@ def tutorial(step):
 
 
 @pytest.fixture
+def described(step):
+    import described
+
+    return described
+
+
+@pytest.fixture
 def twins(step):
     pytest.importorskip("torch")
     import twins
@@ -107,7 +114,7 @@ NAMES = ["strided", *(f"{kind} {preset}" for kind in ("generator", "discriminato
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_twin_computes_what_the_network_does(twins, name):
+def test_a_twin_computes_what_the_network_does(twins, described, name):
     import torch
 
     network, x = build(name)
@@ -115,17 +122,17 @@ def test_a_twin_computes_what_the_network_does(twins, name):
     for weight in network.weights:  # branches and statistics that start at 0 or 1 as well
         weight.assign_add(rng.uniform(0, 0.1, weight.shape))
     with torch.no_grad():
-        given = twins.Twin(network).eval()(torch.from_numpy(x)).numpy()
+        given = twins.Twin(described.of_network(network)).eval()(torch.from_numpy(x)).numpy()
     expected = keras.ops.convert_to_numpy(network(x, training=False))
     np.testing.assert_allclose(given, expected, atol=1e-5 * np.abs(expected).max())
 
 
-def test_batch_statistics_as_in_keras(twins):
+def test_batch_statistics_as_in_keras(twins, described):
     import torch
 
     network, x = build("strided")
     network.layers[3].rate = 0.0
-    twin = twins.Twin(network)
+    twin = twins.Twin(described.of_network(network))
     twin.operations[2].p = 0.0
     expected = keras.ops.convert_to_numpy(network(x, training=True))
     np.testing.assert_allclose(twin(torch.from_numpy(x)).detach(), expected, atol=1e-5)
@@ -134,7 +141,7 @@ def test_batch_statistics_as_in_keras(twins):
     np.testing.assert_allclose(twin_normalized.running_mean, normalized.moving_mean, atol=1e-6)
 
 
-def test_a_mirrored_twin_is_the_network_seen_in_a_mirror(twins):
+def test_a_mirrored_twin_is_the_network_seen_in_a_mirror(twins, described):
     import torch
 
     inputs = keras.Input((8, 8, 1))
@@ -145,14 +152,14 @@ def test_a_mirrored_twin_is_the_network_seen_in_a_mirror(twins):
     for layer in network.layers[1:]:
         layer.kernel.assign(layer.kernel[::-1, ::-1])
     with torch.no_grad():
-        given = twins.Twin(network).mirror()(torch.from_numpy(x[:, ::-1, ::-1].copy())).numpy()
+        given = twins.Twin(described.of_network(network)).mirror()(torch.from_numpy(x[:, ::-1, ::-1].copy())).numpy()
     np.testing.assert_allclose(given[:, ::-1, ::-1], expected, atol=1e-6)
 
 
-def test_an_unknown_operation_is_named(twins):
+def test_an_unknown_operation_is_named(twins, described):
     x = keras.Input((4,))
     with pytest.raises(InputError, match="no PyTorch twin for the operation 'Softmax'"):
-        twins.Twin(keras.Model(x, layers.Softmax()(x)))
+        twins.Twin(described.of_network(keras.Model(x, layers.Softmax()(x))))
 
 
 def test_derivatives_of_a_convolution_match_differences(twins):
@@ -174,9 +181,12 @@ def test_derivatives_of_a_convolution_match_differences(twins):
     assert torch.autograd.gradcheck(input_gradients, (x, convolution.weight))
 
 
+@pytest.mark.parametrize("one_pass", [False, True])
 @pytest.mark.parametrize("gamma", [0.5, "auto"])
-def test_losses_agree_through_three_updates(torch_game, gamma):
-    assert torch_game.disagreement(small_gan(gamma), [small_gan(gamma)], batches()) < 1e-4
+def test_losses_agree_through_three_updates(step, torch_game, gamma, one_pass):
+    described, theirs = step.losses_of_both(small_gan(gamma), small_gan(gamma), batches())
+    mine = torch_game.losses(*described, one_pass=one_pass)
+    assert max(step.difference(mine, each) for each in theirs) < 1e-4
 
 
 def test_the_learning_rate_falls_as_keras_has_it(torch_game):
@@ -192,23 +202,28 @@ def test_the_learning_rate_falls_as_keras_has_it(torch_game):
         torch_game._schedule(keras.saving.serialize_keras_object(cosine))
 
 
-def test_another_penalty_disagrees(torch_game):
-    assert torch_game.disagreement(small_gan(), [small_gan(gamma=1.0)], batches()) > 0.1
+def test_another_penalty_disagrees(step, torch_game):
+    described, (same, other) = step.losses_of_both(small_gan(), small_gan(gamma=1.0), batches())
+    mine = torch_game.losses(*described)
+    assert step.difference(mine, same) < 1e-4 < 0.1 < step.difference(mine, other)
 
 
-def test_averages_agree(torch_game):
+def test_averages_agree(step, described, torch_game):
     import torch
 
     slow = {"class_name": "Adam", "config": {"learning_rate": 1e-4}}
     gan = small_gan(generator_optimizer=slow, discriminator_optimizer=slow)
-    torch_game.shake(gan, 0)
-    step = torch_game.Step(gan, bfloat16=False)
+    step.shake(gan, 0)
+    twin = torch_game.Step(described.of_gan(gan), bfloat16=False)
     draws = np.random.default_rng(1).standard_normal((6, 4, 4), "float32")
-    torch_game.torch_losses(step, draws, batches())
-    torch_game.keras_losses(gan, draws, batches())
+    noise = iter(torch.from_numpy(draws))
+    twin.noise = lambda *_: next(noise)
+    for real in batches():
+        twin(torch.from_numpy(real))
+    step.keras_losses(gan, draws, batches())
     z = draws[0]
     with torch.no_grad():
-        given, untrained = step.average(torch.from_numpy(z)).numpy(), step.generator(torch.from_numpy(z)).numpy()
+        given, untrained = twin.average(torch.from_numpy(z)).numpy(), twin.generator(torch.from_numpy(z)).numpy()
     np.testing.assert_allclose(given, gan.ema_generator(z), atol=1e-5)
     assert np.abs(given - untrained).max() > 1e-4
 

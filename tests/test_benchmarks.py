@@ -74,6 +74,42 @@ def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(said, tmp_path)
     assert status == 2 and "neither a preset nor tutorial" in err
 
 
+@pytest.fixture
+def leaderboard(monkeypatch):
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import leaderboard
+
+    return leaderboard
+
+
+def curve(*points):
+    return [{"seconds": seconds, "frechet_distance": distance} for seconds, distance in points]
+
+
+def test_seconds_to_a_distance_by_hand(leaderboard):
+    # From 100 to 400 s the distance falls from 16 to 4; halfway in both logarithms are 200 s and a distance of 8.
+    rows = curve((100.0, 16.0), (400.0, 4.0), (800.0, 5.0))
+    assert leaderboard.seconds_to(8.0, rows) == pytest.approx(200.0)
+    assert leaderboard.seconds_to(4.0, rows) == pytest.approx(400.0)
+    assert leaderboard.seconds_to(20.0, rows) == 100.0  # reached before the first judgement
+    assert leaderboard.seconds_to(3.0, rows) == np.inf
+    assert leaderboard.spread([100.0, 1200.0, np.inf], 0) == "1,200 (100 to never)"
+    assert leaderboard.spread([100.0, np.inf, np.inf], 0) == "reached by 1 of 3"
+
+
+@pytest.mark.long
+def test_the_leaderboard_gets_a_line(said, tmp_path):
+    board = tmp_path / "board.md"
+    options = ["--seed", 0, "--minutes", 0.03, "--samples", 100, "--set", "preset=lean", "--set", "batch_size=16"]
+    for goals in (["--goal", 1e9, "--goal", 1e-9], []):
+        status, out, err = said("leaderboard.py", "digits", *options, *goals, "--board", board)
+        assert status == 0, err
+        assert board.read_text().splitlines()[-1] == out.splitlines()[-1]
+    *_, first, second = (row.split(" | ") for row in board.read_text().splitlines())
+    assert first[5].startswith("1e+09: ") and first[6] == "1e-09: reached by 0 of 1"
+    assert len(second) == len(first) and second[3].startswith("digits, baseline ")
+
+
 @pytest.mark.long
 def test_growth_measures_each_point_in_a_process_of_its_own_and_draws(tmp_path):
     script, file = [sys.executable, BENCHMARKS / "growth.py"], tmp_path / "growth.json"
