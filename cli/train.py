@@ -26,6 +26,7 @@ SECTIONS = {
         "discriminator_steps",
         "updates",
         "gamma",
+        "penalty_share",
         "discriminator_lr",
         "generator_lr",
         "latent",
@@ -75,6 +76,11 @@ SECTIONS = {
 )
 @click.option("--updates", type=Name(UPDATES), help=f"Order of the updates in a step: {listed(UPDATES)}.")
 @click.option("--gamma", type=Weight(), help="Weight of the gradient penalties, 0 or more; auto: from the data.")
+@click.option(
+    "--penalty-share",
+    type=Number(min=0, max=1, min_open=True),
+    help="Share of each batch at which the penalties are computed, above 0 and up to 1.",
+)
 @click.option("--discriminator-lr", type=RATE, help="Learning rate of the discriminator.")
 @click.option("--generator-lr", type=RATE, help="Learning rate of the generator.")
 @click.option("--conditional", is_flag=True, default=None, help="Learn the classes too, for kgan sample --label.")

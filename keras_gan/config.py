@@ -13,7 +13,15 @@ import msgspec
 from keras_gan._utils.choices import AUTO
 from keras_gan._utils.errors import InputError, field_first
 from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
-from keras_gan.presets import DATA_PRESETS, DEFAULT_PRESET, UPDATES, default_penalties, preset
+from keras_gan.presets import (
+    BEFORE_SETTINGS,
+    DATA_PRESETS,
+    DEFAULT_PRESET,
+    UPDATES,
+    default_penalties,
+    default_penalty_share,
+    preset,
+)
 
 LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000, "pack": 16}
 LARGEST_FLOAT = sys.float_info.max
@@ -42,6 +50,7 @@ class TrainConfig:
     gamma: float | str | None = None  # weight γ of every penalty, or "auto"; of R1 where the preset has no penalty
     discriminator_steps: int | None = None  # k of Algorithm 1
     updates: str | None = None  # order of the updates in a step, name in presets.UPDATES
+    penalty_share: float | None = None  # share of each batch at whose images the penalties are computed
     discriminator_lr: float | None = None  # learning rate of the discriminator; None for the preset's
     generator_lr: float | None = None  # learning rate of the generator; None for the preset's
     conditional: bool = False  # class-conditional networks, for data with labels
@@ -57,6 +66,8 @@ class TrainConfig:
         for name in ("steps", "batch_size", "latent_dim", "latent", "loss", "discriminator_steps", "updates"):
             if getattr(self, name) is None:
                 object.__setattr__(self, name, getattr(recipe, name))
+        if self.penalty_share is None:
+            object.__setattr__(self, "penalty_share", default_penalty_share(recipe, self.loss))
         object.__setattr__(self, "image_size", check_size(self.image_size))
         for name, largest in LARGEST.items():
             self._check(name, 1 <= getattr(self, name) <= largest, f"1 to {largest}")
@@ -66,6 +77,7 @@ class TrainConfig:
         self._check("pack", divides, f"a divisor of the batch size, {self.batch_size}", "with such a divisor")
         number = not isinstance(self.gamma, str | None) and 0 <= self.gamma <= LARGEST_FLOAT
         self._check("gamma", number or self.gamma in (None, AUTO), f"0 or more, or {AUTO}")
+        self._check("penalty_share", 0 < self.penalty_share <= 1, "more than 0 and at most 1", "1 or less")
         enough = AUTO not in self.penalties.values() or self.batch_size > 1
         self._check("batch_size", enough, "2 or more, unless gamma is a number", "2 or more, or a number as --gamma")
         self._check("updates", self.updates in UPDATES, " or ".join(UPDATES))
@@ -120,6 +132,7 @@ class TrainConfig:
             InputError: for any other values, and for settings of another version.
         """
         try:
+            values = BEFORE_SETTINGS | msgspec.convert(values, dict[str, Any])
             config = msgspec.convert(values, cls)
             if unknown := sorted(values.keys() - {f.name for f in dataclasses.fields(cls)}):
                 raise ValueError(f"unknown settings {', '.join(unknown)}")

@@ -13,11 +13,14 @@ DEFAULT_STEPS = 2_000
 R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
 # Losses that need a penalty with any preset, since D has to be Lipschitz.
 LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}
-ALTERNATING, SIMULTANEOUS = "alternating", "simultaneous"
+ALTERNATING, REUSING, SIMULTANEOUS = "alternating", "reusing", "simultaneous"
 UPDATES = {  # orders of the updates in a training step
     ALTERNATING: "the generator answers the updated discriminator, on fresh noise (Algorithm 1)",
+    REUSING: "the generator answers the updated discriminator, on the images of its update",
     SIMULTANEOUS: "both networks are updated from one pass",
 }
+
+BEFORE_SETTINGS = {"updates": ALTERNATING, "penalty_share": 1.0}  # of runs and GANs saved before these settings existed
 
 
 def _decaying(learning_rate: float, steps: int, factor: float) -> dict[str, Any]:
@@ -79,6 +82,7 @@ class Preset:
     generator_optimizer: Mapping[str, Any]  # Keras's serialized form
     discriminator_optimizer: Mapping[str, Any]
     penalties: Mapping[str, float | str] = field(default_factory=dict)  # name in penalties.PENALTIES -> weight γ
+    penalty_share: float = 1.0  # share of each batch at whose images the penalties are computed
     discriminator_steps: int = 1  # k of Algorithm 1
     updates: str = ALTERNATING  # name in UPDATES
     start_at_mean: bool = False  # whether G's output starts at the mean of the training images
@@ -259,6 +263,16 @@ def default_penalties(recipe: Preset, loss: str | None) -> dict[str, float | str
         `LOSS_PENALTIES`, which may be none.
     """
     return dict(recipe.penalties if loss == recipe.loss else LOSS_PENALTIES.get(loss, {}))
+
+
+def default_penalty_share(recipe: Preset, loss: str | None) -> float:
+    """The default `penalty_share` for a loss, as in `default_penalties`: the preset's for its own, else 1."""
+    return recipe.penalty_share if loss == recipe.loss else 1.0
+
+
+def default_updates(recipe: Preset, loss: str | None) -> str:
+    """The default order of the updates for a loss: the preset's for its own, else "alternating"."""
+    return recipe.updates if loss == recipe.loss else ALTERNATING
 
 
 # the listing ----------------------------------------------------------------------------------------------------------

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from keras_gan import GAN, networks
+from keras_gan import GAN, InputError, networks
 from keras_gan import layers as own
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import Penalty, one_centred
@@ -56,6 +56,18 @@ CASES = {
     "automatic weight": {"discriminator": critic, "penalties": {"r1": "auto", "r2": "auto"}},
     "own penalty": {"discriminator": critic, "penalties": {Penalty("fake", one_centred): 1.0}},
     "simultaneous": {"discriminator": critic, "penalties": BOTH, "updates": "simultaneous"},
+    "reusing": {"discriminator": critic, "penalties": BOTH, "updates": "reusing"},
+    "a share of the images": {"discriminator": critic, "penalties": BOTH, "penalty_share": 0.3},
+    "a share of real images": {"discriminator": critic, "penalties": {"r1": 1.0}, "penalty_share": 0.5},
+    "a share with classes": {
+        "discriminator": lambda: critic(classes=3),
+        "classes": 3,
+        "penalties": BOTH,
+        "penalty_share": 0.25,
+        "updates": "simultaneous",
+    },
+    "a share of packs": {"discriminator": lambda: critic(pack=2), "penalties": BOTH, "penalty_share": 0.5},
+    "a share, weighted": {"discriminator": critic, "penalties": BOTH, "weighted": True, "penalty_share": 0.5},
 }
 
 
@@ -69,10 +81,58 @@ def test_one_pass_gives_the_gradients_of_two(case):
     assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
+@pytest.mark.parametrize("one_pass", [True, False])
+@pytest.mark.parametrize("share, pack, count", [(1.0, 1, 8), (0.25, 1, 2), (0.3, 1, 3), (0.01, 1, 1), (0.3, 2, 4)])
+def test_penalties_are_computed_at_a_share_of_the_batch_rounded_up(share, pack, count, one_pass):
+    network = critic(pack=pack)
+    gan = GAN(networks.generator(SHAPE, 3), network, seed=1)
+    gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), "hinge", {"r1": 3.0}, penalty_share=share)
+    gan.one_pass = one_pass
+    x = tf.constant(np.random.default_rng(2).uniform(-1, 1, (8, *SHAPE)), "float32")
+    with tf.GradientTape() as tape:
+        tape.watch(x)
+        total = tf.reduce_sum(network(x))
+    norms = np.square(tape.gradient(total, x)).sum((1, 2, 3))
+    logs = gan.train_step(x)
+    assert float(logs["penalty"]) == pytest.approx(3.0 * 0.5 * norms[:count].mean(), rel=1e-4)
+
+
 @pytest.mark.parametrize("loss", LOSSES)
 def test_one_pass_gives_the_gradients_of_two_for_every_loss(loss):
     (one, *_), (two, *_) = (trained(one_pass, critic, loss=loss, penalties=BOTH) for one_pass in (True, False))
     assert_equal(one, two)
+
+
+@pytest.mark.parametrize("share", [0.25, 0.7])
+def test_a_share_changes_nothing_but_the_penalty(share):
+    whole, logs, _ = trained(True, critic, loss="relativistic", penalties={Penalty("real", zero): 1.0})
+    part, others, _ = trained(True, critic, penalties={Penalty("real", zero): 1.0}, penalty_share=share)
+    assert_equal(part, whole)
+    assert others == pytest.approx(logs, rel=1e-4, abs=1e-5)
+
+
+def zero(gradients):
+    return 0.0 * keras.ops.sum(gradients)
+
+
+def test_a_share_of_penalties_between_the_images():
+    weights, logs, _ = trained(False, critic, loss="wasserstein", penalties={"wgan_gp": 10.0}, penalty_share=0.25)
+    assert np.isfinite(logs["penalty"]) and all(np.isfinite(weight).all() for weight in weights)
+
+
+@pytest.mark.parametrize("share", [0.0, -0.5, 1.5, float("nan")])
+def test_a_share_is_above_zero_and_at_most_one(share):
+    gan = GAN(networks.generator(SHAPE, 3), critic())
+    with pytest.raises(InputError, match="penalty_share is .*expected more than 0 and at most 1"):
+        gan.compile(penalty_share=share)
+
+
+def test_a_share_is_refused_with_batch_normalisation():
+    gan = GAN(networks.generator(SHAPE, 3), with_layer(layers.BatchNormalization())())
+    gan.compile()  # without it, all images are penalised
+    assert gan.penalty_share == 1
+    with pytest.raises(InputError, match="has batch normalisation"):
+        gan.compile(penalty_share=0.5)
 
 
 def test_losses_of_layers_are_part_of_it():
@@ -81,10 +141,13 @@ def test_losses_of_layers_are_part_of_it():
         features = layers.Conv2D(4, 3, kernel_regularizer=keras.regularizers.L2(0.3))(x)
         return keras.Model(x, layers.Dense(1)(layers.Flatten()(own.LeakyReLU(0.2)(features))))
 
-    (one, logs, can), (two, expected, _) = (trained(one_pass, regularized, penalties=BOTH) for one_pass in (1, 0))
-    assert can
-    assert_equal(one, two)
-    assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    for share in (1.0, 0.5):
+        (one, logs, can), (two, expected, _) = (
+            trained(one_pass, regularized, penalties=BOTH, penalty_share=share) for one_pass in (1, 0)
+        )
+        assert can
+        assert_equal(one, two)
+        assert logs == pytest.approx(expected, rel=1e-4, abs=1e-5)
 
 
 def test_in_bfloat16_it_is_as_near_to_float32_as_two_passes():

@@ -2,6 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
+from fractions import Fraction
 from typing import Any
 
 import keras
@@ -13,7 +14,7 @@ from keras_gan import layers as own_layers
 from keras_gan._utils import compat
 from keras_gan._utils.choices import AUTO
 from keras_gan.distribute import replicas
-from keras_gan.gan import optimizers
+from keras_gan.gan import network_checks, optimizers
 from keras_gan.networks.r3gan import GroupedConv2D
 from keras_gan.penalties import automatic_weight, interpolate
 
@@ -38,6 +39,7 @@ PIECEWISE_LINEAR = (
     augment.DiffAugment,
 )
 PIECEWISE_LINEAR_OPERATIONS = {"SpaceToDepth", "Reshape", "Transpose"}  # of `keras.ops`, which have no public classes
+LARGEST_DENOMINATOR = 1_000  # of the share of the images at which penalties are computed
 SMALLEST_SLOPE = 1e-6  # |∂loss/∂logit| of one image, from which its input gradient can be computed
 
 
@@ -54,18 +56,34 @@ class Discrimination:
 
 
 @dataclass(frozen=True)
+class Part:
+    """Images at which D is evaluated."""
+
+    name: str  # "real", "fake" or "between" the two
+    images: Any
+    labels: Any  # of the images; None without classes
+    penalized: bool  # whether a penalty takes the gradient of D's logits with respect to the images
+
+
+@dataclass(frozen=True)
 class Pass:
     """One pass of D."""
 
-    names: list[str]  # of the points, whose images follow one another
+    parts: list[Part]  # whose images follow one another, all of them penalized or none
     images: Any
     logits: Any
     layer_loss: Any  # scalar
     tape: tf.GradientTape  # records the logits from the images and the weights
 
+    @property
+    def penalized(self) -> bool:
+        return self.parts[0].penalized
+
     def by_name(self, values) -> dict[str, Any]:
-        """Values of all logits or all images, divided among the points."""
-        return dict(zip(self.names, ops.split(values, len(self.names)), strict=True))
+        """Values of all logits or all images, divided among the parts."""
+        images_of_value = ops.shape(self.images)[0] // ops.shape(values)[0]
+        sizes = [ops.shape(part.images)[0] // images_of_value for part in self.parts]
+        return dict(zip([part.name for part in self.parts], tf.split(values, sizes), strict=True))
 
 
 class Passes:
@@ -114,9 +132,8 @@ class Passes:
         Only the penalty is differentiated again.
         """
         variables = self.discriminator.trainable_variables
-        points = {"real": real, "fake": fake}
         with tape:
-            passes = [self._forward(names, points, labels, with_weights=True) for names in self._passes(points)]
+            passes = [self._forward(parts, with_weights=True) for parts in self._passes(real, fake, labels)]
         with tf.GradientTape() as of_loss:
             of_loss.watch([each.logits for each in passes])
             logits = _by_name(passes)
@@ -127,7 +144,7 @@ class Passes:
         with tape:
             logits = _by_name(passes)  # again, for a tape of both networks
             for each, slope in zip(passes, slopes, strict=True):
-                if self._penalized(each.names[0]):
+                if each.penalized:
                     slope = _away_from_zero(slope)
                     of_images, *gradients = each.tape.gradient(each.logits, [each.images, *variables], slope)
                     input_gradients |= each.by_name(_divided(of_images, slope))
@@ -140,39 +157,55 @@ class Passes:
         gradients = map(_sum, zip(optimizers.dense(tape.gradient(scaled, variables)), *gradients_of_loss, strict=True))
         return Discrimination(loss, penalty, shared(loss) + rest, list(gradients), logits["real"], logits["fake"])
 
-    def _forward(self, names, points, labels, with_weights=False):
-        """A pass of D over the images of some points, with a tape of its own for its images, or for its weights too."""
-        images = ops.concatenate([points[name] for name in names])
-        inputs = with_labels(_repeated(labels, len(names)), images)
+    def _forward(self, parts, with_weights=False):
+        """A pass of D over the images of some parts, with a tape of its own for its images, or for its weights too."""
+        images = ops.concatenate([part.images for part in parts])
+        labels = None if parts[0].labels is None else ops.concatenate([part.labels for part in parts])
         with tf.GradientTape(watch_accessed_variables=with_weights) as tape:
             tape.watch(images)
-            logits, layer_loss = with_layer_loss(self.discriminator, inputs)
-        return Pass(names, images, logits, layer_loss, tape)
+            logits, layer_loss = with_layer_loss(self.discriminator, with_labels(labels, images))
+        return Pass(parts, images, logits, layer_loss, tape)
 
     def _differentiated(self, real, fake, labels):
-        """D's logits by point, its input gradients at the points of the penalties, and the losses of its layers."""
-        points = {"real": real, "fake": fake}
-        if self._penalized("between"):
-            share = replicas.share(
-                lambda rows: keras.random.uniform((rows,), seed=self.seed_generator), ops.shape(real)[0]
-            )
-            points["between"] = interpolate(real, fake, share)
-        passes, input_gradients = [self._forward(names, points, labels) for names in self._passes(points)], {}
+        """D's logits by name, its input gradients for the penalties, and the losses of its layers."""
+        passes, input_gradients = [self._forward(parts) for parts in self._passes(real, fake, labels)], {}
         for each in passes:
-            if self._penalized(each.names[0]):
+            if each.penalized:
                 input_gradients |= each.by_name(each.tape.gradient(each.logits, each.images))
         return _by_name(passes), input_gradients, _layer_loss(passes)
 
-    def _passes(self, points):
-        """Lists of points that share a pass of D: those that need an input gradient, then the others.
+    def _passes(self, real, fake, labels):
+        """Lists of parts that share a pass of D: those that need an input gradient, then the others.
 
         Batch normalisation in D needs separate passes. In G's step D sees generated images alone, and with the
         statistics of a mixed batch it would be a different function there.
         """
-        ordered = sorted(points, key=self._penalized, reverse=True)
+        parts = sorted(self._parts(real, fake, labels), key=lambda part: part.penalized, reverse=True)
         if self.separate_batches:
-            return [[name] for name in ordered]
-        return [list(names) for _, names in itertools.groupby(ordered, self._penalized)]
+            return [[part] for part in parts]
+        return [list(group) for _, group in itertools.groupby(parts, lambda part: part.penalized)]
+
+    def _parts(self, real, fake, labels):
+        """What D is evaluated at; the penalties at the first images of the batch, `penalty_share` of it."""
+        first = None if self.penalty_share == 1 else self._penalized_images(ops.shape(real)[0])
+        for name, images in (("real", real), ("fake", fake)):
+            if first is None or not self._penalized(name):
+                yield Part(name, images, labels, self._penalized(name))
+            else:
+                yield Part(name, images[:first], _rows(labels, slice(first)), True)
+                yield Part(name, images[first:], _rows(labels, slice(first, None)), False)
+        if self._penalized("between"):
+            real, fake = real[:first], fake[:first]
+            share = replicas.share(
+                lambda rows: keras.random.uniform((rows,), seed=self.seed_generator), ops.shape(real)[0]
+            )
+            yield Part("between", interpolate(real, fake, share), _rows(labels, slice(first)), True)
+
+    def _penalized_images(self, images):
+        """The number of images at which a penalty is computed: `penalty_share` of them, rounded up to whole packs."""
+        pack, share = network_checks.images_at_once(self.discriminator), Fraction(self.penalty_share)
+        share = share.limit_denominator(LARGEST_DENOMINATOR)
+        return pack * -(-(images // pack) * share.numerator // share.denominator)
 
     def _penalized(self, point):
         return any(penalty.at == point for penalty in self.penalties)
@@ -206,13 +239,18 @@ def _is_known(layer):
 
 
 def _by_name(passes):
-    """The logits of each point."""
-    return {name: logits for each in passes for name, logits in each.by_name(each.logits).items()}
+    """The logits of real and of generated images, in the order of the batch."""
+    found = {}
+    for each in passes:
+        for name, logits in each.by_name(each.logits).items():
+            found[name] = ops.concatenate([found[name], logits]) if name in found else logits
+    return found
 
 
 def _layer_loss(passes):
-    """The losses of D's own layers, averaged over the passes."""
-    return sum(each.layer_loss for each in passes) / len(passes)
+    """The losses of D's own layers, averaged over all images of the passes."""
+    images = [ops.cast(ops.shape(each.images)[0], "float32") for each in passes]
+    return sum(each.layer_loss * count for each, count in zip(passes, images, strict=True)) / sum(images)
 
 
 def _away_from_zero(slopes):
@@ -235,8 +273,8 @@ def _sum(parts):
     return sum(parts[1:], parts[0]) if parts else None
 
 
-def _repeated(labels, times):
-    return None if labels is None else ops.concatenate([labels] * times)
+def _rows(labels, rows):
+    return None if labels is None else labels[rows]
 
 
 def shared(objective):

@@ -4,6 +4,7 @@ import keras
 
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import PENALTIES
+from keras_gan.presets import BEFORE_SETTINGS
 
 
 class Saving:
@@ -60,6 +61,7 @@ class Saving:
             "penalties": [[_named(penalty, PENALTIES), weight] for penalty, weight in self.penalties.items()],
             "discriminator_steps": self.discriminator_steps,
             "updates": self.updates,
+            "penalty_share": self.penalty_share,
             "steps_per_execution": self.steps_per_execution,
             "jit_compile": self.jit_choice,
             "run_eagerly": self.run_eagerly,
@@ -73,7 +75,7 @@ class Saving:
             "loss": deserialize(config["loss"]),
             "penalties": {deserialize(penalty): weight for penalty, weight in config["penalties"]},
         }
-        self.compile(**{**config, **restored})
+        self.compile(**{**BEFORE_SETTINGS, **config, **restored})
 
 
 def _named(entry, table):

@@ -34,7 +34,8 @@ def _compiled(gan):
     yield "loss", loss
     if gan.penalties:
         named = [(name_in(each, penalties.PENALTIES) or "own penalty", w) for each, w in gan.penalties.items()]
-        yield "penalties", ", ".join(f"{name} with weight {weight}" for name, weight in named)
+        where = "" if gan.penalty_share == 1 else f", at {gan.penalty_share:.4g} of the images"
+        yield "penalties", ", ".join(f"{name} with weight {weight}" for name, weight in named) + where
     for role in ("generator", "discriminator"):
         optimizer = getattr(gan, f"{role}_optimizer")
         name, rate = type(schedules.innermost(optimizer)).__name__, schedules.current_rate(optimizer)

@@ -66,7 +66,8 @@ def _words(value):
 def _penalties(config, automatic):
     chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the last batch)"
     weights = {name: chosen if weight == AUTO else _text(weight) for name, weight in config.penalties.items()}
-    return ", ".join(f"{name} of weight {weight}" for name, weight in weights.items()) or "none"
+    where = "" if config.penalty_share == 1 else f", at {config.penalty_share:.4g} of the images"
+    return ", ".join(f"{name} of weight {weight}" for name, weight in weights.items()) + where if weights else "none"
 
 
 def _optimizer(serialized, rate):

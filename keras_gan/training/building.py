@@ -53,6 +53,7 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
         config.penalties,
         config.discriminator_steps,
         config.updates,
+        config.penalty_share,
     )
     return gan
 
