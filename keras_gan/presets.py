@@ -13,10 +13,9 @@ DEFAULT_STEPS = 2_000
 R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
 # Losses that need a penalty with any preset, since D has to be Lipschitz.
 LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}
-ALTERNATING, REUSING, SIMULTANEOUS = "alternating", "reusing", "simultaneous"
+ALTERNATING, SIMULTANEOUS = "alternating", "simultaneous"
 UPDATES = {  # orders of the updates in a training step
     ALTERNATING: "the generator answers the updated discriminator, on fresh noise (Algorithm 1)",
-    REUSING: "the generator answers the updated discriminator, on the images of its update",
     SIMULTANEOUS: "both networks are updated from one pass",
 }
 
@@ -268,11 +267,6 @@ def default_penalties(recipe: Preset, loss: str | None) -> dict[str, float | str
 def default_penalty_share(recipe: Preset, loss: str | None) -> float:
     """The default `penalty_share` for a loss, as in `default_penalties`: the preset's for its own, else 1."""
     return recipe.penalty_share if loss == recipe.loss else 1.0
-
-
-def default_updates(recipe: Preset, loss: str | None) -> str:
-    """The default order of the updates for a loss: the preset's for its own, else "alternating"."""
-    return recipe.updates if loss == recipe.loss else ALTERNATING
 
 
 # the listing ----------------------------------------------------------------------------------------------------------

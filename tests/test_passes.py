@@ -56,7 +56,6 @@ CASES = {
     "automatic weight": {"discriminator": critic, "penalties": {"r1": "auto", "r2": "auto"}},
     "own penalty": {"discriminator": critic, "penalties": {Penalty("fake", one_centred): 1.0}},
     "simultaneous": {"discriminator": critic, "penalties": BOTH, "updates": "simultaneous"},
-    "reusing": {"discriminator": critic, "penalties": BOTH, "updates": "reusing"},
     "a share of the images": {"discriminator": critic, "penalties": BOTH, "penalty_share": 0.3},
     "a share of real images": {"discriminator": critic, "penalties": {"r1": 1.0}, "penalty_share": 0.5},
     "a share with classes": {

@@ -24,14 +24,12 @@ from keras_gan.gan.saving import Saving, name_in
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import resolve as resolve_penalties
 from keras_gan.presets import (
-    ALTERNATING,
     DEFAULT_PRESET,
     PRESETS,
     SIMULTANEOUS,
     UPDATES,
     default_penalties,
     default_penalty_share,
-    default_updates,
 )
 from keras_gan.sampling import latents
 
@@ -115,7 +113,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         loss=None,
         penalties=None,
         discriminator_steps=1,
-        updates=None,
+        updates="alternating",
         penalty_share=None,
         steps_per_execution=1,
         jit_compile="auto",
@@ -135,11 +133,9 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
                 preset's loss, {"wgan_gp": 10.0} with "wasserstein", and no penalty with any other loss.
             discriminator_steps: k of Algorithm 1. Each batch of `fit` is divided among the k steps, so that each step
                 sees fresh images. Use k times the batch size of one step.
-            updates: order of the updates in a step. "alternating" is Algorithm 1: G's gradient is that of the updated
-                D, on fresh noise. "reusing" takes the images of D's last update instead, and its logits of real images,
-                so that G and D compute less. "simultaneous" updates both networks from one pass: G's gradient is that
-                of D before its last update. None means the preset's with the preset's loss, and "alternating" with any
-                other.
+            updates: "alternating" is Algorithm 1: G's gradient is that of the updated D, on fresh noise. "simultaneous"
+                updates both networks from one pass: G's gradient is that of D before its last update, on the images
+                that D saw there. It computes less in a step.
             penalty_share: share of each batch, in (0, 1], at whose first images the penalties are computed, rounded up.
                 A part costs less, and gives the same penalty on average if the order of the images is random. None
                 means the preset's with the preset's penalties, and 1 with any others.
@@ -157,6 +153,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
                 f"discriminator_steps (k) is {discriminator_steps}; expected at least 1. Use discriminator_steps=1 or "
                 "more."
             )
+        lookup(UPDATES, updates, "updates", ", ".join(UPDATES))
         automatic_jit = precision.jit_compile()[0] and not run_eagerly
         super().compile(
             optimizer=None,
@@ -167,9 +164,6 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         self.jit_choice = jit_compile  # saved unresolved, so that "auto" is decided again where the model is loaded
         self.loss_pair = losses.resolve(recipe.loss if loss is None else loss)
         known = name_in(self.loss_pair, LOSSES)
-        if updates is None:
-            updates = default_updates(recipe, known)
-        lookup(UPDATES, updates, "updates", ", ".join(UPDATES))
         if penalty_share is None:
             ours = penalties is None and not self.separate_batches
             penalty_share = default_penalty_share(recipe, known) if ours else 1.0
@@ -211,31 +205,28 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
         minibatches, counts = self._minibatches(data)
         for real, labels, weights in minibatches:
-            g_tape = tf.GradientTape(persistent=self.updates == SIMULTANEOUS)
-            d_tape = g_tape if self.updates == SIMULTANEOUS else tf.GradientTape()
-            with contextlib.nullcontext() if self.updates == ALTERNATING else g_tape:
+            tape = tf.GradientTape(persistent=self._simultaneous)
+            with tape if self._simultaneous else contextlib.nullcontext():
                 fake, g_layer_loss = with_layer_loss(self.generator, self._noise(real, labels))
-            d = self.discriminate(real, fake, labels, weights, d_tape)
+            d = self.discriminate(real, fake, labels, weights, tape)
             d_update = self._descend(self.discriminator_optimizer, self.discriminator, d.gradients, d.objective, counts)
 
         real_logits, fake_logits = d.real_logits, d.fake_logits
-        if self.updates == ALTERNATING:
-            z, g_tape = self._noise(real, labels), tf.GradientTape()
+        if not self._simultaneous:  # G answers the updated D, on fresh noise
+            z = self._noise(real, labels)
             if self.loss_pair.paired:  # outside the tape, since D(x) does not depend on G
                 real_logits = self.discriminator(with_labels(labels, real), training=True)
-            with g_tape:
+            with tf.GradientTape() as tape:
                 fake, g_layer_loss = with_layer_loss(self.generator, z)
-        if self.updates != SIMULTANEOUS:
-            with g_tape:
                 fake_logits = self.discriminator(with_labels(labels, fake), training=True)
-        with g_tape:
+        with tape:
             g_loss = self._generator_loss(real_logits, fake_logits, weights)
             objective = shared(g_loss + g_layer_loss)
             scaled = self.generator_optimizer.scale_loss(objective)
         g_update = self._descend(
             self.generator_optimizer,
             self.generator,
-            optimizers.dense(g_tape.gradient(scaled, self.generator.trainable_variables)),
+            optimizers.dense(tape.gradient(scaled, self.generator.trainable_variables)),
             objective,
             counts,
             dict(d_loss=d.loss, g_loss=g_loss, penalty=d.penalty, **_separation(d.real_logits, d.fake_logits)),
@@ -313,6 +304,10 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             return keras.random.normal((rows, self.latent_dim), seed=seed)
 
         return with_labels(labels, replicas.share(draw, ops.shape(real)[0]))
+
+    @property
+    def _simultaneous(self):
+        return self.updates == SIMULTANEOUS
 
     def _generator_loss(self, real_logits, fake_logits, weights):
         """The generator's loss; only a loss of pairs takes the logits and the weights of real images."""
