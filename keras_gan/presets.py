@@ -269,6 +269,11 @@ def default_penalty_share(recipe: Preset, loss: str | None) -> float:
     return recipe.penalty_share if loss == recipe.loss else 1.0
 
 
+def at_share(penalty_share: float) -> str:
+    """Words for the images at which penalties are computed: " at 25 % of the images"; empty for all of them."""
+    return "" if penalty_share == 1 else f" at {100 * penalty_share:.3g} % of the images"
+
+
 # the listing ----------------------------------------------------------------------------------------------------------
 
 LISTING_WIDTH = 100

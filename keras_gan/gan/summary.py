@@ -3,7 +3,7 @@
 from keras_gan import losses, penalties, schedules
 from keras_gan._utils.text import Table, Text
 from keras_gan.gan.saving import name_in
-from keras_gan.presets import UPDATES
+from keras_gan.presets import UPDATES, at_share
 
 
 def describe(gan) -> Text:
@@ -34,8 +34,8 @@ def _compiled(gan):
     yield "loss", loss
     if gan.penalties:
         named = [(name_in(each, penalties.PENALTIES) or "own penalty", w) for each, w in gan.penalties.items()]
-        where = "" if gan.penalty_share == 1 else f", at {gan.penalty_share:.4g} of the images"
-        yield "penalties", ", ".join(f"{name} with weight {weight}" for name, weight in named) + where
+        weighted = ", ".join(f"{name} with weight {weight}" for name, weight in named)
+        yield "penalties", weighted + at_share(gan.penalty_share)
     for role in ("generator", "discriminator"):
         optimizer = getattr(gan, f"{role}_optimizer")
         name, rate = type(schedules.innermost(optimizer)).__name__, schedules.current_rate(optimizer)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from keras_gan._utils.choices import AUTO
 from keras_gan.config import TrainConfig
 from keras_gan.data.spec import BACKGROUND
-from keras_gan.presets import UPDATES, preset
+from keras_gan.presets import UPDATES, at_share, preset
 from keras_gan.reporting import records
 from keras_gan.runs import COMPUTATION, Run, checkpoints
 
@@ -66,8 +66,8 @@ def _words(value):
 def _penalties(config, automatic):
     chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the last batch)"
     weights = {name: chosen if weight == AUTO else _text(weight) for name, weight in config.penalties.items()}
-    where = "" if config.penalty_share == 1 else f", at {config.penalty_share:.4g} of the images"
-    return ", ".join(f"{name} of weight {weight}" for name, weight in weights.items()) + where if weights else "none"
+    described = ", ".join(f"{name} of weight {weight}" for name, weight in weights.items())
+    return described + at_share(config.penalty_share) if weights else "none"
 
 
 def _optimizer(serialized, rate):

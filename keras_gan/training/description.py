@@ -9,6 +9,7 @@ from keras_gan._utils.errors import printable
 from keras_gan._utils.progress import rough_duration
 from keras_gan._utils.text import Table
 from keras_gan.distribute import several_processes
+from keras_gan.presets import at_share
 from keras_gan.reporting import optimum
 from keras_gan.runs import Run
 from keras_gan.training.building import computation, images_per_step
@@ -111,7 +112,8 @@ def _loss(job):
     names = defaultdict(list)  # by weight
     for name, weight in config.penalties.items():
         names[automatic if weight == AUTO else f"{weight:g}"].append(name)
-    penalised = "".join(f", {' and '.join(alike)} of weight {weight}" for weight, alike in names.items())
+    where = at_share(config.penalty_share)
+    penalised = "".join(f", {' and '.join(alike)} of weight {weight}{where}" for weight, alike in names.items())
     g_rate, d_rate = (schedules.current_rate(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
     rate = (
         f"rate {g_rate:g}"
