@@ -103,38 +103,43 @@ class Step:
     def _update_discriminator(self, real):
         with torch.no_grad(), self._arithmetic():
             fake = self.generator(self.noise(len(real)))
-        images = torch.cat([real, fake]).requires_grad_(bool(self.weights))
+        # The penalties are computed at the first images; the others have a pass of their own.
+        first = math.ceil(self.game.settings["penalty_share"] * len(real)) if self.weights else 0
+        images = torch.cat([real[:first], fake[:first]]).requires_grad_()
+        others = torch.cat([real[first:], fake[first:]])
         with self._arithmetic():
-            logits = self.discriminator(images)
+            passes = [self.discriminator(each) if len(each) else torch.zeros(0, 1) for each in (images, others)]
         if self.one_pass:
-            return self._descend_in_one_pass(images, logits)
-        loss = self.loss[0](*logits.chunk(2))
+            return self._descend_in_one_pass(images, passes, real)
+        loss = self.loss[0](*_real_and_fake(passes))
         penalty = torch.zeros(())
         if self.weights:
             with input_gradients_only():
-                (input_gradients,) = torch.autograd.grad(logits.sum(), images, create_graph=True)
-            penalty = self._penalty(input_gradients, images)
+                (input_gradients,) = torch.autograd.grad(passes[0].sum(), images, create_graph=True)
+            penalty = self._penalty(input_gradients, real)
         self._descend(self.discriminator_optimizer, loss + penalty)
         return loss.detach(), penalty.detach()
 
-    def _descend_in_one_pass(self, images, logits):
+    def _descend_in_one_pass(self, images, passes, real):
         parameters = list(self.discriminator.parameters())
-        constant = logits.detach().requires_grad_()
-        loss = self.loss[0](*constant.chunk(2))
-        (slopes,) = torch.autograd.grad(loss, constant)
+        constant = [logits.detach().requires_grad_() for logits in passes]
+        loss = self.loss[0](*_real_and_fake(constant))
+        slopes, others = torch.autograd.grad(loss, constant)
         slopes = torch.where(slopes < 0, -1.0, 1.0) * slopes.abs().clamp(min=SMALLEST_SLOPE / len(slopes))
-        of_images, *of_loss = torch.autograd.grad(logits, [images, *parameters], slopes, create_graph=True)
-        penalty = self._penalty(of_images / slopes.reshape(-1, 1, 1, 1), images)
-        of_penalty = torch.autograd.grad(penalty, parameters, allow_unused=True)
-        for parameter, a, b in zip(parameters, of_loss, of_penalty, strict=True):
-            parameter.grad = a.detach() if b is None else a.detach() + b
+        of_images, *gradients = torch.autograd.grad(passes[0], [images, *parameters], slopes, create_graph=True)
+        penalty = self._penalty(of_images / slopes.reshape(-1, 1, 1, 1), real)
+        parts = [torch.autograd.grad(penalty, parameters, allow_unused=True)]
+        if len(others):
+            parts.append(torch.autograd.grad(passes[1], parameters, others))
+        for parameter, *several in zip(parameters, gradients, *parts, strict=True):
+            parameter.grad = sum(each.detach() for each in several if each is not None)
         self._apply(self.discriminator_optimizer)
         return loss.detach(), penalty.detach()
 
-    def _penalty(self, input_gradients, images):
+    def _penalty(self, input_gradients, real):
         """γ/2 E ‖∇D‖² at real or generated images, summed: R1 and R2."""
         squares = [half.square().sum((1, 2, 3)).mean() for half in input_gradients.chunk(2)]
-        automatic = self._automatic_weight(images.detach().chunk(2)[0])
+        automatic = self._automatic_weight(real)
         return sum(0.5 * (automatic if weight == AUTO else weight) * squares[half] for half, weight in self.weights)
 
     def _automatic_weight(self, real):
@@ -176,6 +181,11 @@ class Step:
         torch._foreach_lerp_(list(self.average.parameters()), list(self.generator.parameters()), new)
         for mean, value in zip(self.average.buffers(), self.generator.buffers(), strict=True):
             mean.copy_(value)
+
+
+def _real_and_fake(passes):
+    """The logits of real and of generated images, each half of every pass, in the order of the batch."""
+    return map(torch.cat, zip(*(logits.chunk(2) for logits in passes), strict=True))
 
 
 def losses(game, draws, batches, one_pass=False):
