@@ -46,6 +46,21 @@ def test_whole_numbers_in_a_file_are_taken_for_floats_and_fractions_not_for_ints
             TrainConfig.from_dict({"data": "digits"} | wrong, "run/config.json")
 
 
+def test_runs_from_before_a_setting_keep_what_they_were_trained_with():
+    earlier = TrainConfig.from_dict({"data": "mnist", "preset": "resnet"})
+    assert earlier.penalty_share == 1 and TrainConfig("mnist").penalty_share == 0.25
+    assert TrainConfig.from_dict({"data": "mnist", "preset": "goodfellow2014"}).updates == "alternating"
+
+
+def test_the_share_of_the_penalties_is_the_presets_with_its_own_loss():
+    assert TrainConfig("digits", loss="relativistic", gamma=2.0).penalty_share == 0.25
+    assert TrainConfig("digits", loss="wasserstein").penalty_share == 1
+    assert TrainConfig("digits", loss="wasserstein", penalty_share=0.5).penalty_share == 0.5
+    for share in (0.0, 1.01, float("nan")):
+        with pytest.raises(InputError, match="penalty_share is .*more than 0 and at most 1. Use --penalty-share 1"):
+            TrainConfig("digits", penalty_share=share)
+
+
 def test_a_config_cannot_be_changed():
     with pytest.raises(dataclasses.FrozenInstanceError):
         TrainConfig("digits").steps = 1

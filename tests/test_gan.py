@@ -119,9 +119,12 @@ def test_defaults_are_the_default_presets_recipe(tiny_gan):
 
 
 def test_another_loss_comes_without_the_presets_penalties(tiny_gan):
+    tiny_gan.compile()
+    assert tiny_gan.penalty_share == 0.25
     tiny_gan.compile(loss="hinge")
-    assert tiny_gan.penalties == {}
+    assert tiny_gan.penalties == {} and tiny_gan.penalty_share == 1
     tiny_gan.compile(penalties={"r1": 1.0})
+    assert tiny_gan.penalty_share == 1
     assert (tiny_gan.loss_pair, tiny_gan.penalties) == (LOSSES["relativistic"], {PENALTIES["r1"]: 1.0})
 
 

@@ -166,3 +166,17 @@ def test_a_registered_subclassed_generator_round_trips(tiny_discriminator, tmp_p
     assert loaded.generator.width == 3
     assert_equal(state(loaded), state(gan))
     np.testing.assert_array_equal(loaded.generate(2, seed=1), gan.generate(2, seed=1))
+
+
+def test_the_share_of_the_penalties_is_saved(saved_and_loaded):
+    gan, loaded = saved_and_loaded(loss="hinge", penalties={"r1": 1.0}, penalty_share=0.5)
+    assert gan.penalty_share == loaded.penalty_share == 0.5
+
+
+def test_a_gan_from_before_the_share_penalises_all_images(tiny_generator, tiny_discriminator):
+    gan = GAN(tiny_generator(), tiny_discriminator())
+    gan.compile()
+    config = gan.get_compile_config()
+    assert config.pop("penalty_share") == 0.25
+    gan.compile_from_config(config)
+    assert gan.penalty_share == 1
