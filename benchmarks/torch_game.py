@@ -5,6 +5,7 @@ What was tried to make PyTorch fast is told in step.py.
 
 import contextlib
 import math
+from fractions import Fraction
 
 import torch
 from torch.nn import functional
@@ -103,10 +104,11 @@ class Step:
     def _update_discriminator(self, real):
         with torch.no_grad(), self._arithmetic():
             fake = self.generator(self.noise(len(real)))
-        # The penalties are computed at the first images; the others have a pass of their own.
-        first = math.ceil(self.game.settings["penalty_share"] * len(real)) if self.weights else 0
-        images = torch.cat([real[:first], fake[:first]]).requires_grad_()
-        others = torch.cat([real[first:], fake[first:]])
+        # The penalties are computed at a share of the images, spread evenly; the others have a pass of their own.
+        share = Fraction(self.game.settings["penalty_share"]).limit_denominator(1_000) if self.weights else Fraction(0)
+        chosen = torch.arange(len(real)) * share.numerator % share.denominator < share.numerator
+        images = torch.cat([real[chosen], fake[chosen]]).requires_grad_()
+        others = torch.cat([real[~chosen], fake[~chosen]])
         with self._arithmetic():
             passes = [self.discriminator(each) if len(each) else torch.zeros(0, 1) for each in (images, others)]
         if self.one_pass:
@@ -184,7 +186,7 @@ class Step:
 
 
 def _real_and_fake(passes):
-    """The logits of real and of generated images, each half of every pass, in the order of the batch."""
+    """The logits of real and of generated images, each half of every pass, both in the same order."""
     return map(torch.cat, zip(*(logits.chunk(2) for logits in passes), strict=True))
 
 

@@ -81,8 +81,19 @@ def test_one_pass_gives_the_gradients_of_two(case):
 
 
 @pytest.mark.parametrize("one_pass", [True, False])
-@pytest.mark.parametrize("share, pack, count", [(1.0, 1, 8), (0.25, 1, 2), (0.3, 1, 3), (0.01, 1, 1), (0.3, 2, 4)])
-def test_penalties_are_computed_at_a_share_of_the_batch_rounded_up(share, pack, count, one_pass):
+@pytest.mark.parametrize(
+    "share, pack, images",
+    [
+        (1.0, 1, range(8)),
+        (0.25, 1, (0, 4)),
+        (0.3, 1, (0, 4, 7)),  # where 0.3 · i passes a whole number: 0, 1.2, 2.1
+        (0.6, 1, (0, 2, 4, 5, 7)),  # 0, 1.2, 2.4, 3, 4.2
+        (1e-9, 1, (0,)),
+        (0.25, 2, (0, 1)),
+        (0.5, 2, (0, 1, 4, 5)),
+    ],
+)
+def test_penalties_are_computed_at_a_share_of_the_batch_spread_evenly(share, pack, images, one_pass):
     network = critic(pack=pack)
     gan = GAN(networks.generator(SHAPE, 3), network, seed=1)
     gan.compile(keras.optimizers.SGD(0.0), keras.optimizers.SGD(0.0), "hinge", {"r1": 3.0}, penalty_share=share)
@@ -93,7 +104,7 @@ def test_penalties_are_computed_at_a_share_of_the_batch_rounded_up(share, pack, 
         total = tf.reduce_sum(network(x))
     norms = np.square(tape.gradient(total, x)).sum((1, 2, 3))
     logs = gan.train_step(x)
-    assert float(logs["penalty"]) == pytest.approx(3.0 * 0.5 * norms[:count].mean(), rel=1e-4)
+    assert float(logs["penalty"]) == pytest.approx(3.0 * 0.5 * norms[list(images)].mean(), rel=1e-4)
 
 
 @pytest.mark.parametrize("loss", LOSSES)

@@ -38,12 +38,14 @@ def networks(normalised=False, num_classes=None):
     )
 
 
-def trained(scope, loss="non_saturating", penalties=None, k=1, normalised=False, num_classes=None, **optimizer):
+def trained(
+    scope, loss="non_saturating", penalties=None, k=1, normalised=False, num_classes=None, share=1.0, **optimizer
+):
     """A GAN after two steps of 12 images, by SGD, which hides no scale as Adam does; and what `fit` logged."""
     with scope():
         gan = GAN(*networks(normalised, num_classes), ema_half_life_images=100, seed=3, num_classes=num_classes)
         rates = (keras.optimizers.SGD(rate, momentum=0.5, **optimizer) for rate in (0.1, 0.2))
-        gan.compile(*rates, loss, penalties or {}, k, jit_compile=False)
+        gan.compile(*rates, loss, penalties or {}, k, penalty_share=share, jit_compile=False)
     labels = None if num_classes is None else np.arange(24) % num_classes
     logs = gan.fit(IMAGES, labels, batch_size=12, shuffle=False, verbose=0).history
     return gan, {name: values[0] for name, values in logs.items()}
@@ -76,6 +78,7 @@ def assert_alike(one, two):
 CASES = {
     **{loss: {"loss": loss} for loss in LOSSES},
     "r1 and r2 of automatic weight": {"loss": "relativistic", "penalties": {"r1": "auto", "r2": "auto"}},
+    "r1 and r2 of a third": {"loss": "relativistic", "penalties": {"r1": 1.0, "r2": 1.0}, "share": 1 / 3},
     "r1, k=2": {"loss": "hinge", "penalties": {"r1": 1.0}, "k": 2},
     "wgan_gp, k=3": {"loss": "wasserstein", "penalties": {"wgan_gp": 0.1}, "k": 3},
     "batch normalisation": {"normalised": True, "penalties": {"r2": 0.5}},

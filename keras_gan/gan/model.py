@@ -136,9 +136,9 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             updates: "alternating" is Algorithm 1: G's gradient is that of the updated D, on fresh noise. "simultaneous"
                 updates both networks from one pass: G's gradient is that of D before its last update, on the images
                 that D saw there. It computes less in a step.
-            penalty_share: share of each batch, in (0, 1], at whose first images the penalties are computed, rounded up.
-                A part costs less, and gives the same penalty on average if the order of the images is random. None
-                means the preset's with the preset's penalties, and 1 with any others.
+            penalty_share: share of each batch, in (0, 1], at whose images the penalties are computed: for 0.25 every
+                fourth. A part costs less, and gives the same penalty on average. None means the preset's
+                with the preset's penalties, and 1 with any others.
             steps_per_execution: training steps in one call of the compiled function, as in `keras.Model.compile`.
             jit_compile: whether XLA compiles the step; "auto" for the faster choice on this machine (see `precision`).
             run_eagerly: whether steps run as plain Python for debugging, as in `keras.Model.compile`.

@@ -1,6 +1,7 @@
 """The passes of D in an update of D: logits, input gradients for the penalties, and the gradients of its weights."""
 
 import itertools
+from collections import defaultdict
 from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
@@ -39,7 +40,7 @@ PIECEWISE_LINEAR = (
     augment.DiffAugment,
 )
 PIECEWISE_LINEAR_OPERATIONS = {"SpaceToDepth", "Reshape", "Transpose"}  # of `keras.ops`, which have no public classes
-LARGEST_DENOMINATOR = 1_000  # of the share of the images at which penalties are computed
+FINEST_SHARE = 1_000  # denominator of the smallest share of the images at which penalties are computed
 SMALLEST_SLOPE = 1e-6  # |∂loss/∂logit| of one image, from which its input gradient can be computed
 
 
@@ -63,6 +64,7 @@ class Part:
     images: Any
     labels: Any  # of the images; None without classes
     penalized: bool  # whether a penalty takes the gradient of D's logits with respect to the images
+    places: Any = None  # of its logits among those of the batch, int32; None for all
 
 
 @dataclass(frozen=True)
@@ -139,7 +141,7 @@ class Passes:
             logits = _by_name(passes)
             loss = self.loss_pair.discriminator(logits["real"], logits["fake"], **weights)
             scaled = self.discriminator_optimizer.scale_loss(shared(loss))
-        slopes = of_loss.gradient(scaled, [each.logits for each in passes])
+        slopes = optimizers.dense(of_loss.gradient(scaled, [each.logits for each in passes]))
         gradients_of_loss, input_gradients = [], {}
         with tape:
             logits = _by_name(passes)  # again, for a tape of both networks
@@ -186,26 +188,48 @@ class Passes:
         return [list(group) for _, group in itertools.groupby(parts, lambda part: part.penalized)]
 
     def _parts(self, real, fake, labels):
-        """What D is evaluated at; the penalties at the first images of the batch, `penalty_share` of it."""
-        first = None if self.penalty_share == 1 else self._penalized_images(ops.shape(real)[0])
+        """What D is evaluated at, with and without the images at which the penalties are computed."""
+        chosen, others = self._penalized_places(ops.shape(real)[0])
         for name, images in (("real", real), ("fake", fake)):
-            if first is None or not self._penalized(name):
+            if chosen is None or not self._penalized(name):
                 yield Part(name, images, labels, self._penalized(name))
             else:
-                yield Part(name, images[:first], _rows(labels, slice(first)), True)
-                yield Part(name, images[first:], _rows(labels, slice(first, None)), False)
+                for places, penalized in ((chosen, True), (others, False)):
+                    yield Part(name, self._at(places, images), self._at(places, labels), penalized, places)
         if self._penalized("between"):
-            real, fake = real[:first], fake[:first]
+            real, fake, labels = (self._at(chosen, each) for each in (real, fake, labels))
             share = replicas.share(
                 lambda rows: keras.random.uniform((rows,), seed=self.seed_generator), ops.shape(real)[0]
             )
-            yield Part("between", interpolate(real, fake, share), _rows(labels, slice(first)), True)
+            yield Part("between", interpolate(real, fake, share), labels, True)
 
-    def _penalized_images(self, images):
-        """The number of images at which a penalty is computed: `penalty_share` of them, rounded up to whole packs."""
-        pack, share = network_checks.images_at_once(self.discriminator), Fraction(self.penalty_share)
-        share = share.limit_denominator(LARGEST_DENOMINATOR)
-        return pack * -(-(images // pack) * share.numerator // share.denominator)
+    def _penalized_places(self, images):
+        """The logits at which penalties are computed, `penalty_share` of them and at least one, and the others.
+
+        They are spread evenly: with a share of 1/4, number 0, 4, 8 and so on. So the parts of a batch that replicas see
+        have the same ones together as the whole, if the share of each part is a whole number.
+
+        Args:
+            images: number of images in the batch.
+
+        Returns:
+            Two int32 tensors; (None, None) where all images are penalised.
+        """
+        if self.penalty_share == 1:
+            return None, None
+        share = Fraction(self.penalty_share).limit_denominator(FINEST_SHARE) or Fraction(1, FINEST_SHARE)
+        logits = images // network_checks.images_at_once(self.discriminator)
+        unchosen = tf.range(logits) * share.numerator % share.denominator >= share.numerator
+        order = tf.argsort(tf.cast(unchosen, "int32"), stable=True)
+        count = (logits - 1) * share.numerator // share.denominator + 1
+        return order[:count], order[count:]
+
+    def _at(self, places, rows):
+        """The images or labels of some logits, of which each belongs to a pack of images; None for None."""
+        if places is None or rows is None:
+            return rows
+        pack = network_checks.images_at_once(self.discriminator)
+        return tf.gather(rows, tf.reshape(places[:, None] * pack + tf.range(pack), (-1,)))
 
     def _penalized(self, point):
         return any(penalty.at == point for penalty in self.penalties)
@@ -240,11 +264,15 @@ def _is_known(layer):
 
 def _by_name(passes):
     """The logits of real and of generated images, in the order of the batch."""
-    found = {}
+    logits, places = defaultdict(list), defaultdict(list)
     for each in passes:
-        for name, logits in each.by_name(each.logits).items():
-            found[name] = ops.concatenate([found[name], logits]) if name in found else logits
-    return found
+        for part, values in zip(each.parts, each.by_name(each.logits).values(), strict=True):
+            logits[part.name].append(values)
+            places[part.name].append(part.places)
+    return {
+        name: parts[0] if len(parts) == 1 else tf.gather(ops.concatenate(parts), tf.argsort(tf.concat(places[name], 0)))
+        for name, parts in logits.items()
+    }
 
 
 def _layer_loss(passes):
@@ -271,10 +299,6 @@ def _sum(parts):
     """The sum of the gradients of one weight; None where there are none."""
     parts = [part for part in parts if part is not None]
     return sum(parts[1:], parts[0]) if parts else None
-
-
-def _rows(labels, rows):
-    return None if labels is None else labels[rows]
 
 
 def shared(objective):
