@@ -37,7 +37,7 @@ import click
 
 from keras_gan._utils import files, silence
 from keras_gan._utils.errors import InputError
-from keras_gan._utils.machine import processor_name
+from keras_gan._utils.machine import processor_name, use_onednn
 from keras_gan.presets import DEFAULT_PRESET, PRESETS
 
 IMAGE_SHAPE = (28, 28, 1)
@@ -500,7 +500,8 @@ def main(networks, engines, cores, rounds, seconds, check_only, file):
     """Measure images/s of training, print a table in Markdown."""
     if (set(TORCH) & set(engines) or check_only) and importlib.util.find_spec("torch") is None:
         raise click.UsageError("PyTorch is missing; pip install torch, or give the --engines without it")
-    # For the processes to come: no notes, and no GPU, which is not what is measured.
+    # For the processes to come: oneDNN as in the command, no notes, and no GPU, which is not what is measured.
+    use_onednn()
     os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": "-1"}
     try:
         if set(TORCH) & set(engines) or check_only:

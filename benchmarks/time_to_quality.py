@@ -16,15 +16,20 @@ import time
 from pathlib import Path
 
 import click
-import keras
 
-from keras_gan import data, metrics, training
-from keras_gan._utils import pixels
-from keras_gan._utils.files import replace
-from keras_gan.config import TrainConfig
-from keras_gan.distribute import precision
-from keras_gan.metrics import Reference
-from keras_gan.presets import PRESETS
+from keras_gan._utils import machine
+
+machine.use_onednn()  # as the command does, before TensorFlow is imported
+
+import keras  # noqa: E402
+
+from keras_gan import data, metrics, training  # noqa: E402
+from keras_gan._utils import pixels  # noqa: E402
+from keras_gan._utils.files import replace  # noqa: E402
+from keras_gan.config import TrainConfig  # noqa: E402
+from keras_gan.distribute import precision  # noqa: E402
+from keras_gan.metrics import Reference  # noqa: E402
+from keras_gan.presets import PRESETS  # noqa: E402
 
 TUTORIAL = "tutorial"
 FIRST_S, GROWTH = 15.0, 2**0.5  # of the times at which samples are judged

@@ -9,7 +9,7 @@ import warnings
 import click
 
 from keras_gan import __version__
-from keras_gan._utils import progress
+from keras_gan._utils import machine, progress
 from keras_gan._utils.errors import Diverged, InputError, Notice, WorkerLost, one_line
 from keras_gan.cli import display, output
 from keras_gan.cli.verb import DEBUG, debug_option
@@ -50,6 +50,7 @@ class Verbs(click.Group):
 
     def main(self, *args, **options):
         output.allow_any_encoding()
+        machine.use_onednn()
         return super().main(*args, **options)
 
     def make_context(self, info_name, *args, **options):
