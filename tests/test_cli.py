@@ -303,7 +303,9 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     assert "digits: 1,797 grey images of 9x12 pixels" in data and "resnet" in recipe
     assert "70 steps of 48 images, each image about 2 times" in recipe
     assert "10: 0 (178), 1 (182)" in classes
-    expected = r"loss +relativistic, r1 and r2 of weight (\S+) \(from the data\); learning rate 0.002"
+    expected = (
+        r"loss +relativistic, r1 and r2 of weight (\S+) \(from the data\) at 25 % of the images; learning rate 0.002"
+    )
     assert 0.05 < float(re.fullmatch(expected, loss)[1]) < 0.2
     assert "runs/digits-resnet " in run and "runs/digits-resnet/samples" in run
 

@@ -130,6 +130,17 @@ def test_a_share_of_penalties_between_the_images():
     assert np.isfinite(logs["penalty"]) and all(np.isfinite(weight).all() for weight in weights)
 
 
+@pytest.mark.parametrize("layer", [own.LeakyReLU(0.2), own.MinibatchStd(), layers.MaxPooling2D(), layers.Dropout(0.5)])
+def test_a_share_of_a_batch_of_one_is_that_image(layer):
+    keras.utils.set_random_seed(0)
+    gan = GAN(networks.generator(SHAPE, 3), with_layer(layer)(), seed=1)
+    gan.compile(penalty_share=0.25)
+    x = np.random.default_rng(0).uniform(-1, 1, (5, *SHAPE)).astype("float32")
+    log = gan.fit(x, batch_size=4, verbose=0).history
+    assert np.isfinite(log["penalty"]).all() and int(gan.skipped_steps) == 0 and gan.step == 2
+    assert all(np.isfinite(weight).all() for weight in gan.get_weights())
+
+
 @pytest.mark.parametrize("share", [0.0, -0.5, 1.5, float("nan")])
 def test_a_share_is_above_zero_and_at_most_one(share):
     gan = GAN(networks.generator(SHAPE, 3), critic())

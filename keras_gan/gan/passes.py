@@ -81,10 +81,9 @@ class Pass:
     def penalized(self) -> bool:
         return self.parts[0].penalized
 
-    def by_name(self, values) -> dict[str, Any]:
-        """Values of all logits or all images, divided among the parts."""
-        images_of_value = ops.shape(self.images)[0] // ops.shape(values)[0]
-        sizes = [ops.shape(part.images)[0] // images_of_value for part in self.parts]
+    def by_name(self, values, images_each=1) -> dict[str, Any]:
+        """Values of all images, or of all logits, of which each has so many images, divided among the parts."""
+        sizes = [ops.shape(part.images)[0] // images_each for part in self.parts]
         return dict(zip([part.name for part in self.parts], tf.split(values, sizes), strict=True))
 
 
@@ -138,13 +137,13 @@ class Passes:
             passes = [self._forward(parts, with_weights=True) for parts in self._passes(real, fake, labels)]
         with tf.GradientTape() as of_loss:
             of_loss.watch([each.logits for each in passes])
-            logits = _by_name(passes)
+            logits = self._logits(passes)
             loss = self.loss_pair.discriminator(logits["real"], logits["fake"], **weights)
             scaled = self.discriminator_optimizer.scale_loss(shared(loss))
         slopes = optimizers.dense(of_loss.gradient(scaled, [each.logits for each in passes]))
         gradients_of_loss, input_gradients = [], {}
         with tape:
-            logits = _by_name(passes)  # again, for a tape of both networks
+            logits = self._logits(passes)  # again, for a tape of both networks
             for each, slope in zip(passes, slopes, strict=True):
                 if each.penalized:
                     slope = _away_from_zero(slope)
@@ -174,7 +173,17 @@ class Passes:
         for each in passes:
             if each.penalized:
                 input_gradients |= each.by_name(each.tape.gradient(each.logits, each.images))
-        return _by_name(passes), input_gradients, _layer_loss(passes)
+        return self._logits(passes), input_gradients, _layer_loss(passes)
+
+    def _logits(self, passes):
+        """The logits of real and of generated images, in the order of the batch."""
+        images_each = network_checks.images_at_once(self.discriminator)
+        logits, places = defaultdict(list), defaultdict(list)
+        for each in passes:
+            for part, values in zip(each.parts, each.by_name(each.logits, images_each).values(), strict=True):
+                logits[part.name].append(values)
+                places[part.name].append(part.places)
+        return {name: _in_order(parts, places[name]) for name, parts in logits.items()}
 
     def _passes(self, real, fake, labels):
         """Lists of parts that share a pass of D: those that need an input gradient, then the others.
@@ -262,17 +271,9 @@ def _is_known(layer):
     return type(layer) in PIECEWISE_LINEAR and linear
 
 
-def _by_name(passes):
-    """The logits of real and of generated images, in the order of the batch."""
-    logits, places = defaultdict(list), defaultdict(list)
-    for each in passes:
-        for part, values in zip(each.parts, each.by_name(each.logits).values(), strict=True):
-            logits[part.name].append(values)
-            places[part.name].append(part.places)
-    return {
-        name: parts[0] if len(parts) == 1 else tf.gather(ops.concatenate(parts), tf.argsort(tf.concat(places[name], 0)))
-        for name, parts in logits.items()
-    }
+def _in_order(parts, places):
+    """The logits of several parts, in the order of the batch."""
+    return tf.gather(ops.concatenate(parts), tf.argsort(tf.concat(places, 0))) if len(parts) > 1 else parts[0]
 
 
 def _layer_loss(passes):
