@@ -16,11 +16,12 @@ import subprocess
 from pathlib import Path
 
 import click
-from time_to_quality import baseline, judged, measure
+from time_to_quality import baseline, measure
 
 from keras_gan._utils.files import replace
 from keras_gan._utils.machine import processor_flags, processor_name
 from keras_gan.distribute import precision
+from keras_gan.presets import DEFAULT_PRESET
 
 TIMES_BASELINE = (4.0, 2.0)  # goals where none is given
 INSTRUCTIONS = {"AMX": "amx_bf16", "AVX-512": "avx512f", "AVX2": "avx2"}  # with the processor's flag, the best first
@@ -103,8 +104,8 @@ def settings(context, parameter, values):
 def main(data, goals, minutes, seeds, samples, options, recipe, board):
     """Train on DATA, and add a line to the leaderboard."""
     precision.use_threads()
-    preset = options.pop("preset", "resnet")
-    real = baseline(judged(data, samples)[1])
+    preset = options.pop("preset", DEFAULT_PRESET)
+    real = baseline(data, samples)
     goals = sorted(goals or [times * real for times in TIMES_BASELINE], reverse=True)
     runs = []
     for seed in seeds:

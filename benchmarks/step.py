@@ -382,7 +382,8 @@ def measure(networks, engines, cores, rounds, seconds):
     """The rows of one workload on some cores: each engine's images/s and the machine's FLOP/s, round by round."""
     with contextlib.ExitStack() as stack:
         meter = stack.enter_context(process(cores, "tensorflow"))
-        step_flops, description = meter(flops, networks), meter(describe, networks)
+        step_flops = meter(flops, networks)
+        description = meter(describe, networks) if set(TORCH) & set(engines) else ()
         calls = {}
         for engine in engines:
             if engine == "torch_one_pass" and not WORKLOADS[networks].penalized:

@@ -89,8 +89,10 @@ def judged(name: str, samples: int) -> tuple[data.Source, Reference]:
     return source, Reference.of(source, held_out, metrics.extractor(source, held_out), samples)
 
 
-def baseline(reference: Reference) -> float:
+@functools.cache
+def baseline(name: str, samples: int) -> float:
     """The Fréchet distance of real images."""
+    _, reference = judged(name, samples)
     return metrics.evaluate(reference.baseline.images, reference, ["frechet"])["frechet_distance"].value
 
 
@@ -101,7 +103,7 @@ def measure(recipe: str, name: str, minutes: float, seed: int, samples: int, goa
     curve = Curve(reference, sample, 60 * minutes, batch_size, goal)
     batches = data.batches(source, batch_size, seed)
     model.fit(batches, steps_per_epoch=FOREVER, shuffle=False, verbose=0, callbacks=[curve])
-    return {"recipe": recipe, "data": name, "seed": seed, "baseline": baseline(reference), "rows": curve.rows}
+    return {"recipe": recipe, "data": name, "seed": seed, "baseline": baseline(name, samples), "rows": curve.rows}
 
 
 def draw(files, picture: Path) -> None:

@@ -102,7 +102,7 @@ PRESETS: dict[str, Preset] = {
         networks="resnet",
         loss="relativistic",
         penalties={"r1": AUTO, "r2": AUTO},
-        penalty_share=0.25,  # the same distance in three quarters of the time: benchmarks/RESULTS.md
+        penalty_share=0.25,  # the same distance in four fifths of the time: benchmarks/RESULTS.md
         # With β2 = 0.9 a large gradient after many small ones moves a weight by at most 3 times the learning rate. With
         # 0.99 it is 10 times, and D's logits grew to thousands on photos.
         generator_optimizer=_adam(AUTO, 0.0, 0.9),

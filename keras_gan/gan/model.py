@@ -95,6 +95,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         self.generator = generator
         self.discriminator = discriminator
         self.separate_batches = network_checks.normalizes_batches(discriminator)
+        self.images_at_once = network_checks.images_at_once(discriminator)
         self.ema_generator = ema.float32_copy(generator, network_checks.example((self.latent_dim,), num_classes))
         self.ema_generator.trainable = False
         self.ema_half_life_images = ema_half_life_images
@@ -167,7 +168,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         if penalty_share is None:
             ours = penalties is None and not self.separate_batches
             penalty_share = default_penalty_share(recipe, known) if ours else 1.0
-        self.penalty_share = network_checks.check_penalty_share(self.discriminator, penalty_share)
+        self.penalty_share = network_checks.check_penalty_share(penalty_share, self.separate_batches)
         if penalties is None:
             penalties = default_penalties(recipe, known)
         self.penalties = resolve_penalties(penalties)
@@ -280,9 +281,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
 
     def _check_weights(self, weights):
         """Returns the weights. Raises InputError where the losses, or a discriminator of packs, cannot use them."""
-        if weights is not None and (
-            not self.loss_pair.weighted or network_checks.images_at_once(self.discriminator) > 1
-        ):
+        if weights is not None and (not self.loss_pair.weighted or self.images_at_once > 1):
             what = (
                 "losses take no parameter sample_weight"
                 if not self.loss_pair.weighted

@@ -96,18 +96,18 @@ def normalizes_batches(network):
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in compat.all_layers(network))
 
 
-def check_penalty_share(discriminator, share):
+def check_penalty_share(share, normalized):
     """The share of a batch at which penalties are computed. Raises InputError outside (0, 1].
 
-    Also below 1 with batch normalisation: a part of the batch has other statistics than the whole, so that D would be
-    another function there.
+    Also below 1 where D has batch normalisation (`normalized`): a part of the batch has other statistics than the whole,
+    so that D would be another function there.
     """
     if not 0 < share <= 1:
         raise InputError(
             f"penalty_share is {share}; expected more than 0 and at most 1. Use 1 to compute the penalties at all "
             "images."
         )
-    if share < 1 and normalizes_batches(discriminator):
+    if share < 1 and normalized:
         raise InputError(
             f"penalty_share is {share}, and the discriminator has batch normalisation, whose statistics are those of "
             "the whole batch; expected 1. Leave penalty_share out."

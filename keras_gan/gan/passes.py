@@ -15,7 +15,7 @@ from keras_gan import layers as own_layers
 from keras_gan._utils import compat
 from keras_gan._utils.choices import AUTO
 from keras_gan.distribute import replicas
-from keras_gan.gan import network_checks, optimizers
+from keras_gan.gan import optimizers
 from keras_gan.networks.r3gan import GroupedConv2D
 from keras_gan.penalties import automatic_weight, interpolate
 
@@ -82,7 +82,7 @@ class Pass:
         return self.parts[0].penalized
 
     def by_name(self, values, images_each=1) -> dict[str, Any]:
-        """Values of all images, or of all logits, of which each has so many images, divided among the parts."""
+        """The rows of `values` that belong to each part. A row stands for one image, or for a pack of `images_each`."""
         sizes = [ops.shape(part.images)[0] // images_each for part in self.parts]
         return dict(zip([part.name for part in self.parts], tf.split(values, sizes), strict=True))
 
@@ -177,10 +177,9 @@ class Passes:
 
     def _logits(self, passes):
         """The logits of real and of generated images, in the order of the batch."""
-        images_each = network_checks.images_at_once(self.discriminator)
         logits, places = defaultdict(list), defaultdict(list)
         for each in passes:
-            for part, values in zip(each.parts, each.by_name(each.logits, images_each).values(), strict=True):
+            for part, values in zip(each.parts, each.by_name(each.logits, self.images_at_once).values(), strict=True):
                 logits[part.name].append(values)
                 places[part.name].append(part.places)
         return {name: _in_order(parts, places[name]) for name, parts in logits.items()}
@@ -227,7 +226,7 @@ class Passes:
         if self.penalty_share == 1:
             return None, None
         share = Fraction(self.penalty_share).limit_denominator(FINEST_SHARE) or Fraction(1, FINEST_SHARE)
-        logits = images // network_checks.images_at_once(self.discriminator)
+        logits = images // self.images_at_once
         unchosen = tf.range(logits) * share.numerator % share.denominator >= share.numerator
         order = tf.argsort(tf.cast(unchosen, "int32"), stable=True)
         count = (logits - 1) * share.numerator // share.denominator + 1
@@ -237,7 +236,7 @@ class Passes:
         """The images or labels of some logits, of which each belongs to a pack of images; None for None."""
         if places is None or rows is None:
             return rows
-        pack = network_checks.images_at_once(self.discriminator)
+        pack = self.images_at_once
         return tf.gather(rows, tf.reshape(places[:, None] * pack + tf.range(pack), (-1,)))
 
     def _penalized(self, point):
