@@ -99,8 +99,8 @@ def normalizes_batches(network):
 def check_penalty_share(share, normalized):
     """The share of a batch at which penalties are computed. Raises InputError outside (0, 1].
 
-    Also below 1 where D has batch normalisation (`normalized`): a part of the batch has other statistics than the whole,
-    so that D would be another function there.
+    Also below 1 where D has batch normalisation (`normalized`): a part of the batch has other statistics than the
+    whole, so that D would be another function there.
     """
     if not 0 < share <= 1:
         raise InputError(
