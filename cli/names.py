@@ -3,7 +3,7 @@
 LATENTS = ("normal", "uniform")
 LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic")
 STRATEGIES = ("auto", "mirrored", "multiworker")
-EXTRACTORS = ("auto", "digits", "inception", "mnist", "none", "stacked_mnist", "trained")
+EXTRACTORS = ("auto", "digits", "imagenet", "inception", "mnist", "none", "stacked_mnist", "trained")
 MODES = ("float32", "float16", "int8", "int8-static")
 
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from keras_gan import directions
 from keras_gan._utils.errors import InputError, Notice, printable
+from keras_gan.data import avatars
 from keras_gan.directions import Directions
 from keras_gan.exports.metadata import OUTPUTS, check
 from keras_gan.runs import Run
@@ -27,6 +28,7 @@ class About:
             may set conditions.
         training: preset, loss, steps and the like, in JSON's types.
         directions: sliders of the generator.
+        data_license: license of the training data.
     """
 
     name: str | None = None
@@ -35,6 +37,7 @@ class About:
     license: str | None = None
     training: dict | None = None
     directions: Directions | None = None
+    data_license: str | None = None
 
     @classmethod
     def of(cls, run: Run, step: int, license: str | None = None, with_directions: bool = True) -> "About":
@@ -55,7 +58,8 @@ class About:
         labels = run.class_names if config.conditional else None
         name = printable(run.path.resolve().name)
         data = printable(config.data.rstrip("/").split("/")[-1])
-        return cls(name, data, labels, license, summary, _directions(run, step) if with_directions else None)
+        found = _directions(run, step) if with_directions else None
+        return cls(name, data, labels, license, summary, found, avatars.license_of(config.data))
 
 
 def _directions(run, step):
@@ -114,6 +118,7 @@ def describe(gan, about: About | None = None, quantize: str = "float32", uint8: 
         "training": about.training,
         "directions": about.directions and about.directions.to_json(),
         "weights_sha256": weights_sha256(gan),
+        "data_license": about.data_license,
     }
     return check(description)
 

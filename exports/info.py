@@ -142,6 +142,7 @@ def _run(path):
         "labels": about.labels and list(about.labels),
         "data_shape": list(run.data_shape),
         "data": about.data,
+        "data_license": about.data_license,
         "training": about.training,
         "directions": about.directions and about.directions.to_json(),
         "step": step,
@@ -183,6 +184,7 @@ def _facts(description):
         "data": _data(description) if "data_shape" in description else None,
         "weights": description.get("quantize"),
         "trained on": description.get("data"),
+        "data license": description.get("data_license"),
         "training": ", ".join(
             f"{name.replace('_', ' ')} {_shown(v)}" for name, v in (description.get("training") or {}).items()
         ),

@@ -44,7 +44,8 @@ class Description:
     license: Text
     training: dict[str, Any] | None
     weights_sha256: Text
-    directions: sliders.Sliders | None = None  # the first versions of the format had none
+    directions: sliders.Sliders | None = None  # the first versions of the format had neither of these two
+    data_license: Text = None
 
     def __post_init__(self):
         if self.output not in OUTPUTS:
@@ -86,7 +87,7 @@ def check(description: dict) -> dict:
             f"the description of an export is wrong ({field_first(error)}); expected one that kgan export writes. "
             "Correct that field, and export again."
         ) from error
-    return {"directions": None} | description
+    return {"directions": None, "data_license": None} | description
 
 
 def signatures(content: bytes) -> dict[str, dict]:

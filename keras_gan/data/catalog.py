@@ -23,6 +23,7 @@ ANSWER_S = 4.0  # timeout of the first answer of a host
 # Data of this package, also where a folder has the same name.
 OWN = {
     "digits": "8x8 grey, handwritten digits; part of scikit-learn, no download",
+    "avatars": "64x64 colour, drawn faces with attributes for sliders; no download, CC0 1.0",
     "gaussian": "the 1-D example of the theory: N(5, 1)",
     "ring": "8 Gaussians on a circle, for mode coverage",
     "grid": "25 Gaussians on a grid, for mode coverage",
@@ -48,6 +49,11 @@ def table() -> Text:
     return Text(
         [
             Table([*OWN.items(), *POPULAR.items()]),
+            "",
+            paragraph(
+                "avatars:STYLE is another style of dicebear.com, such as open-peeps, under its own license, and "
+                "avatars:5000 has another number of images. --image-size takes 32 to 256."
+            ),
             "",
             paragraph(
                 "Every other image dataset of tensorflow-datasets works by its name. So does the path of a folder of "

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_gan._utils.choices import nearest
 from keras_gan._utils.errors import InputError, Notice, printable
-from keras_gan.data import arrays, catalog, decoding, folder, known, listing
+from keras_gan.data import arrays, avatars, catalog, decoding, folder, known, listing
 from keras_gan.data.labels import counts as label_counts
 from keras_gan.data.source import Source, batches, check_labels
 from keras_gan.data.spec import BACKGROUND, DataSpec
@@ -31,8 +31,9 @@ def load(
     """Opens images as a `tf.data.Dataset` for `fit`.
 
     Args:
-        name_or_path: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets
-            ("mnist", "cifar10", …), a folder of images with or without subfolders, or a .npy, .npz or .mat file.
+        name_or_path: "digits", "avatars" (or "avatars:STYLE:COUNT"), "gaussian", "ring", "grid", "stacked_mnist", an
+            image dataset of tensorflow-datasets ("mnist", "cifar10", …), a folder of images with or without subfolders,
+            or a .npy, .npz or .mat file.
         batch_size: the number of images in each batch.
         image_size: (height, width), or one side, in pixels to resize to; None for the size of the images.
         crop: crop the centre to the proportions of the target size before resizing, instead of stretching.
@@ -79,7 +80,7 @@ def open_source(
     file, or the folder test next to a folder train.
 
     The training images have `attributes` and `attribute_names` for a folder with a table of attributes (see
-    `attributes.attach`), and for a dataset with yes/no features `attributes`.
+    `attributes.attach`), for avatars, and for a dataset with yes/no features `attributes`.
 
     Returns:
         A `Source`; None if `split` is "test" and nothing is held out.
@@ -102,6 +103,8 @@ def _open(spec: DataSpec) -> Source | None:
         return known.mixture(name, split) if name in MIXTURES else known.stacked_mnist(split)
     if name == "digits":
         return arrays.digits(spec.image_size, spec.crop) if split == "train" else None
+    if avatars.is_name(name):
+        return avatars.open_avatars(name, spec.image_size, split)
     path = Path(os.path.expanduser(name))
     if path.suffix.lower() in ARRAY_FILES:
         return arrays.from_file(path, spec.image_size, spec.crop, split)
@@ -153,7 +156,7 @@ def class_counts(source: Source) -> dict[str, int]:
 
 def is_path(name: str) -> bool:
     """Returns whether `name` is a path instead of a dataset: it looks like a path, or exists only as a folder."""
-    if name in OWN:
+    if name in OWN or avatars.is_name(name):
         return False
     if name.startswith((".", "~", os.sep)) or Path(name).suffix.lower() in ARRAY_FILES:
         return True
@@ -165,6 +168,8 @@ def is_path(name: str) -> bool:
 def is_here(name: str) -> bool:
     """Returns whether data can be opened without a download."""
     name = "mnist" if name == "stacked_mnist" else name
+    if avatars.is_name(name):
+        return avatars.is_installed()
     return name in OWN or is_path(name) or catalog.is_prepared(name)
 
 

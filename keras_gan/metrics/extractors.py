@@ -1,4 +1,4 @@
-"""Chooses the feature extractor of the metrics: a shipped network, one trained on the user's data, or Inception.
+"""Chooses the feature extractor of the metrics: a shipped network, one trained on the user's data or on ImageNet.
 
 Values are comparable only if they were computed with the same extractor. So each extractor has a name and the SHA-256
 of its weights, and the metric card shows both.
@@ -27,6 +27,7 @@ FEWEST_PER_CLASS, MOST_CLASSES = 10, 1000  # beyond these limits a classifier is
 MOST_BYTES = 2**28  # of training images; larger data are sampled
 MOST_TESTED = 10_000  # held-out images for the accuracy
 HASHED_IMAGES = 1000  # of data that are not in memory
+SMALLEST_PHOTO = 32  # pixels on a side; ImageNet's features say little about smaller images
 SECONDS_PER_MEGAPIXEL = 0.5  # of training on two idle cores
 
 
@@ -34,7 +35,7 @@ SECONDS_PER_MEGAPIXEL = 0.5  # of training on two idle cores
 class Extractor:
     """A frozen network that computes features of images, and for a classifier also class probabilities."""
 
-    name: str  # "mnist", "digits", "stacked_mnist", "inception", "identity", or "trained on <data>"
+    name: str  # "mnist", "digits", "stacked_mnist", "imagenet", "inception", "identity", or "trained on <data>"
     sha256: str  # of the weights file; "" if there is none
     accuracy: float | None  # of the classifier on held-out images; None for other networks
     # uint8 (n, h, w, c), or float32 (n, features) for vectors,
@@ -51,10 +52,11 @@ def choose(source: Source, held_out: Source | None = None, choice: str = "auto")
             training data.
         choice: "auto", or a name in `CHOICES`. "auto" uses vectors as their own features. It uses a shipped network for
             MNIST, stacked MNIST and digits in their original size. For other images with classes it trains a network
-            once, and saves it in extractors/ in $KERAS_GAN_CACHE, or in ~/.cache/keras_gan.
+            once, and saves it in extractors/ in $KERAS_GAN_CACHE, or in ~/.cache/keras_gan. For images without classes,
+            of at least 32 pixels on a side, it uses "imagenet", an installed network.
 
     Returns:
-        An `Extractor`. None for "none", and for "auto" if the images have no classes.
+        An `Extractor`. None for "none", and for "auto" if the images have no classes and are smaller.
 
     Raises:
         InputError: if the choice is unknown or does not suit the data, or if the weights cannot be loaded.
@@ -67,7 +69,9 @@ def _auto(source, held_out):
         return Extractor("identity", "", None, _identity)
     if SHAPES.get(source.name) == source.shape:
         return CHOICES[source.name](source, held_out)
-    return None if why_untrainable(source) else _trained(source, held_out)
+    if why_untrainable(source) is None:
+        return _trained(source, held_out)
+    return None if min(source.shape[:2]) < SMALLEST_PHOTO else _imagenet(source, held_out)
 
 
 def _identity(vectors):
@@ -231,21 +235,34 @@ def read(source: Source, indices: np.ndarray) -> np.ndarray:
 # ImageNet ------------------------------------------------------------------------------------------------------
 
 
+def _imagenet(source, held_out):
+    from keras_gan.metrics import efficientnet
+
+    _check_images(source, "imagenet")
+    extract, sha256 = efficientnet.load()
+    return Extractor("imagenet", sha256, None, extract)
+
+
 def _inception(source, held_out):
     from keras_gan.metrics import inception
 
-    if len(source.shape) != 3:
-        raise InputError(
-            f"extractor inception for {source.name}, which has no images; expected images. Use extractor auto "
-            "(--extractor auto)."
-        )
+    _check_images(source, "inception")
     extract, sha256 = inception.load(cache_folder() / "inception")
     return Extractor("inception", sha256, None, extract)
+
+
+def _check_images(source, name):
+    if len(source.shape) != 3:
+        raise InputError(
+            f"extractor {name} for {source.name}, which has no images; expected images. Use extractor auto "
+            "(--extractor auto)."
+        )
 
 
 CHOICES = {
     "auto": _auto,
     "digits": _digits,
+    "imagenet": _imagenet,
     "inception": _inception,
     "mnist": _mnist,
     "none": lambda source, held_out: None,

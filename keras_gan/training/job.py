@@ -341,7 +341,8 @@ def prepare(
 
 def _folder(config, run_dir):
     """The run folder: the one that is given, or the standard one, or with NEW_RUN the next that does not exist."""
-    standard = Path("runs") / f"{Path(config.data).stem}-{config.preset}"
+    data_name = Path(config.data.replace(":", "-")).stem
+    standard = Path("runs") / f"{data_name}-{config.preset}"
     if run_dir != NEW_RUN:
         return Path(run_dir or standard)
     numbered = (standard.with_name(f"{standard.name}-{number}") for number in itertools.count(2))

@@ -70,4 +70,5 @@ def _has_extractor(run: Run, name: str) -> bool:
         name = json.loads((run.path / METRICS_FILE).read_bytes())["extractor"]["name"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False  # no card, or one without an extractor
-    return isinstance(name, str) and name.startswith("trained on ")  # see `extractors.Extractor.name`
+    # See `extractors.Extractor.name`. Data with classes would have a trained network in place of "imagenet".
+    return isinstance(name, str) and (name.startswith("trained on ") or (name == "imagenet" and not run.num_classes))
