@@ -1,5 +1,6 @@
 """Directions: attributes of drawn strokes, regression on a generator with a known answer, locks, factors, the file."""
 
+import dataclasses
 import json
 import math
 
@@ -140,6 +141,14 @@ def test_locking_removes_the_cross_talk(bars):
     # Unlocked, z₀ alone moves; height by 2 of its 2, width by 1.125 of its 1.875, both in standard deviations.
     assert one.unlocked["width"] == pytest.approx(0.6, abs=0.05)
     assert abs(one.cross_talk["width"]) < 0.03 and "width" in one.locks
+
+
+def test_the_table_has_the_accuracy_of_a_classifier_where_there_is_one(bars):
+    classified = dataclasses.replace(reader("height"), kind="attribute", accuracies=(0.9712,))
+    seen = reading.Readers((classified, reader("width")), None)
+    found = fitting.fit(Drawn(), seen, None, 200, 0, 0.4)
+    assert (found.measurements["height"].accuracy, found.measurements["width"].accuracy) == (0.9712, None)
+    assert "97%" in str(record.table(found)) and "classifier" not in str(record.table(bars))
 
 
 def test_an_attribute_that_cannot_be_moved_is_rejected(bars):

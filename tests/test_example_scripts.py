@@ -21,7 +21,7 @@ from PIL import Image
 from keras_gan.exports.edge import Generator
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
-SCRIPTS = ("own_networks", "own_loss", "own_data", "many_devices", "on_the_edge")
+SCRIPTS = ("own_networks", "own_loss", "own_data", "faces", "many_devices", "on_the_edge")
 NOTEBOOKS = ("classroom", "colab")
 GRID_PX = 8 * (48 + 2) + 2  # 64 digits, each 8×8 enlarged to 48, with gaps of 2
 TIMEOUT_S = 600  # only against a test that hangs
@@ -133,6 +133,19 @@ def test_own_data_are_trained_on_judged_and_exported(photos, run, tmp_path):
     generator = Generator(tmp_path / "runs/own_data/export/generator.tflite")
     assert generator.generate(2, seed=7).shape == (2, 16, 16, 3)
     assert generator.description["data"] is not None
+
+
+@pytest.mark.long
+def test_faces_have_the_sliders_of_their_attributes(run, tmp_path):
+    plain, folder = commands("faces")
+    assert folder[:2] == plain
+    said = run([*plain, "avatars:300", "--image-size", "32"], "--steps", "100", "--samples", "300")
+    assert "300 colour images of 32x32 pixels" in said and "trained 100 steps" in said and "brightness" in said
+    generator = Generator(tmp_path / "runs/faces/export/generator.tflite")
+    assert generator.description["data_license"].startswith("CC0") and generator.directions.names
+    assert f"\n{generator.directions.names[0]}: " in said
+    faces = np.asarray(Image.open(tmp_path / "faces.png"))
+    assert faces.std() > 10 and faces.shape[0] % 34 == 2
 
 
 @pytest.mark.long

@@ -46,6 +46,7 @@ class Measurements:
     clear_kept: float | None  # the same of the pictures with a clear class
     clear_kept_range: float | None  # the same at the ends of the range
     locks: tuple[str, ...]
+    accuracy: float | None = None  # of the attribute's classifier on held-out images, balanced; None without one
 
 
 @dataclass(frozen=True)
@@ -303,6 +304,8 @@ class _Fit:
     def _measurements(self, slider, unlocked, locks):
         name = slider.name
         units = {n: u for reading in self.readers.readings for n, u in zip(reading.names, reading.units, strict=True)}
+        classified = [reading for reading in self.readers.readings if reading.accuracies]
+        accuracies = {n: a for reading in classified for n, a in zip(reading.names, reading.accuracies, strict=True)}
         free, _ = self._effect(unlocked, STEP)
         step, kept = self._effect(slider.vector, STEP)
         wide, kept_at_ends = self._effect(slider.vector, slider.limit)
@@ -320,6 +323,7 @@ class _Fit:
             clear_kept=kept[1],
             clear_kept_range=kept_at_ends[1],
             locks=locks,
+            accuracy=accuracies.get(name),
         )
 
 

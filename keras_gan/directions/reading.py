@@ -24,6 +24,7 @@ class Reading:
     units: tuple[str, ...]
     locks: dict[str, tuple[str, ...]]  # attributes that by default must not change while this one moves
     read: Callable[[np.ndarray], np.ndarray]  # uint8 (n, h, w, c) -> float64 (n, names)
+    accuracies: tuple[float, ...] | None = None  # of the classifier, by name, on held-out images; None without one
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,9 @@ def _attributes(source):
     classifier = metrics.attribute_classifier(source)
     names = tuple(classifier.names)
     others = {name: tuple(other for other in names if other != name) for name in names}
-    return Reading("attribute", names, ("log-odds",) * len(names), others, lambda images: _log_odds(classifier(images)))
+    accuracies = tuple(classifier.balanced_accuracy.tolist())
+    units = ("log-odds",) * len(names)
+    return Reading("attribute", names, units, others, lambda images: _log_odds(classifier(images)), accuracies)
 
 
 def _classes(source, held_out):

@@ -142,6 +142,7 @@ def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
 def table(fitted: Fitted) -> Text:
     """The sliders: a row for each of them, the meaning of the columns, and the rejected attributes."""
     with_classes = any(one.class_kept is not None for one in fitted.measurements.values())
+    with_accuracy = any(one.accuracy is not None for one in fitted.measurements.values())
     head = (
         "slider",
         "R²",
@@ -149,19 +150,21 @@ def table(fitted: Fitted) -> Text:
         "full range",
         "cross-talk",
         "without locks",
+        *(["classifier"] if with_accuracy else []),
         *(["class preserved"] if with_classes else []),
     )
-    rows = [_row(slider, fitted.measurements[slider.name], with_classes) for slider in fitted.sliders]
+    measured = [(slider, fitted.measurements[slider.name]) for slider in fitted.sliders]
+    rows = [_row(slider, one, with_accuracy, with_classes) for slider, one in measured]
     found: list[Block] = ["no attribute has a direction that works"]
     if rows:
-        found = [Table(rows, head, numbers=range(1, len(head))), "", *_legend(with_classes)]
+        found = [Table(rows, head, numbers=range(1, len(head))), "", *_legend(with_accuracy, with_classes)]
     rejected = "; ".join(f"{name} ({why})" for name, why in fitted.rejected.items())
     if rejected:
         found += ["", paragraph(f"rejected attributes: {rejected}")]
     return Text(found)
 
 
-def _row(slider, one, with_classes):
+def _row(slider, one, with_accuracy, with_classes):
     return [
         f"{slider.name} ±{slider.limit:g}",
         "" if one.r2 is None else f"{one.r2:.2f}",
@@ -169,6 +172,7 @@ def _row(slider, one, with_classes):
         "" if one.own_range is None else f"{one.own_range:+.2f}",
         _worst(one.cross_talk, one.locks),
         _worst(one.unlocked, one.locks),
+        *(["" if one.accuracy is None else f"{one.accuracy:.0%}"] if with_accuracy else []),
         *([f"{one.class_kept:.0%}, {one.clear_kept:.0%}, {one.clear_kept_range:.0%}"] if with_classes else []),
     ]
 
@@ -182,7 +186,7 @@ def _worst(shares, locks):
     return f"{considered[name]:+.2f} {name}"
 
 
-def _legend(with_classes):
+def _legend(with_accuracy, with_classes):
     meanings = [
         ("R²", "of the regression of the attribute on z, on held-out samples"),
         ("a step", f"change of the attribute, in standard deviations, after a step of {STEP:g}"),
@@ -190,6 +194,13 @@ def _legend(with_classes):
         ("cross-talk", "largest change of a locked attribute, as a share of the slider's own"),
         ("without locks", "the same where nothing is locked"),
     ]
+    if with_accuracy:
+        meanings.append(
+            (
+                "classifier",
+                "share of held-out real images whose attribute it recognises: the mean of images with and without it",
+            )
+        )
     if with_classes:
         meanings.append(
             (
