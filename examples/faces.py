@@ -4,7 +4,7 @@
     python examples/faces.py ./faces --image-size 64       # a folder of faces with a table attributes.csv
 
 The script prints what is trained, the sliders with their measurements, and the check of the export. faces.png then has
-a row of faces for each slider, from its lower to its upper end. The .tflite computed them, without Keras and TensorFlow.
+a row of faces for each slider, from its lower to its upper end. The .tflite computed them, not Keras or TensorFlow.
 Everything else is in the run folder, runs/faces by default. The same command resumes the run; with more --steps it
 continues it.
 """

@@ -20,6 +20,7 @@ from keras_gan import GAN, networks, sampling
 from keras_gan._utils.errors import Notice
 from keras_gan.directions import Directions, Slider
 from keras_gan.exports import About, Options, edge, export_folder
+from keras_gan.sampling import latents
 
 ROOT = Path(__file__).parents[1]
 PACKAGES = ("ai-edge-litert", "numpy", "pillow")
@@ -89,7 +90,7 @@ def differences(picture, images):
 
 def test_sample_py_is_short_and_needs_three_packages():
     text = (export_folder.TEMPLATES / "sample.py").read_text()
-    assert len(text.splitlines()) <= 105
+    assert len(text.splitlines()) <= 150
     modules = set()
     for node in ast.walk(ast.parse(text)):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -131,6 +132,32 @@ def test_sample_py_draws_one_class_into_a_folder(colour, tmp_path):
     assert [file.name for file in files] == [f"{i:02d}.png" for i in range(11)]
     for file, image in zip(files, images, strict=True):
         assert np.abs(np.asarray(Image.open(file)).astype(int) - image).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "kind, name", [("grey", "my $dots.tflite"), pytest.param("colour", "generator.tflite", marks=pytest.mark.long)]
+)
+def test_sample_py_moves_sliders(kind, name, request, tmp_path):
+    """17 pictures, so that both batch sizes are used; two sliders, one by all of its range."""
+    folder, _ = request.getfixturevalue(kind)
+    (first, limit), (second, _) = SLIDERS.items()
+    settings = ["--set", f"{first}={-limit}", "--set", f"{second}=0.25"]
+    done = run(folder, name, "-n", 17, "--seed", 5, *settings, "--out", tmp_path / "grid.png")
+    assert done.returncode == 0, done.stderr
+    generator = edge.Generator(folder / name)
+    z = latents.draw(17, generator.latent_dim, generator.latent, 5)
+    z = generator.directions.move(z, **{first: -limit, second: 0.25})
+    labels = np.arange(5, 22) % generator.num_classes if generator.num_classes else None
+    images = generator.generate(z=z, labels=labels)
+    assert differences(tmp_path / "grid.png", images).max() <= 2
+    assert differences(tmp_path / "grid.png", generator.generate(17, seed=5)).max() > 20
+
+
+@pytest.mark.parametrize("setting", ["tilt=1", "slant", "slant=", "slant=much", "slant=0.7", "slant=nan"])
+def test_wrong_sliders_of_sample_py_are_named_with_their_range(grey, setting):
+    done = run(grey[0], "my $dots.tflite", "--set", setting)
+    assert done.returncode == 2 and f"--set {setting}; expected SLIDER=AMOUNT with" in done.stderr
+    assert "slant within ±0.65" in done.stderr and done.stderr.count("\n") == 1
 
 
 OTHER_MISTAKES = [

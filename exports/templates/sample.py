@@ -29,6 +29,7 @@ def arguments():
     parser.add_argument("-n", type=int, default=16, help="number of pictures (default: 16)")
     parser.add_argument("--seed", type=int, default=0, help="seed of the first picture (default: 0)")
     parser.add_argument("--label", help="class by name or number (default: the seed modulo the number of classes)")
+    parser.add_argument("--set", action="append", default=[], metavar="SLIDER=AMOUNT", help="move a slider; repeatable")
     parser.add_argument("--out", type=Path, default="grid.png", help="a .png, or a folder for PNGs (default: grid.png)")
     options = parser.parse_args()
     if options.file is None:
@@ -40,22 +41,55 @@ def arguments():
     return options
 
 
-def open_generator(path):  # the description in the file, and the functions that draw, by batch size
+def open_generator(path, kind):  # the description in the file, and the functions that draw, by batch size
     content = path.read_bytes()
     model = Model.GetRootAs(content)
     named = {entry.Name(): entry.Buffer() for entry in map(model.Metadata, range(model.MetadataLength()))}
     about = json.loads(model.Buffers(named[b"keras_gan"]).DataAsNumpy().tobytes())
     interpreter = Interpreter(model_content=content, num_threads=1)
-    return about, {16: interpreter.get_signature_runner("sample_16"), 1: interpreter.get_signature_runner("sample")}
+    return about, {16: interpreter.get_signature_runner(f"{kind}_16"), 1: interpreter.get_signature_runner(kind)}
 
 
-def pictures(about, draw, options, label):
+def movement(about, settings):  # the vector that sliders add to z; None without settings
+    sliders = {slider["name"]: slider for slider in about["directions"] or ()}
+    ranges = ", ".join(f"{name} within ±{slider['limit']:g}" for name, slider in sliders.items()) or "none: it has none"
+    total = None
+    for setting in settings:
+        name, _, amount = setting.rpartition("=")
+        try:
+            if not abs(amount := float(amount)) <= sliders[name]["limit"]:
+                raise ValueError
+        except (KeyError, ValueError):
+            fail(f"--set {setting}; expected SLIDER=AMOUNT with {ranges}")
+        total = (0 if total is None else total) + amount * np.array(sliders[name]["vector"], "float32")
+    return total
+
+
+def latents(seeds, size, uniform):  # z of each seed, as the signatures "sample" compute it: (n, size)
+    def mix(x):
+        x = (x ^ x >> 16) * np.uint32(0x7FEB352D)
+        x = (x ^ x >> 15) * np.uint32(0x846CA68B)
+        return x ^ x >> 16
+
+    half = math.ceil(size / 2)
+    table = mix(np.arange(1, 2 * half + 1, dtype="uint32") * np.uint32(0x9E3779B9))
+    whole = (mix(mix(seeds.astype("uint32")[:, None]) ^ table) >> 8).astype("float32")
+    unit, angle = (whole[:, :half] + 0.5) * 2**-24, (whole[:, half:] + 0.5) * (math.pi * 2**-23)
+    turned = np.sqrt(-2 * np.log(unit)) * np.stack([np.cos(angle), np.sin(angle)])
+    return (whole * 2**-23 - 1 if uniform else np.concatenate(turned, axis=1))[:, :size]
+
+
+def pictures(about, draw, options, label, moved):
     done, classes = 0, about["num_classes"]
     while done < options.n:
         numbers = np.arange(done, done + (16 if options.n - done >= 16 else 1), dtype="int32")
         inputs = {"seed": options.seed + numbers}  # a seed gives the same picture on every device
         if classes:
             inputs["label"] = inputs["seed"] % classes if label is None else numbers * 0 + label
+        if moved is not None:
+            uniform = about["latent"] == "uniform"
+            z = latents(inputs.pop("seed"), about["latent_dim"], uniform) + moved
+            inputs["z"] = np.clip(z, -1, 1) if uniform else z
         images = draw[len(numbers)](**inputs)["images"]  # (1 or 16, height, width, 1 or 3)
         if images.dtype != np.uint8:  # float32, nominally in [-1, 1]
             images = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype("uint8")
@@ -79,7 +113,7 @@ def main():
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # silences messages of the runtime
     options = arguments()
     try:
-        about, draw = open_generator(options.file)
+        about, draw = open_generator(options.file, "generate" if options.set else "sample")
         shape, out, classes, names = about["data_shape"], options.out, about["num_classes"] or 0, about["labels"] or []
         if len(shape) != 3:
             fail(f"{options.file} makes vectors of {shape[0]} numbers; expected pictures")
@@ -87,7 +121,7 @@ def main():
         if options.label is not None and options.label not in known:
             expected = ", ".join([f"0 to {classes - 1}", *names])[:200] if classes else "none: it has no classes"
             fail(f"--label {options.label}; expected {expected}")
-        images = pictures(about, draw, options, known.get(options.label))
+        images = pictures(about, draw, options, known.get(options.label), movement(about, options.set))
         for i, image in enumerate([grid(images, options.n, *shape)] if out.suffix else images):
             path = out if out.suffix else out / f"{i:0{len(str(options.n - 1))}d}.png"
             path.parent.mkdir(parents=True, exist_ok=True)

@@ -65,9 +65,9 @@ def readers(
     """
     if len(shape) != 3:
         raise InputError(f"data of shape {shape}; expected images, which have attributes. Use a generator of images.")
-    readings = [_measured(shape[2])]
-    if source is not None and getattr(source, "attributes", None) is not None:
-        readings.append(_attributes(source))
+    named = source is not None and getattr(source, "attributes", None) is not None
+    # Pages show the first sliders where there are many: those with the names that the data have given.
+    readings = [*([_attributes(source)] if named else []), _measured(shape[2])]
     classify = source and _classes(source, held_out)
     if classify and not conditional:
         readings.append(_class_odds(classify, class_names, source.num_classes))
