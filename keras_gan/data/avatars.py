@@ -192,11 +192,13 @@ def _draw(style, side, split, count, folder, purpose):
     drawn, frame = dicebear.Style(_definition(style)), FRAMES.get(style, {})
     images = np.lib.format.open_memmap(folder / FILES[0], "w+", "uint8", (count, side, side, 3))
     attributes = np.empty((count, len(ATTRIBUTES)), bool)
-    with ThreadPoolExecutor() as pool, progress.task(purpose, count) as task:
+    pool = ThreadPoolExecutor()  # resvg draws outside Python's lock
+    try:
         faces = pool.map(lambda number: face(drawn, f"{split}-{number}", side, frame), range(count))
-        for number, (pixels, options) in enumerate(faces):
+        for number, (pixels, options) in enumerate(progress.track(faces, purpose, count)):
             images[number], attributes[number] = pixels, attributes_of(options)
-            task.update(number + 1)
+    finally:
+        pool.shutdown(cancel_futures=True)  # at Ctrl-C, too
     images.flush()
     np.save(folder / FILES[1], attributes)
 
