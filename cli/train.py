@@ -17,7 +17,7 @@ from keras_gan.presets import PRESETS, UPDATES
 
 RATE = Number(min=0)
 SECTIONS = {
-    "Data": ("image_size", "crop", "skip_damaged", "background"),
+    "Data": ("image_size", "crop", "flip", "skip_damaged", "background"),
     "Recipe (by default the preset's)": (
         "preset",
         "steps",
@@ -63,6 +63,7 @@ SECTIONS = {
 @click.option("--batch-size", type=Whole(min=1), help="The number of images in a discriminator step.")
 @click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
 @click.option("--crop", is_flag=True, default=None, help="Cut the centre to these proportions; do not stretch.")
+@click.option("--flip", is_flag=True, default=None, help="Add the mirror image of each image: for faces, not digits.")
 @click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
 @click.option("--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: white]")
 @click.option("--latent-dim", type=Whole(1, LARGEST["latent_dim"]), help="Dimension of z.")

@@ -44,6 +44,7 @@ class TrainConfig:
     crop: bool = False  # crop to the target's aspect ratio, about the centre, before resizing
     skip_damaged: bool = False  # leave unreadable images out instead of stopping; a continued run may change it
     background: str = BACKGROUND  # colour behind transparent pixels of a folder's images: a CSS name or #rrggbb
+    flip: bool = False  # add the mirror image, left to right, of every image
     latent_dim: int | None = None  # dimension of z
     latent: str | None = None  # distribution of z
     loss: str | None = None  # name in losses.LOSSES
@@ -101,7 +102,7 @@ class TrainConfig:
     @property
     def data_spec(self) -> DataSpec:
         """The training data set and the options with which it is opened."""
-        return DataSpec(self.data, self.image_size, self.crop, self.skip_damaged, self.background)
+        return DataSpec(self.data, self.image_size, self.crop, self.skip_damaged, self.background, self.flip)
 
     @property
     def penalties(self) -> dict[str, float | str]:

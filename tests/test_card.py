@@ -140,6 +140,16 @@ def test_memorisation_by_hand():
     assert found["train_distance"].value == pytest.approx(8 / 8)
 
 
+def test_mirror_images_are_memorised_where_training_saw_them():
+    plain, flipped = (data.open_source("digits", flip=flip) for flip in (False, True))
+    samples = plain.array[:100, :, ::-1]
+    of_plain, of_flipped = (
+        evaluate(samples, Reference.of(train, None, None, 100), ["memorisation"])["memorised"].value
+        for train in (plain, flipped)
+    )
+    assert of_flipped == 1 and of_plain < 0.2
+
+
 def test_memorised_is_what_chance_does_not_explain():
     near, far = np.full(5, 0.5), np.full(5, 0.6)  # of training images with a neighbour at distance 1
     assert neighbours.memorised(near, np.ones(5), 0.0) == 1 and neighbours.memorised(far, np.ones(5), 0.0) == 0

@@ -575,6 +575,12 @@ def test_train_puts_transparent_images_on_the_background_that_was_chosen(tmp_pat
     assert result.exit_code == 2 and "'whit' is not a colour" in result.stderr
 
 
+def test_train_adds_mirror_images_where_they_are_asked_for(tmp_path):
+    assert "3,594 grey images of 8x8 pixels, half of them mirror images" in dry_run("digits", "--flip")
+    result = command("train", "ring", "--flip", "--dry-run", "--run", tmp_path / "run")
+    assert result.exit_code == 2 and "flip for ring, which has no images" in result.stderr
+
+
 # terminals
 
 

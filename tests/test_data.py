@@ -9,6 +9,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from keras_gan import data
+from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
 from keras_gan.data import arrays, opening, source
 
@@ -126,6 +127,31 @@ def test_load_gives_whole_batches_in_the_range_of_the_networks():
 def test_a_batch_that_the_data_cannot_fill_raises_an_error(batch_size):
     with pytest.raises(InputError, match=rf"batch size {batch_size} .* of digits; expected 1 to 1797.*--batch-size"):
         data.load("digits", batch_size)
+
+
+# mirror images
+
+
+def test_flip_adds_the_mirror_image_of_every_image(tmp_path):
+    np.savez(tmp_path / "x.npz", images=PIXELS, labels=np.arange(6) % 2, x_test=PIXELS[:4])
+    opened = data.open_source(tmp_path / "x.npz", flip=True)
+    assert opened.count == 12 and opened.shape == (8, 10, 3)
+    assert (opened.fetch(np.array([2, 8])) == [PIXELS[2], PIXELS[2][:, ::-1]]).all()
+    assert opened.labels.tolist() == [0, 1] * 6
+    assert data.open_source(tmp_path / "x.npz", flip=True, split="test").count == 8
+    assert opened.read_fingerprint() == data.open_source(tmp_path / "x.npz").read_fingerprint()
+
+
+def test_an_epoch_has_every_image_and_its_mirror_image_once(tmp_path):
+    file = as_file(tmp_path, PIXELS)
+    epoch = np.concatenate(list(data.load(file, batch_size=4, flip=True)))
+    seen = sorted(image.tobytes() for image in pixels.to_uint8(epoch))
+    assert seen == sorted(image.tobytes() for image in [*PIXELS, *PIXELS[:, :, ::-1]])
+
+
+def test_flip_for_points_raises_an_error():
+    with pytest.raises(InputError, match="flip for ring, which has no images; .*--flip"):
+        data.open_source("ring", flip=True)
 
 
 # digits

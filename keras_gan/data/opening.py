@@ -1,12 +1,15 @@
 """Opens images by name or by path."""
 
+import dataclasses
 import os
 import warnings
 from pathlib import Path
 
+import numpy as np
+
 from keras_gan._utils.choices import nearest
 from keras_gan._utils.errors import InputError, Notice, printable
-from keras_gan.data import arrays, avatars, catalog, decoding, folder, known, listing
+from keras_gan.data import arrays, avatars, catalog, decoding, fingerprint, folder, known, listing
 from keras_gan.data.labels import counts as label_counts
 from keras_gan.data.source import Source, batches, check_labels
 from keras_gan.data.spec import BACKGROUND, DataSpec
@@ -27,6 +30,7 @@ def load(
     skip_damaged=False,
     labels=False,
     background=None,
+    flip=False,
 ):
     """Opens images as a `tf.data.Dataset` for `fit`.
 
@@ -42,18 +46,20 @@ def load(
         labels: return pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
         background: the colour behind the transparent pixels of images in a folder: white, black, grey, another name of
             CSS, or #rrggbb; None for white.
+        flip: add the mirror image, left to right, of every image: for data whose mirror images are as plausible, such
+            as faces, not digits. An epoch is twice as long.
 
     Returns:
         A dataset of one epoch with float32 batches in [-1, 1], shape (batch_size, height, width, channels). Each
         iteration has a different order, which is the same in every process.
 
     Raises:
-        InputError: if the name is unknown, if the path has no usable images, if the batch is larger than the data, or
-            if the data have no classes and `labels` is True.
+        InputError: if the name is unknown, if the path has no usable images, if the batch is larger than the data, if
+            the data have no classes and `labels` is True, or if `flip` is True for data that are no images.
     """
     import tensorflow as tf
 
-    source = open_source(name_or_path, image_size, crop, skip_damaged, background=background)
+    source = open_source(name_or_path, image_size, crop, skip_damaged, background=background, flip=flip)
     if labels:
         check_labels(source)  # here, since TensorFlow would wrap an error inside `flat_map`
     else:
@@ -69,7 +75,7 @@ def load(
 
 
 def open_source(
-    name_or_path, image_size=None, crop=False, skip_damaged=False, split="train", background=None
+    name_or_path, image_size=None, crop=False, skip_damaged=False, split="train", background=None, flip=False
 ) -> Source | None:
     """Opens images by name or path, or by a `DataSpec`. Arguments and errors as in `load`.
 
@@ -86,9 +92,42 @@ def open_source(
         A `Source`; None if `split` is "test" and nothing is held out.
     """
     if isinstance(name_or_path, DataSpec):
-        return _open(name_or_path)
-    background = BACKGROUND if background is None else background
-    return _open(DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background, split))
+        spec = name_or_path
+    else:
+        background = BACKGROUND if background is None else background
+        spec = DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background, flip, split)
+    opened = _open(spec)
+    return mirrored(opened) if spec.flip and opened is not None else opened
+
+
+def mirrored(source: Source) -> Source:
+    """Returns a source that has the mirror image, left to right, of every image, too, after the images themselves.
+
+    Raises InputError if the data are no images.
+    """
+    if len(source.shape) != 3:
+        raise InputError(
+            f"flip for {source.name}, which has no images; expected images, whose mirror images are added. Leave flip "
+            "(--flip) out."
+        )
+
+    def fetch(indices):
+        images = source.fetch(indices % source.count)
+        is_mirrored = (indices >= source.count)[:, None, None, None]
+        return np.where(is_mirrored, images[:, :, ::-1], images)
+
+    def twice(values):
+        return None if values is None else np.concatenate([values, values])
+
+    return dataclasses.replace(
+        source,
+        count=2 * source.count,
+        fetch=fetch,
+        array=None,
+        labels=twice(source.labels),
+        attributes=twice(source.attributes),
+        read_fingerprint=lambda: fingerprint.of_images(source),
+    )
 
 
 def _open(spec: DataSpec) -> Source | None:

@@ -20,6 +20,7 @@ class DataSpec:
         skip_damaged: leave damaged images out instead of raising an error.
         background: the colour behind the transparent pixels of images in a folder: white, black, grey, another name of
             CSS, or #rrggbb.
+        flip: add the mirror image, left to right, of every image.
         split: "train", or "test" for the held-out images.
 
     Raises:
@@ -31,6 +32,7 @@ class DataSpec:
     crop: bool = False
     skip_damaged: bool = False
     background: str = BACKGROUND
+    flip: bool = False
     split: str = "train"
 
     def __post_init__(self):

@@ -26,9 +26,10 @@ def describe(job: Job, verbose: bool = False) -> Table:
         job: a job that is ready to start.
         verbose: whether to add the networks, the loss and how it is computed.
     """
+    mirrored = ", half of them mirror images" if job.config.flip else ""
     augmented = "; augmented for the discriminator" if job.config.augment else ""
     rows = {
-        "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}{augmented}",
+        "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}{mirrored}{augmented}",
         "classes": _classes(job),
         "training": _training(job),
         "replicas": _replicas(job),
