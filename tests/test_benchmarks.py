@@ -1,6 +1,7 @@
 """The scripts in benchmarks/ run as their docstrings say, on data small enough for a test."""
 
 import dataclasses
+import importlib.util
 import json
 import subprocess
 import sys
@@ -72,6 +73,19 @@ def test_time_to_quality_judges_at_the_end_of_its_time_and_draws(said, tmp_path)
         assert picture.size == (960, 600)
     status, _, err = said(script, "nonsense")
     assert status == 2 and "neither a preset nor tutorial" in err
+
+
+@pytest.mark.long
+def test_pytorch_is_judged_in_a_process_of_its_own(said, tmp_path):
+    options = ["--data", "avatars:20", "--image-size", "64", "--minutes", "0.01", "--samples", "20"]
+    status, _, err = said("time_to_quality.py", "pytorch", *options, "--out", tmp_path / "curve.json")
+    if importlib.util.find_spec("torch") is None:
+        assert status == 2 and "pip install torch" in err
+        return
+    assert status == 0, err
+    (run,) = json.loads((tmp_path / "curve.json").read_text())
+    (row,) = run["rows"]
+    assert row["images"] % 128 == 0 and row["frechet_distance"] > run["baseline"] > 0 and run["samples"] == 20
 
 
 @pytest.fixture
