@@ -286,7 +286,7 @@ def test_presets_lists_every_recipe_with_its_paper_and_what_differs():
 
 def test_datasets_lists_ours_first_and_says_that_paths_work():
     told = command("datasets").stdout
-    assert set(OWN) == {"digits", *OF_ONE_SIZE}
+    assert set(OWN) == {"digits", "avatars", *OF_ONE_SIZE}
     assert [line.split()[0] for line in told.split("\n\n")[0].splitlines()] == [*OWN, *POPULAR]
     assert "folder of images" in told
 

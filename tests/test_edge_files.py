@@ -335,13 +335,17 @@ def test_fields_of_later_versions_stay_in_a_description(gan):
     assert metadata.check(about.describe(gan) | {"later": [1]})["later"] == [1]
 
 
-def test_an_old_description_without_directions_has_none(gan):
+LATER_FIELDS = ("directions", "data_license")
+
+
+def test_an_old_description_has_none_of_the_later_fields(gan):
     facts = about.describe(gan)
-    del facts["directions"]
-    assert metadata.check(facts)["directions"] is None
+    for field in LATER_FIELDS:
+        del facts[field]
+    assert all(metadata.check(facts)[field] is None for field in LATER_FIELDS)
 
 
-@pytest.mark.parametrize("field", [field for field in metadata.FIELDS if field != "directions"])
+@pytest.mark.parametrize("field", [field for field in metadata.FIELDS if field not in LATER_FIELDS])
 def test_a_description_without_a_field_is_rejected(gan, field):
     facts = about.describe(gan)
     del facts[field]

@@ -263,7 +263,7 @@ def test_a_shipped_network_can_be_chosen_by_name_for_images_of_its_shape():
 
 def test_an_unknown_choice_raises_an_error_that_lists_all_choices(digits):
     with pytest.raises(
-        InputError, match="unknown extractor 'inceptoin'; did you mean inception.*digits, inception, mn"
+        InputError, match="unknown extractor 'inceptoin'; did you mean inception.*digits, imagenet, inception, mn"
     ):
         extractors.choose(digits, choice="inceptoin")
 
