@@ -131,7 +131,7 @@ SECTIONS = {
     help="With mirrored: the number of GPUs, or of parts of the processor to try it out.",
 )
 @click.option("--dry-run", is_flag=True, help="Describe what would be trained and how long it would take, and stop.")
-@click.option("--verbose", is_flag=True, help="Show the networks, the loss, the precision and the threads, too.")
+@click.option("--verbose", is_flag=True, help="Show the loss, the precision and the threads, too.")
 def train(
     data, preset, run_dir, exported, evaluate_every, checkpoint_every, strategy, replicas, dry_run, verbose, **settings
 ):

@@ -35,8 +35,8 @@ from keras_gan.sampling import latents
 
 KGAN = Path(sys.executable).with_name("kgan")
 SAME = ["--preset", "lean", "--batch-size", "16", "--latent-dim", "8"]  # as the shared run was trained
-DESCRIPTION = ("data ", "classes ", "training ", "run ", "resuming ")
-DETAILS = ("parameters ", "loss ", "precision ", "XLA ", "threads ")  # with --verbose
+DESCRIPTION = ("data ", "classes ", "training ", "networks ", "run ", "resuming ")
+DETAILS = ("loss ", "precision ", "XLA ", "threads ")  # with --verbose
 
 
 def command(*words):
@@ -299,7 +299,10 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     lines = result.stderr.splitlines()
     names = [name for name in (*DESCRIPTION, *DETAILS) if name != "resuming "]
     assert [line.split()[0] for line in lines] == [name.strip() for name in names]
-    data, classes, recipe, run, _, loss, *_ = lines
+    data, classes, recipe, nets, run, loss, *_ = lines
+    assert re.fullmatch(
+        r"networks +generator of [\d,]+ weights, maps of 5x6, 10x12 pixels; discriminator of [\d,]+", nets
+    )
     assert "digits: 1,797 grey images of 9x12 pixels" in data and "resnet" in recipe
     assert "70 steps of 48 images, each image about 2 times" in recipe
     assert "10: 0 (178), 1 (182)" in classes

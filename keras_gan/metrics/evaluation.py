@@ -14,7 +14,7 @@ from keras_gan.data.source import from_array
 from keras_gan.metrics import likelihood
 from keras_gan.metrics.card import Card, Score
 from keras_gan.metrics.definitions import FULL_COUNT, METRICS, applicable, has_images, has_small_images
-from keras_gan.metrics.extractors import choose, why_untrainable
+from keras_gan.metrics.extractors import SMALLEST_PHOTO, choose, why_untrainable
 from keras_gan.metrics.reference import Batch, Reference, features_only, with_features
 from keras_gan.metrics.samples import generated
 from keras_gan.metrics.streams import Stream, collect
@@ -120,9 +120,9 @@ def evaluate_batch(batch: Batch, reference: Reference, names: Iterable[str] | No
 
 
 def _without(reference):
-    reason = why_untrainable(reference.train)
-    if reason:
-        return f"since the data {reason}, and no network can be trained on them"
+    reason, side = why_untrainable(reference.train), min(reference.train.shape[:2])
+    if reason and side < SMALLEST_PHOTO:
+        return f"since the data {reason}, and are smaller than {SMALLEST_PHOTO} pixels; see --extractor imagenet"
     return "as requested (--extractor none)"
 
 

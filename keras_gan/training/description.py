@@ -2,9 +2,12 @@
 
 from collections import defaultdict
 
+import keras
+
 from keras_gan import data, penalties, schedules
 from keras_gan._utils import pixels
 from keras_gan._utils.choices import AUTO
+from keras_gan._utils.compat import all_layers
 from keras_gan._utils.errors import printable
 from keras_gan._utils.progress import rough_duration
 from keras_gan._utils.text import Table
@@ -24,7 +27,7 @@ def describe(job: Job, verbose: bool = False) -> Table:
 
     Args:
         job: a job that is ready to start.
-        verbose: whether to add the networks, the loss and how it is computed.
+        verbose: whether to add the loss and how it is computed.
     """
     mirrored = ", half of them mirror images" if job.config.flip else ""
     augmented = "; augmented for the discriminator" if job.config.augment else ""
@@ -32,6 +35,7 @@ def describe(job: Job, verbose: bool = False) -> Table:
         "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}{mirrored}{augmented}",
         "classes": _classes(job),
         "training": _training(job),
+        "networks": _networks(job.gan),
         "replicas": _replicas(job),
         "run": f"{job.run_dir}  (samples in {job.run_dir / 'samples'}; at the end all results in report.html)",
         "resuming": _resuming(job),
@@ -66,13 +70,18 @@ def _resuming(job):
 
 
 def _details(job):
-    """The networks, the loss, and how they are computed, by the name of a row."""
-    gan = job.gan
-    return {
-        "parameters": f"generator {gan.generator.count_params():,}, discriminator {gan.discriminator.count_params():,}",
-        "loss": _loss(job),
-        **computation(job.source.shape, job.strategy),
-    }
+    """The loss, and how everything is computed, by the name of a row."""
+    return {"loss": _loss(job), **computation(job.source.shape, job.strategy)}
+
+
+def _networks(gan):
+    """The sizes of the networks, and of the feature maps of one that has convolutions."""
+    weights = (f"{network.count_params():,}" for network in (gan.generator, gan.discriminator))
+    shapes = [layer.output.shape for layer in all_layers(gan.generator) if isinstance(layer, keras.layers.Conv2D)]
+    sizes = sorted({shape[1:3] for shape in shapes})
+    maps = f", maps of {', '.join(f'{h}x{w}' for h, w in sizes)} pixels" if sizes else ""
+    generator, discriminator = weights
+    return f"generator of {generator} weights{maps}; discriminator of {discriminator}"
 
 
 def expected_time(job: Job) -> str:
