@@ -96,6 +96,8 @@ def play(recipe: str, source: data.Source, seed: int, **settings):
 
 def pytorch_rows(source: data.Source, reference: Reference, most_s: float, seed: int, goal: float) -> list[dict]:
     """The judgements of PyTorch's tutorial."""
+    if source.shape != (64, 64, 3):
+        raise click.UsageError(f"images of shape {source.shape}; expected 64x64 in colour for {PYTORCH}")
     rows, next_s = [], FIRST_S
     with tempfile.TemporaryDirectory() as folder:
         np.save(Path(folder, "images.npy"), source.fetch(np.arange(source.count)))
@@ -104,7 +106,10 @@ def pytorch_rows(source: data.Source, reference: Reference, most_s: float, seed:
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             while not rows or (rows[-1]["seconds"] < most_s and rows[-1]["frechet_distance"] > goal):
                 print(min(next_s, most_s), reference.count, file=process.stdin, flush=True)
-                seconds, images = process.stdout.readline().split()
+                answer = process.stdout.readline()
+                if not answer:
+                    raise click.ClickException("the process with PyTorch has ended; its error is above")
+                seconds, images = answer.split()
                 samples = np.load(Path(folder, "samples.npy"))
                 rows.append(row(float(seconds), int(images), samples, reference, next_s >= most_s))
                 next_s *= GROWTH

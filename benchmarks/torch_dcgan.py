@@ -67,15 +67,16 @@ class Tutorial:
         self.seconds, self.seen, self.order = 0.0, 0, torch.empty(0, dtype=torch.int64)
 
     def _batch(self):
-        if len(self.order) < BATCH_SIZE:
+        if not len(self.order):
             self.order = torch.randperm(len(self.images))
-        rows, self.order = self.order[:BATCH_SIZE], self.order[BATCH_SIZE:]
+        rows, self.order = self.order[:BATCH_SIZE], self.order[BATCH_SIZE:]  # the last batch of an epoch may be smaller
         batch = self.images[rows].permute(0, 3, 1, 2).to(memory_format=torch.channels_last)
         return batch.float() / 127.5 - 1
 
     def _step(self):
-        real, z = self._batch(), torch.randn(BATCH_SIZE, LATENT_DIM, 1, 1)
-        ones, zeros = torch.ones(BATCH_SIZE), torch.zeros(BATCH_SIZE)
+        real = self._batch()
+        z = torch.randn(len(real), LATENT_DIM, 1, 1)
+        ones, zeros = torch.ones(len(real)), torch.zeros(len(real))
         with torch.autocast("cpu", torch.bfloat16, enabled=self.bfloat16):
             fake = self.generator(z)
             of_real = self.discriminator(real).flatten().float()
@@ -88,7 +89,7 @@ class Tutorial:
             answer = self.discriminator(fake).flatten().float()
         self.loss(answer, ones).backward()
         self.g_adam.step()
-        self.seen += BATCH_SIZE
+        self.seen += len(real)
 
     def train(self, until_s: float) -> tuple[float, int]:
         """Trains until it has been trained for this time; returns the seconds and the number of images."""

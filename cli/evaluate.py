@@ -37,6 +37,7 @@ from keras_gan.cli.verb import Verb
 )
 @click.option("--image-size", type=ImageSize(), help="Resize the data to N or HxW pixels.  [default: the run's]")
 @click.option("--crop", is_flag=True, help="Cut the centre to these proportions; do not stretch.  [default: the run's]")
+@click.option("--flip", is_flag=True, help="Count copies of mirror images as copies, too.  [default: the run's]")
 @click.option("--skip-damaged", is_flag=True, help="Leave unreadable images out.  [default: the run's]")
 @click.option(
     "--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: the run's, or white]"

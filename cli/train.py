@@ -51,7 +51,8 @@ SECTIONS = {
     },
     files="Writes the run folder: settings, checkpoints, samples, curves and report.html. A folder that is no run, and "
     "a run with other settings or other data, are refused and not changed. Data are only read; a dataset is downloaded "
-    "on first use, into $TFDS_DATA_DIR or ~/tensorflow_datasets. With --export, see also kgan export --help.",
+    "on first use, into $TFDS_DATA_DIR or ~/tensorflow_datasets; avatars are drawn into $KERAS_GAN_CACHE/avatars, or "
+    "~/.cache/keras_gan/avatars. With --export, see also kgan export --help.",
 )
 @click.argument("data", metavar="NAME_OR_PATH")
 @click.option(
@@ -63,7 +64,7 @@ SECTIONS = {
 @click.option("--batch-size", type=Whole(min=1), help="The number of images in a discriminator step.")
 @click.option("--image-size", type=ImageSize(), help="Resize to N or HxW pixels.  [default: the images' own]")
 @click.option("--crop", is_flag=True, default=None, help="Cut the centre to these proportions; do not stretch.")
-@click.option("--flip", is_flag=True, default=None, help="Add the mirror image of each image: for faces, not digits.")
+@click.option("--flip", is_flag=True, default=None, help="Mirror images at random: for faces, not digits.")
 @click.option("--skip-damaged", is_flag=True, default=None, help="Leave unreadable images out.")
 @click.option("--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: white]")
 @click.option("--latent-dim", type=Whole(1, LARGEST["latent_dim"]), help="Dimension of z.")

@@ -44,7 +44,7 @@ class TrainConfig:
     crop: bool = False  # crop to the target's aspect ratio, about the centre, before resizing
     skip_damaged: bool = False  # leave unreadable images out instead of stopping; a continued run may change it
     background: str = BACKGROUND  # colour behind transparent pixels of a folder's images: a CSS name or #rrggbb
-    flip: bool = False  # add the mirror image, left to right, of every image
+    flip: bool = False  # mirror images left to right at random
     latent_dim: int | None = None  # dimension of z
     latent: str | None = None  # distribution of z
     loss: str | None = None  # name in losses.LOSSES

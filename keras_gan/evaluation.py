@@ -39,6 +39,7 @@ class Settings:
     extractor: str = "auto"  # see `metrics.extractor`
     seed: int = 0
     skip_damaged: bool = False  # True also if the run skips damaged images
+    flip: bool = False  # count copies of mirror images as memorised; True also if the run mirrors images
     background: str | None = None  # behind transparent pixels; None for the run's background, or white
     trust: bool = False  # whether to open a file that can run code; see `exports.open_generator`
 
@@ -140,19 +141,20 @@ def _data_spec(settings, run, path) -> DataSpec:
         )
     if run is None:
         background = settings.background or BACKGROUND
-        return DataSpec(settings.data, settings.image_size, settings.crop, settings.skip_damaged, background)
+        sizes = settings.image_size, settings.crop
+        return DataSpec(settings.data, *sizes, settings.skip_damaged, background, settings.flip)
     spec, generated_size = run.config.data_spec, run.data_shape[:2] if len(run.data_shape) == 3 else None
     _check_size(settings.image_size, generated_size, path)
     if settings.data is not None:
-        spec = dataclasses.replace(
-            spec, name=settings.data, image_size=None if settings.data in opening.OF_ONE_SIZE else generated_size
-        )
+        size = None if settings.data in opening.OF_ONE_SIZE else generated_size
+        spec = dataclasses.replace(spec, name=settings.data, image_size=size, flip=False)
     return dataclasses.replace(
         spec,
         image_size=settings.image_size or spec.image_size,
         crop=settings.crop or spec.crop,
         skip_damaged=settings.skip_damaged or spec.skip_damaged,
         background=settings.background or spec.background,
+        flip=settings.flip or spec.flip,
     )
 
 

@@ -55,6 +55,7 @@ def test_a_name_stands_for_a_style_and_a_number(name, style, count):
         ("avatars:500:open-peeps", "expected avatars, avatars:STYLE"),
         ("avatars:micah:lorelei", "expected avatars, avatars:STYLE"),
         ("avatars:../secret", "unknown style"),
+        ("avatars:initials", "unknown style"),  # letters need a font
     ],
 )
 def test_a_wrong_name_raises_an_error_with_the_right_form(name, message):
@@ -139,12 +140,16 @@ def test_a_folder_called_avatars_needs_its_path(tmp_path, monkeypatch):
         ({"eyesVariant": "round"}, set()),
         ({"accessoriesVariant": "eyepatch"}, set()),
         ({"accessoriesVariant": "sunglasses2"}, {"Eyeglasses"}),
-        ({"beardVariant": "stubble"}, {"Beard"}),
+        ({"beardVariant": "stubble"}, {"Facial_Hair"}),
         ({"topVariant": "longStraight", "hairColor": ["#5a3825"]}, {"Long_Hair", "Brown_Hair"}),
         ({"topVariant": "short", "hairColor": ["#2c222b"]}, {"Black_Hair"}),
         ({"hairVariant": "short04", "hairColor": ["#e8d4a8"]}, {"Blond_Hair"}),
         ({"topVariant": "cap", "hairColor": ["#5a3825"]}, {"Wearing_Hat"}),
         ({"topVariant": "bunnyEars", "hairColor": ["#5a3825"]}, {"Wearing_Hat"}),
+        ({"topVariant": "halfShaved", "hairColor": ["#5a3825"]}, {"Brown_Hair"}),
+        ({"headVariant": "shaved2", "hairColor": ["#5a3825"]}, set()),
+        ({"hairVariant": "balding", "hairColor": ["#5a3825"]}, {"Brown_Hair"}),
+        ({"accessoriesVariant": "mustache"}, {"Facial_Hair"}),
         ({"hairVariant": "bald", "hairColor": ["#5a3825"]}, set()),
         ({"hairColor": ["#5a3825"]}, set()),  # of the eyebrows
         ({"headVariant": "flatTopLong"}, set()),
@@ -197,7 +202,7 @@ def test_attributes_tell_what_the_pixels_show():
 
 
 def test_a_style_has_only_the_attributes_that_vary():
-    assert data.open_source("avatars:lorelei:100", 32).attribute_names == ("Smiling", "Eyeglasses", "Beard")
+    assert data.open_source("avatars:lorelei:100", 32).attribute_names == ("Smiling", "Eyeglasses", "Facial_Hair")
     assert data.open_source("avatars:identicon:20", 32).attribute_names is None
 
 
@@ -207,6 +212,16 @@ def test_a_style_has_only_the_attributes_that_vary():
 def test_the_license_is_that_of_the_style():
     assert avatars.license_of("avatars").startswith("CC0 1.0 (https://creativecommons.org/publicdomain/zero/1.0/)")
     assert "CC BY 4.0" in avatars.license_of("avatars:personas:100") and avatars.license_of("mnist") is None
+    assert avatars.license_of("avatars:a-style-of-another-version") is None
+
+
+def test_two_processes_draw_the_same_faces_once(tmp_path, forked):
+    script = tmp_path / "draw.py"
+    script.write_text("from keras_gan import data; print(data.open_source('avatars:100', 32).array.sum())")
+    processes = [forked(script, environment={"KERAS_GAN_CACHE": str(tmp_path / "cache")}) for _ in range(2)]
+    sums, errors = zip(*(process.communicate(timeout=300) for process in processes), strict=True)
+    assert errors == ("", "") and len(set(sums)) == 1
+    assert len([path for path in (tmp_path / "cache" / "avatars").iterdir() if path.is_dir()]) == 1
 
 
 @pytest.mark.long

@@ -150,6 +150,16 @@ def test_mirror_images_are_memorised_where_training_saw_them():
     assert of_flipped == 1 and of_plain < 0.2
 
 
+def test_images_like_their_mirror_image_are_memorised_with_flip_too():
+    """Training images that are symmetric but for one pixel: a mirror image must not count as another training image."""
+    half = np.random.default_rng(0).integers(0, 256, (60, 8, 4, 1), dtype="uint8")
+    images = np.concatenate([half, half[:, :, ::-1]], axis=2)
+    images[:, 0, 0] ^= 1
+    train = dataclasses.replace(from_array("faces", images), flip=True)
+    found = evaluate(images[:30, :, ::-1], Reference.of(train, None, None, 30), ["memorisation"])
+    assert found["memorised"].value == 1 and found["memorised"].baseline == 0
+
+
 def test_memorised_is_what_chance_does_not_explain():
     near, far = np.full(5, 0.5), np.full(5, 0.6)  # of training images with a neighbour at distance 1
     assert neighbours.memorised(near, np.ones(5), 0.0) == 1 and neighbours.memorised(far, np.ones(5), 0.0) == 0

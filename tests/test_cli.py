@@ -301,7 +301,7 @@ def test_a_dry_run_describes_and_writes_nothing(place, listing):
     assert [line.split()[0] for line in lines] == [name.strip() for name in names]
     data, classes, recipe, nets, run, loss, *_ = lines
     assert re.fullmatch(
-        r"networks +generator of [\d,]+ weights, maps of 5x6, 10x12 pixels; discriminator of [\d,]+", nets
+        r"networks +generator of [\d,]+ weights, feature maps of 5x6, 10x12 pixels; discriminator of [\d,]+", nets
     )
     assert "digits: 1,797 grey images of 9x12 pixels" in data and "resnet" in recipe
     assert "70 steps of 48 images, each image about 2 times" in recipe
@@ -578,8 +578,8 @@ def test_train_puts_transparent_images_on_the_background_that_was_chosen(tmp_pat
     assert result.exit_code == 2 and "'whit' is not a colour" in result.stderr
 
 
-def test_train_adds_mirror_images_where_they_are_asked_for(tmp_path):
-    assert "3,594 grey images of 8x8 pixels, half of them mirror images" in dry_run("digits", "--flip")
+def test_train_mirrors_images_where_it_is_asked_to(tmp_path):
+    assert "1,797 grey images of 8x8 pixels, mirrored at random" in dry_run("digits", "--flip")
     result = command("train", "ring", "--flip", "--dry-run", "--run", tmp_path / "run")
     assert result.exit_code == 2 and "flip for ring, which has no images" in result.stderr
 

@@ -132,21 +132,29 @@ def test_a_batch_that_the_data_cannot_fill_raises_an_error(batch_size):
 # mirror images
 
 
-def test_flip_adds_the_mirror_image_of_every_image(tmp_path):
-    np.savez(tmp_path / "x.npz", images=PIXELS, labels=np.arange(6) % 2, x_test=PIXELS[:4])
-    opened = data.open_source(tmp_path / "x.npz", flip=True)
-    assert opened.count == 12 and opened.shape == (8, 10, 3)
-    assert (opened.fetch(np.array([2, 8])) == [PIXELS[2], PIXELS[2][:, ::-1]]).all()
-    assert opened.labels.tolist() == [0, 1] * 6
-    assert data.open_source(tmp_path / "x.npz", flip=True, split="test").count == 8
-    assert opened.read_fingerprint() == data.open_source(tmp_path / "x.npz").read_fingerprint()
+def test_flip_mirrors_half_of_the_images_of_an_epoch_and_others_in_the_next(tmp_path):
+    images = np.arange(40 * 8 * 10 * 3, dtype="int64").reshape(40, 8, 10, 3) % 251
+    file = as_file(tmp_path, images.astype("uint8"))
+    opened = data.open_source(file, flip=True)
+    assert opened.count == 40 and (opened.fetch(np.array([2]))[0] == opened.array[2]).all()
+    plain = {image.tobytes(): number for number, image in enumerate(opened.array)}
+    mirrored = {image.tobytes(): number for number, image in enumerate(opened.array[:, :, ::-1])}
+    assert len({**plain, **mirrored}) == 80
+    epochs = data.load(file, batch_size=8, flip=True)
+    found = []
+    for _ in range(2):
+        seen = [image.tobytes() for image in pixels.to_uint8(np.concatenate(list(epochs)))]
+        assert sorted(plain.get(image, mirrored.get(image)) for image in seen) == list(range(40))
+        found.append({mirrored[image] for image in seen if image in mirrored})
+    assert len(found[0]) == len(found[1]) == 20 and found[0] != found[1]
 
 
-def test_an_epoch_has_every_image_and_its_mirror_image_once(tmp_path):
+def test_replicas_mirror_the_same_images_as_one(tmp_path):
     file = as_file(tmp_path, PIXELS)
-    epoch = np.concatenate(list(data.load(file, batch_size=4, flip=True)))
-    seen = sorted(image.tobytes() for image in pixels.to_uint8(epoch))
-    assert seen == sorted(image.tobytes() for image in [*PIXELS, *PIXELS[:, :, ::-1]])
+    opened = data.open_source(file, flip=True)
+    whole = np.concatenate(list(data.batches(opened, 6, seed=3).take(4)))
+    parts = np.concatenate(list(data.batches(opened, 6, seed=3, shares=2).take(8)))
+    np.testing.assert_array_equal(whole, parts)
 
 
 def test_flip_for_points_raises_an_error():

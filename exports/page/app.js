@@ -199,6 +199,7 @@ function showFacts() {
     `${width} × ${height} pixels`,
     `${Math.round(generator.bytes / 1000).toLocaleString("en")} kB, ${description.quantize}`,
     description.data && `trained on ${description.data}`,
+    description.data_license && `data: ${description.data_license}`,
     description.license && `license: ${description.license}`,
   ];
   for (const textContent of facts.filter(Boolean)) {

@@ -57,11 +57,12 @@ def movement(about, settings):  # the vector that sliders add to z; None without
     for setting in settings:
         name, _, amount = setting.rpartition("=")
         try:
-            if not abs(amount := float(amount)) <= sliders[name]["limit"]:
+            slider = sliders.pop(name)  # each of them once
+            if not abs(amount := float(amount)) <= slider["limit"]:
                 raise ValueError
         except (KeyError, ValueError):
-            fail(f"--set {setting}; expected SLIDER=AMOUNT with {ranges}")
-        total = (0 if total is None else total) + amount * np.array(sliders[name]["vector"], "float32")
+            fail(f"--set {setting}; expected SLIDER=AMOUNT, once for each slider, with {ranges}")
+        total = (0 if total is None else total) + amount * np.array(slider["vector"], "float32")
     return total
 
 

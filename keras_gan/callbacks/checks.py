@@ -17,7 +17,7 @@ from keras_gan.doctor.verdicts import largest_weight
 from keras_gan.gan.saving import name_in
 from keras_gan.losses import LOSSES
 from keras_gan.metrics.samples import batch_rows, class_labels
-from keras_gan.metrics.streams import block_rows
+from keras_gan.metrics.streams import averaged, block_rows
 from keras_gan.runs import Run, checkpoints
 
 SAMPLES = 48  # with MNIST and the default preset 41 checks take about 1 % of the time of 2,000 steps
@@ -79,7 +79,7 @@ class Checks(Every):
 
     def act(self, step, logs=None):
         samples = self._samples()
-        row = {"step": step, **measure(samples, self.real, self.before)}
+        row = {"step": step, **measure(samples, self.real, self.before, self._mirrored(samples))}
         self.before = samples
         if self.run:
             self.run.append("checks", row)
@@ -94,6 +94,13 @@ class Checks(Every):
         parts = ([column[start : start + step] for column in columns] for start in range(0, SAMPLES, step))
         samples = (gan(part if len(part) > 1 else part[0]) for part in parts)
         return np.concatenate([features(keras.ops.convert_to_numpy(each)) for each in samples])
+
+    def _mirrored(self, rows):
+        """The rows of the mirror images; None if training does not mirror images."""
+        if not self.source.flip:
+            return None
+        height, width, channels = averaged(np.zeros((1, *self.source.shape), "float32")).shape[1:]
+        return rows.reshape(-1, height, width, channels)[:, :, ::-1].reshape(rows.shape)
 
     @functools.cached_property
     def _labels(self):

@@ -19,6 +19,7 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
+from filelock import FileLock
 from PIL import Image
 
 from keras_gan._utils import progress
@@ -39,6 +40,7 @@ BACKGROUND = "white"  # of styles that have none
 # The default style is drawn as a head alone, with a larger mouth, so that a smile shows at 64 pixels.
 FRAMES = {"voxel-art": {"scale": 1.4, "translateY": 19, "animationVariant": "none"}}  # options by style
 LARGER = {"voxel-art": {"mouth": 1.6}}  # factors of parts by style
+WITH_TEXT = {"initials", "initial-face"}  # styles that need a font, which machines do not have in common
 VERSION = 1  # of drawing and attributes; a new version leads to new cached files
 FILES = ("images.npy", "attributes.npy")  # in a folder of the cache
 RAREST = 0.02  # share of images below which an attribute is left out
@@ -51,12 +53,12 @@ PARTS = {
         "accessories": "glasses|wayfarers|prescription|round|kurt",
         "eyes": "glasses",
     },
-    "Beard": {"beard|facialHair": "", "accessories|details": "mustache"},
+    "Facial_Hair": {"beard|facialHair": "", "accessories|details": "mustache"},
     "Long_Hair": {"hair|top|head|rearHair": "(?<!top)long|shoulder|medium|braid|tails|bob|bighair|wavy"},
     "Wearing_Hat": {"hat": "", "hair|top|head": "hat|cap$|beanie|turban|hijab|ears$"},
 }
 SKIN, HAIR = ("skin", "base"), "hair"  # names of the colours
-HAIRSTYLES, BALD = ("hair", "top", "head"), "bald|nohair|shaved|mrclean"
+HAIRSTYLES, BALD = ("hair", "top", "head"), r"^(bald|nohair|shaved(\d|head)|mrclean)"
 DARK = 0.55  # luma in [0, 1] below which skin is dark
 HAIR_COLOURS = ("Black_Hair", "Blond_Hair", "Brown_Hair")
 ATTRIBUTES = (*PARTS, "Dark_Skin", *HAIR_COLOURS)
@@ -106,15 +108,15 @@ def parse(name: str) -> Wanted:
 
 @functools.cache
 def styles_available() -> tuple[str, ...]:
-    """Returns the names of all styles, sorted. Raises InputError if the packages are not installed."""
+    """Returns the names of the styles that can be drawn, sorted. Raises InputError if the packages are not installed."""
     missing = _missing()
     if missing:
         raise InputError(
             f"{NAME} needs the package{'s' * (len(missing) > 1)} {', '.join(missing)}; expected an installation. Use "
             f"pip install {' '.join(missing)}."
         )
-    files = resources.files("dicebear_styles").iterdir()
-    return tuple(sorted(file.name.removesuffix(".json") for file in files if file.name.endswith(".json")))
+    files = (file for file in resources.files("dicebear_styles").iterdir() if file.name.endswith(".json"))
+    return tuple(sorted({file.name.removesuffix(".json") for file in files} - WITH_TEXT))
 
 
 @functools.cache
@@ -127,9 +129,12 @@ def _definition(style) -> dict[str, Any]:
 
 def license_of(name: str) -> str | None:
     """Returns the license of avatars by their name, with author and address. None for other data, or if unknown."""
-    if not is_name(name) or not is_installed():
+    if not is_name(name):
         return None
-    meta = _definition(parse(name).style)["meta"]
+    try:
+        meta = _definition(parse(name).style)["meta"]
+    except InputError:  # the packages are missing, or do not have this style any more
+        return None
     license, origin, creator = meta["license"], meta["source"], meta["creator"]
     return f"{license['name']} ({license['url']}): {origin['name']} by {creator['name']}, {origin['url']}"
 
@@ -180,7 +185,9 @@ def _drawn(style, side, split, count, purpose):
     folder = cache_folder() / NAME / f"{style}-{side}-{split}-{count}-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
-        replace_folder(folder, lambda draft: _draw(style, side, split, count, draft, purpose))
+        with FileLock(folder.with_suffix(".lock")):  # several processes may ask for the same faces
+            if not folder.exists():
+                replace_folder(folder, lambda draft: _draw(style, side, split, count, draft, purpose))
     images, attributes = (folder / name for name in FILES)
     in_memory = images.stat().st_size <= source.MEMORY_LIMIT_BYTES
     return np.load(images, mmap_mode=None if in_memory else "r"), np.load(attributes)
@@ -190,6 +197,7 @@ def _draw(style, side, split, count, folder, purpose):
     import dicebear
 
     drawn, frame = dicebear.Style(_definition(style)), FRAMES.get(style, {})
+    face(drawn, "", side, frame)  # before there are threads: a style completes itself when it is first used
     images = np.lib.format.open_memmap(folder / FILES[0], "w+", "uint8", (count, side, side, 3))
     attributes = np.empty((count, len(ATTRIBUTES)), bool)
     pool = ThreadPoolExecutor()  # resvg draws outside Python's lock

@@ -27,19 +27,15 @@ NAMED_CLASSES = 10  # classes that a message lists
 
 def of_source(source: Source) -> dict[str, Any]:
     """Returns the fingerprint of data as values for JSON."""
-    found = of_images(source)
+    if source.read_fingerprint is not None:
+        found = source.read_fingerprint()
+    else:
+        found = of_array(source.array) if source.array is not None else {"kind": "data", "count": source.count}
     classes = None if source.labels is None else labels.counts(source.labels, source.class_names)
     if classes is None:
         return {**found, "classes": None, "labels": None}
     few = dict(itertools.islice(classes.items(), MOST_CLASSES))
     return {**found, "classes": few, "labels": zlib.crc32(np.ascontiguousarray(source.labels, "<i8"))}
-
-
-def of_images(source: Source) -> dict[str, Any]:
-    """Returns the part of a fingerprint that does not concern classes."""
-    if source.read_fingerprint is not None:
-        return source.read_fingerprint()
-    return of_array(source.array) if source.array is not None else {"kind": "data", "count": source.count}
 
 
 def of_files(folder: Path, files: list[str]) -> dict[str, Any]:

@@ -5,11 +5,9 @@ import os
 import warnings
 from pathlib import Path
 
-import numpy as np
-
 from keras_gan._utils.choices import nearest
 from keras_gan._utils.errors import InputError, Notice, printable
-from keras_gan.data import arrays, avatars, catalog, decoding, fingerprint, folder, known, listing
+from keras_gan.data import arrays, avatars, catalog, decoding, folder, known, listing
 from keras_gan.data.labels import counts as label_counts
 from keras_gan.data.source import Source, batches, check_labels
 from keras_gan.data.spec import BACKGROUND, DataSpec
@@ -46,8 +44,8 @@ def load(
         labels: return pairs of images and classes, int32 (batch_size,), for a class-conditional GAN.
         background: the colour behind the transparent pixels of images in a folder: white, black, grey, another name of
             CSS, or #rrggbb; None for white.
-        flip: add the mirror image, left to right, of every image: for data whose mirror images are as plausible, such
-            as faces, not digits. An epoch is twice as long.
+        flip: mirror half of the images left to right, at random: for data whose mirror images are as plausible, such as
+            faces, not digits.
 
     Returns:
         A dataset of one epoch with float32 batches in [-1, 1], shape (batch_size, height, width, channels). Each
@@ -97,37 +95,11 @@ def open_source(
         background = BACKGROUND if background is None else background
         spec = DataSpec(os.fspath(name_or_path), image_size, crop, skip_damaged, background, flip, split)
     opened = _open(spec)
-    return mirrored(opened) if spec.flip and opened is not None else opened
-
-
-def mirrored(source: Source) -> Source:
-    """Returns a source that has the mirror image, left to right, of every image, too, after the images themselves.
-
-    Raises InputError if the data are no images.
-    """
-    if len(source.shape) != 3:
-        raise InputError(
-            f"flip for {source.name}, which has no images; expected images, whose mirror images are added. Leave flip "
-            "(--flip) out."
-        )
-
-    def fetch(indices):
-        images = source.fetch(indices % source.count)
-        is_mirrored = (indices >= source.count)[:, None, None, None]
-        return np.where(is_mirrored, images[:, :, ::-1], images)
-
-    def twice(values):
-        return None if values is None else np.concatenate([values, values])
-
-    return dataclasses.replace(
-        source,
-        count=2 * source.count,
-        fetch=fetch,
-        array=None,
-        labels=twice(source.labels),
-        attributes=twice(source.attributes),
-        read_fingerprint=lambda: fingerprint.of_images(source),
-    )
+    if not spec.flip or opened is None:
+        return opened
+    if len(opened.shape) != 3:
+        raise InputError(f"flip for {opened.name}, which has no images; expected images. Leave flip (--flip) out.")
+    return dataclasses.replace(opened, flip=True)
 
 
 def _open(spec: DataSpec) -> Source | None:

@@ -15,6 +15,7 @@ from keras_gan.sampling.pictures import to_picture
 
 # Data up to this size are held in memory. Larger data are read from disk in batches.
 MEMORY_LIMIT_BYTES = 2**28
+MIRRORED = 2**40  # added to the number of an order, for that of the images to mirror
 READERS = max(2, os.cpu_count() or 1)  # batches that are read from disk in parallel
 
 
@@ -31,6 +32,7 @@ class Source:
     class_names: tuple[str, ...] | None = None  # None if they are unknown
     attributes: np.ndarray | None = None  # bool (count, k), the attributes of each image; None without attributes
     attribute_names: tuple[str, ...] | None = None  # of the k attributes
+    flip: bool = False  # whether `batches` mirror images left to right at random
     unlabelled: str | None = None  # the reason why labels or class folders cannot be used as classes
     read_fingerprint: Callable[[], dict] | None = None  # computes the fingerprint of `data.fingerprint`
 
@@ -100,20 +102,28 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
     mine = range(shares) if mine is None else mine
     size = batch_size // shares
 
-    def indices(number):
+    def positions(number):
         step, part = number // len(mine), number % len(mine) + mine.start
-        position = step * batch_size + part * size + tf.range(size, dtype="int64")
+        return step * batch_size + part * size + tf.range(size, dtype="int64")
+
+    def shuffled(position, kind):
         epoch = position // source.count
         ones = tf.ones_like(epoch)
-        seeds = tf.stack([ones * seed, epoch, ones * order], axis=1)  # (size, 3)
+        seeds = tf.stack([ones * seed, epoch, ones * (order + kind)], axis=1)  # (size, 3)
         largest = tf.cast(source.count - 1, "int64")
         return tf.raw_ops.RandomIndexShuffle(index=position % source.count, seed=seeds, max_index=largest)
 
     def example(number):
-        index = indices(number)
+        position = positions(number)
+        index = shuffled(position, 0)
         # For images in memory, too: as a tensor they would be held twice.
         images = tf.numpy_function(source.fetch, [index], dtype)
         images = signed(tf.ensure_shape(images, (size, *source.shape)))
+        if source.flip:
+            is_mirrored = (
+                shuffled(position, MIRRORED) % 2 == 0
+            )  # half of the images of each epoch, other ones each time
+            images = tf.where(is_mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
         return (images, tf.gather(classes, index)) if labels else images
 
     def signed(images):

@@ -13,14 +13,14 @@ class DataSpec:
     """Describes which data to open, and how to prepare each image.
 
     Args:
-        name: "digits", "gaussian", "ring", "grid", "stacked_mnist", an image dataset of tensorflow-datasets, or the
-            path of a folder of images or of a .npy, .npz or .mat file.
+        name: "digits", "avatars" (or "avatars:STYLE:COUNT"), "gaussian", "ring", "grid", "stacked_mnist", an image
+            dataset of tensorflow-datasets, or the path of a folder of images or of a .npy, .npz or .mat file.
         image_size: (height, width), or one side, in pixels to resize to; None for the size of the images.
         crop: crop the centre to the proportions of the target size before resizing, instead of stretching.
         skip_damaged: leave damaged images out instead of raising an error.
         background: the colour behind the transparent pixels of images in a folder: white, black, grey, another name of
             CSS, or #rrggbb.
-        flip: add the mirror image, left to right, of every image.
+        flip: mirror images left to right at random in training.
         split: "train", or "test" for the held-out images.
 
     Raises:

@@ -198,7 +198,7 @@ def _legend(with_accuracy, with_classes):
         meanings.append(
             (
                 "classifier",
-                "share of held-out real images whose attribute it recognises: the mean of images with and without it",
+                "balanced accuracy of the attribute's classifier on held-out real images",
             )
         )
     if with_classes:

@@ -94,13 +94,17 @@ def _expected(rows):
     return share_of_copies(distances[:, 0], spacings)
 
 
-def measure(samples: np.ndarray, real: RealData, before: np.ndarray | None = None) -> dict[str, float]:
+def measure(
+    samples: np.ndarray, real: RealData, before: np.ndarray | None = None, mirrored: np.ndarray | None = None
+) -> dict[str, float]:
     """Computes the columns of checks.csv except the step.
 
     Args:
         samples: rows that `features` returned for samples, (n, values).
         real: the real data to compare with.
         before: rows of the same latents at the previous check; None at the first check.
+        mirrored: rows of the mirror images of the samples, if training mirrors images at random, so that copies of
+            mirror images count as memorised; None if it does not.
 
     Returns:
         A dictionary with
@@ -114,7 +118,12 @@ def measure(samples: np.ndarray, real: RealData, before: np.ndarray | None = Non
     if not np.isfinite(samples).all() or not real.spread > 0.0:
         return dict.fromkeys(METRICS, float("nan"))
     moved = float("nan") if before is None else np.linalg.norm(samples - before, axis=1).mean() / real.spread
-    values = (spread(samples) / real.spread, _duplicates(samples, real), _memorised(samples, real), float(moved))
+    values = (
+        spread(samples) / real.spread,
+        _duplicates(samples, real),
+        _memorised(samples, mirrored, real),
+        float(moved),
+    )
     return dict(zip(METRICS, values, strict=True))
 
 
@@ -126,8 +135,12 @@ def _duplicates(samples, real):
     )
 
 
-def _memorised(samples, real):
+def _memorised(samples, mirrored, real):
     """`memorised` of rows."""
     distances, chosen = neighbours(samples, real.rows)
+    if mirrored is not None:
+        others = neighbours(mirrored, real.rows)
+        nearer = others[0] < distances
+        distances, chosen = np.where(nearer, others[0], distances), np.where(nearer, others[1], chosen)
     spacings = neighbours(real.rows[chosen[:, 0]], real.rows, without=chosen[:, 0])[0]
     return memorised(distances[:, 0], spacings[:, 0], real.expected)

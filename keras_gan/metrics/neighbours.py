@@ -191,16 +191,26 @@ class Nearest:
     spacings: np.ndarray  # float64 (n,), from that training image to its nearest neighbour among the training images
 
     @classmethod
-    def of(cls, queries: Images, train: Images) -> "Nearest":
-        """Returns the nearest training images of images that are not training images."""
-        distances, indices = (found[:, 0] for found in nearest(queries, train))
-        return cls(distances, indices, nearest_without(train[indices], train, indices)[0])
+    def of(cls, queries: Images, train: Images, flip: bool = False) -> "Nearest":
+        """Returns the nearest training images of images that are not training images.
+
+        With `flip`, a training image and its mirror image count as one: the distance is that to the nearer of the two.
+        """
+        return cls._without(queries, train, flip)
 
     @classmethod
-    def leaving_one_out(cls, rows: np.ndarray, train: Images) -> "Nearest":
+    def leaving_one_out(cls, rows: np.ndarray, train: Images, flip: bool = False) -> "Nearest":
         """Returns the same for training images, given by their indices int64 (n,), each compared with all others."""
-        distances, indices = nearest_without(train[rows], train, rows)
-        return cls(distances, indices, nearest_without(train[indices], train, indices, rows)[0])
+        return cls._without(train[rows], train, flip, rows)
+
+    @classmethod
+    def _without(cls, queries, train, flip, *without):
+        distances, indices = nearest_without(queries, train, *without)
+        if flip:
+            mirrored = nearest_without(queries[:][:, :, ::-1], train, *without)
+            nearer = mirrored[0] < distances
+            distances, indices = (np.where(nearer, *pair) for pair in zip(mirrored, (distances, indices), strict=True))
+        return cls(distances, indices, nearest_without(train[indices], train, indices, *without)[0])
 
     @property
     def copy_share(self) -> float:

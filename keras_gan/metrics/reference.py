@@ -73,7 +73,8 @@ class Batch:
     @cached_property
     def nearest_train(self) -> Nearest:
         """The nearest training images of the first 2,000 images."""
-        return Nearest.of(self.thumbnails[: neighbours.QUERIES], self.training.thumbnails)
+        queries = self.thumbnails[: neighbours.QUERIES]
+        return Nearest.of(queries, self.training.thumbnails, self.training.source.flip)
 
     @cached_property
     def statistics(self) -> distances.RunningStatistics:
@@ -199,7 +200,7 @@ class Reference:
         if self.split == "test":
             return self.real.nearest_train
         rows = self.train.sample(neighbours.QUERIES, self.seed)
-        return Nearest.leaving_one_out(rows, self.training.thumbnails)
+        return Nearest.leaving_one_out(rows, self.training.thumbnails, self.train.flip)
 
 
 def check_data(train: Source, held_out: Source | None, count: int | None = None) -> int:

@@ -23,7 +23,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         ("shape", " × ".join(map(str, run.data_shape))),
         *([("resized to", f"{height} × {width}{', cropped' if config.crop else ''}")] if height else []),
         *([("transparent pixels", f"on {config.background}")] if config.background != BACKGROUND else []),
-        *([("mirror images", "added")] if config.flip else []),
+        *([("mirrored", "half of the images, at random")] if config.flip else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
         ("loss", config.loss),

@@ -29,7 +29,7 @@ def describe(job: Job, verbose: bool = False) -> Table:
         job: a job that is ready to start.
         verbose: whether to add the loss and how it is computed.
     """
-    mirrored = ", half of them mirror images" if job.config.flip else ""
+    mirrored = ", mirrored at random" if job.config.flip else ""
     augmented = "; augmented for the discriminator" if job.config.augment else ""
     rows = {
         "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}{mirrored}{augmented}",
@@ -79,7 +79,7 @@ def _networks(gan):
     weights = (f"{network.count_params():,}" for network in (gan.generator, gan.discriminator))
     shapes = [layer.output.shape for layer in all_layers(gan.generator) if isinstance(layer, keras.layers.Conv2D)]
     sizes = sorted({shape[1:3] for shape in shapes})
-    maps = f", maps of {', '.join(f'{h}x{w}' for h, w in sizes)} pixels" if sizes else ""
+    maps = f", feature maps of {', '.join(f'{h}x{w}' for h, w in sizes)} pixels" if sizes else ""
     generator, discriminator = weights
     return f"generator of {generator} weights{maps}; discriminator of {discriminator}"
 

@@ -47,6 +47,7 @@ CLOSEST_CHECKS_STEPS = 10
 NEW_RUN = "auto"  # a run folder with the next free number
 FEWEST_TIMED_STEPS = 100  # timing fewer steps takes as long as training
 TIMED_S, TIMED_CALLS = 1.0, 20  # when timing ends
+SLICED = "sliced_wasserstein"  # column of evaluations.csv where the data have no extractor
 EVALUATION_SAMPLES = 2_000
 SMALL_ROW_STEPS = 10
 MOST_STEPS_PER_EXECUTION = 32  # more are not faster: benchmarks/RESULTS.md
@@ -237,8 +238,10 @@ class Job:
         count = min(EVALUATION_SAMPLES, metrics.default_count(self.source.name))
         reference = metrics.Reference.of(self.source, held_out, extractor, count, self.config.seed)
         record = functools.partial(run.append, "evaluations")
-        evaluation = Evaluation(reference, self.evaluate_every, best=run.path / "best.keras", record=record)
         before = run.columns("evaluations")
+        # A run that began before there was an extractor for its data goes on with its metric.
+        metric = "sliced" if SLICED in before else None
+        evaluation = Evaluation(reference, self.evaluate_every, metric, run.path / "best.keras", record=record)
         if evaluation.name in before:
             evaluation.history = list(zip(before["step"].astype(int), before[evaluation.name], strict=True))
         return [evaluation]
