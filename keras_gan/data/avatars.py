@@ -58,7 +58,7 @@ PARTS = {
     "Wearing_Hat": {"hat": "", "hair|top|head": "hat|cap$|beanie|turban|hijab|ears$"},
 }
 SKIN, HAIR = ("skin", "base"), "hair"  # names of the colours
-HAIRSTYLES, BALD = ("hair", "top", "head"), r"^(bald|nohair|shaved(\d|head)|mrclean)"
+HAIRSTYLES, BALD = ("hair", "top", "head"), r"^(bald$|nohair|shaved(\d|head)|mrclean)"
 DARK = 0.55  # luma in [0, 1] below which skin is dark
 HAIR_COLOURS = ("Black_Hair", "Blond_Hair", "Brown_Hair")
 ATTRIBUTES = (*PARTS, "Dark_Skin", *HAIR_COLOURS)
@@ -108,7 +108,7 @@ def parse(name: str) -> Wanted:
 
 @functools.cache
 def styles_available() -> tuple[str, ...]:
-    """Returns the names of the styles that can be drawn, sorted. Raises InputError if the packages are not installed."""
+    """Returns the names of the styles that can be drawn, sorted. Raises InputError if packages are missing."""
     missing = _missing()
     if missing:
         raise InputError(

@@ -177,7 +177,9 @@ def nearest_without(queries: Images, among: Images, *without: np.ndarray) -> tup
         Distances float64 (n,) and indices int64 (n,).
     """
     distances, indices = nearest(queries, among, len(without) + 1)
-    allowed = np.stack([indices != each[:, None] for each in without]).all(axis=0)  # (n, k)
+    allowed = np.ones(indices.shape, bool)  # (n, k)
+    for each in without:
+        allowed &= indices != each[:, None]
     first = allowed.argmax(axis=1)[:, None]
     return np.take_along_axis(distances, first, 1)[:, 0], np.take_along_axis(indices, first, 1)[:, 0]
 

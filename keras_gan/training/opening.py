@@ -70,5 +70,5 @@ def _has_extractor(run: Run, name: str) -> bool:
         name = json.loads((run.path / METRICS_FILE).read_bytes())["extractor"]["name"]
     except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return False  # no card, or one without an extractor
-    # See `extractors.Extractor.name`. With classes "imagenet" may have been asked for, and "auto" would train a network.
+    # See `extractors.Extractor.name`. "imagenet" may have been asked for where "auto" would train a network on classes.
     return isinstance(name, str) and (name.startswith("trained on ") or (name == "imagenet" and not run.num_classes))
