@@ -156,7 +156,9 @@ def test_sample_py_moves_sliders(kind, name, request, tmp_path):
 @pytest.mark.parametrize("setting", ["tilt=1", "slant", "slant=", "slant=much", "slant=0.7", "slant=nan"])
 def test_wrong_sliders_of_sample_py_are_named_with_their_range(grey, setting):
     done = run(grey[0], "my $dots.tflite", "--set", setting)
-    assert done.returncode == 2 and f"--set {setting}; expected SLIDER=AMOUNT with" in done.stderr
+    assert (
+        done.returncode == 2 and f"--set {setting}; expected SLIDER=AMOUNT, once for each slider, with" in done.stderr
+    )
     assert "slant within ±0.65" in done.stderr and done.stderr.count("\n") == 1
 
 

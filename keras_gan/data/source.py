@@ -15,7 +15,8 @@ from keras_gan.sampling.pictures import to_picture
 
 # Data up to this size are held in memory. Larger data are read from disk in batches.
 MEMORY_LIMIT_BYTES = 2**28
-MIRRORED = 2**40  # added to the number of an order, for that of the images to mirror
+WORD = 2**32 - 1  # the bits of a word
+MIRRORED = 3  # the number of the hash that decides whether an image is mirrored; 0 to 2 are those of the order
 READERS = max(2, os.cpu_count() or 1)  # batches that are read from disk in parallel
 
 
@@ -106,23 +107,21 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
         step, part = number // len(mine), number % len(mine) + mine.start
         return step * batch_size + part * size + tf.range(size, dtype="int64")
 
-    def shuffled(position, kind):
+    def shuffled(position):
         epoch = position // source.count
-        ones = tf.ones_like(epoch)
-        seeds = tf.stack([ones * seed, epoch, ones * (order + kind)], axis=1)  # (size, 3)
+        # Hashed, since the operation leaves small data nearly in order for seeds like (0, 0, 0).
+        seeds = tf.stack([_hashed(seed, order, epoch, word) for word in range(3)], axis=1)  # (size, 3)
         largest = tf.cast(source.count - 1, "int64")
         return tf.raw_ops.RandomIndexShuffle(index=position % source.count, seed=seeds, max_index=largest)
 
     def example(number):
         position = positions(number)
-        index = shuffled(position, 0)
+        index = shuffled(position)
         # For images in memory, too: as a tensor they would be held twice.
         images = tf.numpy_function(source.fetch, [index], dtype)
         images = signed(tf.ensure_shape(images, (size, *source.shape)))
         if source.flip:
-            is_mirrored = (
-                shuffled(position, MIRRORED) % 2 == 0
-            )  # half of the images of each epoch, other ones each time
+            is_mirrored = _hashed(seed, order, position, MIRRORED) % 2 == 0
             images = tf.where(is_mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
         return (images, tf.gather(classes, index)) if labels else images
 
@@ -138,6 +137,23 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
     options.autotune.enabled = False
     parallel = 1 if source.array is not None else READERS
     return numbers.map(example, num_parallel_calls=parallel).prefetch(2).with_options(options)
+
+
+def _hashed(*words):
+    """A hash of the lower 32 bits of numbers and int64 tensors: int64 tensor in [0, 2³²).
+
+    Each of them is mixed in by lowbias32 (Wellons 2018, Prospecting for hash functions).
+    """
+    import tensorflow as tf
+
+    shift, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
+    x = tf.constant(0, "int64")
+    for word in words:
+        x = xor(x, tf.cast(word, "int64") & WORD)
+        for bits, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
+            x = xor(x, shift(x, tf.constant(bits, "int64"))) * factor & WORD  # the product wraps, and keeps these bits
+        x = xor(x, shift(x, tf.constant(16, "int64"))) + 1
+    return x & WORD
 
 
 def distributed_batches(strategy, source: Source, batch_size: int, seed: int, first_step=0, labels=False):
