@@ -50,7 +50,9 @@ def said(forked):
 
 @pytest.mark.long
 def test_table_1_on_a_file_of_faces(faces, said, tmp_path):
-    status, out, err = said("table1.py", faces[0], "--steps", 2, "--checks", 2, "--run", tmp_path / "run")
+    status, out, err = said(
+        "table1.py", faces[0], "--steps", 2, "--checks", 2, "--half-life", 100, "--run", tmp_path / "run"
+    )
     assert status == 0, err
     real, *ours = map(json.loads, out.splitlines())
     assert real["kind"] == "real training images" and real["published"] == ""
