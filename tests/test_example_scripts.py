@@ -145,7 +145,7 @@ def test_faces_have_the_sliders_of_their_attributes(run, tmp_path):
     assert generator.description["data_license"].startswith("CC0") and generator.directions.names
     assert f"\n{generator.directions.names[0]}: " in said
     faces = np.asarray(Image.open(tmp_path / "faces.png"))
-    assert faces.std() > 10 and faces.shape[0] % 34 == 2
+    assert faces.std() > 10 and faces.shape[1] == 5 * 66 + 2 and faces.shape[0] % 66 == 2  # 32 pixels, enlarged
 
 
 @pytest.mark.long
