@@ -5,17 +5,18 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 from PIL import Image
 
 from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
+from keras_gan.sampling.latents import mixed
 from keras_gan.sampling.pictures import to_picture
 
 # Data up to this size are held in memory. Larger data are read from disk in batches.
 MEMORY_LIMIT_BYTES = 2**28
-WORD = 2**32 - 1  # the bits of a word
 MIRRORED = 3  # the number of the hash that decides whether an image is mirrored; 0 to 2 are those of the order
 READERS = max(2, os.cpu_count() or 1)  # batches that are read from disk in parallel
 
@@ -140,20 +141,14 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
 
 
 def _hashed(*words):
-    """A hash of the lower 32 bits of numbers and int64 tensors: int64 tensor in [0, 2³²).
-
-    Each of them is mixed in by lowbias32 (Wellons 2018, Prospecting for hash functions).
-    """
+    """A hash of the lower 32 bits of numbers and int64 tensors, each of which is mixed in: int64 in [0, 2³²)."""
     import tensorflow as tf
 
-    shift, xor = tf.bitwise.right_shift, tf.bitwise.bitwise_xor
-    x = tf.constant(0, "int64")
+    functions = SimpleNamespace(right_shift=tf.bitwise.right_shift, multiply=lambda x, factor: x * factor)
+    x = tf.constant(0, "uint32")
     for word in words:
-        x = xor(x, tf.cast(word, "int64") & WORD)
-        for bits, factor in ((16, 0x7FEB352D), (15, 0x846CA68B)):
-            x = xor(x, shift(x, tf.constant(bits, "int64"))) * factor & WORD  # the product wraps, and keeps these bits
-        x = xor(x, shift(x, tf.constant(16, "int64"))) + 1
-    return x & WORD
+        x = mixed(x ^ tf.cast(tf.cast(word, "int64"), "uint32"), functions) + 1
+    return tf.cast(x, "int64")
 
 
 def distributed_batches(strategy, source: Source, batch_size: int, seed: int, first_step=0, labels=False):

@@ -195,12 +195,7 @@ def _legend(with_accuracy, with_classes):
         ("without locks", "the same where nothing is locked"),
     ]
     if with_accuracy:
-        meanings.append(
-            (
-                "classifier",
-                "balanced accuracy of the attribute's classifier on held-out real images",
-            )
-        )
+        meanings.append(("classifier", "balanced accuracy of the attribute's classifier on held-out real images"))
     if with_classes:
         meanings.append(
             (

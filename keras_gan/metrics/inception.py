@@ -22,6 +22,7 @@ import numpy as np
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
 from keras_gan.data.catalog import answers
+from keras_gan.metrics.streams import in_colour
 
 # download.tensorflow.org is the same host, but it has no certificate of its own.
 URL = "https://storage.googleapis.com/download.tensorflow.org/models/image/imagenet/inception-2015-12-05.tgz"
@@ -72,12 +73,7 @@ def _is_pinned(content):
 
 def _features(run, images):
     starts = range(0, len(images), BATCH_SIZE)
-    return np.concatenate([run(_colour(images[start : start + BATCH_SIZE])) for start in starts])
-
-
-def _colour(images):
-    """Returns images with three channels, (n, h, w, 3). The one channel of grey images is repeated."""
-    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
+    return np.concatenate([run(in_colour(images[start : start + BATCH_SIZE])) for start in starts])
 
 
 def _runner(content, file):

@@ -136,6 +136,17 @@ def blocks(images: Images) -> Iterator[tuple[int, np.ndarray]]:
         yield start, images[start : start + step]
 
 
+def equal_parts(images: np.ndarray, most: int) -> Iterator[np.ndarray]:
+    """Yields parts of up to `most` images, of equal size if possible, since a network is traced for each size."""
+    size = math.ceil(len(images) / math.ceil(len(images) / most)) if len(images) else 1
+    return (images[start : start + size] for start in range(0, len(images), size))
+
+
+def in_colour(images: np.ndarray) -> np.ndarray:
+    """Returns images with three channels, (n, h, w, 3). The one channel of grey images is repeated."""
+    return np.repeat(images, 3, axis=-1) if images.shape[-1] == 1 else images
+
+
 def collect(stream: Stream) -> Images:
     """Reads all images of a stream: into an array if the set is small, into a temporary file if it is large.
 

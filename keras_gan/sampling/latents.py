@@ -77,14 +77,14 @@ def of_seeds(seed, dim: int, distribution: str = "normal", xp: ModuleType = np):
         float32 (n, dim); row i depends on seed i alone.
     """
     transform = DISTRIBUTIONS[check_distribution(distribution)]
-    table = _mix(np.arange(1, 2 * math.ceil(dim / 2) + 1, dtype="uint32") * GOLDEN)
-    bits = _mix(_mix(xp.astype(seed, "uint32")[:, None], xp) ^ table, xp)  # (n, dim, or one more)
+    table = mixed(np.arange(1, 2 * math.ceil(dim / 2) + 1, dtype="uint32") * GOLDEN)
+    bits = mixed(mixed(xp.astype(seed, "uint32")[:, None], xp) ^ table, xp)  # (n, dim, or one more)
     # Through int32, since every runtime can convert it; 24 bits fit into a float32.
     whole = xp.astype(xp.astype(xp.right_shift(bits, 8), "int32"), "float32")
     return transform(whole, xp)[:, :dim]
 
 
-def _mix(x, xp=np):
+def mixed(x, xp=np):
     """The hash lowbias32 on wrapping 32-bit integers (Wellons 2018, Prospecting for hash functions)."""
     x = xp.multiply(x ^ xp.right_shift(x, 16), 0x7FEB352D)
     x = xp.multiply(x ^ xp.right_shift(x, 15), 0x846CA68B)

@@ -76,11 +76,10 @@ def _details(job):
 
 def _networks(gan):
     """The sizes of the networks, and of the feature maps of one that has convolutions."""
-    weights = (f"{network.count_params():,}" for network in (gan.generator, gan.discriminator))
+    generator, discriminator = (f"{network.count_params():,}" for network in (gan.generator, gan.discriminator))
     shapes = [layer.output.shape for layer in all_layers(gan.generator) if isinstance(layer, keras.layers.Conv2D)]
     sizes = sorted({shape[1:3] for shape in shapes})
     maps = f", feature maps of {', '.join(f'{h}x{w}' for h, w in sizes)} pixels" if sizes else ""
-    generator, discriminator = weights
     return f"generator of {generator} weights{maps}; discriminator of {discriminator}"
 
 
