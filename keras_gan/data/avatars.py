@@ -18,7 +18,6 @@ from importlib import resources
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from PIL import Image
 
 from keras_gan._utils import progress
@@ -181,6 +180,8 @@ def _version(style):
 def _drawn(style, side, split, count, purpose):
     """Returns images uint8 (count, side, side, 3) and attributes bool (count, k) from the cache; draws them once."""
     digest = hashlib.sha256(_version(style).encode()).hexdigest()[:12]
+    from filelock import FileLock  # here, since samples of a `.tflite` are drawn without this package
+
     folder = cache_folder() / NAME / f"{style}-{side}-{split}-{count}-{digest}"
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
