@@ -52,6 +52,7 @@ class TrainConfig:
     discriminator_steps: int | None = None  # k of Algorithm 1
     updates: str | None = None  # order of the updates in a step, name in presets.UPDATES
     penalty_share: float | None = None  # share of each batch at whose images the penalties are computed
+    networks: str | None = None  # family in networks.FAMILIES; None for the preset's, which depends on the data
     discriminator_lr: float | None = None  # learning rate of the discriminator; None for the preset's
     generator_lr: float | None = None  # learning rate of the generator; None for the preset's
     conditional: bool = False  # class-conditional networks, for data with labels
@@ -134,6 +135,8 @@ class TrainConfig:
         """
         try:
             values = BEFORE_SETTINGS | msgspec.convert(values, dict[str, Any])
+            if "networks" not in values:  # a run saved before this setting existed
+                values["networks"] = preset(msgspec.convert(values.get("preset"), str)).networks
             config = msgspec.convert(values, cls)
             if unknown := sorted(values.keys() - {f.name for f in dataclasses.fields(cls)}):
                 raise ValueError(f"unknown settings {', '.join(unknown)}")

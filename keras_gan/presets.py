@@ -10,6 +10,7 @@ from keras_gan._utils.text import Table, Text, paragraph
 DEFAULT_PRESET = "resnet"
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # data sets with another default
 DEFAULT_STEPS = 2_000
+LARGE = 64  # pixels on the shorter side
 R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
 # Losses that need a penalty with any preset, since D has to be Lipschitz.
 LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}
@@ -90,6 +91,12 @@ class Preset:
     batch_size: int = 64  # images in one discriminator step
     steps: int = DEFAULT_STEPS  # default number of generator updates
     ema_half_life_images: int = 20_000
+    large_networks: str | None = None  # family for images of LARGE pixels or more; None for `networks`
+
+    def networks_for(self, data_shape: tuple[int, ...]) -> str:
+        """Returns the network family for data of a shape."""
+        is_large = len(data_shape) == 3 and min(data_shape[:2]) >= LARGE
+        return self.large_networks if is_large and self.large_networks else self.networks
 
 
 PRESETS: dict[str, Preset] = {
@@ -100,6 +107,7 @@ PRESETS: dict[str, Preset] = {
         "quarter of the images. The networks, the optimizers, γ, the batch size and the half-life of the average were "
         "chosen on MNIST (benchmarks/RESULTS.md).",
         networks="resnet",
+        large_networks="resnet-patch",
         loss="relativistic",
         penalties={"r1": AUTO, "r2": AUTO},
         penalty_share=0.25,  # the same distance in four fifths of the time: benchmarks/RESULTS.md

@@ -24,7 +24,7 @@ from keras_gan.networks import family as _shared
 from keras_gan.networks.dcgan import DCGAN, LEAN, WGAN_GP
 from keras_gan.networks.perceptrons import GAUSSIAN, GAUSSIAN_DEEP, GOODFELLOW2014, MIXTURE
 from keras_gan.networks.r3gan import R3GAN
-from keras_gan.networks.resnet import RESNET
+from keras_gan.networks.resnet import RESNET, RESNET_PATCH
 from keras_gan.networks.sngan import SNGAN
 
 SMALLEST, LARGEST = 8, 256  # pixels on a side
@@ -33,6 +33,7 @@ LATENT_DIM = 64
 
 IMAGE_FAMILIES = {
     "resnet": RESNET,
+    "resnet-patch": RESNET_PATCH,
     "lean": LEAN,
     "goodfellow2014": GOODFELLOW2014,
     "dcgan": DCGAN,
@@ -61,7 +62,7 @@ def generator(
             state, as every Keras layer does after `keras.utils.set_random_seed`.
 
     Returns:
-        A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet" and "r3gan" have no tanh, so that
+        A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet", "resnet-patch" and "r3gan" have no tanh, so that
         values can lie outside, and `pixels.to_uint8` clips them.
 
     Raises:

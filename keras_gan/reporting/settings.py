@@ -26,6 +26,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         *([("mirrored", "half of the images, at random")] if config.flip else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
+        ("networks", config.networks or recipe.networks_for(run.data_shape)),
         ("loss", config.loss),
         ("penalties", _penalties(config, resolved.penalty_weight)),
         ("steps", f"{config.steps:,}"),
@@ -47,9 +48,10 @@ def _computation(run):
     return (records.read(file, dict[str, str]) or {}).items() if file.is_file() else ()
 
 
-def command(config: TrainConfig) -> str:
+def command(config: TrainConfig, data_shape: tuple[int, ...]) -> str:
     """The command that repeats the run."""
-    defaults = dataclasses.asdict(TrainConfig(config.data, config.preset))
+    family = preset(config.preset).networks_for(data_shape)
+    defaults = dataclasses.asdict(TrainConfig(config.data, config.preset, networks=family))
     words = ["kgan", "train", config.data, "--preset", config.preset]
     for name, value in dataclasses.asdict(config).items():
         if value != defaults[name]:
