@@ -32,6 +32,7 @@ PHONE, DESK = 360, 1280  # px
 WIDTHS = "[document.documentElement, ...document.querySelectorAll('[data-testid=stMain]')].map(e => e.scrollWidth)"
 NAMELESS = r"- (button|slider|radio|radiogroup|spinbutton|combobox|switch|textbox|img|link)\b(?! \")"
 LONGEST_WAIT_S = 180
+LARGE = ".large > img"
 DEFAULT_SLIDERS = "thickness:0,slant:0,width:0,height:0"
 
 
@@ -69,7 +70,7 @@ def opened(shown, visit):
 
     def open_page(query="", **settings):
         page = visit(shown.address + query, **settings)
-        page.locator(".large img").wait_for()
+        page.locator(LARGE).wait_for()
         wait_for_rest(page)
         return page
 
@@ -82,15 +83,15 @@ def decoded(source):
     return picture
 
 
-def pixels_of(page):
-    """The pixels of the large picture."""
-    return np.asarray(decoded(page.locator(".large img").get_attribute("src")))
+def pixels_of(page, place=LARGE):
+    """The pixels of the picture at a place of the page."""
+    return np.asarray(decoded(page.locator(place).get_attribute("src")))
 
 
-def wait_for_picture(page, expected):
-    """Waits until the page is drawn, and the large picture is the expected one, uint8 (height, width, 1)."""
+def wait_for_picture(page, expected, place=LARGE):
+    """Waits until the page is drawn, and the picture at a place is the expected one, uint8 (height, width, 1)."""
     until = time.monotonic() + LONGEST_WAIT_S
-    while not np.array_equal(found := pixels_of(page), expected[..., 0]) and time.monotonic() < until:
+    while not np.array_equal(found := pixels_of(page, place), expected[..., 0]) and time.monotonic() < until:
         page.wait_for_timeout(50)
     np.testing.assert_array_equal(found, expected[..., 0])
     wait_for_rest(page)
@@ -171,7 +172,7 @@ def test_the_page_fits_its_controls_have_names_and_the_picture_stays_visible(sho
     page.wait_for_timeout(300)
     left, top, wide, high, corners = page.evaluate(
         """() => {
-            const image = document.querySelector(".large img"), {x, y, width, height} = image.getBoundingClientRect()
+            const image = document.querySelector(".large > img"), {x, y, width, height} = image.getBoundingClientRect()
             const corners = [[1, 1], [width - 1, 1], [1, height - 1], [width - 1, height - 1]]
             return [x, y, width, height, corners.every(([i, j]) => document.elementFromPoint(x + i, y + j) == image)]
         }"""
@@ -182,8 +183,10 @@ def test_the_page_fits_its_controls_have_names_and_the_picture_stays_visible(sho
 
 def test_a_key_moves_a_slider_and_a_slider_the_picture(shown, opened):
     page = opened()
+    assert page.locator(".before").count() == 0
     press(page, "slant", "ArrowLeft")
     wait_for_picture(page, shown.made(slant=-0.05))
+    wait_for_picture(page, shown.made(), ".before img")
     wait_for_address(page, {"sliders": "thickness:0,slant:-0.05,width:0,height:0"})
 
 
@@ -370,7 +373,7 @@ def test_the_page_of_a_conditional_file_has_a_choice_of_classes(demo_server, vis
     before, made = sorted(tmp_path.iterdir()), Made({"averaged": file})
     server = demo_server(file)
     page = visit(server.address + "?seed=5")
-    page.locator(".large img").wait_for()
+    page.locator(LARGE).wait_for()
     wait_for_picture(page, made(5, label=2))  # 5 modulo 3
     np.testing.assert_array_equal(made(5, label=2), edge.Generator(file).generate(1, seed=5)[0])
 
@@ -469,7 +472,7 @@ def test_a_source_that_cannot_be_shown_gives_one_line(shown, tmp_path, listing, 
 def test_the_command_prepares_a_run_in_a_process_of_its_own(shown, demo_server, tmp_path, visit):
     run = Path(shutil.copytree(shown.path, tmp_path / "digits", ignore=shutil.ignore_patterns("demo")))
     page = visit(demo_server(run).address + "?seed=3")
-    page.locator(".large img").wait_for()
+    page.locator(LARGE).wait_for()
     wait_for_picture(page, shown.made(3))
     assert {file.name for file in (run / "demo").iterdir()} == preparing.OWN
 

@@ -7,7 +7,7 @@ import { save, sheet, show, toPixels } from "./pictures.js";
 import * as sliders from "./sliders.js";
 
 const COLUMNS = 4;
-const SHARPEST_PX = 96; // pictures up to this size are enlarged without smoothing
+const SMOOTH_PX = 48; // pictures of at least this size are smoothed when they are enlarged
 const UNEXPECTED =
   "The pictures cannot be drawn: generator.json and generator.tflite may not belong together, or memory ran out. " +
   "Load the page again, or export it again with kgan export --web.";
@@ -221,7 +221,7 @@ async function start() {
   description = await describe();
   description.directions ??= [];
   document.title = $("name").textContent = description.name;
-  document.body.classList.toggle("sharp", Math.max(...description.data_shape.slice(0, 2)) <= SHARPEST_PX);
+  document.body.classList.toggle("sharp", Math.min(...description.data_shape.slice(0, 2)) < SMOOTH_PX);
   document.body.classList.toggle("movable", description.directions.length > 0);
   generator = await open("generator.tflite");
   state = parse(location.hash, description.num_classes, description.directions);

@@ -1,4 +1,4 @@
-"""The pictures as HTML: embedded PNG files, which the browser enlarges without smoothing."""
+"""The pictures as HTML: embedded PNG files."""
 
 import base64
 import html
@@ -14,7 +14,7 @@ STYLE = """<style>
 .large .bar { height: .7rem; margin: .5rem 0 .3rem; max-width: 34rem; border-radius: .35rem; background: #8884; }
 .large .bar i { display: block; height: 100%; min-width: .35rem; border-radius: .35rem; background: #1f77b4; }
 .large img, .around img, .way img { image-rendering: pixelated; display: block; border-radius: 0; }
-.large img { width: 100%; max-width: 34rem; max-height: min(34rem, max(8rem, 100vh - 13.5rem)); object-fit: contain;
+.large > img { width: 100%; max-width: 34rem; max-height: min(34rem, max(8rem, 100vh - 13.5rem)); object-fit: contain;
   object-position: left top; }
 .around { display: grid; gap: .5rem; grid-template-columns: repeat(auto-fill, minmax(4.2rem, 1fr)); padding: 0; }
 .around figure { margin: 0; }
@@ -23,18 +23,27 @@ STYLE = """<style>
 .around .this img { outline: 3px solid #1f77b4; outline-offset: 1px; }
 .around .this figcaption { font-weight: 600; }
 .way img { width: min(14rem, 60vw); }
+.large .before { float: left; width: 6.5rem; margin: 0 .8rem 0 0; }
+.large .before img { width: 100%; }
+.large .before figcaption { font-size: .75rem; opacity: .85; text-align: center; }
 h3 { font-size: 1.3rem !important; }
 [data-testid=stColumn]:has(.large) { position: sticky; top: 3.75rem; align-self: flex-start; z-index: 2; }
 @media (max-width: 640px) {
   [data-testid=stColumn]:has(.large) { background: Canvas; padding: .4rem 0; }
   .large { flex-direction: row; }
-  .large img { width: 40vw; flex: none; align-self: flex-start; max-height: 40vh; }
+  .large > img { width: 40vw; flex: none; align-self: flex-start; max-height: 40vh; }
+  .large .before { width: 3.6rem; margin-right: .5rem; }
   .large p { font-size: .8rem; }
 }
 </style>"""
 
 
-def large(picture: bytes, name: str, about: str, opinion: str) -> str:
+# Small pictures are enlarged without smoothing, so that each pixel can be seen.
+SMOOTH = "<style>.large img, .around img, .way img { image-rendering: auto; }</style>"
+SMOOTH_PX = 48  # pixels on a side from which pictures are smoothed
+
+
+def large(picture: bytes, name: str, about: str, opinion: str, before: bytes | None = None) -> str:
     """The large picture with its description and the opinion of the discriminator.
 
     Args:
@@ -42,11 +51,15 @@ def large(picture: bytes, name: str, about: str, opinion: str) -> str:
         name: alternative text of the picture.
         about: description of the picture, plain text; empty for none.
         opinion: HTML of the discriminator's opinion; empty for none.
+        before: a PNG of the picture before the sliders moved it, shown next to the text; None for none.
 
     Returns:
         HTML.
     """
     line = f'<p class="about">{html.escape(about)}</p>'
+    if before is not None:
+        image = _image(before, "The picture before the sliders moved it")
+        line = f'<figure class="before">{image}<figcaption>before</figcaption></figure>{line}'
     return f'<div class="large">{_image(picture, name)}<div class="words">{line}{opinion}</div></div>'
 
 

@@ -3,6 +3,7 @@
 import json
 import math
 import random
+from dataclasses import replace
 from urllib.parse import quote, unquote
 
 import streamlit as st
@@ -34,7 +35,8 @@ def page(source: str) -> None:
     """
     gallery = opened(source)
     st.title(f"Pictures of {shell.plain(gallery.name)}")
-    st.html(frames.STYLE)
+    smooth = min(gallery.generator.data_shape[:2]) >= frames.SMOOTH_PX
+    st.html(frames.STYLE + frames.SMOOTH * smooth)
     if STATE not in st.session_state:
         st.session_state[STATE] = _from_address(gallery)
     for notice in gallery.notices:
@@ -50,12 +52,17 @@ def _studio(gallery):
     with shown:  # first, since the controls take longer than the picture
         found = gallery.opinion(image, gallery.label(chosen))
         opinion = frames.opinion(found, gallery.no_opinion, gallery.no_real)
-        st.html(frames.large(picture, f"Picture of {about}", about, opinion))
+        before = png(gallery.images(replace(chosen, amounts=()), [chosen.seed])[0]) if _is_moved(chosen) else None
+        st.html(frames.large(picture, f"Picture of {about}", about, opinion, before))
     with controls:
         _controls(gallery, chosen)
         _downloads(gallery, chosen, picture)
         _others(gallery, chosen)
     _into_address(gallery, chosen)
+
+
+def _is_moved(chosen):
+    return any(amount for _, amount in chosen.amounts)
 
 
 def _about(gallery, chosen):

@@ -62,8 +62,8 @@ def generator(
             state, as every Keras layer does after `keras.utils.set_random_seed`.
 
     Returns:
-        A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet", "resnet-patch" and "r3gan" have no tanh, so that
-        values can lie outside, and `pixels.to_uint8` clips them.
+        A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet", "resnet-patch" and "r3gan"
+        have no tanh, so that values can lie outside, and `pixels.to_uint8` clips them.
 
     Raises:
         InputError: where no network can be built for the shape.
