@@ -3,19 +3,6 @@
 LATENTS = ("normal", "uniform")
 LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic")
 STRATEGIES = ("auto", "mirrored", "multiworker")
-NETWORKS = (
-    "resnet",
-    "resnet-patch",
-    "lean",
-    "goodfellow2014",
-    "dcgan",
-    "wgan-gp",
-    "sngan",
-    "r3gan",
-    "gaussian",
-    "gaussian_deep",
-    "mixture",
-)
 EXTRACTORS = ("auto", "digits", "imagenet", "inception", "mnist", "none", "stacked_mnist", "trained")
 MODES = ("float32", "float16", "int8", "int8-static")
 

@@ -8,7 +8,7 @@ import click
 from keras_gan._utils import silence
 from keras_gan._utils.text import Table
 from keras_gan.cli import output
-from keras_gan.cli.names import LATENTS, LOSSES, NETWORKS, STRATEGIES, listed
+from keras_gan.cli.names import LATENTS, LOSSES, STRATEGIES, listed
 from keras_gan.cli.options import Format, ImageSize, Name, Number, Weight, Whole, load_training
 from keras_gan.cli.verb import Verb
 from keras_gan.config import CHECKPOINT_EVERY_S, LARGEST
@@ -20,7 +20,6 @@ SECTIONS = {
     "Data": ("image_size", "crop", "flip", "skip_damaged", "background"),
     "Recipe (by default the preset's)": (
         "preset",
-        "networks",
         "steps",
         "batch_size",
         "loss",
@@ -59,12 +58,8 @@ SECTIONS = {
 @click.option(
     "--preset",
     type=Name(PRESETS),
-    help="Recipe, see kgan presets.  [default: resnet; for gaussian, ring and grid their own]",
-)
-@click.option(
-    "--networks",
-    type=Name(NETWORKS),
-    help="Network family.  [default: the preset's; of resnet, resnet-patch from 64 pixels on]",
+    help="Recipe, see kgan presets.  [default: resnet, from 64 pixels on resnet-patch; for gaussian, ring and grid "
+    "their own]",
 )
 @click.option("--steps", type=Whole(min=1), help="The number of generator updates in all.")
 @click.option("--batch-size", type=Whole(min=1), help="The number of images in a discriminator step.")

@@ -15,11 +15,10 @@ from keras_gan._utils.errors import InputError, field_first
 from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
 from keras_gan.presets import (
     BEFORE_SETTINGS,
-    DATA_PRESETS,
-    DEFAULT_PRESET,
     UPDATES,
     default_penalties,
     default_penalty_share,
+    default_preset,
     preset,
 )
 
@@ -52,7 +51,6 @@ class TrainConfig:
     discriminator_steps: int | None = None  # k of Algorithm 1
     updates: str | None = None  # order of the updates in a step, name in presets.UPDATES
     penalty_share: float | None = None  # share of each batch at whose images the penalties are computed
-    networks: str | None = None  # family in networks.FAMILIES; None for the preset's, which depends on the data
     discriminator_lr: float | None = None  # learning rate of the discriminator; None for the preset's
     generator_lr: float | None = None  # learning rate of the generator; None for the preset's
     conditional: bool = False  # class-conditional networks, for data with labels
@@ -63,7 +61,8 @@ class TrainConfig:
 
     def __post_init__(self):
         self._check_data()
-        object.__setattr__(self, "preset", self.preset or DATA_PRESETS.get(self.data, DEFAULT_PRESET))
+        object.__setattr__(self, "_given", {f.name: getattr(self, f.name) for f in dataclasses.fields(self)})
+        object.__setattr__(self, "preset", self.preset or default_preset(self.data))
         recipe = preset(self.preset)
         for name in ("steps", "batch_size", "latent_dim", "latent", "loss", "discriminator_steps", "updates"):
             if getattr(self, name) is None:
@@ -84,6 +83,16 @@ class TrainConfig:
         self._check("batch_size", enough, "2 or more, unless gamma is a number", "2 or more, or a number as --gamma")
         self._check("updates", self.updates in UPDATES, " or ".join(UPDATES))
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
+
+    def for_shape(self, data_shape: tuple[int, ...]) -> "TrainConfig":
+        """Returns this config, or, if it was made without a preset, one with the default preset for data of a shape.
+
+        Args:
+            data_shape: (height, width, channels) of images, or (features,).
+        """
+        if self._given["preset"] is not None:
+            return self
+        return TrainConfig(**self._given | {"preset": default_preset(self.data, data_shape)})
 
     def _check_data(self):
         try:
@@ -135,8 +144,6 @@ class TrainConfig:
         """
         try:
             values = BEFORE_SETTINGS | msgspec.convert(values, dict[str, Any])
-            if "networks" not in values:  # a run saved before this setting existed
-                values["networks"] = preset(msgspec.convert(values.get("preset"), str)).networks
             config = msgspec.convert(values, cls)
             if unknown := sorted(values.keys() - {f.name for f in dataclasses.fields(cls)}):
                 raise ValueError(f"unknown settings {', '.join(unknown)}")

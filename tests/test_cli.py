@@ -19,7 +19,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from keras_gan import __version__, losses, metrics, networks
+from keras_gan import __version__, losses, metrics
 from keras_gan.cli import names, output
 from keras_gan.cli.main import VERBS, kgan
 from keras_gan.cli.options import Format
@@ -262,7 +262,6 @@ def test_ctrl_c_ends_a_command_with_one_line_and_leaves_nothing_half_written(tra
 def test_options_take_the_names_of_the_tables():
     assert set(names.LATENTS) == set(latents.DISTRIBUTIONS)
     assert set(names.LOSSES) == set(losses.LOSSES)
-    assert set(names.NETWORKS) == set(networks.FAMILIES)
     assert set(names.STRATEGIES) == set(strategies.STRATEGIES)
     assert set(names.EXTRACTORS) == set(extractors.CHOICES)
     assert set(names.MODES) == set(MODES)

@@ -15,7 +15,6 @@ from keras_gan.presets import PRESETS
 IMAGE_PRESETS = [name for name, recipe in PRESETS.items() if recipe.networks in networks.IMAGE_FAMILIES]
 PAPERS = ["dcgan", "wgan-gp", "sngan", "r3gan"]
 NO_TANH = ("resnet", "resnet-patch", "r3gan")
-IMAGE_FAMILIES = [*IMAGE_PRESETS, "resnet-patch"]
 SIZES = [(8, 8), (28, 28), (32, 32), (48, 48), (64, 64), (30, 50), (9, 17)]
 PAPER_SIZES = [(8, 8), (28, 28), (64, 64), (9, 17)]  # these networks are large
 LONG = pytest.mark.long
@@ -38,7 +37,7 @@ QUICK_SIZES = [
 ]
 SIZED = [
     (preset, size) if (preset, size) in QUICK_SIZES else pytest.param(preset, size, marks=LONG)
-    for preset in IMAGE_FAMILIES
+    for preset in IMAGE_PRESETS
     for size in SIZES
     if preset not in PAPERS or size in PAPER_SIZES
 ]

@@ -379,51 +379,25 @@ def test_a_damaged_image_is_named_while_steps_are_timed(tmp_path, monkeypatch):
         job.seconds_per_step()
 
 
-# the networks
+# the default preset
 
 
 def photos(tmp_path, side):
     path = tmp_path / f"photos{side}.npy"
-    np.save(path, np.random.default_rng(0).integers(0, 256, (20, side, side, 3), dtype="uint8"))
-    return path
+    np.save(path, np.random.default_rng(0).integers(0, 256, (40, side, side, 3), dtype="uint8"))
+    return str(path)
 
 
-@pytest.mark.parametrize(("side", "family", "largest"), [(63, "resnet", 31), (64, "resnet-patch", 16)])
-def test_networks_depend_on_the_size_of_the_images(tmp_path, side, family, largest):
-    config = training.configure(str(photos(tmp_path, side)), batch_size=4)
-    job = training.prepare(config, tmp_path / "run")
-    assert job.config.networks == family
-    assert max(layer.output.shape[1] for layer in job.gan.generator.layers if "conv" in layer.name) in (
-        largest,
-        largest + 1,
-    )
+@pytest.mark.parametrize(("side", "name", "batch_size"), [(63, "resnet", 32), (64, "resnet-patch", 16)])
+def test_the_default_preset_depends_on_the_size_of_the_images(tmp_path, monkeypatch, side, name, batch_size):
+    monkeypatch.chdir(tmp_path)
+    job = training.prepare(training.configure(photos(tmp_path, side)))
+    assert (job.config.preset, job.config.batch_size) == (name, batch_size)
+    assert job.run_dir == Path("runs", f"photos{side}-{name}")
+    built = networks.generator((side, side, 3), family=name).count_params()
+    assert job.gan.generator.count_params() == built
 
 
-def test_a_run_keeps_its_networks(tmp_path):
-    path = photos(tmp_path, 64)
-    config = training.configure(str(path), batch_size=4, networks="resnet", augment=False)
-    Run.create(tmp_path / "run", config, training.prepare(config).source)
-    assert (
-        training.prepare(training.configure(str(path), batch_size=4, augment=False), tmp_path / "run").config.networks
-        == "resnet"
-    )
-    settings = json.loads((tmp_path / "run" / "config.json").read_text())
-    del settings["config"]["networks"]  # a run from before this setting existed
-    (tmp_path / "run" / "config.json").write_text(json.dumps(settings))
-    assert (
-        training.prepare(training.configure(str(path), batch_size=4, augment=False), tmp_path / "run").config.networks
-        == "resnet"
-    )
-    with pytest.raises(InputError, match=r"networks: resnet -> resnet-patch"):
-        training.prepare(
-            training.configure(str(path), batch_size=4, augment=False, networks="resnet-patch"), tmp_path / "run"
-        )
-
-
-def test_networks_of_any_family_take_any_recipe(tmp_path):
-    config = training.configure("digits", networks="lean", steps=1, batch_size=4)
-    built = training.prepare(config, tmp_path / "run").gan
-    for network, build in ((built.generator, networks.generator), (built.discriminator, networks.discriminator)):
-        assert network.count_params() == build((8, 8, 1), family="lean").count_params()
-    with pytest.raises(InputError, match="unknown network family 'resnt'; did you mean resnet"):
-        training.prepare(training.configure("digits", networks="resnt"))
+def test_a_preset_that_was_given_is_kept(tmp_path):
+    config = training.configure(photos(tmp_path, 64), "resnet", batch_size=4)
+    assert training.prepare(config, tmp_path / "run").config.preset == "resnet"

@@ -8,7 +8,7 @@ from typing import Any
 
 from keras_gan._utils.choices import AUTO
 from keras_gan.config import TrainConfig
-from keras_gan.presets import DEFAULT_PRESET, preset
+from keras_gan.presets import DEFAULT_PRESET, LARGE_PRESET, preset
 
 ILL, NOTE, WELL = "ill", "note", "well"
 SEVERITIES = (ILL, NOTE, WELL)  # the most severe first
@@ -88,7 +88,7 @@ def _usual_steps(config, shape):
 
 
 def _is_default_on_images(config, shape):
-    return config.preset == DEFAULT_PRESET and shape is not None and len(shape) == 3
+    return config.preset in (DEFAULT_PRESET, LARGE_PRESET) and shape is not None and len(shape) == 3
 
 
 def _usual_rate(config, side):

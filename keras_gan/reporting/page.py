@@ -136,7 +136,7 @@ def page(run: Run) -> str:
         directions=embedding.picture(run.path / "directions.png"),
         exports=_exports(run),
         settings=settings.rows(run, config),
-        command=settings.command(config, run.data_shape),
+        command=settings.command(config),
         missing=_missing(run, config),
         optimum=_optimum(run),
     )
@@ -209,11 +209,7 @@ def _missing(run, config):
     folder = shlex.quote(str(run.path))
     remaining = config.steps - _step(run)
     parts = [
-        (
-            remaining > 0,
-            f"The remaining {remaining:,} steps",
-            f"{settings.command(config, run.data_shape)} --run {folder}",
-        ),
+        (remaining > 0, f"The remaining {remaining:,} steps", f"{settings.command(config)} --run {folder}"),
         (_card(run) is None, "The metric card", f"kgan evaluate {folder}"),
         (not _exports(run), "An export", f"kgan export {folder} --tflite"),
     ]

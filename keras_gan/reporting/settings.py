@@ -26,7 +26,6 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         *([("mirrored", "half of the images, at random")] if config.flip else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
-        ("networks", config.networks or recipe.networks_for(run.data_shape)),
         ("loss", config.loss),
         ("penalties", _penalties(config, resolved.penalty_weight)),
         ("steps", f"{config.steps:,}"),
@@ -48,10 +47,9 @@ def _computation(run):
     return (records.read(file, dict[str, str]) or {}).items() if file.is_file() else ()
 
 
-def command(config: TrainConfig, data_shape: tuple[int, ...]) -> str:
+def command(config: TrainConfig) -> str:
     """The command that repeats the run."""
-    family = preset(config.preset).networks_for(data_shape)
-    defaults = dataclasses.asdict(TrainConfig(config.data, config.preset, networks=family))
+    defaults = dataclasses.asdict(TrainConfig(config.data, config.preset))
     words = ["kgan", "train", config.data, "--preset", config.preset]
     for name, value in dataclasses.asdict(config).items():
         if value != defaults[name]:

@@ -37,11 +37,10 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
     recipe = preset(config.preset)
     num_classes = num_classes if config.conditional else None
     policy = augment.POLICY if augments(config, data_shape, data_count) else ()
-    family = config.networks or recipe.networks_for(data_shape)
     with seeding.keras_seed(config.seed):
         gan = GAN(
-            networks.generator(data_shape, config.latent_dim, family, num_classes=num_classes),
-            networks.discriminator(data_shape, family, "auto", num_classes, policy, config.pack),
+            networks.generator(data_shape, config.latent_dim, recipe.networks, num_classes=num_classes),
+            networks.discriminator(data_shape, recipe.networks, "auto", num_classes, policy, config.pack),
             latent=config.latent,
             ema_half_life_images=recipe.ema_half_life_images,
             seed=config.seed,

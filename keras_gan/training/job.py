@@ -13,7 +13,7 @@ from pathlib import Path
 
 import tensorflow as tf
 
-from keras_gan import data, distribute, losses, metrics, networks, reporting
+from keras_gan import data, distribute, losses, metrics, reporting
 from keras_gan._utils import progress
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import Diverged, InputError, WorkerLost, first_line
@@ -36,7 +36,6 @@ from keras_gan.callbacks.recording import SNAPSHOT_VECTORS, training_task
 from keras_gan.config import CHECKPOINT_EVERY_S, TrainConfig
 from keras_gan.data import opening
 from keras_gan.gan import GAN
-from keras_gan.presets import preset
 from keras_gan.runs import Run, checkpoints
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES
@@ -323,32 +322,26 @@ def prepare(
         )
     lookup(losses.LOSSES, config.loss, "loss", ", ".join(losses.LOSSES))  # before the data are read
     latents.check_distribution(config.latent)
-    if config.networks is not None:
-        lookup(networks.FAMILIES, config.networks, "network family", ", ".join(networks.FAMILIES))
     strategy = strategy or tf.distribute.get_strategy()
     _check_replicas(config, strategy.num_replicas_in_sync)
     if config.deterministic:
         tf.config.experimental.enable_op_determinism()
     source = open_data(config)
+    config = config.for_shape(source.shape)
+    folder = _folder(config, run_dir)
     if config.conditional:
         data.check_labels(source)
     if distribute.is_chief(strategy):
         (opening.warn_of_unequal_classes if config.conditional else opening.warn_of_unusable_labels)(source)
-    config = _decided(config, folder, source)
+    if config.augment is None:  # decided once, since with more steps D must stay the same network
+        chosen = Run(folder).config.augment if is_run(folder) else None
+        config = dataclasses.replace(config, augment=chosen)
+        config = dataclasses.replace(config, augment=augments(config, source.shape, source.count))
     if distribute.is_chief(strategy):
         Run.check(folder, config, source)
     with strategy.scope():
         gan = build(config, source.shape, source.count, source.num_classes)
     return Job(config, folder, source, gan, evaluate_every, checkpoint_every_s, strategy)
-
-
-def _decided(config, folder, source):
-    """The config with all that depends on the data. A run that exists keeps its networks, whatever the defaults are."""
-    saved = Run(folder).config if is_run(folder) else config
-    chosen = {name: getattr(saved, name) for name in ("augment", "networks") if getattr(config, name) is None}
-    config = dataclasses.replace(config, **chosen)
-    family = config.networks or preset(config.preset).networks_for(source.shape)
-    return dataclasses.replace(config, augment=augments(config, source.shape, source.count), networks=family)
 
 
 def _folder(config, run_dir):
