@@ -14,7 +14,7 @@ from keras_gan.networks.family import Family, base, count_levels, crop, pad
 HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at each halving; maximum
 # Channels from the smallest feature map, of 4×4 pixels, to the largest, for images of 64 pixels or more, whose largest
 # feature map has a quarter of their side.
-PATCH_WIDTHS = 112, 96, 64, 32, 16
+PATCH_WIDTHS = 96, 96, 64, 32, 16
 # The dense layer computes 1/4 of the first map's channels, and a 1×1 convolution all of them. A dense layer for all
 # channels would hold more than half of all weights without better quality (benchmarks/RESULTS.md).
 FIRST_PART = 4
@@ -27,6 +27,7 @@ class Sizes:
 
     patch: int  # pixels on a side that one position of the largest feature map stands for, a power of 2
     width: Callable[[int, int], int]  # channels by level and number of levels
+    more: int  # additional residual blocks of G at the smallest size
 
     def first(self, levels: int) -> int:
         """The level of the largest feature map."""
@@ -68,7 +69,7 @@ def _generate(sizes, z, shape, dtype):
     levels = count_levels(shape)
     first, width = sizes.first(levels), sizes.width(levels, levels)
     x = layers.Conv2D(width, 1, dtype=dtype)(base(z, shape, levels, width // FIRST_PART, dtype))
-    for _ in range(_more_blocks(levels)):
+    for _ in range(sizes.more * _more_blocks(levels)):
         x = _residual(x, dtype)
     for level in reversed(range(first, levels)):
         x = _up(_residual(x, dtype), 2, sizes.width(level, levels), 1, dtype)
@@ -106,5 +107,5 @@ def _family(sizes):
     return Family(functools.partial(_generate, sizes), functools.partial(_discriminate, sizes))
 
 
-RESNET = _family(Sizes(2, _doubling))
-RESNET_PATCH = _family(Sizes(4, _listed))
+RESNET = _family(Sizes(2, _doubling, 1))
+RESNET_PATCH = _family(Sizes(4, _listed, 0))
