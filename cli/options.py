@@ -8,7 +8,7 @@ from pathlib import Path
 import click
 
 from keras_gan._utils import silence
-from keras_gan._utils.choices import nearest
+from keras_gan._utils.choices import automatic_share, nearest
 from keras_gan.exports import FORMATS, KERAS_NAMES
 
 
@@ -42,18 +42,18 @@ class ImageSize(click.ParamType):
 
 
 class Weight(click.ParamType):
-    """A number, or "auto"."""
+    """A number, "auto", or a part of it such as "auto/8"."""
 
-    name = "NUMBER|auto"
+    name = "NUMBER|auto[/N]"
 
     def get_metavar(self, param, ctx):
         return self.name
 
     def convert(self, value, param, ctx):
         try:
-            return value if value == "auto" else float(value)
+            return float(value) if automatic_share(value) is None else value
         except ValueError:
-            self.fail(f"{value!r}; expected a number, such as 1, or auto", param, ctx)
+            self.fail(f"{value!r}; expected a number such as 1, auto, or a part of it such as auto/8", param, ctx)
 
 
 class Setting(click.ParamType):

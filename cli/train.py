@@ -78,7 +78,7 @@ SECTIONS = {
     help="Discriminator updates for each generator update.",
 )
 @click.option("--updates", type=Name(UPDATES), help=f"Order of the updates in a step: {listed(UPDATES)}.")
-@click.option("--gamma", type=Weight(), help="Weight of the gradient penalties, 0 or more; auto: from the data.")
+@click.option("--gamma", type=Weight(), help="Weight of the gradient penalties; auto: from the data.")
 @click.option(
     "--penalty-share",
     type=Number(min=0, max=1, min_open=True),

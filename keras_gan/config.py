@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from keras_gan._utils.choices import AUTO
+from keras_gan._utils.choices import AUTO, automatic_share
 from keras_gan._utils.errors import InputError, field_first
 from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
 from keras_gan.presets import (
@@ -47,7 +47,7 @@ class TrainConfig:
     latent_dim: int | None = None  # dimension of z
     latent: str | None = None  # distribution of z
     loss: str | None = None  # name in losses.LOSSES
-    gamma: float | str | None = None  # weight γ of every penalty, or "auto"; of R1 where the preset has no penalty
+    gamma: float | str | None = None  # weight γ of every penalty, of R1 where the preset has none; or "auto[/N]"
     discriminator_steps: int | None = None  # k of Algorithm 1
     updates: str | None = None  # order of the updates in a step, name in presets.UPDATES
     penalty_share: float | None = None  # share of each batch at whose images the penalties are computed
@@ -77,9 +77,10 @@ class TrainConfig:
         divides = self.batch_size % self.pack == 0
         self._check("pack", divides, f"a divisor of the batch size, {self.batch_size}", "with such a divisor")
         number = not isinstance(self.gamma, str | None) and 0 <= self.gamma <= LARGEST_FLOAT
-        self._check("gamma", number or self.gamma in (None, AUTO), f"0 or more, or {AUTO}")
+        automatic = self.gamma is None or automatic_share(self.gamma) is not None
+        self._check("gamma", number or automatic, f"0 or more, {AUTO}, or a part of it such as {AUTO}/8")
         self._check("penalty_share", 0 < self.penalty_share <= 1, "more than 0 and at most 1", "1 or less")
-        enough = AUTO not in self.penalties.values() or self.batch_size > 1
+        enough = not any(map(automatic_share, self.penalties.values())) or self.batch_size > 1
         self._check("batch_size", enough, "2 or more, unless gamma is a number", "2 or more, or a number as --gamma")
         self._check("updates", self.updates in UPDATES, " or ".join(UPDATES))
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
@@ -116,7 +117,7 @@ class TrainConfig:
 
     @property
     def penalties(self) -> dict[str, float | str]:
-        """Names in penalties.PENALTIES, each with its weight γ: a number or "auto"."""
+        """Names in penalties.PENALTIES, each with its weight γ: a number, "auto" or "auto/N"."""
         penalties = default_penalties(preset(self.preset), self.loss)
         if self.gamma == 0:
             return {}  # with weight 0 the gradients would be computed for nothing

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import keras
 from keras import ops
 
-from keras_gan._utils.choices import AUTO, lookup
+from keras_gan._utils.choices import AUTO, automatic_share, lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import replicas
 
@@ -99,11 +99,11 @@ def resolve(weights: Mapping) -> dict[Penalty, float | str]:
     """The penalties for an argument of `GAN.compile(penalties=…)`, with their weights γ.
 
     Args:
-        weights: mapping of names in `PENALTIES`, or of `Penalty` objects, to weights: numbers, or "auto" for
-            zero-centred penalties.
+        weights: mapping of names in `PENALTIES`, or of `Penalty` objects, to weights: numbers, or for
+            zero-centred penalties "auto", or a part of it such as "auto/8".
 
     Raises:
-        InputError: for an unknown name, or for a weight that is neither a number nor, where allowed, "auto".
+        InputError: for an unknown name, or for a weight that is neither a number nor, where allowed, automatic.
     """
     if not isinstance(weights, Mapping):
         raise InputError(f"penalties is {weights!r:.80}; expected a mapping. Use penalties={{name: 1.0}}.")
@@ -112,9 +112,9 @@ def resolve(weights: Mapping) -> dict[Penalty, float | str]:
 
 def _resolved(key, weight):
     penalty = key if isinstance(key, Penalty) else lookup(PENALTIES, key, "penalty", ", ".join(PENALTIES))
-    if isinstance(weight, str) and (weight != AUTO or penalty.of_gradients is not zero_centred):
+    if isinstance(weight, str) and (automatic_share(weight) is None or penalty.of_gradients is not zero_centred):
         raise InputError(
-            f"the weight of {key} is {weight!r}; expected a number, or {AUTO!r} for r1 and r2. Use "
-            "penalties={name: 1.0}."
+            f"the weight of {key} is {weight!r}; expected a number, or for r1 and r2 {AUTO!r} or a part of it "
+            "such as 'auto/8'. Use penalties={name: 1.0}."
         )
     return penalty, weight

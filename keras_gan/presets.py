@@ -120,7 +120,7 @@ PRESETS: dict[str, Preset] = {
         "(benchmarks/RESULTS.md).",
         networks="resnet-patch",
         loss="relativistic",
-        penalties={"r1": AUTO, "r2": AUTO},
+        penalties={"r1": f"{AUTO}/8", "r2": f"{AUTO}/8"},
         penalty_share=0.25,
         generator_optimizer=_adam(AUTO, 0.0, 0.9),
         discriminator_optimizer=_adam(AUTO, 0.0, 0.9),

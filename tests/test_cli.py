@@ -448,7 +448,7 @@ USAGE = {
         "--export: .*'coreml'; .*tflite, saved_model, onnx, web",
     ),
     "no size": ("train digits --image-size axb", "--image-size: 'axb'; expected one side or HEIGHTxWIDTH"),
-    "no weight": ("train digits --gamma heavy", "--gamma: 'heavy'; expected a number, such as 1, or auto"),
+    "no weight": ("train digits --gamma heavy", "--gamma: 'heavy'; expected a number such as 1, auto"),
     "too many arguments": ("demo a b", r"unexpected extra argument \(b\); expected kgan demo \[OPTIONS\]"),
     "unknown command": ("trian digits", r"unknown command 'trian'; did you mean train\? \(all: kgan --help\)"),
     "option of no command": ("--foo", r"kgan has no option --foo; expected kgan \[OPTIONS\] COMMAND"),

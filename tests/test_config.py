@@ -209,7 +209,7 @@ def test_gamma_weighs_every_penalty_of_the_preset_or_adds_r1():
 
 
 def test_gamma_is_a_number_or_auto_which_needs_two_images():
-    with pytest.raises(InputError, match="gamma is heavy; expected 0 or more, or auto"):
+    with pytest.raises(InputError, match="gamma is heavy; expected 0 or more, auto, or a part of it such as auto/8"):
         TrainConfig("digits", gamma="heavy")
     with pytest.raises(InputError, match="batch_size is 1; expected 2 or more, unless gamma is a number"):
         TrainConfig("digits", batch_size=1)

@@ -932,7 +932,7 @@ def test_the_command_prints_no_codes_that_steer_a_terminal(run_dir):
     (run_dir / "config.json").write_text(json.dumps(written))
     done = subprocess.run([Path(sys.executable).with_name("kgan"), "doctor", run_dir], capture_output=True, text=True)
     assert done.returncode == 2 and not done.stdout
-    assert str(run_dir / "config.json") in done.stderr and "gamma is ?[2J?; expected 0 or more, or auto" in done.stderr
+    assert str(run_dir / "config.json") in done.stderr and "gamma is ?[2J?; expected 0 or more, auto, or" in done.stderr
     assert done.stderr.count("\n") == 1 and done.stderr[:-1].isprintable()
 
 

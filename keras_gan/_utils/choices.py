@@ -1,12 +1,19 @@
 """Choices by name: look one up in a table, and suggest similar names. Standard library only."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from keras_gan._utils.errors import InputError
 
 AUTO = "auto"  # γ chosen from the data (`penalties.automatic_weight`), a learning rate from the network (`schedules`)
+
+
+def automatic_share(weight: object) -> float | None:
+    """Returns the share of the automatic γ of a weight: 1 for "auto", 1/8 for "auto/8", None for other weights."""
+    found = re.fullmatch(rf"{AUTO}(?:/([1-9]\d{{0,3}}))?", weight) if isinstance(weight, str) else None
+    return None if found is None else 1 / int(found[1] or 1)
 
 
 def lookup(table: Mapping[str, Any], name: str, noun: str, listing: str) -> Any:

@@ -140,7 +140,7 @@ def license_of(name: str) -> str | None:
 def open_avatars(name: str, size=None, split="train") -> Source:
     """Draws avatars, or reads them from the cache if they were drawn before.
 
-    The held-out images, a tenth as many, are other faces of the same style. Drawing takes about 12 ms for each
+    The held-out images, a tenth as many, are other faces of the same style. Drawing takes 5 to 12 ms for each
     image. The images are saved in avatars/ in $KERAS_GAN_CACHE, or in ~/.cache/keras_gan.
 
     Args:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_gan._utils.choices import AUTO
+from keras_gan._utils.choices import AUTO, automatic_share
 from keras_gan.config import TrainConfig
 from keras_gan.presets import DEFAULT_PRESET, LARGE_PRESET, preset
 
@@ -100,9 +100,9 @@ def _usual_rate(config, side):
 
 
 def largest_weight(weights: Iterable[float | str]) -> float | None:
-    """Returns the largest weight γ; 0 without weights, and None if a weight is "auto"."""
+    """Returns the largest weight γ; 0 without weights, and None if a weight is automatic."""
     weights = list(weights)
-    return None if AUTO in weights else float(max(weights, default=0.0))
+    return None if any(map(automatic_share, weights)) else float(max(weights, default=0.0))
 
 
 def _number(rate):

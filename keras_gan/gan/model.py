@@ -12,7 +12,7 @@ from keras_gan import augment as _augment  # noqa: F401  registers a layer that 
 from keras_gan import ema, losses
 from keras_gan import layers as _layers  # noqa: F401  the same
 from keras_gan._utils import log_names
-from keras_gan._utils.choices import AUTO, lookup
+from keras_gan._utils.choices import automatic_share, lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import precision, replicas
 from keras_gan.gan import batches, network_checks, optimizers, summary
@@ -130,8 +130,9 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             discriminator_optimizer: the same for D. Where both are one optimizer object, D gets a copy.
             loss: name in `losses.LOSSES`, a `losses.Loss`, or a binary Keras loss: see `losses.resolve`.
             penalties: mapping of names in `penalties.PENALTIES`, or of `Penalty` objects, to weights γ: numbers, or
-                "auto" for `penalties.automatic_weight` of each batch. None means the preset's penalties with the
-                preset's loss, {"wgan_gp": 10.0} with "wasserstein", and no penalty with any other loss.
+                "auto" for `penalties.automatic_weight` of each batch, or "auto/8" for an eighth of it. None means
+                the preset's penalties with the preset's loss, {"wgan_gp": 10.0} with "wasserstein", and no penalty with
+                any other loss.
             discriminator_steps: k of Algorithm 1. Each batch of `fit` is divided among the k steps, so that each step
                 sees fresh images. Use k times the batch size of one step.
             updates: "alternating" is Algorithm 1: G's gradient is that of the updated D, on fresh noise. "simultaneous"
@@ -273,7 +274,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         images = batches.check_images(images, self.data_shape)
         labels = batches.check_labels(labels, self.num_classes)
         weights = self._check_weights(batches.check_weights(weights))
-        counts = batches.count(images, labels, self.num_classes, steps, AUTO in self.penalties.values())
+        automatic = any(map(automatic_share, self.penalties.values()))
+        counts = batches.count(images, labels, self.num_classes, steps, automatic)
         if labels is not None:  # wrong ones are counted; a graph error would hide the message about them
             labels = tf.clip_by_value(labels, 0, self.num_classes - 1)
         parts = batches.minibatches([images, labels, weights], steps)

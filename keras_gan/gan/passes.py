@@ -13,7 +13,7 @@ from keras import layers, ops
 from keras_gan import augment
 from keras_gan import layers as own_layers
 from keras_gan._utils import compat
-from keras_gan._utils.choices import AUTO
+from keras_gan._utils.choices import automatic_share
 from keras_gan.distribute import replicas
 from keras_gan.gan import optimizers
 from keras_gan.networks.r3gan import GroupedConv2D
@@ -243,8 +243,9 @@ class Passes:
         return any(penalty.at == point for penalty in self.penalties)
 
     def _penalty(self, input_gradients, real):
-        automatic = self._automatic_weight(real) if AUTO in self.penalties.values() else None
-        weights = {penalty: automatic if w == AUTO else w for penalty, w in self.penalties.items()}
+        shares = {penalty: automatic_share(weight) for penalty, weight in self.penalties.items()}
+        automatic = self._automatic_weight(real) if any(shares.values()) else None
+        weights = {p: w if shares[p] is None else shares[p] * automatic for p, w in self.penalties.items()}
         return sum((w * penalty.of_gradients(input_gradients[penalty.at]) for penalty, w in weights.items()), 0.0)
 
     def _automatic_weight(self, real):

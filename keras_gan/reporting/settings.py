@@ -4,7 +4,7 @@ import dataclasses
 import shlex
 from collections.abc import Mapping
 
-from keras_gan._utils.choices import AUTO
+from keras_gan._utils.choices import AUTO, automatic_share
 from keras_gan.config import TrainConfig
 from keras_gan.data.spec import BACKGROUND
 from keras_gan.presets import UPDATES, at_share, preset
@@ -65,10 +65,16 @@ def _words(value):
 
 
 def _penalties(config, automatic):
-    chosen = "automatic" if automatic is None else f"{automatic:.2g} (from the last batch)"
-    weights = {name: chosen if weight == AUTO else _text(weight) for name, weight in config.penalties.items()}
+    weights = {name: _weight(weight, automatic) for name, weight in config.penalties.items()}
     described = ", ".join(f"{name} of weight {weight}" for name, weight in weights.items())
     return described + at_share(config.penalty_share) if weights else "none"
+
+
+def _weight(weight, automatic):
+    share = automatic_share(weight)
+    if share is None:
+        return _text(weight)
+    return "automatic" if automatic is None else f"{share * automatic:.2g} (from the last batch)"
 
 
 def _optimizer(serialized, rate):

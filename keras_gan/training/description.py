@@ -6,7 +6,7 @@ import keras
 
 from keras_gan import data, penalties, schedules
 from keras_gan._utils import pixels
-from keras_gan._utils.choices import AUTO
+from keras_gan._utils.choices import automatic_share
 from keras_gan._utils.compat import all_layers
 from keras_gan._utils.errors import printable
 from keras_gan._utils.progress import rough_duration
@@ -117,10 +117,12 @@ def _replicas(job):
 def _loss(job):
     """Loss, penalties and initial learning rates as text."""
     config, gan = job.config, job.gan
-    automatic = _automatic_weight(job) if AUTO in config.penalties.values() else None
+    shares = {name: automatic_share(weight) for name, weight in config.penalties.items()}
+    automatic = _automatic_weight(job) if any(shares.values()) else None
     names = defaultdict(list)  # by weight
     for name, weight in config.penalties.items():
-        names[automatic if weight == AUTO else f"{weight:g}"].append(name)
+        share = shares[name]
+        names[f"{weight:g}" if share is None else f"{share * automatic:.2g} (from the data)"].append(name)
     where = at_share(config.penalty_share)
     penalised = "".join(f", {' and '.join(alike)} of weight {weight}{where}" for weight, alike in names.items())
     g_rate, d_rate = (schedules.current_rate(o) for o in (gan.generator_optimizer, gan.discriminator_optimizer))
@@ -133,9 +135,9 @@ def _loss(job):
 
 
 def _automatic_weight(job):
-    """An estimate of the γ that training will choose from its batches."""
+    """An estimate of the automatic γ of a batch."""
     images = job.source.fetch(job.source.sample(SHOWN_IMAGES, job.config.seed))
-    return f"{float(penalties.automatic_weight(pixels.floats(images))):.2g} (from the data)"
+    return float(penalties.automatic_weight(pixels.floats(images)))
 
 
 def outcome(job: Job, was_finished: bool = False) -> str:
