@@ -205,6 +205,7 @@ def test_gamma_weighs_every_penalty_of_the_preset_or_adds_r1():
     assert TrainConfig("digits", "lean").penalties == {}
     assert TrainConfig("digits", "lean", gamma=3.0).penalties == {"r1": 3.0}
     assert TrainConfig("digits", "lean", gamma="auto").penalties == {"r1": "auto"}
+    assert TrainConfig("digits", "resnet-patch").penalties == {"r1": "auto/8", "r2": "auto/8"}
     assert TrainConfig("digits", gamma=0.0).penalties == {}
 
 
@@ -213,6 +214,8 @@ def test_gamma_is_a_number_or_auto_which_needs_two_images():
         TrainConfig("digits", gamma="heavy")
     with pytest.raises(InputError, match="batch_size is 1; expected 2 or more, unless gamma is a number"):
         TrainConfig("digits", batch_size=1)
+    with pytest.raises(InputError, match="batch_size is 1; expected 2 or more, unless gamma is a number"):
+        TrainConfig("digits", batch_size=1, gamma="auto/2")
     assert TrainConfig("digits", batch_size=1, gamma=1.0).batch_size == 1
 
 
@@ -233,3 +236,14 @@ def test_invalid_rates_and_weights_raise_with_their_option(setting, value):
 def test_the_preset_follows_from_the_data(data, preset_name):
     assert TrainConfig(data).preset == preset_name
     assert TrainConfig(data, "dcgan").preset == "dcgan"
+
+
+def test_the_default_preset_depends_on_name_and_shape_unless_one_is_given():
+    config = TrainConfig("photos", seed=3)
+    assert (config.preset, config.for_shape((63, 64, 3)).preset) == ("resnet", "resnet")
+    large = config.for_shape((64, 100, 1))
+    assert (large.preset, large.seed, large.batch_size, large.steps) == ("resnet-patch", 3, 16, 10_000)
+    assert TrainConfig("photos", steps=5).for_shape((64, 64, 3)).steps == 5
+    assert TrainConfig("photos", "lean").for_shape((64, 64, 3)).preset == "lean"
+    assert config.for_shape((1000,)).preset == "resnet"
+    assert TrainConfig("ring").for_shape((2,)).preset == "mixture"

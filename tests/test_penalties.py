@@ -74,14 +74,16 @@ def test_automatic_weights_follow_the_batch(game):
     gan = game(linear([3.0, -4.0]), {"r1": "auto", "r2": 2.0})
     penalty, _ = value_and_gradients(gan, real, fake)
     assert penalty == pytest.approx(12.5 * (float(automatic_weight(real)) + 2.0), rel=1e-5)
+    penalty, _ = value_and_gradients(game(linear([3.0, -4.0]), {"r1": "auto/8", "r2": "auto"}), real, fake)
+    assert penalty == pytest.approx(12.5 * float(automatic_weight(real)) * 9 / 8, rel=1e-5)
 
 
 def test_automatic_penalties_need_two_images_and_a_zero_centred_penalty(game):
     one = np.zeros((1, 2), "float32")
     with pytest.raises(InputError, match="holds 1 image for each discriminator step; expected at least 2"):
         game(linear([3.0, -4.0]), {"r1": "auto"}).fit(one, verbose=0)
-    for weights in ({"wgan_gp": "auto"}, {"r1": "heavy"}):
-        with pytest.raises(InputError, match="expected a number, or 'auto' for r1 and r2"):
+    for weights in ({"wgan_gp": "auto/2"}, {"r1": "heavy"}, {"r1": "auto/0"}, {"r1": "auto/"}, {"r1": "auto/8 "}):
+        with pytest.raises(InputError, match="expected a number, or for r1 and r2 'auto' or a part of it"):
             game(linear([3.0, -4.0]), weights)
 
 

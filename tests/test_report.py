@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -304,6 +305,7 @@ def test_settings_are_shown_as_training_resolved_them(tmp_path, trained):
     checkpoints.write(run.path / "checkpoints" / "step_0000010.npz", arrays)
     shown = dict(settings.rows(run, run.config))
     assert "r1 of weight 0.089 (from" in shown["penalties"] and "auto" not in shown["penalties"]
+    assert "r1 of weight 0.011 (from" in dict(settings.rows(run, replace(run.config, gamma="auto/8")))["penalties"]
     assert "learning_rate 0.0008889 at" in shown["generator optimizer"]
     assert "learning_rate 0.002 at" in shown["discriminator optimizer"]
     (run.path / "checkpoints" / "step_0000010.npz").write_bytes(b"PK")
