@@ -58,7 +58,7 @@ SECTIONS = {
 @click.option(
     "--preset",
     type=Name(PRESETS),
-    help="Recipe, see kgan presets.  [default: resnet, from 64 pixels on resnet-patch; for gaussian, ring and grid "
+    help="Recipe, see kgan presets.  [default: resnet, from 64 pixels on resnet-light; for gaussian, ring and grid "
     "their own]",
 )
 @click.option("--steps", type=Whole(min=1), help="The number of generator updates in all.")
@@ -154,8 +154,9 @@ def train(
         strategy = distribute.strategy(strategy, replicas)
     chief = distribute.is_chief(strategy)
     job = training.prepare(config, run_dir, evaluate_every, checkpoint_every, strategy)
+    described = training.describe(job, verbose)
     if chief:
-        output.show(training.describe(job, verbose), err=True)
+        output.show(described, err=True)
     else:
         click.echo(f"one of {strategy.num_replicas_in_sync} replicas; the chief writes {job.run_dir}", err=True)
     if exported:
@@ -163,7 +164,8 @@ def train(
 
         of_run.export_path(job.run_dir, exported)  # raises before training where it cannot be written
     if chief and (expected := training.expected_time(job)):
-        output.show(Table([("time", expected)]), err=True)
+        longest = max(len(name) for name, _ in described.rows)
+        output.show(Table([("time".ljust(longest), expected)]), err=True)  # below the table, as one more row
     if dry_run:
         return
     was_finished = job.remaining_steps == 0

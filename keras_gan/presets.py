@@ -4,11 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from keras_gan._utils.choices import AUTO, lookup
+from keras_gan._utils.choices import AUTO, is_large, lookup
 from keras_gan._utils.text import Table, Text, paragraph
 
-DEFAULT_PRESET, LARGE_PRESET = "resnet", "resnet-patch"
-LARGE = 64  # pixels on the shorter side of images from which LARGE_PRESET is the default
+DEFAULT_PRESET, LARGE_PRESET = "resnet", "resnet-light"  # the second for images for which `is_large` holds
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # data sets with another default
 DEFAULT_STEPS = 2_000
 R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
@@ -112,13 +111,12 @@ PRESETS: dict[str, Preset] = {
         ema_half_life_images=100_000,
         steps=4_000,
     ),
-    "resnet-patch": Preset(
-        summary="resnet with the largest feature map at a quarter of the side, and small batches (default from 64 "
-        "pixels on)",
+    "resnet-light": Preset(
+        summary="resnet with lighter networks, half the batch and a smaller γ (default from 64 pixels on)",
         reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
-        differences="As for resnet; the sizes of the networks and the batch size were chosen on faces of 64×64 pixels "
-        "(benchmarks/RESULTS.md).",
-        networks="resnet-patch",
+        differences="As for resnet; the networks have no residual block at half of the image's size. Their widths, γ and "
+        "the batch size were chosen on faces of 64×64 pixels (benchmarks/RESULTS.md).",
+        networks="resnet-light",
         loss="relativistic",
         penalties={"r1": f"{AUTO}/8", "r2": f"{AUTO}/8"},
         penalty_share=0.25,
@@ -269,15 +267,14 @@ def preset(name: str) -> Preset:
     return lookup(PRESETS, name, "preset", "kgan presets")
 
 
-def default_preset(data: str, data_shape: tuple[int, ...] | None = None) -> str:
+def default_preset(data: str | None, data_shape: tuple[int, ...] | None = None) -> str:
     """Returns the name of the default preset.
 
     Args:
-        data: name of the data.
+        data: name of the data; None for the user's own.
         data_shape: (height, width, channels) of images, or (features,); None if it is not known.
     """
-    is_large = data_shape is not None and len(data_shape) == 3 and min(data_shape[:2]) >= LARGE
-    return DATA_PRESETS.get(data, LARGE_PRESET if is_large else DEFAULT_PRESET)
+    return DATA_PRESETS.get(data or "", LARGE_PRESET if is_large(data_shape) else DEFAULT_PRESET)
 
 
 def default_penalties(recipe: Preset, loss: str | None) -> dict[str, float | str]:

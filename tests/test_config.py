@@ -205,7 +205,7 @@ def test_gamma_weighs_every_penalty_of_the_preset_or_adds_r1():
     assert TrainConfig("digits", "lean").penalties == {}
     assert TrainConfig("digits", "lean", gamma=3.0).penalties == {"r1": 3.0}
     assert TrainConfig("digits", "lean", gamma="auto").penalties == {"r1": "auto"}
-    assert TrainConfig("digits", "resnet-patch").penalties == {"r1": "auto/8", "r2": "auto/8"}
+    assert TrainConfig("digits", "resnet-light").penalties == {"r1": "auto/8", "r2": "auto/8"}
     assert TrainConfig("digits", gamma=0.0).penalties == {}
 
 
@@ -242,7 +242,7 @@ def test_the_default_preset_depends_on_name_and_shape_unless_one_is_given():
     config = TrainConfig("photos", seed=3)
     assert (config.preset, config.for_shape((63, 64, 3)).preset) == ("resnet", "resnet")
     large = config.for_shape((64, 100, 1))
-    assert (large.preset, large.seed, large.batch_size, large.steps) == ("resnet-patch", 3, 16, 10_000)
+    assert (large.preset, large.seed, large.batch_size, large.steps) == ("resnet-light", 3, 16, 10_000)
     assert TrainConfig("photos", steps=5).for_shape((64, 64, 3)).steps == 5
     assert TrainConfig("photos", "lean").for_shape((64, 64, 3)).preset == "lean"
     assert config.for_shape((1000,)).preset == "resnet"

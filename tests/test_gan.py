@@ -118,6 +118,13 @@ def test_defaults_are_the_default_presets_recipe(tiny_gan):
     assert tiny_gan.generator_optimizer is not tiny_gan.discriminator_optimizer
 
 
+@pytest.mark.parametrize(("side", "name"), [(63, "resnet"), (64, "resnet-light")])
+def test_the_default_recipe_depends_on_the_size_of_the_images(tiny_generator, tiny_discriminator, side, name):
+    gan = GAN(tiny_generator((side, side, 1)), tiny_discriminator((side, side, 1)))
+    gan.compile()
+    assert gan.penalties == {PENALTIES[key]: weight for key, weight in PRESETS[name].penalties.items()}
+
+
 def test_another_loss_comes_without_the_presets_penalties(tiny_gan):
     tiny_gan.compile()
     assert tiny_gan.penalty_share == 0.25

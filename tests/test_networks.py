@@ -14,7 +14,7 @@ from keras_gan.presets import PRESETS
 
 IMAGE_PRESETS = [name for name, recipe in PRESETS.items() if recipe.networks in networks.IMAGE_FAMILIES]
 PAPERS = ["dcgan", "wgan-gp", "sngan", "r3gan"]
-NO_TANH = ("resnet", "resnet-patch", "r3gan")
+NO_TANH = ("resnet", "resnet-light", "r3gan")
 SIZES = [(8, 8), (28, 28), (32, 32), (48, 48), (64, 64), (30, 50), (9, 17)]
 PAPER_SIZES = [(8, 8), (28, 28), (64, 64), (9, 17)]  # these networks are large
 LONG = pytest.mark.long
@@ -32,7 +32,7 @@ def narrow(monkeypatch):
 
 
 QUICK_SIZES = [
-    *((preset, (9, 17)) for preset in ("lean", "wgan-gp", "r3gan", "resnet", "resnet-patch")),
+    *((preset, (9, 17)) for preset in ("lean", "wgan-gp", "r3gan", "resnet", "resnet-light")),
     ("goodfellow2014", (8, 8)),
 ]
 SIZED = [
@@ -113,6 +113,12 @@ def test_shapes_that_raise(build, shape):
 def test_an_unknown_family_raises_with_the_nearest_name():
     with pytest.raises(InputError, match="unknown network family 'resnt'; did you mean resnet"):
         networks.generator((8, 8, 1), family="resnt")
+
+
+@pytest.mark.parametrize(("side", "family"), [(63, "resnet"), (64, "resnet-light")])
+def test_the_default_family_depends_on_the_size_of_the_images(side, family):
+    for build in (networks.generator, networks.discriminator):
+        assert build((side, 100, 3)).count_params() == build((side, 100, 3), family=family).count_params()
 
 
 def test_any_latent_dim_can_be_chosen(narrow):

@@ -388,7 +388,7 @@ def photos(tmp_path, side):
     return str(path)
 
 
-@pytest.mark.parametrize(("side", "name", "batch_size"), [(63, "resnet", 32), (64, "resnet-patch", 16)])
+@pytest.mark.parametrize(("side", "name", "batch_size"), [(63, "resnet", 32), (64, "resnet-light", 16)])
 def test_the_default_preset_depends_on_the_size_of_the_images(tmp_path, monkeypatch, side, name, batch_size):
     monkeypatch.chdir(tmp_path)
     job = training.prepare(training.configure(photos(tmp_path, side)))

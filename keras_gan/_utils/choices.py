@@ -9,6 +9,13 @@ from keras_gan._utils.errors import InputError
 
 AUTO = "auto"  # γ chosen from the data (`penalties.automatic_weight`), a learning rate from the network (`schedules`)
 
+LARGE = 64  # pixels on the shorter side of images from which there are other default networks and settings
+
+
+def is_large(data_shape: tuple[int, ...] | None) -> bool:
+    """Returns whether data are images of at least `LARGE` pixels on each side; False where the shape is not known."""
+    return data_shape is not None and len(data_shape) == 3 and min(data_shape[:2]) >= LARGE
+
 
 def automatic_share(weight: object) -> float | None:
     """Returns the share of the automatic γ of a weight: 1 for "auto", 1/8 for "auto/8", None for other weights."""

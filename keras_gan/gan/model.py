@@ -24,12 +24,12 @@ from keras_gan.gan.saving import Saving, name_in
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import resolve as resolve_penalties
 from keras_gan.presets import (
-    DEFAULT_PRESET,
     PRESETS,
     SIMULTANEOUS,
     UPDATES,
     default_penalties,
     default_penalty_share,
+    default_preset,
 )
 from keras_gan.sampling import latents
 
@@ -120,7 +120,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         jit_compile="auto",
         run_eagerly=False,
     ):
-        """Sets the losses, the penalties and both optimizers. The defaults are those of the preset "resnet".
+        """Sets the losses, the penalties and both optimizers. The defaults are those of the default preset:
+        "resnet-light" for images of at least 64 pixels on each side, and "resnet" for others.
 
         Args:
             generator_optimizer: Keras optimizer, its name or its serialized form, in which the learning rate may be
@@ -149,7 +150,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             InputError: for an unknown name, k < 1, another `penalty_share`, or one below 1 for a discriminator with
                 batch normalisation, or a loss or an optimizer that does not work with a GAN.
         """
-        recipe = PRESETS[DEFAULT_PRESET]
+        recipe = PRESETS[default_preset(None, self.data_shape)]
         if discriminator_steps < 1:
             raise InputError(
                 f"discriminator_steps (k) is {discriminator_steps}; expected at least 1. Use discriminator_steps=1 or "

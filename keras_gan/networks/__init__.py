@@ -15,7 +15,7 @@ import keras
 from keras import layers
 
 from keras_gan._utils import seeding
-from keras_gan._utils.choices import lookup
+from keras_gan._utils.choices import is_large, lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.augment import DiffAugment
 from keras_gan.distribute import precision
@@ -24,16 +24,16 @@ from keras_gan.networks import family as _shared
 from keras_gan.networks.dcgan import DCGAN, LEAN, WGAN_GP
 from keras_gan.networks.perceptrons import GAUSSIAN, GAUSSIAN_DEEP, GOODFELLOW2014, MIXTURE
 from keras_gan.networks.r3gan import R3GAN
-from keras_gan.networks.resnet import RESNET, RESNET_PATCH
+from keras_gan.networks.resnet import RESNET, RESNET_LIGHT
 from keras_gan.networks.sngan import SNGAN
 
 SMALLEST, LARGEST = 8, 256  # pixels on a side
-DEFAULT_FAMILY = "resnet"
+DEFAULT_FAMILY, LARGE_FAMILY = "resnet", "resnet-light"  # the second for images for which `is_large` holds
 LATENT_DIM = 64
 
 IMAGE_FAMILIES = {
     "resnet": RESNET,
-    "resnet-patch": RESNET_PATCH,
+    "resnet-light": RESNET_LIGHT,
     "lean": LEAN,
     "goodfellow2014": GOODFELLOW2014,
     "dcgan": DCGAN,
@@ -45,16 +45,15 @@ VECTOR_FAMILIES = {"gaussian": GAUSSIAN, "gaussian_deep": GAUSSIAN_DEEP, "mixtur
 FAMILIES = {**IMAGE_FAMILIES, **VECTOR_FAMILIES}
 
 
-def generator(
-    data_shape, latent_dim=LATENT_DIM, family=DEFAULT_FAMILY, dtype="auto", num_classes=None, seed=None
-) -> keras.Model:
+def generator(data_shape, latent_dim=LATENT_DIM, family=None, dtype="auto", num_classes=None, seed=None) -> keras.Model:
     """Builds a generator: latents (batch, latent_dim) to data (batch, *data_shape), float32.
 
     Args:
         data_shape: (height, width, channels) of images, 8 to 256 pixels on a side and 1 or 3 channels; or
             (features,), which gives a multilayer perceptron with a linear output.
         latent_dim: dimension of z.
-        family: the architecture, a name in `FAMILIES`. A family for images builds a multilayer perceptron for vectors.
+        family: the architecture, a name in `FAMILIES`. None for "resnet-light" for images of at least 64 pixels on
+            each side, and "resnet" for others. A family for images builds a multilayer perceptron for vectors.
         dtype: Keras dtype policy of the hidden layers; "auto" for the fastest on this machine (see `precision`).
         num_classes: number of classes of a network that takes [latents, labels], labels int32 (batch,) in
             [0, num_classes); None for a network without labels.
@@ -62,7 +61,7 @@ def generator(
             state, as every Keras layer does after `keras.utils.set_random_seed`.
 
     Returns:
-        A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet", "resnet-patch" and "r3gan"
+        A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet", "resnet-light" and "r3gan"
         have no tanh, so that values can lie outside, and `pixels.to_uint8` clips them.
 
     Raises:
@@ -81,7 +80,7 @@ def generator(
 
 
 def discriminator(
-    data_shape, family=DEFAULT_FAMILY, dtype="auto", num_classes=None, augment=(), pack=1, seed=None
+    data_shape, family=None, dtype="auto", num_classes=None, augment=(), pack=1, seed=None
 ) -> keras.Model:
     """Builds a discriminator: data (batch, *data_shape) to logits (batch, 1), float32.
 
@@ -153,6 +152,7 @@ def _policy(dtype, shape):
 
 def _family(name, shape):
     """The family for a shape. For vectors, families for images are replaced by perceptrons."""
+    name = (LARGE_FAMILY if is_large(shape) else DEFAULT_FAMILY) if name is None else name
     chosen = lookup(FAMILIES, name, "network family", ", ".join(FAMILIES))
     if len(shape) == 1:
         return VECTOR_FAMILIES.get(name, VECTOR_FAMILIES["mixture"])

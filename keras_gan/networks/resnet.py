@@ -1,7 +1,6 @@
 """Residual networks without normalisation, whose blocks are the identity at first: the default families."""
 
 import functools
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -12,9 +11,7 @@ from keras_gan.layers import LeakyReLU
 from keras_gan.networks.family import Family, base, count_levels, crop, pad
 
 HALF_SIZE_WIDTH, WIDEST = 32, 256  # channels at half the resolution, doubled at each halving; maximum
-# Channels from the smallest feature map, of 4×4 pixels, to the largest, for images of 64 pixels or more, whose largest
-# feature map has a quarter of their side.
-PATCH_WIDTHS = 96, 96, 64, 32, 16
+LIGHT_WIDTHS = 96, 96, 64, 32, 16  # channels of RESNET_LIGHT from the smallest feature map to the largest
 # The dense layer computes 1/4 of the first map's channels, and a 1×1 convolution all of them. A dense layer for all
 # channels would hold more than half of all weights without better quality (benchmarks/RESULTS.md).
 FIRST_PART = 4
@@ -23,15 +20,15 @@ SMALL_WIDTHS = 32, 64  # channels at full and at half size, for images under 16 
 
 @dataclass(frozen=True)
 class Sizes:
-    """The sizes of the feature maps. Level 0 is the image, and each further level has half the side."""
+    """The sizes of the networks. Level 0 is the image, and each further level has half the side."""
 
-    patch: int  # pixels on a side that one position of the largest feature map stands for, a power of 2
     width: Callable[[int, int], int]  # channels by level and number of levels
-    more: int  # additional residual blocks of G at the smallest size
+    first_blocks: int  # level of the largest feature map that has residual blocks
+    more_blocks: int  # additional residual blocks of G at the smallest size
 
-    def first(self, levels: int) -> int:
-        """The level of the largest feature map."""
-        return min(int(math.log2(self.patch)), levels)
+    def has_block(self, level: int, levels: int) -> bool:
+        """Whether a level has a residual block."""
+        return level >= min(self.first_blocks, levels)
 
 
 def _doubling(level, levels):
@@ -39,7 +36,7 @@ def _doubling(level, levels):
 
 
 def _listed(level, levels):
-    return PATCH_WIDTHS[levels - level]
+    return LIGHT_WIDTHS[min(levels - level, len(LIGHT_WIDTHS) - 1)]
 
 
 def _residual(x, dtype):
@@ -57,46 +54,46 @@ def _more_blocks(levels):
     return 1 if levels > 1 else 0
 
 
-def _up(x, factor, channels, kernel, dtype, name=None):
-    """Upsamples by convolution and depth-to-space: (batch, factor · h, factor · w, channels)."""
-    filters = factor * factor * channels
-    return compat.depth_to_space(layers.Conv2D(filters, kernel, padding="same", dtype=dtype, name=name)(x), factor)
+def _up(x, channels, kernel, dtype, name=None):
+    """Upsamples by convolution and depth-to-space: (batch, 2h, 2w, channels)."""
+    return compat.depth_to_space(layers.Conv2D(4 * channels, kernel, padding="same", dtype=dtype, name=name)(x), 2)
 
 
 # Both networks work at half the image's size and below, since feature maps of full size cost more than they gain
 # (benchmarks/RESULTS.md). Only images under 16 pixels have a block at full size.
 def _generate(sizes, z, shape, dtype):
     levels = count_levels(shape)
-    first, width = sizes.first(levels), sizes.width(levels, levels)
+    width = sizes.width(levels, levels)
     x = layers.Conv2D(width, 1, dtype=dtype)(base(z, shape, levels, width // FIRST_PART, dtype))
-    for _ in range(sizes.more * _more_blocks(levels)):
+    for _ in range(sizes.more_blocks * _more_blocks(levels)):
         x = _residual(x, dtype)
-    for level in reversed(range(first, levels)):
-        x = _up(_residual(x, dtype), 2, sizes.width(level, levels), 1, dtype)
-    x = _residual(x, dtype)
+    for level in reversed(range(1, levels)):
+        x = _up(_residual(x, dtype), sizes.width(level, levels), 1, dtype)
+    if sizes.has_block(1, levels):
+        x = _residual(x, dtype)
     if levels == 1:
-        x = _residual(_up(x, 2, SMALL_WIDTHS[0], 1, dtype), dtype)
+        x = _residual(_up(x, SMALL_WIDTHS[0], 1, dtype), dtype)
     x = LeakyReLU(0.2, dtype=dtype)(x)
     # No tanh: where D wins early, it saturates at one colour and its gradient vanishes for good.
     if levels == 1:
         x = layers.Conv2D(shape[2], 3, padding="same", dtype="float32", name="image")(x)
     else:
-        x = _up(x, 2**first, shape[2], 3, "float32", name="image")
+        x = _up(x, shape[2], 3, "float32", name="image")
     return crop(x, shape, levels)
 
 
 def _discriminate(sizes, x, shape, dtype, head):
     levels = count_levels(shape)
-    first = sizes.first(levels)
-    width = sizes.width(first, levels)
+    width = sizes.width(1, levels)
     x = pad(x, shape, levels)
     if levels == 1:
         x = _residual(layers.Conv2D(SMALL_WIDTHS[0], 3, padding="same", dtype=dtype)(x), dtype)
         x = layers.Conv2D(width, 1, dtype=dtype)(compat.space_to_depth(x, 2))  # (batch, h/2, w/2, width)
     else:
-        x = layers.Conv2D(width, 3, padding="same", dtype=dtype)(compat.space_to_depth(x, 2**first))
-    for level in range(first + 1, levels + 1):
-        x = compat.space_to_depth(_residual(x, dtype), 2)  # (batch, h/2, w/2, 4 · width)
+        x = layers.Conv2D(width, 3, padding="same", dtype=dtype)(compat.space_to_depth(x, 2))
+    for level in range(2, levels + 1):
+        x = _residual(x, dtype) if sizes.has_block(level - 1, levels) else LeakyReLU(0.2, dtype=dtype)(x)
+        x = compat.space_to_depth(x, 2)  # (batch, h/2, w/2, 4 · width)
         x = layers.Conv2D(sizes.width(level, levels), 1, dtype=dtype)(x)
     for _ in range(1 + _more_blocks(levels)):
         x = _residual(x, dtype)
@@ -107,5 +104,5 @@ def _family(sizes):
     return Family(functools.partial(_generate, sizes), functools.partial(_discriminate, sizes))
 
 
-RESNET = _family(Sizes(2, _doubling, 1))
-RESNET_PATCH = _family(Sizes(4, _listed, 0))
+RESNET = _family(Sizes(_doubling, first_blocks=1, more_blocks=1))
+RESNET_LIGHT = _family(Sizes(_listed, first_blocks=2, more_blocks=0))  # for images of 64 pixels and more
