@@ -49,7 +49,7 @@ from keras_gan.cli.verb import Verb
     type=Number(max=1),
     default=0.4,
     show_default=True,
-    help="An attribute with a lower R² gets no slider.",
+    help="An attribute whose R² is a lower share of the largest possible one gets no slider.",
 )
 def directions(run, names, locks, **settings):
     """Find directions of z that change one attribute: sliders for RUN's images.

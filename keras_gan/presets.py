@@ -114,8 +114,8 @@ PRESETS: dict[str, Preset] = {
     "resnet-light": Preset(
         summary="resnet with lighter networks, half the batch and a smaller γ (default from 64 pixels on)",
         reference="Huang et al. 2024, The GAN is dead; long live the GAN! (arXiv:2501.05441)",
-        differences="As for resnet; the networks have no residual block at half of the image's size. Their widths, γ and "
-        "the batch size were chosen on faces of 64×64 pixels (benchmarks/RESULTS.md).",
+        differences="As for resnet; the networks have no residual block at half of the image's size. Their widths, γ "
+        "and the batch size were chosen on faces of 64×64 pixels (benchmarks/RESULTS.md).",
         networks="resnet-light",
         loss="relativistic",
         penalties={"r1": f"{AUTO}/8", "r2": f"{AUTO}/8"},

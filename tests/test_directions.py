@@ -151,6 +151,21 @@ def test_the_table_has_the_accuracy_of_a_classifier_where_there_is_one(bars):
     assert "97%" in str(record.table(found)) and "classifier" not in str(record.table(bars))
 
 
+def test_the_largest_r2_of_a_yes_no_attribute_by_hand():
+    scores = np.random.default_rng(0).standard_normal(200_000)
+    for share, largest in ((0.5, 2 / np.pi), (0.15, 0.4261)):  # φ(1.0364)² / (0.15 · 0.85), and φ(0)² / 0.25
+        values = np.arange(200_000) < share * 200_000
+        assert fitting.largest_r2(values, scores) == pytest.approx(largest, abs=5e-3)
+    assert fitting.largest_r2(3 * scores + 1, np.random.default_rng(1).permutation(scores)) == pytest.approx(1)
+
+
+def test_the_share_of_the_largest_r2_decides(bars):
+    """Height > 14 is decided by a straight border in z. A fifth of the samples has it, so that R² is 0.5 at most."""
+    rare = dataclasses.replace(reader("height"), read=lambda images: 1.0 * (reader("height").read(images) > 14))
+    one = fitting.fit(Drawn(), reading.Readers((rare,), None), None, 2000, 0, 0.9).measurements["height"]
+    assert one.largest_r2 == pytest.approx(0.5, abs=0.06) and 0.9 * one.largest_r2 < one.r2 < one.largest_r2
+
+
 def test_an_attribute_that_cannot_be_moved_is_rejected(bars):
     assert bars.rejected == {"slant": "R² 0.00"} and bars.names == ("height", "width")
     with pytest.raises(InputError, match="no slider 'slant'"):

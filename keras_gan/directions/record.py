@@ -167,7 +167,7 @@ def table(fitted: Fitted) -> Text:
 def _row(slider, one, with_accuracy, with_classes):
     return [
         f"{slider.name} ±{slider.limit:g}",
-        "" if one.r2 is None else f"{one.r2:.2f}",
+        "" if one.r2 is None else f"{one.r2:.2f} of {one.largest_r2:.2f}",
         "" if one.own_step is None else f"{one.own_step:+.2f}",
         "" if one.own_range is None else f"{one.own_range:+.2f}",
         _worst(one.cross_talk, one.locks),
@@ -188,7 +188,7 @@ def _worst(shares, locks):
 
 def _legend(with_accuracy, with_classes):
     meanings = [
-        ("R²", "of the regression of the attribute on z, on held-out samples"),
+        ("R²", "of the regression of the attribute on z, on held-out samples, and the largest that is possible"),
         ("a step", f"change of the attribute, in standard deviations, after a step of {STEP:g}"),
         ("full range", "the same from one end of the slider to the other"),
         ("cross-talk", "largest change of a locked attribute, as a share of the slider's own"),
