@@ -503,6 +503,7 @@ def test_healthy_does_not_claim_quality():
         ("mnist", (28, 28, 1), {}, 4_000),
         ("mnist", (28, 28, 1), {"batch_size": 64}, 2_000),
         ("/photos", (32, 32, 3), {}, 7_000),
+        ("/photos", (64, 64, 3), {"preset": "resnet-light"}, 10_000),  # 160,000 images in batches of 16
         ("ring", (2,), {}, 50_000),  # the preset's own
         ("digits", (8, 8, 1), {"preset": "lean"}, 2_000),
     ],
@@ -513,7 +514,7 @@ def test_the_usual_steps_are_those_of_measured_runs(data, shape, settings, usual
 
 
 def test_larger_images_take_more_steps_than_any_that_were_measured():
-    settings = Settings.of(TrainConfig("/photos"), shape=(64, 32, 3))
+    settings = Settings.of(TrainConfig("/photos"), shape=(128, 32, 3))
     assert (settings.usual_steps, settings.usual_is_least) == (7_000, True)
     assert "more than 7,000 steps" in diagnose(game(200), samples(200), settings)[-1].sentence
 

@@ -15,7 +15,7 @@ SEVERITIES = (ILL, NOTE, WELL)  # the most severe first
 LARGEST_AUTOMATIC_RATE = 2e-3  # schedules.LARGEST_RATE, which needs Keras
 # Images that the generator of the default recipe saw in measured runs, up to each side in pixels (docs/how-long.md).
 # Larger images take more; how many more was not measured.
-USUAL_IMAGES = {16: 96_000, 28: 128_000, 32: 224_000}
+USUAL_IMAGES = {16: 96_000, 28: 128_000, 32: 224_000, 64: 160_000}
 
 
 @dataclass(frozen=True)
