@@ -206,6 +206,22 @@ def test_convolutions_are_those_of_the_paper(preset):
     assert dense.units == 4 * 4 * {"dcgan": 1024, "wgan-gp": 256, "sngan": 512}[preset]
 
 
+def test_the_weights_of_the_light_generator_by_hand():
+    block = {width: 2 * (9 * width * width + width) for width in (96, 64)}
+    layers = [
+        (64 + 1) * 4 * 4 * 24,  # a quarter of the channels at 4×4
+        (24 + 1) * 96,
+        block[96],
+        (96 + 1) * 4 * 96,  # to 8×8
+        block[96],
+        (96 + 1) * 4 * 64,  # to 16×16
+        block[64],
+        (64 + 1) * 4 * 32,  # to 32×32, without a block
+        (9 * 32 + 1) * 4 * 3,
+    ]
+    assert networks.generator((64, 64, 3), family="resnet-light").count_params() == sum(layers) == 507_244
+
+
 R3GAN_BLOCK = 768 * 1536 + 1536 + 9 * 16 * 1536 + 1536 + 1536 * 768  # 1×1, 3×3 in groups of 16, 1×1 without biases
 WEIGHTS = {
     ("dcgan", (64, 64, 3)): 75 * 128

@@ -21,7 +21,8 @@ def convolutional(*channels):
         (lambda: keras.Sequential([keras.Input((4,)), layers.LayerNormalization()]), 1),
         (lambda: networks.generator((28, 28, 1)), 64),
         (lambda: networks.discriminator((28, 28, 1)), 64),
-        (lambda: networks.discriminator((64, 64, 3)), 256),
+        (lambda: networks.discriminator((64, 64, 3)), 96),
+        (lambda: networks.discriminator((64, 64, 3), "resnet"), 256),
     ],
 )
 def test_width_is_that_of_features_that_meet_features(network, expected):
