@@ -6,7 +6,7 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import msgspec
 
@@ -58,6 +58,7 @@ class TrainConfig:
     pack: int = 1  # images that the discriminator sees together (PacGAN)
     seed: int = 0  # seed of weights, noise and data order
     deterministic: bool = False  # use only operations that give the same bits each time
+    _given: ClassVar[dict[str, Any]]  # the arguments, set in `__post_init__`; no field, since it is no setting
 
     def __post_init__(self):
         self._check_data()
