@@ -3,9 +3,11 @@
     kgan train mnist --conditional --steps 4000 --run runs/mnist
     kgan evaluate runs/mnist && kgan directions runs/mnist
     kgan train gaussian --run runs/gaussian
-    python benchmarks/pictures.py runs/mnist runs/gaussian
+    kgan train avatars --steps 20000 --run runs/avatars && kgan directions runs/avatars
+    python benchmarks/pictures.py --mnist runs/mnist --gaussian runs/gaussian --avatars runs/avatars
 
-It needs npm, Playwright and a Chromium. The demo's settings are in the addresses below, as the pages write them.
+Each run gives its own pictures. The pages need npm, Playwright and a Chromium. Their settings are in the addresses
+below, as the pages write them.
 """
 
 import re
@@ -21,8 +23,8 @@ from keras_gan.exports import web
 
 KGAN = Path(sys.executable).with_name("kgan")
 PICTURES = Path(__file__).parent.parent / "examples" / "pictures"
-PAGE = "#seed=100&from=107&to=115&as=7&at=0&set=thickness%3D0.9&set=slant%3D-0.6"
-DEMO = "?seed=7&class=4&sliders=thickness:1,slant:-1,width:0.5"
+PAGE = "#seed=100&from=107&to=115&at=0&set=Long_Hair%3D1.5"
+DEMO = "?seed=7&sliders=Long_Hair:1.5,Dark_Skin:0"
 GAME_STEP = 600
 WAIT_MS = 180_000  # TensorFlow is imported for the first visitor
 SETTLE_MS = 2_000  # for the last pictures to be drawn
@@ -43,9 +45,10 @@ def draw_web_page(browser, run):
     kgan("export", run, "--web")
     with web.server(run / "export" / "web") as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        page = open_page(browser, f"http://{web.ADDRESS}:{server.server_port}/{PAGE}", 1280, 840)
-        page.wait_for_timeout(5 * SETTLE_MS)
-        page.screenshot(path=PICTURES / "page.png")
+        for name, width, height in (("page.png", 1280, 840), ("page-360.png", 360, 780)):
+            page = open_page(browser, f"http://{web.ADDRESS}:{server.server_port}/{PAGE}", width, height)
+            page.wait_for_timeout(5 * SETTLE_MS)
+            page.screenshot(path=PICTURES / name)
         server.shutdown()
 
 
@@ -56,7 +59,7 @@ def draw_demo(browser, run):
         address = re.search(r"http://\S+", line)[0].rstrip("/")
         for name, width, height in (("demo.png", 1280, 860), ("demo-360.png", 360, 780)):
             page = open_page(browser, f"{address}/{DEMO}", width, height)
-            page.get_by_role("slider", name="thickness").first.wait_for()
+            page.get_by_role("slider", name="Long_Hair").first.wait_for()
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=PICTURES / name)
         page = open_page(browser, f"{address}/game", 1280, 900)
@@ -70,25 +73,43 @@ def draw_demo(browser, run):
         process.terminate()
 
 
-@click.command()
-@click.argument("mnist", type=click.Path(exists=True, file_okay=False, path_type=Path))
-@click.argument("gaussian", type=click.Path(exists=True, file_okay=False, path_type=Path))
-def main(mnist, gaussian):
-    """Replace the pictures by those of MNIST and GAUSSIAN, two run folders."""
+def draw_mnist(run):
+    for picture in ("card.png", "curves.png", "directions.png"):
+        shutil.copy(run / picture, PICTURES)
+    kgan("sample", run, "--out", PICTURES / "mnist.png")
+    for slider in ("slant", "thickness"):
+        kgan("sample", run, "--sweep", slider, "-n", 20, "--out", PICTURES / f"{slider}.gif")
+
+
+def draw_gaussian(run):
+    shutil.copy(run / "gradients.png", PICTURES)
+    shutil.copy(run / "progress.gif", PICTURES / "gaussian.gif")
+
+
+def draw_avatars(run):
     from playwright.sync_api import sync_playwright
 
-    for picture in ("card.png", "curves.png", "directions.png"):
-        shutil.copy(mnist / picture, PICTURES)
-    shutil.copy(gaussian / "gradients.png", PICTURES)
-    kgan("sample", mnist, "--out", PICTURES / "mnist.png")
-    for slider in ("slant", "thickness"):
-        kgan("sample", mnist, "--sweep", slider, "-n", 20, "--out", PICTURES / f"{slider}.gif")
-    shutil.copy(gaussian / "progress.gif", PICTURES / "gaussian.gif")
+    kgan("sample", run, "-n", 32, "--out", PICTURES / "avatars.png")
+    kgan("sample", run, "--sweep", "Long_Hair", "-n", 8, "--out", PICTURES / "hair.gif")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        draw_web_page(browser, mnist)
-        draw_demo(browser, mnist)
+        draw_web_page(browser, run)
+        draw_demo(browser, run)
         browser.close()
+
+
+RUN = click.Path(exists=True, file_okay=False, path_type=Path)
+
+
+@click.command()
+@click.option("--mnist", type=RUN)
+@click.option("--gaussian", type=RUN)
+@click.option("--avatars", type=RUN)
+def main(**runs):
+    """Replace the pictures of the run folders that are given."""
+    for name, draw in (("mnist", draw_mnist), ("gaussian", draw_gaussian), ("avatars", draw_avatars)):
+        if runs[name]:
+            draw(runs[name])
 
 
 if __name__ == "__main__":
