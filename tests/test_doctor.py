@@ -325,7 +325,8 @@ def samples(steps=400, **columns):
         ("healthy", {}, {"diversity": 0.31, "duplicates": 0.89}),
         ("memorising", {}, {"memorised": 0.25}),
         ("healthy", {}, {"memorised": 0.19}),
-        ("generator stands still", {"d_accuracy": 0.99, "logit_gap": 2.5, "d_loss": 0.5}, {"movement": 0.01}),
+        ("generator stands still", {"d_accuracy": 0.99, "logit_gap": 3.6, "d_loss": 0.5}, {"movement": 0.01}),
+        ("healthy", {"d_accuracy": 0.99, "logit_gap": 2.7, "d_loss": 0.16}, {"movement": 0.01}),  # faces
         ("healthy", {"d_accuracy": 0.93, "logit_gap": 2.5, "d_loss": 0.5}, {"movement": 0.01}),
         ("divergence", {"g_loss": 1_001.0}, {}),
         ("divergence", {"d_gradient": math.inf}, {}),
