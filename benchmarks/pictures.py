@@ -89,7 +89,7 @@ def draw_gaussian(run):
 def draw_avatars(run):
     from playwright.sync_api import sync_playwright
 
-    kgan("sample", run, "-n", 32, "--out", PICTURES / "avatars.png")
+    kgan("sample", run, "-n", 36, "--out", PICTURES / "avatars.png")
     kgan("sample", run, "--sweep", "Long_Hair", "-n", 8, "--out", PICTURES / "hair.gif")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])

@@ -22,7 +22,7 @@ from playwright.sync_api import TimeoutError
 from keras_gan import GAN, data, directions, networks, training
 from keras_gan._utils import pixels
 from keras_gan.cli.main import kgan
-from keras_gan.demo import frames, preparing
+from keras_gan.demo import frames, preparing, shell
 from keras_gan.demo.gallery import Opinion
 from keras_gan.exports import edge
 from keras_gan.runs import Run
@@ -511,3 +511,9 @@ def test_a_killed_preparation_leaves_no_files(shown, forked, tmp_path, listing):
     process.send_signal(15)
     process.communicate(timeout=300)
     assert process.returncode != 0 and listing(tmp_path) == before
+
+
+def test_names_are_escaped_for_markdown_except_inside_words():
+    assert shell.plain("Long_Hair") == "Long_Hair" and shell.plain("rosy-cheeks") == "rosy-cheeks"
+    assert shell.plain("_a_ - x__y") == r"\_a\_ \- x\_\_y"
+    assert shell.plain("*5* [o](clock) <b> 1. $x$") == r"\*5\* \[o\]\(clock\) \<b\> 1\. \$x\$"

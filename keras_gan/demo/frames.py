@@ -11,7 +11,8 @@ STYLE = """<style>
 .large p { margin: 0; font-size: .95rem; line-height: 1.4; overflow-wrap: anywhere; }
 .large p.about { font-weight: 600; }
 .large .words { min-width: 0; }
-.large .bar { height: .7rem; margin: .5rem 0 .3rem; max-width: 34rem; border-radius: .35rem; background: #8884; }
+.large .bar { overflow: hidden; height: .7rem; margin: .5rem 0 .3rem; max-width: 34rem; border-radius: .35rem;
+  background: #8884; }
 .large .bar i { display: block; height: 100%; min-width: .35rem; border-radius: .35rem; background: #1f77b4; }
 .large img, .around img, .way img { image-rendering: pixelated; display: block; border-radius: 0; }
 .large > img { width: 100%; max-width: 34rem; max-height: min(34rem, max(8rem, 100vh - 13.5rem)); object-fit: contain;

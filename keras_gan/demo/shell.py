@@ -1,6 +1,7 @@
 """The common parts of the pages: the menu, the settings in the address, and errors in one line."""
 
 import functools
+import re
 import sys
 import traceback
 from collections.abc import Callable
@@ -57,10 +58,12 @@ def guarded(page: Callable[[], None]) -> Callable[[], None]:
 
 
 def plain(message: object) -> str:
-    """A message as one line, escaped so that Markdown shows it as it is."""
-    return "".join(
-        f"\\{character}" if character in r"\`*_{}[]()<>#+-.!|$:~" else character for character in one_line(message)
-    )
+    """A message as one line, escaped so that Markdown shows it as it is.
+
+    An underscore or hyphen inside a word, as in Long_Hair, is left, since Markdown shows it, and screen readers would
+    read the backslash too.
+    """
+    return re.sub(r"[\\`*{}\[\]()<>#+.!|$:~]|(?<![^\W_])[_-]|[_-](?![^\W_])", r"\\\g<0>", one_line(message))
 
 
 def from_address(name: str, default, parse: Callable):

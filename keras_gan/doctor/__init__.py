@@ -44,7 +44,7 @@ __all__ = [
 
 MEANINGS = {
     log_names.ACCURACY: "share of pairs in which the real image has the higher logit; healthy: 0.45 to 0.99",
-    log_names.LOGIT_GAP: "mean logit of real minus that of generated images; healthy: below 1, from 64 pixels on below 3",
+    log_names.LOGIT_GAP: "mean logit of real minus that of generated images; healthy: below 1, or 3 from 64 pixels on",
     log_names.DISCRIMINATOR_LOSS: "loss of the discriminator",
     log_names.GENERATOR_LOSS: "loss of the generator",
     log_names.DISCRIMINATOR_GRADIENT: "norm of the gradient of the discriminator",
