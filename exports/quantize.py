@@ -116,6 +116,7 @@ def _silence():
 MODES = {
     "float32": Mode(lambda content, batches: content, 1e-4, 1e-5, 5e-5),
     "float16": Mode(lambda content, batches: _half(content), 2e-2, 2e-3, 1e-2),
-    "int8": Mode(lambda content, batches: _dynamic(content), 0.5, 0.02, 0.2),
+    # The largest errors are of single pixels, at the edges of drawn faces; the percentiles limit how many there are.
+    "int8": Mode(lambda content, batches: _dynamic(content), 0.8, 0.02, 0.2),
     "int8-static": Mode(_static, 0.8, 0.03, 0.3),  # for integer hardware
 }
