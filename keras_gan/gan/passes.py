@@ -230,7 +230,9 @@ class Passes:
         unchosen = tf.range(logits) * share.numerator % share.denominator >= share.numerator
         order = tf.argsort(tf.cast(unchosen, "int32"), stable=True)
         count = (logits - 1) * share.numerator // share.denominator + 1
-        return order[:count], order[count:]
+        # A single logit counts among the others too, and `_in_order` leaves that one out. For no images at all
+        # TensorFlow 2.21 computes gradients of convolutions in bfloat16 wrongly, or ends the process.
+        return order[:count], order[tf.minimum(count, logits - 1) :]
 
     def _at(self, places, rows):
         """The images or labels of some logits, of which each belongs to a pack of images; None for None."""
@@ -272,8 +274,11 @@ def _is_known(layer):
 
 
 def _in_order(parts, places):
-    """The logits of several parts, in the order of the batch."""
-    return tf.gather(ops.concatenate(parts), tf.argsort(tf.concat(places, 0))) if len(parts) > 1 else parts[0]
+    """The logits of several parts, in the order of the batch; of two at one place the first."""
+    if len(parts) == 1:
+        return parts[0]
+    places = tf.concat(places, 0)
+    return tf.gather(ops.concatenate(parts), tf.argsort(places, stable=True)[: tf.reduce_max(places) + 1])
 
 
 def _layer_loss(passes):
