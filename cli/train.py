@@ -154,8 +154,8 @@ def train(
         strategy = distribute.strategy(strategy, replicas)
     chief = distribute.is_chief(strategy)
     job = training.prepare(config, run_dir, evaluate_every, checkpoint_every, strategy)
-    described = training.describe(job, verbose)
     if chief:
+        described = training.describe(job, verbose)
         output.show(described, err=True)
     else:
         click.echo(f"one of {strategy.num_replicas_in_sync} replicas; the chief writes {job.run_dir}", err=True)

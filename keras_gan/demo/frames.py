@@ -39,7 +39,7 @@ h3 { font-size: 1.3rem !important; }
 </style>"""
 
 
-# Small pictures are enlarged without smoothing, so that each pixel can be seen.
+# Small pictures are enlarged without smoothing, so that each pixel can be seen; as in exports/page/app.js.
 SMOOTH = "<style>.large img, .around img, .way img { image-rendering: auto; }</style>"
 SMOOTH_PX = 48  # pixels on a side from which pictures are smoothed
 

@@ -328,7 +328,7 @@ def prepare(
         tf.config.experimental.enable_op_determinism()
     source = open_data(config)
     config = config.for_shape(source.shape)
-    folder = _folder(config, run_dir)
+    folder = _folder(config, run_dir)  # again, since the standard one has the name of the preset
     if config.conditional:
         data.check_labels(source)
     if distribute.is_chief(strategy):
