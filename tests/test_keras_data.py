@@ -1,5 +1,7 @@
 """Data for `fit` in the forms that Keras accepts, and errors for wrong data at the first batch."""
 
+import contextlib
+
 import keras
 import numpy as np
 import pytest
@@ -101,17 +103,31 @@ def trained_by_two(tiny_generator, tiny_discriminator, two_replicas):
         with two_replicas.scope():
             game = GAN(tiny_generator(), tiny_discriminator(), seed=3)
             game.compile("sgd", "sgd", loss="hinge", penalties={}, jit_compile=False)
-        game.fit(images(count), batch_size=batch_size, shuffle=False, verbose=0)
-        return game
+        log = game.fit(images(count), batch_size=batch_size, shuffle=False, verbose=0).history
+        return game, log
 
     return trained
 
 
 @pytest.mark.long
 def test_unequal_shares_of_replicas_are_left_out(trained_by_two):
-    one_less, odd = trained_by_two(8, 4), trained_by_two(9, 4)
+    (one_less, log), (odd, other_log) = trained_by_two(8, 4), trained_by_two(9, 4)  # the last batch: 1 image and none
+    assert log == other_log and int(odd.skipped_steps.numpy()) == 0
     for mine, others in zip(weights(one_less), weights(odd), strict=True):
         np.testing.assert_array_equal(mine, others)
+
+
+@pytest.mark.parametrize("replicas", [1, pytest.param(2, marks=pytest.mark.long)])
+def test_evaluate_weighs_batches_and_replicas_by_their_images(tiny_discriminator, two_replicas, replicas):
+    with two_replicas.scope() if replicas == 2 else contextlib.nullcontext():
+        black = keras.Sequential([keras.Input((4,)), keras.layers.Dense(64), keras.layers.Reshape(SHAPE)])
+        black.set_weights([np.zeros_like(value) for value in black.get_weights()])
+        game = GAN(black, tiny_discriminator())
+        game.compile("sgd", "sgd", loss="hinge", jit_compile=False)
+    data = np.linspace(-1, 1, 9, dtype="float32")[:, None, None, None] * images(9)
+    logits = game.discriminator(np.concatenate([data, np.zeros((1, *SHAPE), "float32")])).numpy()[:, 0]
+    log = game.evaluate(data, batch_size=4, verbose=0, return_dict=True)  # batches of 4, 4 and 1 images
+    assert log["logit_gap"] == pytest.approx(logits[:9].mean() - logits[9], abs=1e-5)
 
 
 def test_unequal_shares_of_replicas_alone_are_refused(trained_by_two):

@@ -125,6 +125,23 @@ def _squeezed(values):
     return tf.squeeze(values, axis=1) if values.shape.rank == 2 and values.shape[1] == 1 else values
 
 
+def never_empty(columns: list) -> list:
+    """The rows of one replica, or a row of zeros where it has none. TensorFlow's convolutions fail on empty batches.
+
+    `count` has to see the batch first: a replica without images makes the batch uneven.
+
+    Args:
+        columns: tensors (batch, ...), or None, which stays None.
+    """
+    if replicas.count() == 1:
+        return columns
+    missing = tf.maximum(1 - tf.shape(columns[0])[0], 0)
+    return [
+        column if column is None else tf.pad(column, [[0, missing], *[[0, 0]] * (len(column.shape) - 1)])
+        for column in columns
+    ]
+
+
 def minibatches(columns: list, steps: int) -> list[list]:
     """A batch divided among the k discriminator steps of a training step.
 
@@ -190,16 +207,18 @@ class Counts:
 
     Attributes:
         sound: whether the batch may be used for an update, bool scalar; None until `complete`.
+        images: number of images of all replicas, float32 scalar; None until `complete`.
     """
 
     def __init__(self, own):
-        self.own, self.sound = own, None
+        self.own, self.sound, self.images = own, None, None
 
     def complete(self, total):
-        """The counts of the batch, from the sum over all replicas; sets `sound`."""
+        """The counts of the batch, from the sum over all replicas; sets `sound` and `images`."""
         # For equal shares nᵢ of r replicas r Σ nᵢ² = (Σ nᵢ)²; for unequal ones the left side is larger. In float32 this
         # detects a difference of one image in some hundred, and every empty share.
-        square = tf.square(total[IMAGES])
+        self.images = total[IMAGES]
+        square = tf.square(self.images)
         uneven = replicas.count() * total[UNEVEN] > square * (1.0 + ROUNDING) + 0.5
         self.sound = (total[WRONG_LABELS] + total[LARGE] < 0.5) & ~uneven
         return tf.tensor_scatter_nd_update(total, [[UNEVEN]], [tf.cast(uneven, "float32")])

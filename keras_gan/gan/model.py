@@ -236,7 +236,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             lambda: self._average(ops.shape(real)[0]),
         )
         self.counters.steps.assign_add(1)
-        return self._report(g_update.means, d_gradient=d_update, g_gradient=g_update)
+        images = tf.where(counts.sound, counts.images, 0.0)
+        return self._report(g_update.means, images, d_gradient=d_update, g_gradient=g_update)
 
     def test_step(self, data):
         """The losses on held-out images, without updates. Penalties and gradients are logged in training only."""
@@ -249,9 +250,10 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             g_loss=self._generator_loss(real_logits, fake_logits, weights),
             **_separation(real_logits, fake_logits),
         )
-        total, *means = replicas.total([counts.own, *map(shared, values.values())])
+        own = counts.own[batches.IMAGES]
+        total, *sums = replicas.total([counts.own, *(own * ops.cast(value, "float32") for value in values.values())])
         self._count(counts, total)
-        return self._report(dict(zip(values, means, strict=True)))
+        return self._report({name: of / counts.images for name, of in zip(values, sums, strict=True)}, counts.images)
 
     @property
     def step(self) -> int:
@@ -279,7 +281,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         counts = batches.count(images, labels, self.num_classes, steps, automatic)
         if labels is not None:  # wrong ones are counted; a graph error would hide the message about them
             labels = tf.clip_by_value(labels, 0, self.num_classes - 1)
-        parts = batches.minibatches([images, labels, weights], steps)
+        parts = batches.minibatches(batches.never_empty([images, labels, weights]), steps)
         return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], batches.Counts(counts)
 
     def _check_weights(self, weights):
@@ -360,14 +362,17 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         images_seen = ops.cast(self.counters.steps + 1, "float32") * images
         ema.update(self.ema_generator, self.generator, ema.decay(images, images_seen, self.ema_half_life_images))
 
-    def _report(self, means, **updates):
-        """Updates the means that `fit` logs: values by name, and the norms of gradients that did not overflow."""
+    def _report(self, means, images, **updates):
+        """Updates the means that `fit` logs: values by name, and the norms of gradients that did not overflow.
+
+        As in Keras, a batch counts as many times as it has `images`; 0 leaves it out.
+        """
         trackers = {tracker.name: tracker for tracker in self.trackers}
         for name, value in means.items():
-            trackers[name].update_state(value)
+            trackers[name].update_state(value, sample_weight=images)
         for name, update in updates.items():
             norm = tf.where(update.overflow, 0.0, update.norm)
-            trackers[name].update_state(norm, sample_weight=1.0 - tf.cast(update.overflow, "float32"))
+            trackers[name].update_state(norm, sample_weight=tf.where(update.overflow, 0.0, images))
         return {name: trackers[name].result() for name in (*means, *updates)}
 
 
