@@ -56,6 +56,19 @@ class Weight(click.ParamType):
             self.fail(f"{value!r}; expected a number such as 1, auto, or a part of it such as auto/8", param, ctx)
 
 
+class Listed(click.ParamType):
+    """Names with commas between them, as a tuple."""
+
+    name = "NAME,NAME"
+
+    def get_metavar(self, param, ctx):
+        return f"{self.name}…"
+
+    def convert(self, value, param, ctx):
+        names = tuple(name.strip() for name in value.split(","))
+        return names if all(names) else self.fail(f"{value!r}; expected names with commas between them", param, ctx)
+
+
 class Setting(click.ParamType):
     """NAME=NUMBER, as (name, number); a name may hold a "="."""
 

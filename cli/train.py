@@ -9,7 +9,7 @@ from keras_gan._utils import silence
 from keras_gan._utils.text import Table
 from keras_gan.cli import output
 from keras_gan.cli.names import LATENTS, LOSSES, STRATEGIES, listed
-from keras_gan.cli.options import Format, ImageSize, Name, Number, Weight, Whole, load_training
+from keras_gan.cli.options import Format, ImageSize, Listed, Name, Number, Weight, Whole, load_training
 from keras_gan.cli.verb import Verb
 from keras_gan.config import CHECKPOINT_EVERY_S, LARGEST
 from keras_gan.exports import FORMATS
@@ -32,6 +32,7 @@ SECTIONS = {
         "latent",
         "latent_dim",
         "conditional",
+        "attributes",
         "augment",
         "pack",
         "seed",
@@ -87,6 +88,9 @@ SECTIONS = {
 @click.option("--discriminator-lr", type=RATE, help="Learning rate of the discriminator.")
 @click.option("--generator-lr", type=RATE, help="Learning rate of the generator.")
 @click.option("--conditional", is_flag=True, default=None, help="Learn the classes too, for kgan sample --label.")
+@click.option(
+    "--attributes", type=Listed(), help="Learn these yes/no attributes of the data too, for sliders; all: all of them."
+)
 @click.option("--augment/--no-augment", default=None, help="DiffAugment.  [default: on for few images seen often]")
 @click.option(
     "--pack",

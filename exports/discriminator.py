@@ -85,7 +85,7 @@ def float32(gan):
     from keras_gan import ema
     from keras_gan.gan import network_checks
 
-    return ema.float32_copy(gan.discriminator, network_checks.example(gan.data_shape, gan.num_classes))
+    return ema.float32_copy(gan.discriminator, network_checks.example(gan.data_shape, gan.condition.discriminator_labels))
 
 
 def write(gan, path: Path) -> None:
@@ -104,6 +104,11 @@ def write(gan, path: Path) -> None:
         raise InputError(
             f"the discriminator takes packs of {pack} pictures; expected one that takes single pictures. Use a "
             "discriminator without layers.Pack."
+        )
+    if gan.attributes:
+        raise InputError(
+            "the discriminator takes the attributes of a picture, which nobody knows of another picture; expected one "
+            "that takes pictures alone. Train without attributes (--attributes) for it."
         )
     network = float32(gan)
     content = _converted(gan, network)

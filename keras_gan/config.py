@@ -25,6 +25,7 @@ from keras_gan.presets import (
 LARGEST = {"steps": 2**31 - 1, "batch_size": 2**31 - 1, "latent_dim": 2**16, "discriminator_steps": 1_000, "pack": 16}
 LARGEST_FLOAT = sys.float_info.max
 CHECKPOINT_EVERY_S = 60.0  # by default
+ALL_ATTRIBUTES = ("all",)
 CHANGEABLE = ("steps", "skip_damaged")  # settings that a continued run may change
 
 
@@ -54,6 +55,7 @@ class TrainConfig:
     discriminator_lr: float | None = None  # learning rate of the discriminator; None for the preset's
     generator_lr: float | None = None  # learning rate of the generator; None for the preset's
     conditional: bool = False  # class-conditional networks, for data with labels
+    attributes: tuple[str, ...] = ()  # yes/no attributes of the data that coordinates of z decide, or `ALL_ATTRIBUTES`
     augment: bool | None = None  # whether to use DiffAugment; None for few images that are seen often
     pack: int = 1  # images that the discriminator sees together (PacGAN)
     seed: int = 0  # seed of weights, noise and data order
@@ -83,6 +85,10 @@ class TrainConfig:
         self._check("penalty_share", 0 < self.penalty_share <= 1, "more than 0 and at most 1", "1 or less")
         enough = not any(map(automatic_share, self.penalties.values())) or self.batch_size > 1
         self._check("batch_size", enough, "2 or more, unless gamma is a number", "2 or more, or a number as --gamma")
+        repeated = sorted({name for name in self.attributes if self.attributes.count(name) > 1})
+        self._check("attributes", not repeated, "different names", "with each name once")
+        alone = not self.attributes or (not self.conditional and self.pack == 1)
+        self._check("attributes", alone, "none with conditional or pack", "without --conditional and --pack")
         self._check("updates", self.updates in UPDATES, " or ".join(UPDATES))
         self._check("seed", 0 <= self.seed < 2**31, f"0 to {2**31 - 1}")
 

@@ -9,7 +9,7 @@ from keras_gan._utils.choices import nearest
 from keras_gan._utils.errors import InputError, Notice, printable
 from keras_gan.data import arrays, avatars, catalog, decoding, folder, known, listing
 from keras_gan.data.labels import counts as label_counts
-from keras_gan.data.source import Source, batches, check_labels
+from keras_gan.data.source import Source, batches, check_attributes, check_labels
 from keras_gan.data.spec import BACKGROUND, DataSpec
 from keras_gan.theory.mixtures import MIXTURES
 
@@ -29,6 +29,7 @@ def load(
     labels=False,
     background=None,
     flip=False,
+    attributes=(),
 ):
     """Opens images as a `tf.data.Dataset` for `fit`.
 
@@ -46,6 +47,8 @@ def load(
             CSS, or #rrggbb; None for white.
         flip: mirror half of the images left to right, at random: for data whose mirror images are as plausible, such as
             faces, not digits.
+        attributes: names of k yes/no attributes; return pairs of images and attributes, float32 (batch_size, k) of 0
+            and 1, for a GAN with `attributes`.
 
     Returns:
         A dataset of one epoch with float32 batches in [-1, 1], shape (batch_size, height, width, channels). Each
@@ -53,13 +56,16 @@ def load(
 
     Raises:
         InputError: if the name is unknown, if the path has no usable images, if the batch is larger than the data, if
-            the data have no classes and `labels` is True, or if `flip` is True for data that are no images.
+            the data have no classes and `labels` is True, if they lack one of the attributes, or if `flip` is True for
+            data that are no images.
     """
     import tensorflow as tf
 
     source = open_source(name_or_path, image_size, crop, skip_damaged, background=background, flip=flip)
-    if labels:
-        check_labels(source)  # here, since TensorFlow would wrap an error inside `flat_map`
+    if attributes:  # both checks here, since TensorFlow would wrap an error inside `flat_map`
+        check_attributes(source, attributes)
+    elif labels:
+        check_labels(source)
     else:
         warn_of_unusable_labels(source)
     steps = source.count // check_batch(source, batch_size)
@@ -67,7 +73,9 @@ def load(
     iterations = tf.Variable(-1, trainable=False, dtype="int64")
     counter = tf.data.Dataset.range(1).map(lambda _: iterations.assign_add(1))
     epochs = counter.flat_map(
-        lambda iteration: batches(source, batch_size, seed, order=iteration, labels=labels).take(steps)
+        lambda iteration: batches(
+            source, batch_size, seed, order=iteration, labels=labels, attributes=attributes
+        ).take(steps)
     )
     return epochs.apply(tf.data.experimental.assert_cardinality(steps))
 

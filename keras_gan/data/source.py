@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from keras_gan._utils import pixels
+from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling.latents import mixed
 from keras_gan.sampling.pictures import to_picture
@@ -42,6 +43,13 @@ class Source:
     def num_classes(self) -> int | None:
         """The number of classes of the data; None without classes."""
         return None if self.labels is None else int(self.labels.max()) + 1
+
+    @property
+    def attribute_shares(self) -> dict[str, float] | None:
+        """Name of each attribute -> share of the images that have it; None without attributes."""
+        if self.attributes is None:
+            return None
+        return dict(zip(self.attribute_names, self.attributes.mean(axis=0).tolist(), strict=True))
 
     @property
     def short_name(self) -> str:
@@ -77,7 +85,9 @@ def _rows(array, indices):
     return rows
 
 
-def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, labels=False, shares=1, mine=None):
+def batches(
+    source: Source, batch_size: int, seed: int, first_step=0, order=0, labels=False, shares=1, mine=None, attributes=()
+):
     """Returns an endless dataset of batches. Their order depends on the seed and the step only.
 
     Each epoch is a permutation of all images. The batch at a step does not depend on the first step, so a run can
@@ -92,12 +102,14 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
         labels: whether each batch is a pair of images and classes, int32 (batch_size,).
         shares: the number of equal parts of each batch, for as many replicas.
         mine: a range of the parts to read, each as a batch of its own; None for all.
+        attributes: names of k attributes, of which each batch has the values of its images, float32 (batch_size, k) of
+            0 and 1, instead of the classes.
 
     Returns:
         `tf.data.Dataset` of float32 batches in [-1, 1], shape (batch_size / shares, *source.shape).
 
     Raises:
-        InputError: if `labels` is True and the data have no classes.
+        InputError: if `labels` is True and the data have no classes, or if they lack one of the attributes.
     """
     import tensorflow as tf
 
@@ -124,14 +136,17 @@ def batches(source: Source, batch_size: int, seed: int, first_step=0, order=0, l
         if source.flip:
             is_mirrored = _hashed(seed, order, position, MIRRORED) % 2 == 0
             images = tf.where(is_mirrored[:, None, None, None], tf.reverse(images, axis=[2]), images)
-        return (images, tf.gather(classes, index)) if labels else images
+        return images if known is None else (images, tf.gather(known, index))
 
     def signed(images):
         return pixels.to_signed(tf.cast(images, "float32")) if images.dtype == tf.uint8 else images
 
     dtype = tf.as_dtype(source.fetch(np.zeros(1, "int64")).dtype)
-    if labels:
-        classes = tf.constant(check_labels(source), "int32")
+    known = None
+    if attributes:
+        known = tf.constant(check_attributes(source, attributes), "float32")
+    elif labels:
+        known = tf.constant(check_labels(source), "int32")
     numbers = tf.data.Dataset.range(first_step * len(mine), np.iinfo("int64").max)
     options = tf.data.Options()
     # TensorFlow's tuning thread sleeps up to a minute between rounds, and the end of `fit` can wait for it.
@@ -151,7 +166,9 @@ def _hashed(*words):
     return tf.cast(x, "int64")
 
 
-def distributed_batches(strategy, source: Source, batch_size: int, seed: int, first_step=0, labels=False):
+def distributed_batches(
+    strategy, source: Source, batch_size: int, seed: int, first_step=0, labels=False, attributes=()
+):
     """Returns the endless `batches` for the replicas of a strategy. Each worker reads only its own share.
 
     Args:
@@ -161,6 +178,7 @@ def distributed_batches(strategy, source: Source, batch_size: int, seed: int, fi
         seed: seed of the order.
         first_step: the step of the first batch.
         labels: whether each batch is a pair of images and classes.
+        attributes: as in `batches`.
 
     Returns:
         A distributed dataset for `fit` with `steps_per_epoch`. The GAN must be built in the scope of the strategy.
@@ -170,7 +188,7 @@ def distributed_batches(strategy, source: Source, batch_size: int, seed: int, fi
     def read(context):
         own = shares // context.num_input_pipelines
         first = context.input_pipeline_id * own
-        return batches(source, batch_size, seed, first_step, 0, labels, shares, range(first, first + own))
+        return batches(source, batch_size, seed, first_step, 0, labels, shares, range(first, first + own), attributes)
 
     return strategy.distribute_datasets_from_function(read)
 
@@ -188,6 +206,18 @@ def check_labels(source: Source) -> np.ndarray:
             "subfolder for each class. To train without classes, leave labels (--conditional) out."
         )
     return source.labels
+
+
+def check_attributes(source: Source, names: tuple[str, ...]) -> np.ndarray:
+    """Returns the values of some attributes, bool (count, k). Raises InputError if the data lack one of them."""
+    if source.attributes is None:
+        raise InputError(
+            f"{source.name} has no attributes; expected data with yes/no attributes: a folder with an attributes.csv, "
+            "CelebA, or avatars. Add the table, or leave attributes (--attributes) out."
+        )
+    known = {name: place for place, name in enumerate(source.attribute_names)}
+    places = [lookup(known, name, "attribute", ", ".join(known)) for name in names]
+    return source.attributes[:, places]
 
 
 def fit_image(image: Image.Image, size: tuple[int, int] | None, crop: bool) -> Image.Image:

@@ -10,9 +10,9 @@ import tensorflow as tf
 
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import replicas
+from keras_gan.gan.conditions import squeezed
 
 IMAGE_KEYS = ("image", "images", "x")  # of dictionaries; tensorflow-datasets uses the first
-LABEL_KEYS = ("label", "labels", "y")
 LARGEST_PIXEL = 2.0  # absolute value: interpolation overshoots [-1, 1] a little, pixels in [0, 255] are far larger
 ROUNDING = 1e-5  # relative, of squares in float32
 FEWEST_IMAGES = 4  # needed to recognise the range of the pixels
@@ -26,12 +26,13 @@ UNEVEN_BATCHES = (
 COUNTS = WRONG_LABELS, LARGE, NEGATIVE, POSITIVE, IMAGES, UNEVEN, SHORT, SINGLE, BATCHES = range(9)
 
 
-def unpack(data) -> tuple:
+def unpack(data, label_keys: tuple[str, ...]) -> tuple:
     """Images, labels and sample weights of one batch; None for those that it does not have.
 
     Args:
-        data: images, (images, labels), or (images, labels, sample weights). Images may be a dictionary with the keys
-            "image" and "label", as in tensorflow-datasets.
+        data: images, (images, labels), or (images, labels, sample weights). Images may be a dictionary with the key
+            "image" and one for the labels, as in tensorflow-datasets.
+        label_keys: the keys that the labels may have.
 
     Raises:
         InputError: for anything else.
@@ -44,7 +45,7 @@ def unpack(data) -> tuple:
             "Map the dataset to one of these."
         ) from error
     if isinstance(images, Mapping):
-        images, named = _from_mapping(images)
+        images, named = _from_mapping(images, label_keys)
         labels = named if labels is None else labels
     if isinstance(images, (tuple, list)) and len(images) == 1:  # Keras accepts a list of one input
         images = images[0]
@@ -53,14 +54,14 @@ def unpack(data) -> tuple:
     return images, labels, weights
 
 
-def _from_mapping(columns):
+def _from_mapping(columns, label_keys):
     found = next((columns[key] for key in IMAGE_KEYS if key in columns), None)
     if found is None:
         raise InputError(
             f"fit received a dictionary with {', '.join(map(str, columns))}; expected the key image, and "
-            "label for classes. Map the dataset to (image, label)."
+            f"{label_keys[0]} for labels. Map the dataset to (image, label)."
         )
-    return found, next((columns[key] for key in LABEL_KEYS if key in columns), None)
+    return found, next((columns[key] for key in label_keys if key in columns), None)
 
 
 def check_images(images, data_shape: tuple[int, ...]):
@@ -88,41 +89,16 @@ def check_images(images, data_shape: tuple[int, ...]):
     return tf.ensure_shape(tf.cast(images, "float32"), (None, *data_shape))
 
 
-def check_labels(labels, num_classes: int | None):
-    """The labels as int32 (batch,); None without `num_classes`. Raises InputError where they are not class numbers."""
-    if num_classes is None:
-        return None
-    if labels is None:
-        raise InputError(
-            f"fit received images without labels for num_classes={num_classes}; expected (images, labels). Use "
-            "keras_gan.data.load(…, labels=True), or leave num_classes out."
-        )
-    labels = _squeezed(labels)
-    # The rank is unknown where fit was called with labels of one rank before and another one now.
-    if labels.shape.rank != 1 or not labels.dtype.is_integer:
-        raise InputError(
-            f"fit received labels {labels.dtype.name} of shape {labels.shape}; expected integers of shape (batch,) "
-            f"from 0 to {num_classes - 1}. Pass class numbers, not one-hot rows or strings."
-        )
-    return tf.cast(labels, "int32")
-
-
 def check_weights(weights):
     """Sample weights as float32 (batch,); None where there are none. Raises InputError for another shape."""
     if weights is None:
         return None
-    weights = _squeezed(weights)
+    weights = squeezed(weights)
     if weights.shape.rank != 1:
         raise InputError(
             f"fit received sample weights of shape {weights.shape}; expected (batch,). Pass one number for each image."
         )
     return tf.cast(weights, "float32")
-
-
-def _squeezed(values):
-    """Squeezes a tensor (batch, 1) to (batch,); any other is returned as it is."""
-    values = values if tf.is_tensor(values) else tf.convert_to_tensor(values)
-    return tf.squeeze(values, axis=1) if values.shape.rank == 2 and values.shape[1] == 1 else values
 
 
 def never_empty(columns: list) -> list:
@@ -170,13 +146,12 @@ def minibatches(columns: list, steps: int) -> list[list]:
     return [[column if column is None else tf.gather(column, order[:, k]) for column in columns] for k in range(steps)]
 
 
-def count(images, labels, num_classes: int | None, steps: int, automatic: bool):
+def count(images, are_wrong, steps: int, automatic: bool):
     """Counts wrong values in a batch, in a graph, where not every device can raise an error.
 
     Args:
         images: images of this replica, float32 (batch, *shape).
-        labels: int32 (batch,), or None.
-        num_classes: number of classes of the networks; None without labels.
+        are_wrong: whether each label is wrong, bool of any shape.
         steps: k of Algorithm 1.
         automatic: whether a penalty's weight is computed from each batch, which needs two images.
 
@@ -184,7 +159,6 @@ def count(images, labels, num_classes: int | None, steps: int, automatic: bool):
         float32 vector with an entry for each of `COUNTS`, to be summed over replicas and completed: see `Counts`.
     """
     rows, zero = tf.cast(tf.shape(images)[0], "float32"), tf.zeros(())
-    wrong = zero if labels is None else _sum((labels < 0) | (labels >= num_classes))
     large = negative = positive = zero
     if len(images.shape) == 4:  # vectors may have any range
         large = _sum(tf.math.is_finite(images) & (tf.abs(images) > LARGEST_PIXEL))
@@ -192,7 +166,7 @@ def count(images, labels, num_classes: int | None, steps: int, automatic: bool):
     needed = 2 if automatic else 1
     global_rows = rows * replicas.count()
     short, single = (tf.cast(global_rows < steps * least, "float32") / replicas.count() for least in (1, needed))
-    return tf.stack([wrong, large, negative, positive, rows, tf.square(rows), short, single, 1.0 / replicas.count()])
+    return tf.stack([_sum(are_wrong), large, negative, positive, rows, tf.square(rows), short, single, 1.0 / replicas.count()])
 
 
 def _sum(flags):
@@ -224,20 +198,17 @@ class Counts:
         return tf.tensor_scatter_nd_update(total, [[UNEVEN]], [tf.cast(uneven, "float32")])
 
 
-def raise_for(counts: np.ndarray, num_classes: int | None, steps: int, first: bool = False) -> None:
+def raise_for(counts: np.ndarray, condition, steps: int, first: bool = False) -> None:
     """Raises InputError where the counts show wrong data.
 
     Args:
         counts: sum of the vectors of `count` over the batches so far.
-        num_classes: number of classes of the networks; None without labels.
+        condition: what the networks are conditioned on; see `conditions`.
         steps: k of Algorithm 1.
         first: whether these are the first batches of `fit`, which cannot be the remainder of an epoch.
     """
     if counts[WRONG_LABELS]:
-        raise InputError(
-            f"fit received {int(counts[WRONG_LABELS])} labels that are not classes; expected 0 to {num_classes - 1}, "
-            f"for num_classes={num_classes}. Number the classes from 0, or raise num_classes in both networks and GAN."
-        )
+        raise InputError(condition.wrong_message(int(counts[WRONG_LABELS])))
     if counts[LARGE]:
         raise InputError(
             f"fit received {int(counts[LARGE]):,} pixels beyond [-{LARGEST_PIXEL:g}, {LARGEST_PIXEL:g}]; expected "

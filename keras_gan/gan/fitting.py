@@ -109,7 +109,7 @@ class Fitting:
         self._raise_for(self.counters.batches.numpy(), first)
 
     def _raise_for(self, counts, first=False):
-        batches.raise_for(counts, self.num_classes, self.discriminator_steps, first)
+        batches.raise_for(counts, self.condition, self.discriminator_steps, first)
 
     def finalize_optimizer_averages(self) -> None:
         """Copies the averages of optimizers with `use_ema` into their networks, as Keras does at the end of `fit`."""

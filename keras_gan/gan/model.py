@@ -15,7 +15,7 @@ from keras_gan._utils import log_names
 from keras_gan._utils.choices import automatic_share, lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import precision, replicas
-from keras_gan.gan import batches, network_checks, optimizers, summary
+from keras_gan.gan import batches, conditions, network_checks, optimizers, summary
 from keras_gan.gan.counters import Counters
 from keras_gan.gan.fitting import Fitting
 from keras_gan.gan.generation import Generation
@@ -61,10 +61,14 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         num_classes: number of classes of class-conditional networks, which take labels int32 (batch,) in
             [0, num_classes) next to their other input; `fit` then takes (images, labels). None for networks without
             labels.
+        attributes: name -> share of the training images that have this yes/no attribute, more than 0 and less than 1;
+            None for a GAN without attributes. D then takes [data, attributes], attributes float32 (batch, number), and
+            `fit` takes (images, attributes) with 0 and 1, in this order. G takes z alone: coordinate k of z decides
+            attribute k; see `conditions.Attributes`.
 
     Raises:
         InputError: where D cannot take G's output, D ends in a sigmoid, or the networks' inputs do not match
-            `num_classes`.
+            `num_classes` or `attributes`.
 
     Example:
         >>> from keras_gan import GAN, networks
@@ -86,17 +90,20 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         seed=None,
         num_classes=None,
         name="gan",
+        attributes=None,
     ):
         super().__init__(name=name)
         self.latent = latents.check_distribution(latent)
-        self.latent_dim = network_checks.check_latent_dim(generator, latent_dim, num_classes)
-        self.data_shape = network_checks.check_pair(generator, discriminator, self.latent_dim, num_classes)
-        self.num_classes = num_classes
+        self.condition = conditions.of(num_classes, attributes, latent)
+        self.latent_dim = network_checks.check_latent_dim(generator, latent_dim, self.condition)
+        self.data_shape = network_checks.check_pair(generator, discriminator, self.latent_dim, self.condition)
+        self.num_classes, self.attributes = num_classes, attributes and dict(attributes)
         self.generator = generator
         self.discriminator = discriminator
         self.separate_batches = network_checks.normalizes_batches(discriminator)
         self.images_at_once = network_checks.images_at_once(discriminator)
-        self.ema_generator = ema.float32_copy(generator, network_checks.example((self.latent_dim,), num_classes))
+        labels = self.condition.generator_labels
+        self.ema_generator = ema.float32_copy(generator, network_checks.example((self.latent_dim,), labels))
         self.ema_generator.trainable = False
         self.ema_half_life_images = ema_half_life_images
         self.seed = seed
@@ -273,14 +280,13 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         """The k minibatches of one batch of `fit`, each as (images, labels or None, keyword arguments of the losses),
         and the `batches.Counts` of the batch."""
         steps = steps or self.discriminator_steps
-        images, labels, weights = batches.unpack(data)
+        images, labels, weights = batches.unpack(data, self.condition.label_keys)
         images = batches.check_images(images, self.data_shape)
-        labels = batches.check_labels(labels, self.num_classes)
+        labels = self.condition.check(labels)
         weights = self._check_weights(batches.check_weights(weights))
         automatic = any(map(automatic_share, self.penalties.values()))
-        counts = batches.count(images, labels, self.num_classes, steps, automatic)
-        if labels is not None:  # wrong ones are counted; a graph error would hide the message about them
-            labels = tf.clip_by_value(labels, 0, self.num_classes - 1)
+        counts = batches.count(images, self.condition.is_wrong(labels), steps, automatic)
+        labels = self.condition.valid(labels)
         parts = batches.minibatches(batches.never_empty([images, labels, weights]), steps)
         return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], batches.Counts(counts)
 
@@ -299,7 +305,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         return weights
 
     def _noise(self, real, labels=None, seed_generator=None):
-        """A latent for each real image, with its label where the networks are class-conditional."""
+        """The generator's input for each real image: a latent, given the label of the image where there are labels."""
         seed = seed_generator or self.seed_generator
 
         def draw(rows):
@@ -307,7 +313,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
                 return keras.random.uniform((rows, self.latent_dim), -1.0, 1.0, seed=seed)
             return keras.random.normal((rows, self.latent_dim), seed=seed)
 
-        return with_labels(labels, replicas.share(draw, ops.shape(real)[0]))
+        return self.condition.generator_input(replicas.share(draw, ops.shape(real)[0]), labels)
 
     @property
     def _simultaneous(self):

@@ -10,32 +10,37 @@ from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
 
 
-def example(shape, num_classes, batch_size=1):
-    """A network's input of zeros: (batch_size, *shape), or, with `num_classes`, [zeros, labels (batch_size,)]."""
+def example(shape, labels=None, batch_size=1):
+    """A network's input of zeros: (batch_size, *shape), or [zeros, labels (batch_size, …)].
+
+    Args:
+        shape: shape of one latent or datum.
+        labels: shape and dtype of its labels, as a condition has them; None for a network without.
+        batch_size: the number of latents or data.
+    """
     x = ops.zeros((batch_size, *shape))
-    return x if num_classes is None else [x, ops.zeros((batch_size,), "int32")]
+    return x if labels is None else [x, ops.zeros((batch_size, *labels[0]), labels[1])]
 
 
-def _known_input(network, num_classes, name):
+def _known_input(network, labels, name):
     """Shape of one input of a network, without the labels; None where it is unknown before the first call."""
     shape = getattr(network, "input_shape", None) if network.built else None
     if shape is None:
         return None
     inputs = shape if isinstance(shape, list) else [shape]
-    expected = 1 if num_classes is None else 2
+    expected = 1 if labels is None else 2
     if len(inputs) != expected:
         raise InputError(
-            f"the {name} takes {len(inputs)} inputs with num_classes={num_classes}; expected {expected}. "
-            "Give num_classes and two networks that take [x, labels] for a class-conditional GAN, else neither."
+            f"the {name} takes {len(inputs)} inputs; expected {expected}. Give num_classes and two networks that take "
+            "[x, labels] for a class-conditional GAN, attributes and a discriminator that takes [x, attributes], or "
+            "none of these."
         )
     return tuple(inputs[0][1:])
 
 
-def check_latent_dim(generator, latent_dim, num_classes=None):
+def check_latent_dim(generator, latent_dim, condition):
     """The dimension of z. Raises InputError where it is unknown, or does not match the generator."""
-    if num_classes is not None and num_classes < 1:
-        raise InputError(f"num_classes is {num_classes}; expected 1 or more. Use None for networks without labels.")
-    known = _known_input(generator, num_classes, "generator")
+    known = _known_input(generator, condition.generator_labels, "generator")
     if known is None and latent_dim is None:
         raise InputError("the generator has no known input shape; expected one. Give latent_dim, or an Input layer.")
     if known is not None and (len(known) != 1 or latent_dim not in (None, known[0])):
@@ -43,37 +48,44 @@ def check_latent_dim(generator, latent_dim, num_classes=None):
             f"the generator takes inputs of shape {known}, latent_dim is {latent_dim}; expected (latent_dim,). "
             "Leave latent_dim out, or build the generator for it."
         )
-    return latent_dim if known is None else known[0]
+    found = latent_dim if known is None else known[0]
+    if found < condition.fewest_latents:
+        raise InputError(
+            f"latent_dim is {found} for {condition.fewest_latents} attributes; expected at least as many. Use fewer "
+            "attributes (--attributes), or a larger latent_dim (--latent-dim)."
+        )
+    return found
 
 
-def check_pair(generator, discriminator, latent_dim, num_classes=None):
+def check_pair(generator, discriminator, latent_dim, condition):
     """The shape of one datum. Builds both networks. Raises InputError where they do not match."""
-    generated = generator(example((latent_dim,), num_classes))
+    generated = generator(example((latent_dim,), condition.generator_labels))
     if not hasattr(generated, "shape"):
         raise InputError(
             f"the generator returns {type(generated).__name__}; expected one tensor of data (batch, *data_shape). Use "
             "its main output alone."
         )
     data_shape = tuple(generated.shape[1:])
-    expected = _known_input(discriminator, num_classes, "discriminator")
+    labels = condition.discriminator_labels
+    expected = _known_input(discriminator, labels, "discriminator")
     if expected is not None and not _matches(data_shape, expected):
         raise InputError(
             f"the generator makes data of shape {data_shape}, the discriminator takes {expected}; expected the same "
             "shape. Build both networks for one data_shape."
         )
     try:
-        discriminator(example(data_shape, num_classes, images_at_once(discriminator)))
+        discriminator(example(data_shape, labels, images_at_once(discriminator)))
     except ValueError as error:
         raise InputError(
             f"the discriminator cannot take the generator's data of shape {data_shape}; expected a discriminator "
             "that does. Build both networks for one data_shape."
         ) from error
-    if stays_in_unit_interval(discriminator, example(data_shape, num_classes, 4 * images_at_once(discriminator))):
+    if stays_in_unit_interval(discriminator, example(data_shape, labels, 4 * images_at_once(discriminator))):
         raise InputError(
             "the discriminator ends in a sigmoid or a softmax, since its outputs lie in [0, 1] whatever its weights "
             "are; expected logits, to which the losses apply the sigmoid themselves. Leave the last activation out."
         )
-    if len(data_shape) == 3 and stays_in_unit_interval(generator, example((latent_dim,), num_classes, 4)):
+    if len(data_shape) == 3 and stays_in_unit_interval(generator, example((latent_dim,), condition.generator_labels, 4)):
         raise InputError(
             "the generator ends in a sigmoid, since its images lie in [0, 1] whatever its weights are; expected images "
             "in [-1, 1]. Use tanh, or no activation, at its end."

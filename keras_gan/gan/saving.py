@@ -43,6 +43,7 @@ class Saving:
             "ema_half_life_images": self.ema_half_life_images,
             "seed": self.seed,
             "num_classes": self.num_classes,
+            "attributes": self.attributes,
             "name": self.name,
         }
 

@@ -19,9 +19,10 @@ def describe(gan) -> Text:
     data = " x ".join(map(str, gan.data_shape))
     kind = "images" if len(gan.data_shape) == 3 else "vectors"
     label = f", one of {gan.num_classes} classes" if gan.num_classes else ""
+    attributes = f", {len(gan.attributes)} attributes" if gan.attributes else ""
     rows = [
         ("generator", z + label, f"{kind} {data}", f"{gan.generator.count_params():,}"),
-        ("discriminator", f"{kind} {data}{label}", "logit", f"{gan.discriminator.count_params():,}"),
+        ("discriminator", f"{kind} {data}{label}{attributes}", "logit", f"{gan.discriminator.count_params():,}"),
     ]
     table = Table(rows, ("network", "input", "output", "parameters"), numbers=(3,))
     facts = [("trained", f"{gan.step:,} steps"), *(_compiled(gan) if gan.compiled else [("not compiled", "")])]

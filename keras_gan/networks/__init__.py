@@ -2,7 +2,8 @@
 
 Class-conditional networks take [x, label]. G takes an embedding of the label next to z. D adds the projection of its
 features on another embedding to its logit (Miyato and Koyama 2018, cGANs with projection discriminator,
-arXiv:1802.05637). The families "sngan" and "r3gan" follow their own references.
+arXiv:1802.05637). The families "sngan" and "r3gan" follow their own references. With attributes, D alone takes them,
+and its projection is the same in all families.
 
 Upsampling is a convolution and depth-to-space, which is fast on small devices and has a second derivative.
 Hidden layers compute in `dtype`; the last layer of every network computes in float32.
@@ -80,7 +81,7 @@ def generator(data_shape, latent_dim=LATENT_DIM, family=None, dtype="auto", num_
 
 
 def discriminator(
-    data_shape, family=None, dtype="auto", num_classes=None, augment=(), pack=1, seed=None
+    data_shape, family=None, dtype="auto", num_classes=None, augment=(), pack=1, seed=None, num_attributes=None
 ) -> keras.Model:
     """Builds a discriminator: data (batch, *data_shape) to logits (batch, 1), float32.
 
@@ -92,18 +93,24 @@ def discriminator(
         augment: transforms of all images in training; see `augment.DiffAugment`.
         pack: number of images in a pack; see `layers.Pack`. The logits are then (batch / pack, 1).
         seed: as in `generator`.
+        num_attributes: number of attributes of a network that takes [data, attributes], float32
+            (batch, num_attributes) of 0 and 1; None for a network without attributes. The generator is one without
+            labels: see the argument `attributes` of `GAN`.
 
     Returns:
         A built `keras.Model`.
 
     Raises:
-        InputError: where no network can be built for the shape, or with both `num_classes` and a `pack` above 1.
+        InputError: where no network can be built for the shape, or with more than one of `num_classes`,
+            `num_attributes` and a `pack` above 1.
     """
     shape = check_shape(data_shape)
-    if pack > 1 and num_classes is not None:
+    asked = {"num_classes": num_classes, "num_attributes": num_attributes, "pack": pack if pack > 1 else None}
+    asked = [f"{name}={value}" for name, value in asked.items() if value is not None]
+    if len(asked) > 1:
         raise InputError(
-            f"pack={pack} with num_classes={num_classes}; expected only one of them, since a pack has no single "
-            "class. Use pack=1 for a class-conditional discriminator."
+            f"{' with '.join(asked)}; expected only one of them, since a pack of images has no single label. Leave the "
+            "others out."
         )
     chosen = _family(family, shape)
     with _seeded(seed):
@@ -114,6 +121,9 @@ def discriminator(
         if num_classes is not None:
             inputs = [image, _label_input()]
             head = functools.partial(chosen.projected, label=inputs[1], num_classes=num_classes)
+        if num_attributes is not None:
+            inputs = [image, keras.Input((num_attributes,), name="attributes")]
+            head = functools.partial(_shared.attribute_projected, attributes=inputs[1])
         network = keras.Model(inputs, chosen.discriminator(x, shape, _policy(dtype, shape), head), name="discriminator")
         return spectrally_normalized(network) if chosen.spectral else network
 

@@ -32,8 +32,18 @@ def projected(features, label, num_classes, **options):
     return layers.Add(dtype="float32")([logit(features, **options), product])
 
 
+def attribute_projected(features, attributes, **options):
+    """The logit plus <V features, W (2 attributes - 1)>: the projection for several yes/no attributes, 0 or 1."""
+    flat = layers.Dense(PROJECTION_WIDTH, dtype="float32", name="projection")(layers.Flatten(dtype="float32")(features))
+    signs = layers.Rescaling(2.0, -1.0, dtype="float32")(attributes)
+    embedded = layers.Dense(
+        PROJECTION_WIDTH, use_bias=False, kernel_initializer="uniform", dtype="float32", name="embedding"
+    )(signs)
+    return layers.Add(dtype="float32")([logit(features, **options), dot(flat, embedded)])
+
+
 def dot(features, embedding):
-    """The inner product of each row of features with its class's embedding, (batch, 1)."""
+    """The inner product of each row of features with the embedding of its class or attributes, (batch, 1)."""
     return layers.Dot(axes=1, dtype="float32")([features, embedding])
 
 

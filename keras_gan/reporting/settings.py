@@ -24,6 +24,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         *([("resized to", f"{height} × {width}{', cropped' if config.crop else ''}")] if height else []),
         *([("transparent pixels", f"on {config.background}")] if config.background != BACKGROUND else []),
         *([("mirrored", "half of the images, at random")] if config.flip else []),
+        *([("attributes in z", ", ".join(config.attributes))] if config.attributes else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
         ("loss", config.loss),
@@ -61,7 +62,9 @@ def _words(value):
     """The arguments of an option; none for a flag."""
     if isinstance(value, bool):
         return []
-    return ["x".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+    if not isinstance(value, tuple):
+        return [str(value)]
+    return [("," if isinstance(value[0], str) else "x").join(map(str, value))]
 
 
 def _penalties(config, automatic):

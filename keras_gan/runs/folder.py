@@ -52,6 +52,7 @@ class Content:
     data_count: Annotated[int, msgspec.Meta(ge=1, le=2**63 - 1)]
     num_classes: Annotated[int, msgspec.Meta(ge=1, le=2**16)] | None
     class_names: tuple[str, ...] | None
+    attribute_shares: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]] | None = None
     config: dict[str, Any]
 
     def __post_init__(self):
@@ -89,6 +90,7 @@ class Run:
                     data_count=source.count,
                     num_classes=source.num_classes,
                     class_names=names,
+                    attribute_shares=source.attribute_shares,
                     config=dataclasses.asdict(config),
                 )
                 _write(folder, content)
@@ -155,6 +157,11 @@ class Run:
         return names and tuple(map(printable, names))
 
     @property
+    def attribute_shares(self) -> dict[str, float] | None:
+        """Name of each attribute of the run's data -> share of the images that have it; None without attributes."""
+        return self._content.attribute_shares
+
+    @property
     def written_by(self) -> str | None:
         """The version of keras_gan that wrote config.json; None where it is unknown."""
         return self._content.keras_gan
@@ -182,6 +189,8 @@ class Run:
             del facts["data_count"]
         if config.conditional:
             facts["num_classes"] = source.num_classes
+        if config.attributes:
+            facts["attribute_shares"] = source.attribute_shares
         for key, now in facts.items():
             if (before := getattr(self, key)) != now:
                 differences.append(f"{key}: {before} -> {now}")

@@ -1,6 +1,7 @@
 """From a config to a compiled GAN with fresh weights."""
 
 import math
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -23,7 +24,13 @@ def images_per_step(config: TrainConfig) -> int:
     return config.batch_size * config.discriminator_steps
 
 
-def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num_classes: int | None = None) -> GAN:
+def build(
+    config: TrainConfig,
+    data_shape: tuple[int, ...],
+    data_count: int,
+    num_classes: int | None = None,
+    attribute_shares: Mapping[str, float] | None = None,
+) -> GAN:
     """Builds a compiled GAN. Its initial weights depend only on the arguments.
 
     The random states of Python, numpy, TensorFlow and Keras are not changed.
@@ -33,18 +40,28 @@ def build(config: TrainConfig, data_shape: tuple[int, ...], data_count: int, num
         data_shape: (height, width, channels) of images, or (features,).
         data_count: number of images in the data set, which decides whether they are augmented.
         num_classes: number of classes in the data, used where the config is conditional.
+        attribute_shares: share of the data that has each attribute, used where the config has attributes.
     """
     recipe = preset(config.preset)
     num_classes = num_classes if config.conditional else None
+    attributes = {name: attribute_shares[name] for name in config.attributes} or None
     policy = augment.POLICY if augments(config, data_shape, data_count) else ()
     with seeding.keras_seed(config.seed):
         gan = GAN(
             networks.generator(data_shape, config.latent_dim, recipe.networks, num_classes=num_classes),
-            networks.discriminator(data_shape, recipe.networks, "auto", num_classes, policy, config.pack),
+            networks.discriminator(
+                data_shape,
+                recipe.networks,
+                num_classes=num_classes,
+                augment=policy,
+                pack=config.pack,
+                num_attributes=attributes and len(attributes),
+            ),
             latent=config.latent,
             ema_half_life_images=recipe.ema_half_life_images,
             seed=config.seed,
             num_classes=num_classes,
+            attributes=attributes,
         )
     gan.compile(
         config.optimizer("generator"),

@@ -34,6 +34,7 @@ def describe(job: Job, verbose: bool = False) -> Table:
     rows = {
         "data": f"{job.source.name}: {job.source.count:,} {_kind(job.source.shape)}{mirrored}{augmented}",
         "classes": _classes(job),
+        "attributes": _attributes(job.gan),
         "training": _training(job),
         "networks": _networks(job.gan),
         "replicas": _replicas(job),
@@ -103,6 +104,12 @@ def _classes(job):
     more = f", … and {len(counts) - len(shown):,} more" if len(shown) < len(counts) else ""
     unused = "" if job.config.conditional else "; used only with --conditional"
     return f"{len(counts):,}: {listed}{more}{unused}"
+
+
+def _attributes(gan):
+    """The attributes that coordinates of z decide, with the shares of the images that have them; empty without."""
+    shares = gan.attributes or {}
+    return ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + (" of the images" if shares else "")
 
 
 def _replicas(job):

@@ -33,7 +33,7 @@ from keras_gan.callbacks import (
     Timer,
 )
 from keras_gan.callbacks.recording import SNAPSHOT_VECTORS, training_task
-from keras_gan.config import CHECKPOINT_EVERY_S, TrainConfig
+from keras_gan.config import ALL_ATTRIBUTES, CHECKPOINT_EVERY_S, TrainConfig
 from keras_gan.data import opening
 from keras_gan.gan import GAN
 from keras_gan.runs import Run, checkpoints
@@ -201,11 +201,11 @@ class Job:
     def _batches(self):
         """The batches from the current step on."""
         config, first_step = self.config, self.gan.step
-        size, labels = images_per_step(config), config.conditional
+        size, asked = images_per_step(config), {"labels": config.conditional, "attributes": config.attributes}
         if self.strategy.num_replicas_in_sync > 1:
-            return data.distributed_batches(self.strategy, self.source, size, config.seed, first_step, labels)
+            return data.distributed_batches(self.strategy, self.source, size, config.seed, first_step, **asked)
         # Only the remaining ones, since a call of several steps could otherwise pass the last step.
-        return data.batches(self.source, size, config.seed, first_step, labels=labels).take(config.steps - first_step)
+        return data.batches(self.source, size, config.seed, first_step, **asked).take(config.steps - first_step)
 
     def _recording(self, run, extra):
         """The chief's callbacks that record and diagnose, in order, and those of them whose state is saved."""
@@ -331,6 +331,10 @@ def prepare(
     folder = _folder(config, run_dir)  # again, since the standard one has the name of the preset
     if config.conditional:
         data.check_labels(source)
+    if config.attributes == ALL_ATTRIBUTES and source.attribute_names:
+        config = dataclasses.replace(config, attributes=source.attribute_names)
+    if config.attributes:
+        data.check_attributes(source, config.attributes)
     if distribute.is_chief(strategy):
         (opening.warn_of_unequal_classes if config.conditional else opening.warn_of_unusable_labels)(source)
     if config.augment is None:  # decided once, since with more steps D must stay the same network
@@ -340,7 +344,7 @@ def prepare(
     if distribute.is_chief(strategy):
         Run.check(folder, config, source)
     with strategy.scope():
-        gan = build(config, source.shape, source.count, source.num_classes)
+        gan = build(config, source.shape, source.count, source.num_classes, source.attribute_shares)
     return Job(config, folder, source, gan, evaluate_every, checkpoint_every_s, strategy)
 
 

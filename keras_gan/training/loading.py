@@ -20,7 +20,7 @@ def load(run_dir: str | os.PathLike) -> GAN:
         InputError: where the folder is not a run, or has no checkpoint that can be used.
     """
     run = Run(run_dir)
-    gan = build(run.config, run.data_shape, run.data_count, run.num_classes)
+    gan = build(run.config, run.data_shape, run.data_count, run.num_classes, run.attribute_shares)
     DivergenceGuard().restore(gan, run.restore(gan))
     return gan
 
