@@ -37,6 +37,7 @@ SECTIONS = {
         "pack",
         "seed",
     ),
+    "Fine-tuning": ("start_from", "with_optimizers", "freeze_levels"),
     "Run": ("run_dir", "checkpoint_every", "evaluate_every", "exported", "deterministic", "dry_run", "verbose"),
     "Devices": ("strategy", "replicas"),
 }
@@ -102,6 +103,19 @@ SECTIONS = {
     type=Whole(min=0),
     metavar="INTEGER",
     help="Seed of weights, noise and data order.  [default: 0]",
+)
+@click.option(
+    "--from",
+    "start_from",
+    type=click.Path(),
+    metavar="RUN|FILE",
+    help="Start with the weights of another run, or of a .keras file, where they fit.",
+)
+@click.option("--with-optimizers", is_flag=True, default=None, help="Take the states of its optimizers too.")
+@click.option(
+    "--freeze-levels",
+    type=Whole(min=0),
+    help="Do not train the discriminator's N largest feature map sizes (FreezeD).  [default: 0]",
 )
 @click.option(
     "--run",

@@ -3,10 +3,10 @@
     python examples/faces.py                               # draws 20,000 faces, and trains on those
     python examples/faces.py ./faces --image-size 64       # a folder of faces with a table attributes.csv
 
-The script prints what is trained, the sliders with their measurements, and the check of the export. faces.png then has
-a row of faces for each slider, from its lower to its upper end. The .tflite computed them, not Keras or TensorFlow.
-Everything else is in the run folder, runs/faces by default. The same command resumes the run; with more --steps it
-continues it.
+Coordinates of z decide the attributes, so that each has a slider: see docs/sliders.md. The script prints what is
+trained, the sliders with their measurements, and the check of the export. faces.png then has a row of faces for each
+slider, from its lower to its upper end. The .tflite computed them, not Keras or TensorFlow. Everything else is in the
+run folder, runs/faces by default. The same command resumes the run; with more --steps it continues it.
 """
 
 import argparse
@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from keras_gan import directions, sampling, training
+from keras_gan.config import ALL_ATTRIBUTES
 from keras_gan.exports import About, Options, edge
 from keras_gan.runs import Run
 from keras_gan.training import run_directions
@@ -29,7 +30,8 @@ parser.add_argument("--samples", type=int, default=10_000, help="To find the sli
 parser.add_argument("--run", type=Path, default=Path("runs/faces"))
 given = parser.parse_args()
 
-job = training.prepare(training.configure(given.data, steps=given.steps, image_size=given.image_size), given.run)
+settings = {"steps": given.steps, "image_size": given.image_size, "attributes": ALL_ATTRIBUTES}
+job = training.prepare(training.configure(given.data, **settings), given.run)
 print(training.describe(job))
 gan = job.train()
 print(training.outcome(job))

@@ -85,7 +85,9 @@ def float32(gan):
     from keras_gan import ema
     from keras_gan.gan import network_checks
 
-    return ema.float32_copy(gan.discriminator, network_checks.example(gan.data_shape, gan.condition.discriminator_labels))
+    return ema.float32_copy(
+        gan.discriminator, network_checks.example(gan.data_shape, gan.condition.discriminator_labels)
+    )
 
 
 def write(gan, path: Path) -> None:

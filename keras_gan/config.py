@@ -58,6 +58,9 @@ class TrainConfig:
     attributes: tuple[str, ...] = ()  # yes/no attributes of the data that coordinates of z decide, or `ALL_ATTRIBUTES`
     augment: bool | None = None  # whether to use DiffAugment; None for few images that are seen often
     pack: int = 1  # images that the discriminator sees together (PacGAN)
+    start_from: str | None = None  # absolute path of a run or a .keras file whose weights a new run starts with
+    with_optimizers: bool = False  # whether it takes the states of the optimizers too
+    freeze_levels: int = 0  # number of the discriminator's largest feature map sizes that are not trained
     seed: int = 0  # seed of weights, noise and data order
     deterministic: bool = False  # use only operations that give the same bits each time
     _given: ClassVar[dict[str, Any]]  # the arguments, set in `__post_init__`; no field, since it is no setting
@@ -85,6 +88,9 @@ class TrainConfig:
         self._check("penalty_share", 0 < self.penalty_share <= 1, "more than 0 and at most 1", "1 or less")
         enough = not any(map(automatic_share, self.penalties.values())) or self.batch_size > 1
         self._check("batch_size", enough, "2 or more, unless gamma is a number", "2 or more, or a number as --gamma")
+        self._check("freeze_levels", self.freeze_levels >= 0, "0 or more")
+        from_other = self.start_from is not None or not self.with_optimizers
+        self._check("with_optimizers", from_other, "False without start_from", "together with --from")
         repeated = sorted({name for name in self.attributes if self.attributes.count(name) > 1})
         self._check("attributes", not repeated, "different names", "with each name once")
         alone = not self.attributes or (not self.conditional and self.pack == 1)

@@ -26,8 +26,9 @@ SHARES = {"Bright": 0.5, "Striped": 0.25}
 
 
 def small_gan(shares=SHARES, family="lean", **options):
-    pair = networks.generator(SHAPE, 4, family, "float32", seed=1), networks.discriminator(
-        SHAPE, family, "float32", seed=2, num_attributes=len(shares)
+    pair = (
+        networks.generator(SHAPE, 4, family, "float32", seed=1),
+        networks.discriminator(SHAPE, family, "float32", seed=2, num_attributes=len(shares)),
     )
     return GAN(*pair, seed=3, attributes=shares, **options)
 

@@ -73,9 +73,9 @@ def load(
     iterations = tf.Variable(-1, trainable=False, dtype="int64")
     counter = tf.data.Dataset.range(1).map(lambda _: iterations.assign_add(1))
     epochs = counter.flat_map(
-        lambda iteration: batches(
-            source, batch_size, seed, order=iteration, labels=labels, attributes=attributes
-        ).take(steps)
+        lambda iteration: batches(source, batch_size, seed, order=iteration, labels=labels, attributes=attributes).take(
+            steps
+        )
     )
     return epochs.apply(tf.data.experimental.assert_cardinality(steps))
 

@@ -166,7 +166,9 @@ def count(images, are_wrong, steps: int, automatic: bool):
     needed = 2 if automatic else 1
     global_rows = rows * replicas.count()
     short, single = (tf.cast(global_rows < steps * least, "float32") / replicas.count() for least in (1, needed))
-    return tf.stack([_sum(are_wrong), large, negative, positive, rows, tf.square(rows), short, single, 1.0 / replicas.count()])
+    return tf.stack(
+        [_sum(are_wrong), large, negative, positive, rows, tf.square(rows), short, single, 1.0 / replicas.count()]
+    )
 
 
 def _sum(flags):

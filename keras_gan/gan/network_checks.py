@@ -59,14 +59,14 @@ def check_latent_dim(generator, latent_dim, condition):
 
 def check_pair(generator, discriminator, latent_dim, condition):
     """The shape of one datum. Builds both networks. Raises InputError where they do not match."""
-    generated = generator(example((latent_dim,), condition.generator_labels))
+    latents, labels = example((latent_dim,), condition.generator_labels, 4), condition.discriminator_labels
+    generated = generator(latents)
     if not hasattr(generated, "shape"):
         raise InputError(
             f"the generator returns {type(generated).__name__}; expected one tensor of data (batch, *data_shape). Use "
             "its main output alone."
         )
     data_shape = tuple(generated.shape[1:])
-    labels = condition.discriminator_labels
     expected = _known_input(discriminator, labels, "discriminator")
     if expected is not None and not _matches(data_shape, expected):
         raise InputError(
@@ -85,7 +85,7 @@ def check_pair(generator, discriminator, latent_dim, condition):
             "the discriminator ends in a sigmoid or a softmax, since its outputs lie in [0, 1] whatever its weights "
             "are; expected logits, to which the losses apply the sigmoid themselves. Leave the last activation out."
         )
-    if len(data_shape) == 3 and stays_in_unit_interval(generator, example((latent_dim,), condition.generator_labels, 4)):
+    if len(data_shape) == 3 and stays_in_unit_interval(generator, latents):
         raise InputError(
             "the generator ends in a sigmoid, since its images lie in [0, 1] whatever its weights are; expected images "
             "in [-1, 1]. Use tanh, or no activation, at its end."

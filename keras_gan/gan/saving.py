@@ -2,6 +2,9 @@
 
 import keras
 
+from keras_gan._utils.errors import InputError
+from keras_gan.gan import transfer
+from keras_gan.gan.transfer import Transferred
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import PENALTIES
 from keras_gan.presets import BEFORE_SETTINGS
@@ -22,6 +25,51 @@ class Saving:
             "noise": self.seed_generator.state,
             **{f"layer_{index:04d}": variable for index, variable in enumerate(random)},  # seeds, such as Dropout's
         }
+
+    def load_weights_from(self, other, class_numbers=None) -> dict[str, Transferred]:
+        """Takes the weights of another GAN wherever the layers fit, so that `fit` goes on from what it has learned.
+
+        Both networks and the average are taken; optimizers and the number of steps start afresh. The other GAN may be
+        for images of another size, or have other classes or attributes: see `transfer.copy`. Rows of attributes are
+        found by their names.
+
+        Args:
+            other: a built `GAN`.
+            class_numbers: for each class of this GAN its number in the other one, or None for a new class. None where
+                the classes are the same, if their number is.
+
+        Returns:
+            "generator" and "discriminator", each with the `Transferred` part of its weights.
+
+        Raises:
+            InputError: where not one layer of a network fits.
+
+        Example:
+            >>> from keras_gan import GAN, networks
+            >>> def pair(side):
+            ...     return networks.generator((side, side, 1)), networks.discriminator((side, side, 1))
+            >>> trained, larger = GAN(*pair(16)), GAN(*pair(32))
+            >>> print(larger.load_weights_from(trained)["generator"])
+            82% of the weights
+        """
+        if self.attributes and other.attributes:
+            numbers = {name: number for number, name in enumerate(other.attributes)}
+            rows = [numbers.get(name) for name in self.attributes]
+        else:
+            same = self.num_classes == other.num_classes
+            rows = class_numbers or (range(self.num_classes or 0) if same else ())
+        taken = {
+            "generator": transfer.copy(other.generator, self.generator, rows),
+            "discriminator": transfer.copy(other.discriminator, self.discriminator, rows),
+        }
+        transfer.copy(other.ema_generator, self.ema_generator, rows)
+        for name, part in taken.items():
+            if not part.taken:
+                raise InputError(
+                    f"no layer of the {name} fits the other {name}; expected networks with layers in common. Use "
+                    "the same kind of networks (--preset)."
+                )
+        return taken
 
     def save_own_variables(self, store):
         for name, variable in self.training_state().items():

@@ -11,6 +11,8 @@ from keras_gan.presets import UPDATES, at_share, preset
 from keras_gan.reporting import records
 from keras_gan.runs import COMPUTATION, Run, checkpoints
 
+OPTIONS = {"start_from": "from"}  # setting -> option of the command with another name
+
 
 def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
     """Rows of the table of settings: (name, value)."""
@@ -25,6 +27,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         *([("transparent pixels", f"on {config.background}")] if config.background != BACKGROUND else []),
         *([("mirrored", "half of the images, at random")] if config.flip else []),
         *([("attributes in z", ", ".join(config.attributes))] if config.attributes else []),
+        *([("weights from", f"{run.origin} (SHA-256 {run.origin.sha256[:12]}…)")] if run.origin else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
         ("loss", config.loss),
@@ -54,7 +57,8 @@ def command(config: TrainConfig) -> str:
     words = ["kgan", "train", config.data, "--preset", config.preset]
     for name, value in dataclasses.asdict(config).items():
         if value != defaults[name]:
-            words += [("--no-" if value is False else "--") + name.replace("_", "-"), *_words(value)]
+            option = OPTIONS.get(name, name.replace("_", "-"))
+            words += [("--no-" if value is False else "--") + option, *_words(value)]
     return shlex.join(words)
 
 

@@ -43,6 +43,20 @@ DATA, METRICS_FILE, COMPUTATION = "data.json", "metrics.json", "computation.json
 Side = Annotated[int, msgspec.Meta(ge=1, le=2**20)]  # the upper limits are for damaged files
 
 
+@dataclass(frozen=True)
+class Origin:
+    """Where the first weights of a fine-tuned run came from."""
+
+    path: str  # of the other run, or of a .keras file
+    step: int  # training step of these weights
+    sha256: str  # of the weights of both networks and of the average
+    generator: str  # how much of it was taken, for people
+    discriminator: str
+
+    def __str__(self):
+        return f"{self.path} at step {self.step:,}: generator {self.generator}, discriminator {self.discriminator}"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Content:
     """The content of config.json: the version that wrote it, facts about the data, and the settings."""
@@ -53,6 +67,7 @@ class Content:
     num_classes: Annotated[int, msgspec.Meta(ge=1, le=2**16)] | None
     class_names: tuple[str, ...] | None
     attribute_shares: dict[str, Annotated[float, msgspec.Meta(ge=0, le=1)]] | None = None
+    origin: Origin | None = None
     config: dict[str, Any]
 
     def __post_init__(self):
@@ -77,8 +92,17 @@ class Run:
         check_run(self.path)
 
     @classmethod
-    def create(cls, path: str | os.PathLike, config: TrainConfig, source: Source) -> "Run":
-        """Opens or creates the run in `path`. Raises InputError, with the differences, for other settings or data."""
+    def create(
+        cls, path: str | os.PathLike, config: TrainConfig, source: Source, origin: Origin | None = None
+    ) -> "Run":
+        """Opens or creates the run in `path`. Raises InputError, with the differences, for other settings or data.
+
+        Args:
+            path: the run folder.
+            config: the settings.
+            source: the data.
+            origin: where the weights of a new run come from; None for fresh weights.
+        """
         cls.check(path, config, source)
         folder = Path(path)
         try:
@@ -91,6 +115,7 @@ class Run:
                     num_classes=source.num_classes,
                     class_names=names,
                     attribute_shares=source.attribute_shares,
+                    origin=origin,
                     config=dataclasses.asdict(config),
                 )
                 _write(folder, content)
@@ -160,6 +185,11 @@ class Run:
     def attribute_shares(self) -> dict[str, float] | None:
         """Name of each attribute of the run's data -> share of the images that have it; None without attributes."""
         return self._content.attribute_shares
+
+    @property
+    def origin(self) -> Origin | None:
+        """Where the first weights came from; None for fresh weights."""
+        return self._content.origin
 
     @property
     def written_by(self) -> str | None:

@@ -10,7 +10,7 @@ from keras_gan._utils import pixels, seeding
 from keras_gan._utils.errors import InputError
 from keras_gan.config import TrainConfig
 from keras_gan.distribute import precision
-from keras_gan.gan import GAN
+from keras_gan.gan import GAN, transfer
 from keras_gan.metrics.streams import Stream
 from keras_gan.networks import perceptrons
 from keras_gan.presets import preset
@@ -63,6 +63,8 @@ def build(
             num_classes=num_classes,
             attributes=attributes,
         )
+    if config.freeze_levels:
+        transfer.freeze(gan.discriminator, config.freeze_levels)
     gan.compile(
         config.optimizer("generator"),
         config.optimizer("discriminator"),

@@ -37,8 +37,10 @@ from keras_gan.config import ALL_ATTRIBUTES, CHECKPOINT_EVERY_S, TrainConfig
 from keras_gan.data import opening
 from keras_gan.gan import GAN
 from keras_gan.runs import Run, checkpoints
+from keras_gan.runs.folder import Origin
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES
+from keras_gan.training import origins
 from keras_gan.training.building import SMALL_PIXELS, augments, build, computation, images_per_step, start_from_data
 from keras_gan.training.opening import open_data, open_held_out
 
@@ -65,11 +67,17 @@ class Job:
     checkpoint_every_s: float = CHECKPOINT_EVERY_S
     strategy: tf.distribute.Strategy = field(default_factory=tf.distribute.get_strategy)
     stopped_by: int | None = None  # the signal that ended training early
+    origin: Origin | None = None  # where the weights of a new run come from; None for fresh ones
 
     def __post_init__(self):
-        if self.last_saved is None:  # a checkpoint holds all weights
-            with self.strategy.scope():
-                start_from_data(self.gan, self.config, self.source)
+        if self.last_saved is not None:  # a checkpoint holds all weights
+            return
+        with self.strategy.scope():
+            start_from_data(self.gan, self.config, self.source)
+        if self.config.start_from:
+            self.origin = origins.start(
+                self.gan, self.config.start_from, self.source.class_names, self.config.with_optimizers
+            )
 
     def train(self) -> GAN:
         """Trains, or continues to train, until `config.steps`. Ctrl-C and SIGTERM save and return early.
@@ -108,9 +116,9 @@ class Job:
         if not distribute.is_chief(self.strategy):
             yield None
             return
-        with Run.create(self.run_dir, self.config, self.source).lock():
+        with Run.create(self.run_dir, self.config, self.source, self.origin).lock():
             # Once more with the lock, since two processes may have started at the same time.
-            yield Run.create(self.run_dir, self.config, self.source)
+            yield Run.create(self.run_dir, self.config, self.source, self.origin)
 
     def _restore(self, run, guard):
         """Restores the newest checkpoint, which only the chief reads, on every worker. Returns its extra arrays."""
@@ -282,10 +290,19 @@ class Job:
 
 
 def configure(name_or_path: str, preset_name: str | None = None, **given) -> TrainConfig:
-    """A config from a data set's name or path and other settings. None means the preset's value."""
+    """A config from a data set's name or path and other settings. None means the preset's value.
+
+    A config that starts from another run has that run's preset, latents and image size unless they are given.
+    """
     if opening.is_path(name_or_path):
         name_or_path = str(Path(os.path.expanduser(name_or_path)).resolve())
-    return TrainConfig(name_or_path, preset_name, **{name: v for name, v in given.items() if v is not None})
+    given = {"preset": preset_name, **given}
+    if given.get("start_from"):
+        given["start_from"] = str(Path(os.path.expanduser(given["start_from"])).resolve())
+        for name, value in origins.inherited(given["start_from"]).items():
+            if given.get(name) is None and (name != "image_size" or name_or_path not in opening.OF_ONE_SIZE):
+                given[name] = value
+    return TrainConfig(name_or_path, **{name: value for name, value in given.items() if value is not None})
 
 
 def prepare(
