@@ -40,6 +40,7 @@ from keras_gan.cli.verb import Verb
     type=Setting(),
     help="Move a slider within its range, such as slant=0.5; see kgan directions.",
 )
+@click.option("--z", type=click.Path(), help="A .npy of latents instead of seeds, such as kgan project writes.")
 @click.option("--sweep", metavar="NAME", help="Draw a .gif of a slider from one end of its range to the other.")
 @click.option(
     "--out",

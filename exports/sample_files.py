@@ -7,8 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
 
+import numpy as np
+
 from keras_gan import sampling
-from keras_gan._utils.errors import InputError, Notice
+from keras_gan._utils.errors import InputError, Notice, first_line
 from keras_gan._utils.run_folders import is_run
 from keras_gan.sampling import generators, latents, sliders
 
@@ -25,6 +27,7 @@ class Plan:
     amounts: Mapping[str, float]  # slider -> amount in standard deviations
     sweep: str | None  # the slider that a .gif shows from end to end
     out: str
+    z: np.ndarray | None = None  # latents, float32 (n, latent_dim), instead of seeds
 
     @classmethod
     def of(
@@ -35,9 +38,18 @@ class Plan:
         amounts: Sequence[tuple[str, float]] = (),
         sweep: str | None = None,
         out: str | None = None,
+        z: str | None = None,
     ) -> "Plan":
-        """A plan with defaults for the missing options. Raises InputError where options contradict each other."""
+        """A plan with defaults for the missing options. Raises InputError where options contradict each other.
+
+        `z` is the path of a .npy with latents.
+        """
         _check_amounts([name for name, _ in amounts], sweep)
+        found = None if z is None else _latents(z)
+        if found is not None:
+            if n is not None or seed:
+                raise InputError(f"--z {z} with -n or --seed; expected one of them. Leave -n and --seed out.")
+            n = len(found)
         out = out or (f"{_file_name(sweep)}.gif" if sweep else "samples.png")
         gif = _is_gif(out)
         if sweep and not gif:
@@ -45,7 +57,7 @@ class Plan:
             raise InputError(f"--sweep {sweep} with --out {out}; expected a .gif. {remedy}")
         n = n if n is not None else SWEEP_SEEDS if sweep else WALK_SEEDS if gif else SAMPLES
         sampling.check_out(out, n)
-        return cls(n, seed, label, dict(amounts), sweep, out)
+        return cls(n, seed, label, dict(amounts), sweep, out, found)
 
     def check(self, source: str | os.PathLike) -> None:
         """Raises InputError where a run has no such class or slider. It needs no TensorFlow, which takes seconds."""
@@ -77,6 +89,8 @@ class Plan:
         label = generators.class_number(generator, self.label)
         known = _sliders(source, generator) if self.amounts or self.sweep else None
         move = known.mover(self.amounts) if self.amounts else None
+        if self.z is not None:
+            return self._write_latents(generator, label, known, move)
         drawn = (generator, self.n, self.seed, label)
         if self.sweep:
             limit = known[self.sweep].limit
@@ -87,6 +101,21 @@ class Plan:
         parts = sampling.parts(*drawn, move)
         path = sampling.save(parts, self.out, self._classes(generator, label), generator.class_names)
         return f"{self.n} samples in {path}"
+
+    def _write_latents(self, generator, label, known, move):
+        """Draws and writes the samples of given latents."""
+        z, *labels = latents.columns(None, generator.latent_dim, "normal", None, generator.num_classes, label, self.z)
+        labels = labels[0] if labels else None
+        if self.sweep:
+            moves = known.sweep(self.sweep, sampling.FRAMES, self.amounts)
+            path = sampling.save_movement(generator, z, labels, self.out, moves)
+        elif _is_gif(self.out) and len(z) < 2:
+            raise InputError("a .gif between 1 latent; expected at least 2. Use --out with a .png.")
+        elif _is_gif(self.out):
+            path = sampling.save_interpolation(generator, move(z) if move else z, labels, self.out)
+        else:
+            path = sampling.save([generator.generate(z=move(z) if move else z, labels=labels)], self.out)
+        return f"{len(z)} latent{'s' * (len(z) > 1)} in {path}"
 
     def _classes(self, generator, label):
         """The classes of the samples; None where all have the same one."""
@@ -101,6 +130,20 @@ def _check_amounts(names, sweep):
         raise InputError(f"--set {sweep} with --sweep {sweep}; expected one of them. Leave --set {sweep} out.")
     if twice := [name for name in names if names.count(name) > 1]:
         raise InputError(f"--set {twice[0]} was given twice; expected one amount for each slider. Use one of them.")
+
+
+def _latents(file) -> np.ndarray:
+    """The latents in a .npy, float32 (n, latent_dim); a single one becomes (1, latent_dim)."""
+    try:
+        found = np.load(file, allow_pickle=False)
+        if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.ndim not in (1, 2):
+            raise ValueError("no numbers (n, latent_dim)")
+    except (OSError, ValueError, EOFError) as error:
+        raise InputError(
+            f"{file} cannot be read as latents ({first_line(error)}); expected a .npy with floats (n, latent_dim). Use "
+            "the file that kgan project wrote."
+        ) from error
+    return np.atleast_2d(found).astype("float32")
 
 
 def _is_gif(out):

@@ -3,7 +3,7 @@
 It needs numpy, Pillow and msgspec only, so that it runs wherever an exported generator runs.
 """
 
-from keras_gan.sampling.animations import FRAMES, save_interpolation, save_sweep, save_walk
+from keras_gan.sampling.animations import FRAMES, save_interpolation, save_movement, save_sweep, save_walk
 from keras_gan.sampling.generators import Generator
 from keras_gan.sampling.pictures import check_images, check_out, class_grid, grid, read, save, save_gif, to_picture
 from keras_gan.sampling.samples import parts
@@ -20,6 +20,7 @@ __all__ = [
     "save",
     "save_gif",
     "save_interpolation",
+    "save_movement",
     "save_sweep",
     "save_walk",
     "to_picture",

@@ -83,6 +83,14 @@ def save_sweep(generator, n: int, seed: int, label: int | None, out: str | os.Pa
     """
     path = pictures.check_out(out, n)
     z, labels = of_seeds(generator, latents.seeds(n, seed), label)
+    return save_movement(generator, z, labels, path, moves)
+
+
+def save_movement(
+    generator, z: np.ndarray, labels: np.ndarray | None, out: str | os.PathLike, moves: Sequence[Move]
+) -> Path:
+    """`save_sweep` for latents (n, latent_dim) and their classes (n,), None where the generator takes no labels."""
+    path = pictures.check_out(out, len(z))
     frames = [pictures.grid(pictures.check_images(generator.generate(z=move(z), labels=labels))) for move in moves]
     return _save_gif([*frames, *frames[-2:0:-1]], path)
 

@@ -1,0 +1,120 @@
+"""The encoder: a network from pictures to the latents, and classes, that drew them."""
+
+import hashlib
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers, ops
+
+from keras_gan import networks
+from keras_gan._utils import pixels, progress, seeding
+from keras_gan._utils.files import replace
+from keras_gan.networks import IMAGE_FAMILIES
+from keras_gan.sampling import latents
+
+FAMILY = "resnet-light"  # the trunk of its discriminator
+STEPS, BATCH_SIZE, LEARNING_RATE = 1_500, 32, 1e-3
+MEASURED = "measured/"  # prefix of arrays in the file of `of_run`
+SMALL_SHARE = 0.1  # weight of the error of z beside that of the picture
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Maps pictures to latents and class probabilities."""
+
+    network: keras.Model  # images (batch, ...) in [-1, 1] to (batch, latent_dim + classes), float32
+    latent_dim: int
+
+    def __call__(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Latents (n, latent_dim), and logits of the classes (n, classes), of uint8 images."""
+        found = self.network.predict(pixels.floats(images), verbose=0)
+        return found[:, : self.latent_dim], found[:, self.latent_dim :]
+
+
+def build(gan, seed: int) -> keras.Model:
+    """An untrained encoder network for a GAN."""
+    outputs = gan.latent_dim + (gan.num_classes or 0)
+    image = keras.Input(gan.data_shape, name="image")
+
+    def head(features):
+        return layers.Dense(outputs, dtype="float32")(layers.Flatten(dtype="float32")(features))
+
+    with seeding.keras_seed(seed):
+        dtype, _ = networks.arithmetic(gan.data_shape)
+        return keras.Model(image, IMAGE_FAMILIES[FAMILY].discriminator(image, gan.data_shape, dtype, head))
+
+
+def train(gan, steps: int, seed: int) -> Encoder:
+    """Trains an encoder on pictures that the generator draws.
+
+    It minimises the error of the picture of its answer, and a little that of z: coordinates that hardly show in a
+    picture need not be right. Classes are learned by cross-entropy.
+    """
+    network, dim = build(gan, seed), gan.latent_dim
+    rate = keras.optimizers.schedules.CosineDecay(LEARNING_RATE, steps)
+    optimizer = keras.optimizers.Adam(rate)
+
+    @tf.function
+    def step(z, label):
+        known = [] if gan.num_classes is None else [label]
+        drawn = gan.ema_generator([z, *known] if known else z, training=False)
+        with tf.GradientTape() as tape:
+            answer = network(drawn, training=True)
+            again = gan.ema_generator([answer[:, :dim], *known] if known else answer[:, :dim], training=False)
+            loss = ops.mean(ops.square(again - drawn)) + SMALL_SHARE * ops.mean(ops.square(answer[:, :dim] - z))
+            if known:
+                loss += ops.mean(keras.losses.sparse_categorical_crossentropy(label, answer[:, dim:], from_logits=True))
+        optimizer.apply(tape.gradient(loss, network.trainable_variables), network.trainable_variables)
+
+    first = latents.LARGEST_SEED // 2 + seed  # far from the seeds that people look at
+    for number in progress.track(range(steps), "learning the way back from pictures to z", steps):
+        seeds = latents.seeds(BATCH_SIZE, first + number * BATCH_SIZE)
+        z = latents.of_seeds(seeds, dim, gan.latent)
+        labels = latents.choose_labels(BATCH_SIZE, gan.num_classes, seeds=seeds)
+        step(tf.constant(z), tf.zeros(BATCH_SIZE, "int32") if labels is None else tf.constant(labels))
+    return Encoder(network, dim)
+
+
+def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
+    """The encoder of a run's generator, and what was measured with it.
+
+    Both are read from a file. Where they belong to other weights of the generator, or there is no file, the encoder is
+    trained, and both are saved.
+
+    Args:
+        gan: the run's GAN.
+        file: a .npz in the run folder.
+        measure: function of an `Encoder` to arrays by name.
+    """
+    digest, network = _digest(gan), build(gan, 0)
+    weights = [f"weight_{number:03d}" for number in range(len(network.weights))]
+    try:
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
+            if str(found["generator"]) == digest:
+                network.set_weights([found[name] for name in weights])
+                measured = [name for name in found.files if name.startswith(MEASURED)]
+                return Encoder(network, gan.latent_dim), {name.removeprefix(MEASURED): found[name] for name in measured}
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # none yet, damaged, or of another version
+        pass
+    trained = train(gan, STEPS, 0)
+    measured = measure(trained)
+    arrays = dict(zip(weights, trained.network.get_weights(), strict=True))
+    arrays |= {f"{MEASURED}{name}": values for name, values in measured.items()}
+    replace(file, lambda draft: _write(draft, arrays, digest))
+    return trained, measured
+
+
+def _digest(gan):
+    digest = hashlib.sha256()
+    for array in gan.ema_generator.get_weights():
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
+
+
+def _write(path, arrays, digest):
+    with path.open("wb") as file:  # an open file, since numpy adds .npz to a name
+        np.savez(file, generator=digest, **arrays)
