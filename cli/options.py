@@ -10,6 +10,7 @@ import click
 from keras_gan._utils import silence
 from keras_gan._utils.choices import automatic_share, nearest
 from keras_gan.exports import FORMATS, KERAS_NAMES
+from keras_gan.sampling.latents import LARGEST_SEED
 
 
 class Whole(click.IntRange):
@@ -67,6 +68,21 @@ class Listed(click.ParamType):
     def convert(self, value, param, ctx):
         names = tuple(name.strip() for name in value.split(","))
         return names if all(names) else self.fail(f"{value!r}; expected names with commas between them", param, ctx)
+
+
+class Seeds(Listed):
+    """Seeds with commas between them, as a tuple of integers."""
+
+    name = "SEED,SEED"
+
+    def convert(self, value, param, ctx):
+        try:
+            seeds = tuple(map(int, value.split(",")))
+        except ValueError:
+            seeds = ()
+        if not seeds or not all(0 <= seed <= LARGEST_SEED for seed in seeds):
+            self.fail(f"{value!r}; expected seeds from 0 to {LARGEST_SEED:,} with commas between them", param, ctx)
+        return seeds
 
 
 class Setting(click.ParamType):

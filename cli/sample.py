@@ -3,8 +3,11 @@
 import click
 
 from keras_gan._utils.run_folders import check_exists, is_run
-from keras_gan.cli.options import Setting, Whole, open_generator, trust_option
+from keras_gan.cli.options import Number, Seeds, Setting, Whole, open_generator, trust_option
 from keras_gan.cli.verb import Verb
+from keras_gan.sampling import FRAMES
+
+MOST_FRAMES = 1_000
 
 
 @click.command(
@@ -12,6 +15,7 @@ from keras_gan.cli.verb import Verb
     examples={
         "kgan sample runs/mnist-resnet": "64 samples in one picture, samples.png",
         "kgan sample generator.tflite -n 1000 --seed 7 --out images/": "a thousand PNG files",
+        "kgan sample runs/mnist-resnet --seeds 1,5,9 --out walk.gif": "from one to the next, and back to the first",
         "kgan sample runs/mnist-resnet --sweep slant": "slant.gif, from one end of a slider to the other",
     },
     files="Writes --out and replaces a file of that name. In a folder only files with the same numbers are replaced.",
@@ -23,9 +27,15 @@ from keras_gan.cli.verb import Verb
 @click.option(
     "--seed",
     type=Whole(min=0),
-    default=0,
-    show_default=True,
-    help="Seed of the first sample; the next ones have SEED + 1, SEED + 2, …",
+    help="Seed of the first sample; the next ones have SEED + 1, SEED + 2, …  [default: 0]",
+)
+@click.option("--seeds", type=Seeds(), help="These seeds instead, such as 1,5,9.")
+@click.option("--z", type=click.Path(), help="A .npy of latents instead, such as kgan project writes.")
+@click.option(
+    "--truncation",
+    type=Number(min=0, max=1, min_open=True),
+    default=1.0,
+    help="Multiply z by this number: below 1, samples are more usual and less varied.  [default: 1]",
 )
 @click.option(
     "--label",
@@ -40,8 +50,14 @@ from keras_gan.cli.verb import Verb
     type=Setting(),
     help="Move a slider within its range, such as slant=0.5; see kgan directions.",
 )
-@click.option("--z", type=click.Path(), help="A .npy of latents instead of seeds, such as kgan project writes.")
 @click.option("--sweep", metavar="NAME", help="Draw a .gif of a slider from one end of its range to the other.")
+@click.option(
+    "--frames",
+    type=Whole(2, MOST_FRAMES),
+    default=FRAMES,
+    show_default=True,
+    help="Pictures of a .gif from one sample to the next, or of a sweep from end to end.",
+)
 @click.option(
     "--out",
     type=click.Path(),

@@ -27,18 +27,24 @@ class Plan:
     amounts: Mapping[str, float]  # slider -> amount in standard deviations
     sweep: str | None  # the slider that a .gif shows from end to end
     out: str
+    seeds: tuple[int, ...] | None = None  # seeds in any order, instead of consecutive ones
     z: np.ndarray | None = None  # latents, float32 (n, latent_dim), instead of seeds
+    truncation: float = 1.0  # factor of z, before the sliders move it
+    frames: int = sampling.FRAMES  # pictures of a .gif from one sample to the next, or from end to end of a slider
 
     @classmethod
     def of(
         cls,
         n: int | None = None,
-        seed: int = 0,
+        seed: int | None = None,
         label: str | None = None,
         amounts: Sequence[tuple[str, float]] = (),
         sweep: str | None = None,
         out: str | None = None,
+        seeds: tuple[int, ...] | None = None,
         z: str | None = None,
+        truncation: float = 1.0,
+        frames: int = sampling.FRAMES,
     ) -> "Plan":
         """A plan with defaults for the missing options. Raises InputError where options contradict each other.
 
@@ -46,10 +52,12 @@ class Plan:
         """
         _check_amounts([name for name, _ in amounts], sweep)
         found = None if z is None else _latents(z)
-        if found is not None:
-            if n is not None or seed:
-                raise InputError(f"--z {z} with -n or --seed; expected one of them. Leave -n and --seed out.")
-            n = len(found)
+        asked = {"-n or --seed": None if n is seed is None else True, "--seeds": seeds, "--z": z}
+        asked = [option for option, value in asked.items() if value is not None]
+        if len(asked) > 1:
+            raise InputError(f"{' with '.join(asked)}; expected one of them. Leave the others out.")
+        chosen = seeds if found is None else found
+        n = n if chosen is None else len(chosen)
         out = out or (f"{_file_name(sweep)}.gif" if sweep else "samples.png")
         gif = _is_gif(out)
         if sweep and not gif:
@@ -57,7 +65,7 @@ class Plan:
             raise InputError(f"--sweep {sweep} with --out {out}; expected a .gif. {remedy}")
         n = n if n is not None else SWEEP_SEEDS if sweep else WALK_SEEDS if gif else SAMPLES
         sampling.check_out(out, n)
-        return cls(n, seed, label, dict(amounts), sweep, out, found)
+        return cls(n, seed or 0, label, dict(amounts), sweep, out, seeds, found, truncation, frames)
 
     def check(self, source: str | os.PathLike) -> None:
         """Raises InputError where a run has no such class or slider. It needs no TensorFlow, which takes seconds."""
@@ -88,34 +96,49 @@ class Plan:
         """
         label = generators.class_number(generator, self.label)
         known = _sliders(source, generator) if self.amounts or self.sweep else None
-        move = known.mover(self.amounts) if self.amounts else None
-        if self.z is not None:
+        move = self._truncated(known.mover(self.amounts) if self.amounts else None)
+        if self.sweep or _is_gif(self.out) or self._chosen:
             return self._write_latents(generator, label, known, move)
-        drawn = (generator, self.n, self.seed, label)
-        if self.sweep:
-            limit = known[self.sweep].limit
-            path = sampling.save_sweep(*drawn, self.out, known.sweep(self.sweep, sampling.FRAMES, self.amounts))
-            return f"{self.n} seeds from {-limit:g} to {limit:g} of {self.sweep} in {path}"
-        if _is_gif(self.out):
-            return f"{self.n} seeds in {sampling.save_walk(*drawn, self.out, move)}"
-        parts = sampling.parts(*drawn, move)
-        path = sampling.save(parts, self.out, self._classes(generator, label), generator.class_names)
+        path = sampling.save(
+            sampling.parts(generator, self.n, self.seed, label, move),
+            self.out,
+            self._classes(generator, label),
+            generator.class_names,
+        )
         return f"{self.n} samples in {path}"
 
+    @property
+    def _chosen(self):
+        return self.z is not None or self.seeds is not None
+
+    def _truncated(self, move):
+        """A function that shrinks z and then moves it; None where nothing is to be done."""
+        if self.truncation == 1:
+            return move
+        factor = np.float32(self.truncation)
+        return (lambda z: factor * z) if move is None else (lambda z: move(factor * z))
+
     def _write_latents(self, generator, label, known, move):
-        """Draws and writes the samples of given latents."""
-        z, *labels = latents.columns(None, generator.latent_dim, "normal", None, generator.num_classes, label, self.z)
-        labels = labels[0] if labels else None
-        if self.sweep:
-            moves = known.sweep(self.sweep, sampling.FRAMES, self.amounts)
-            path = sampling.save_movement(generator, z, labels, self.out, moves)
-        elif _is_gif(self.out) and len(z) < 2:
-            raise InputError("a .gif between 1 latent; expected at least 2. Use --out with a .png.")
-        elif _is_gif(self.out):
-            path = sampling.save_interpolation(generator, move(z) if move else z, labels, self.out)
+        """Draws and writes the samples of latents that are held in memory at once."""
+        if self.z is None:
+            seeds = latents.seeds(self.n, self.seed) if self.seeds is None else np.array(self.seeds, "int32")
+            z, labels = sampling.of_seeds(generator, seeds, label)
         else:
-            path = sampling.save([generator.generate(z=move(z) if move else z, labels=labels)], self.out)
-        return f"{len(z)} latent{'s' * (len(z) > 1)} in {path}"
+            z, *labels = latents.columns(
+                None, generator.latent_dim, num_classes=generator.num_classes, labels=label, z=self.z
+            )
+            labels = labels[0] if labels else None
+        what = f"{len(z)} {'seed' if self.z is None else 'latent'}{'s' * (len(z) > 1)}"
+        if self.sweep:
+            moves, limit = known.sweep(self.sweep, self.frames, self.amounts), known[self.sweep].limit
+            path = sampling.save_movement(generator, z, labels, self.out, [self._truncated(each) for each in moves])
+            return f"{what} from {-limit:g} to {limit:g} of {self.sweep} in {path}"
+        z = move(z) if move else z
+        if not _is_gif(self.out):
+            return f"{what} in {sampling.save([generator.generate(z=z, labels=labels)], self.out)}"
+        if len(z) < 2:
+            raise InputError(f"a .gif between {what}; expected at least 2. Use --out with a .png, or -n 2 or more.")
+        return f"{what} in {sampling.save_interpolation(generator, z, labels, self.out, self.frames)}"
 
     def _classes(self, generator, label):
         """The classes of the samples; None where all have the same one."""

@@ -116,7 +116,7 @@ SAMPLE = {
     "unknown suffix": ("sample run --out x.jpg", "cannot write samples as .jpg; .*--out"),
     "huge seed": ("sample run --seed 99999999999 --out x.png", "seed is 99999999999; expected 0 to 2147483584 "),
     "a million in a grid": ("sample run -n 1000000", "1,000,000 samples in one .png; expected at most 10,000"),
-    "one stop": ("sample run -n 1 --out x.gif", "between 1 seeds; expected at least 2"),
+    "one stop": ("sample run -n 1 --out x.gif", "between 1 seed; expected at least 2"),
     "label of none": ("sample run --label 3 --out x.gif", "takes no labels"),
 }
 EXPORT = {

@@ -12,6 +12,7 @@ from PIL import Image
 from keras_gan import GAN, InputError, networks, projection, training
 from keras_gan.cli.main import kgan
 from keras_gan.projection import descent, encoder
+from keras_gan.sampling import latents
 from keras_gan.training import run_projection
 
 
@@ -152,6 +153,23 @@ def test_the_command_and_a_sample_of_its_latent(digits_run, tmp_path, quick):
         assert animation.n_frames > 12
 
 
+def test_samples_of_chosen_seeds_of_shorter_latents_and_of_more_frames(digits_run, tmp_path):
+    gan = training.load(digits_run)
+    z = np.concatenate([latents.of_seeds(np.int32([seed]), 4) for seed in (5, 1)])
+    done = run("sample", digits_run, "--seeds", "5,1", "--truncation", 0.5, "--out", tmp_path / "two.npz")
+    assert done.exit_code == 0 and "2 seeds in" in done.output, done.output
+    with np.load(tmp_path / "two.npz") as found:
+        np.testing.assert_array_equal(found["images"], gan.generate(z=np.float32(0.5) * z))
+    run("sample", digits_run, "-n", 2, "--seed", 5, "--truncation", 0.5, "--out", tmp_path / "next.npz")
+    with np.load(tmp_path / "next.npz") as found:
+        np.testing.assert_array_equal(found["images"][0], gan.generate(z=np.float32(0.5) * z)[0])
+    walk = run("sample", digits_run, "--seeds", "5,1,7", "--frames", 4, "--out", tmp_path / "walk.gif")
+    assert walk.exit_code == 0, walk.output
+    with Image.open(tmp_path / "walk.gif") as animation:
+        times = [animation.seek(frame) or animation.info["duration"] for frame in range(animation.n_frames)]
+    assert sum(times) == 12 * 80  # equal pictures become one longer frame
+
+
 def test_bad_input_is_one_line_and_writes_nothing(digits_run, tmp_path, quick):
     photo, text, animated = (tmp_path / name for name in ("me.png", "text.jpg", "animated.gif"))
     Image.new("L", (8, 8)).save(photo)
@@ -169,8 +187,12 @@ def test_bad_input_is_one_line_and_writes_nothing(digits_run, tmp_path, quick):
         (["sample", digits_run, "--z", tmp_path / "text.npy", "--out", out / "a.png"], "cannot be read as latents"),
         (["sample", digits_run, "--z", tmp_path / "none.npy", "--out", out / "a.png"], "cannot be read as latents"),
         (["sample", digits_run, "--z", tmp_path / "wide.npy", "--out", out / "a.png"], "z of shape (2, 5)"),
-        (["sample", digits_run, "--z", tmp_path / "one.npy", "-n", 2, "--out", out / "a.png"], "with -n or --seed"),
+        (["sample", digits_run, "--z", tmp_path / "one.npy", "-n", 2, "--out", out / "a.png"], "-n or --seed with --z"),
         (["sample", digits_run, "--z", tmp_path / "one.npy", "--out", out / "a.gif"], "expected at least 2"),
+        (["sample", digits_run, "--seeds", "1,x", "--out", out / "a.png"], "expected seeds"),
+        (["sample", digits_run, "--seeds", "1,-2", "--out", out / "a.png"], "expected seeds"),
+        (["sample", digits_run, "--seeds", "1", "--seed", 0, "--out", out / "a.png"], "with --seeds"),
+        (["sample", digits_run, "--truncation", 0, "--out", out / "a.png"], "truncation"),
     ):
         refused = run(*words)
         assert refused.exit_code == 2 and message in refused.output, refused.output

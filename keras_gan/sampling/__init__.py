@@ -6,7 +6,7 @@ It needs numpy, Pillow and msgspec only, so that it runs wherever an exported ge
 from keras_gan.sampling.animations import FRAMES, save_interpolation, save_movement, save_sweep, save_walk
 from keras_gan.sampling.generators import Generator
 from keras_gan.sampling.pictures import check_images, check_out, class_grid, grid, read, save, save_gif, to_picture
-from keras_gan.sampling.samples import parts
+from keras_gan.sampling.samples import of_seeds, parts
 
 __all__ = [
     "FRAMES",
@@ -15,6 +15,7 @@ __all__ = [
     "check_out",
     "class_grid",
     "grid",
+    "of_seeds",
     "parts",
     "read",
     "save",

@@ -43,7 +43,9 @@ def save_walk(
     return save_interpolation(generator, move(stops) if move else stops, labels, path)
 
 
-def save_interpolation(generator, stops: np.ndarray, labels: np.ndarray | None, out: str | os.PathLike) -> Path:
+def save_interpolation(
+    generator, stops: np.ndarray, labels: np.ndarray | None, out: str | os.PathLike, frames: int = FRAMES
+) -> Path:
     """Writes a GIF that interpolates between latents and ends at the first one.
 
     Args:
@@ -52,12 +54,13 @@ def save_interpolation(generator, stops: np.ndarray, labels: np.ndarray | None, 
         labels: their classes, int32 (n,), each of which is used up to halfway to the next latent; None where the
             generator takes no labels.
         out: the file; missing parent folders are created.
+        frames: number of pictures from one latent to the next.
 
     Returns:
         The path of the file.
     """
-    z = latents.walk(stops, FRAMES, generator.latent)
-    nearest = (np.arange(len(z)) + FRAMES // 2) // FRAMES % len(stops)  # the first stop follows the last
+    z = latents.walk(stops, frames, generator.latent)
+    nearest = (np.arange(len(z)) + frames // 2) // frames % len(stops)  # the first stop follows the last
     images = pictures.check_images(generator.generate(z=z, labels=None if labels is None else labels[nearest]))
     zoom = math.ceil(FRAME_PX / images.shape[1])
     images = images.repeat(zoom, axis=1).repeat(zoom, axis=2)  # (frames, height · zoom, width · zoom, channels)
