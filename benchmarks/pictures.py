@@ -3,7 +3,7 @@
     kgan train mnist --conditional --steps 4000 --run runs/mnist
     kgan evaluate runs/mnist && kgan directions runs/mnist
     kgan train gaussian --run runs/gaussian
-    kgan train avatars --steps 20000 --run runs/avatars && kgan directions runs/avatars
+    kgan train avatars --attributes all --steps 20000 --run runs/avatars && kgan directions runs/avatars
     python benchmarks/pictures.py --mnist runs/mnist --gaussian runs/gaussian --avatars runs/avatars
 
 Each run gives its own pictures. The pages need npm, Playwright and a Chromium. Their settings are in the addresses
@@ -23,8 +23,8 @@ from keras_gan.exports import web
 
 KGAN = Path(sys.executable).with_name("kgan")
 PICTURES = Path(__file__).parent.parent / "examples" / "pictures"
-PAGE = "#seed=100&from=107&to=115&at=0&set=Long_Hair%3D1.5"
-DEMO = "?seed=7&sliders=Long_Hair:1.5,Dark_Skin:0"
+PAGE = "#seed=100&from=107&to=115&at=0&set=Smiling%3D1.5"
+DEMO = "?seed=7&sliders=Smiling:1.5,Eyeglasses:0,Long_Hair:0,Brown_Hair:0"
 GAME_STEP = 600
 WAIT_MS = 180_000  # TensorFlow is imported for the first visitor
 SETTLE_MS = 2_000  # for the last pictures to be drawn
@@ -59,7 +59,7 @@ def draw_demo(browser, run):
         address = re.search(r"http://\S+", line)[0].rstrip("/")
         for name, width, height in (("demo.png", 1280, 860), ("demo-360.png", 360, 780)):
             page = open_page(browser, f"{address}/{DEMO}", width, height)
-            page.get_by_role("slider", name="Long_Hair").first.wait_for()
+            page.get_by_role("slider", name="Smiling").first.wait_for()
             page.wait_for_timeout(SETTLE_MS)
             page.screenshot(path=PICTURES / name)
         page = open_page(browser, f"{address}/game", 1280, 900)
@@ -90,7 +90,7 @@ def draw_avatars(run):
     from playwright.sync_api import sync_playwright
 
     kgan("sample", run, "-n", 36, "--out", PICTURES / "avatars.png")
-    kgan("sample", run, "--sweep", "Long_Hair", "-n", 8, "--out", PICTURES / "hair.gif")
+    kgan("sample", run, "--sweep", "Smiling", "-n", 8, "--out", PICTURES / "smile.gif")
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         draw_web_page(browser, run)

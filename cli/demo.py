@@ -2,7 +2,7 @@
 
 import click
 
-from keras_gan.cli.options import Whole
+from keras_gan.cli.options import RunPath, Whole
 from keras_gan.cli.verb import Verb
 
 
@@ -15,7 +15,7 @@ from keras_gan.cli.verb import Verb
     },
     files="Writes RUN/demo, which is prepared once for each checkpoint. Everything else stays as it is.",
 )
-@click.argument("source", metavar="[RUN|FILE]", type=click.Path(), required=False)
+@click.argument("source", metavar="[RUN|FILE]", type=RunPath(), required=False)
 @click.option(
     "--host",
     default="127.0.0.1",

@@ -4,7 +4,7 @@ import click
 
 from keras_gan._utils.run_folders import check_run
 from keras_gan.cli import output
-from keras_gan.cli.options import Number, Renaming, Whole, load_training
+from keras_gan.cli.options import Number, Renaming, RunPath, Whole, load_training
 from keras_gan.cli.verb import Verb
 
 
@@ -18,7 +18,7 @@ from keras_gan.cli.verb import Verb
     files="Writes RUN/directions.json, directions.png and report.html, and replaces earlier ones. Checkpoints and "
     "exports stay as they are; later exports have the sliders.",
 )
-@click.argument("run", metavar="RUN", type=click.Path())
+@click.argument("run", metavar="RUN", type=RunPath())
 @click.option(
     "--lock",
     "locks",

@@ -6,6 +6,7 @@ import sys
 import click
 
 from keras_gan.cli import output
+from keras_gan.cli.options import RunPath
 from keras_gan.cli.verb import Verb
 
 
@@ -18,7 +19,7 @@ from keras_gan.cli.verb import Verb
     },
     files="Writes RUN/doctor.png, or replaces it, and changes nothing else.",
 )
-@click.argument("run", metavar="RUN", type=click.Path())
+@click.argument("run", metavar="RUN", type=RunPath())
 @click.option("--json", "as_json", is_flag=True, help="Print the verdicts as JSON.")
 def doctor(run, as_json):
     """Explain what is happening in RUN: the evidence, and which setting to change next.

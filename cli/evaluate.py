@@ -5,7 +5,7 @@ import click
 from keras_gan._utils.run_folders import check_exists
 from keras_gan.cli import output
 from keras_gan.cli.names import EXTRACTORS, listed
-from keras_gan.cli.options import ImageSize, Name, Whole, load_training, trust_option
+from keras_gan.cli.options import ImageSize, Name, RunPath, Whole, load_training, trust_option
 from keras_gan.cli.verb import Verb
 
 
@@ -21,7 +21,7 @@ from keras_gan.cli.verb import Verb
     "images need a temporary file in $TMPDIR. A network that is trained to compare images stays in $KERAS_GAN_CACHE, "
     "or ~/.cache/keras_gan.",
 )
-@click.argument("source", metavar="RUN|SAMPLES", type=click.Path())
+@click.argument("source", metavar="RUN|SAMPLES", type=RunPath())
 @click.option("--data", help="Name or path of the data to compare with.  [default: the run's]")
 @click.option(
     "--samples",

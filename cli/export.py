@@ -6,7 +6,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan._utils.run_folders import check_run
 from keras_gan.cli import output
 from keras_gan.cli.names import MODES, listed
-from keras_gan.cli.options import Name, load_training
+from keras_gan.cli.options import Name, RunPath, load_training
 from keras_gan.cli.verb import Verb
 
 
@@ -23,7 +23,7 @@ from keras_gan.cli.verb import Verb
     "same name is replaced; folders and files that are no exports are never overwritten. RUN/export also gets "
     "README.md and sample.py, and RUN a new report.html.",
 )
-@click.argument("run", metavar="RUN", type=click.Path())
+@click.argument("run", metavar="RUN", type=RunPath())
 @click.option("--tflite", is_flag=True, help="Write a .tflite, for phones, boards and browsers.")
 @click.option("--saved-model", is_flag=True, help="Write a TensorFlow SavedModel.")
 @click.option("--onnx", is_flag=True, help="Write an .onnx, for ONNX Runtime.")

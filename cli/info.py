@@ -5,6 +5,7 @@ import json
 import click
 
 from keras_gan.cli import output
+from keras_gan.cli.options import RunPath
 from keras_gan.cli.verb import Verb
 
 
@@ -16,7 +17,7 @@ from keras_gan.cli.verb import Verb
     },
     files="Writes nothing.",
 )
-@click.argument("file", metavar="FILE|RUN", type=click.Path())
+@click.argument("file", metavar="FILE|RUN", type=RunPath())
 @click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
 def info(file, as_json):
     """Show what a .tflite, an .onnx, a SavedModel, a .keras file or a run holds, and where it comes from."""

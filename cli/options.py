@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from keras_gan._utils import silence
+from keras_gan._utils import pretrained, silence
 from keras_gan._utils.choices import automatic_share, nearest
 from keras_gan.exports import FORMATS, KERAS_NAMES
 from keras_gan.sampling.latents import LARGEST_SEED
@@ -55,6 +55,25 @@ class Weight(click.ParamType):
             return float(value) if automatic_share(value) is None else value
         except ValueError:
             self.fail(f"{value!r}; expected a number such as 1, auto, or a part of it such as auto/8", param, ctx)
+
+
+class RunPath(click.Path):
+    """The path of a run or a file, or the name of a pretrained generator, which becomes its run folder.
+
+    Args:
+        file: a path in that folder to take instead, such as that of its .tflite.
+    """
+
+    def __init__(self, file: str | os.PathLike = "", **options):
+        super().__init__(**options)
+        self.file = file
+
+    def convert(self, value, param, ctx):
+        if pretrained.is_name(value):
+            return str(pretrained.folder(value) / self.file)
+        if value in pretrained.names():
+            click.echo(f"Note: {value} is a path here, which is used, not the pretrained generator {value}.", err=True)
+        return super().convert(value, param, ctx)
 
 
 class Listed(click.ParamType):

@@ -3,7 +3,7 @@
 import click
 
 from keras_gan._utils.run_folders import check_run
-from keras_gan.cli.options import load_training
+from keras_gan.cli.options import RunPath, load_training
 from keras_gan.cli.verb import Verb
 
 
@@ -16,7 +16,7 @@ from keras_gan.cli.verb import Verb
     files="Writes projection.png, picture.png, z.npy and projection.json into --out and replaces files of these names. "
     "The first time it trains an encoder for the run's generator and saves it as RUN/encoder.npz.",
 )
-@click.argument("run", metavar="RUN", type=click.Path())
+@click.argument("run", metavar="RUN", type=RunPath())
 @click.argument("picture", type=click.Path())
 @click.option("--out", type=click.Path(file_okay=False), help="Folder to write.  [default: PICTURE's name-projection]")
 def project(run, picture, out):

@@ -2,6 +2,7 @@
 
 import click
 
+from keras_gan.cli.options import RunPath
 from keras_gan.cli.verb import Verb
 
 
@@ -13,7 +14,7 @@ from keras_gan.cli.verb import Verb
     },
     files="Writes RUN/report.html, or --out, and replaces an earlier page there.",
 )
-@click.argument("run", metavar="RUN", type=click.Path())
+@click.argument("run", metavar="RUN", type=RunPath())
 @click.option("--out", type=click.Path(), help="The .html to write.  [default: RUN/report.html]")
 def report(run, out):
     """Write RUN as one page: samples over the steps, curves, scores, exports and settings.

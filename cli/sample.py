@@ -2,8 +2,9 @@
 
 import click
 
+from keras_gan._utils import pretrained
 from keras_gan._utils.run_folders import check_exists, is_run
-from keras_gan.cli.options import Number, Seeds, Setting, Whole, open_generator, trust_option
+from keras_gan.cli.options import Number, RunPath, Seeds, Setting, Whole, open_generator, trust_option
 from keras_gan.cli.verb import Verb
 from keras_gan.sampling import FRAMES
 
@@ -13,6 +14,7 @@ MOST_FRAMES = 1_000
 @click.command(
     cls=Verb,
     examples={
+        "kgan sample avatars": "64 faces of a generator that comes with the package",
         "kgan sample runs/mnist-resnet": "64 samples in one picture, samples.png",
         "kgan sample generator.tflite -n 1000 --seed 7 --out images/": "a thousand PNG files",
         "kgan sample runs/mnist-resnet --seeds 1,5,9 --out walk.gif": "from one to the next, and back to the first",
@@ -20,7 +22,7 @@ MOST_FRAMES = 1_000
     },
     files="Writes --out and replaces a file of that name. In a folder only files with the same numbers are replaced.",
 )
-@click.argument("source", metavar="RUN|FILE", type=click.Path())
+@click.argument("source", metavar="RUN|FILE", type=RunPath(pretrained.GENERATOR))
 @click.option(
     "-n", "--n", type=Whole(min=1), help="The number of samples.  [default: 64; 5 for a .gif, 16 with --sweep]"
 )
@@ -68,7 +70,8 @@ MOST_FRAMES = 1_000
 def sample(source, trust, **wishes):
     """Sample images from a run, a .keras file or a SavedModel; from a .tflite or an .onnx without TensorFlow.
 
-    The same seed gives the same image in every format of a generator.
+    RUN may be the name of a pretrained generator, here and in all other commands that take a run. The same seed gives
+    the same image in every format of a generator.
     """
     from keras_gan.exports.sample_files import Plan
 

@@ -9,7 +9,7 @@ from keras_gan._utils import silence
 from keras_gan._utils.text import Table
 from keras_gan.cli import output
 from keras_gan.cli.names import LATENTS, LOSSES, STRATEGIES, listed
-from keras_gan.cli.options import Format, ImageSize, Listed, Name, Number, Weight, Whole, load_training
+from keras_gan.cli.options import Format, ImageSize, Listed, Name, Number, RunPath, Weight, Whole, load_training
 from keras_gan.cli.verb import Verb
 from keras_gan.config import CHECKPOINT_EVERY_S, LARGEST
 from keras_gan.exports import FORMATS
@@ -107,9 +107,9 @@ SECTIONS = {
 @click.option(
     "--from",
     "start_from",
-    type=click.Path(),
+    type=RunPath(),
     metavar="RUN|FILE",
-    help="Start with the weights of another run, or of a .keras file, where they fit.",
+    help="Start with the weights of another run, a .keras file or a pretrained generator, where they fit.",
 )
 @click.option("--with-optimizers", is_flag=True, default=None, help="Take the states of its optimizers too.")
 @click.option(

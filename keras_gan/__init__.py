@@ -6,7 +6,12 @@ __version__ = "0.1.0"
 
 checkout.install(__path__)
 
-_HOME = {"GAN": "keras_gan.gan", "InputError": "keras_gan._utils.errors", "TrainConfig": "keras_gan.config"}
+_HOME = {
+    "GAN": "keras_gan.gan",
+    "InputError": "keras_gan._utils.errors",
+    "TrainConfig": "keras_gan.config",
+    "pretrained": "keras_gan.training.loading",
+}
 _MODULES = (
     "augment",
     "callbacks",
@@ -23,6 +28,7 @@ _MODULES = (
     "networks",
     "penalties",
     "presets",
+    "projection",
     "reporting",
     "sampling",
     "schedules",

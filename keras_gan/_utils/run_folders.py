@@ -3,6 +3,7 @@
 import os
 from pathlib import Path
 
+from keras_gan._utils import pretrained
 from keras_gan._utils.errors import InputError
 
 CONFIG = "config.json"
@@ -23,12 +24,15 @@ def check_run(path: str | os.PathLike) -> None:
 
 def expected(path: str | os.PathLike) -> str:
     """What a user can give in place of a path that is no run: the end of a message."""
-    found = nearby(path)
+    found, pretrained_names = nearby(path), pretrained.names()
+    also = f", or the name of a pretrained generator ({', '.join(pretrained_names)})" if pretrained_names else ""
     if not found:
-        return "expected a run or a file. Check the path, or train a run first, for example with kgan train digits."
+        return (
+            f"expected a run or a file{also}. Check the path, or train a run first, for example with kgan train digits."
+        )
     listed = ", ".join(map(str, found[:MOST_SHOWN]))
     more = f" and {len(found) - MOST_SHOWN} more" if len(found) > MOST_SHOWN else ""
-    return f"expected a run, such as {listed}{more}. Use its path."
+    return f"expected a run, such as {listed}{more}{also}. Use its path."
 
 
 def nearby(path: str | os.PathLike) -> list[Path]:

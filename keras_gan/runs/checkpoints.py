@@ -20,6 +20,7 @@ from keras_gan.data.arrays import check_sizes
 NEWEST = 2  # checkpoints that are not deleted: the newest, and the one before, in case the newest is damaged later
 DIGEST = "sha256"
 EXTRA = "beside/"  # prefix of arrays that do not belong to the GAN: see `Run.save`
+WEIGHTS_ONLY = "weights_only"  # array of `write_weights`: the training step
 RATES = "learning_rates"  # extra array: the learning rates of both networks at the start, generator first
 LOG = "log/"  # prefix of logged means
 
@@ -55,6 +56,27 @@ def assign(gan, arrays: Mapping[str, np.ndarray]) -> None:
 def is_finite(arrays: Mapping[str, np.ndarray]) -> bool:
     """Whether all numbers are finite, apart from logged means, which may include a skipped step."""
     return all(np.isfinite(array).all() for name, array in arrays.items() if not name.startswith(LOG))
+
+
+def write_weights(file: Path, gan) -> None:
+    """Writes the weights of the discriminator and of the average alone, in 16 bits.
+
+    From such a checkpoint training starts afresh, with the average as the generator.
+    """
+    named = {name: array for name, array in values(gan).items() if name.startswith(("discriminator/", "average/"))}
+    small = {name: array.astype("float16") if array.dtype == "float32" else array for name, array in named.items()}
+    write(file, {**small, WEIGHTS_ONLY: np.array(gan.step)})
+
+
+def completed(arrays: Mapping[str, np.ndarray], gan) -> dict[str, np.ndarray]:
+    """The arrays of a checkpoint for a GAN; those of `write_weights` with the GAN's own for all that is missing."""
+    if WEIGHTS_ONLY not in arrays:
+        return dict(arrays)
+    own = values(gan)
+    known = {name: array for name, array in arrays.items() if name != WEIGHTS_ONLY}
+    known |= {name.replace("average/", "generator/"): array for name, array in known.items() if "average/" in name}
+    known["steps/0000"] = arrays[WEIGHTS_ONLY]
+    return own | {name: array.astype(own[name].dtype) if name in own else array for name, array in known.items()}
 
 
 def split(arrays: Mapping[str, np.ndarray]) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:

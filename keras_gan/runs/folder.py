@@ -329,6 +329,7 @@ class Run:
         """
         file, found = self._newest_whole()
         arrays, extra = checkpoints.split(found)
+        arrays = checkpoints.completed(arrays, gan)
         if not checkpoints.fits(arrays, checkpoints.state(gan)):
             raise InputError(
                 f"{file} holds another network than {self.config_file} describes; expected one run in one folder. "

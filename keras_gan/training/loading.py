@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 
 from keras_gan._utils import archives, seeding
+from keras_gan._utils import pretrained as packaged
+from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan.callbacks import DivergenceGuard
 from keras_gan.gan import GAN
@@ -23,6 +25,25 @@ def load(run_dir: str | os.PathLike) -> GAN:
     gan = build(run.config, run.data_shape, run.data_count, run.num_classes, run.attribute_shares)
     DivergenceGuard().restore(gan, run.restore(gan))
     return gan
+
+
+def pretrained(name: str) -> GAN:
+    """A GAN that comes with this package, ready to generate, to train further or to export.
+
+    Args:
+        name: a name in `keras_gan._utils.pretrained.names()`, such as "avatars".
+
+    Raises:
+        InputError: for another name.
+
+    Example:
+        >>> from keras_gan import pretrained
+        >>> pretrained("avatars").generate(2, seed=7).shape
+        (2, 64, 64, 3)
+    """
+    known = dict.fromkeys(packaged.names())
+    lookup(known, name, "pretrained generator", ", ".join(known))
+    return load(packaged.folder(name))
 
 
 def load_file(path: str | os.PathLike, trust: bool = False) -> GAN:

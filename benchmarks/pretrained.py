@@ -1,0 +1,66 @@
+"""Makes a pretrained generator of the package from a finished run.
+
+    kgan train avatars --attributes all --steps 20000 && kgan directions … && kgan evaluate …
+    python benchmarks/pretrained.py runs/avatars-resnet-light avatars --commit COMMIT
+
+Copies the run's settings, tables, sliders and metric card, stores the weights in 16 bits, exports the .tflite, and
+writes the SHA-256 of every file. Prints the row for docs/pretrained.md.
+"""
+
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import click
+
+from keras_gan import exports, training
+from keras_gan._utils import pretrained
+from keras_gan._utils.files import replace_folder, size_bytes
+from keras_gan.exports import About, Options
+from keras_gan.reporting import settings
+from keras_gan.runs import Run, checkpoints
+
+COPIED = (
+    "config.json",
+    "data.json",
+    "computation.json",
+    "history.csv",
+    "checks.csv",
+    "directions.json",
+    "metrics.json",
+)
+
+
+def pack(run: Run, folder: Path) -> None:
+    """Writes the packed run into an empty folder."""
+    gan = training.load(run.path)
+    for name in COPIED:
+        shutil.copy(run.path / name, folder / name)
+    (folder / "checkpoints").mkdir()
+    checkpoints.write_weights(folder / "checkpoints" / f"step_{gan.step:07d}.npz", gan)
+    file = folder / pretrained.GENERATOR
+    file.parent.mkdir()
+    print(exports.export(gan, file, "tflite", options=Options(about=About.of(run, gan.step))))
+    files = sorted(path for path in folder.rglob("*") if path.is_file())
+    sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files]
+    (folder / pretrained.SUMS).write_text("\n".join(sums) + "\n", "utf-8")
+
+
+@click.command()
+@click.argument("run", type=click.Path(exists=True))
+@click.argument("name")
+@click.option("--commit", required=True, help="That of the code that trained the run.")
+def main(run, name, commit):
+    """Pack RUN as the pretrained generator NAME."""
+    found, folder = Run(run), pretrained.RUNS / name
+    folder.parent.mkdir(exist_ok=True)
+    replace_folder(folder, lambda draft: pack(found, draft))
+    card = json.loads((folder / "metrics.json").read_text("utf-8"))
+    scores = ", ".join(f"{score['name']} {score['value']:.3g}" for score in card["scores"][:1])
+    command = settings.command(found.config)
+    print(f"| `{name}` | `{command}` | {commit} | {found.config.seed} | {scores} | {size_bytes(folder) / 1e6:.1f} MB |")
+
+
+if __name__ == "__main__":
+    main()

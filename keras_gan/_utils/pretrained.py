@@ -1,0 +1,40 @@
+"""Pretrained generators in this package: complete run folders, whose weights are stored in 16 bits.
+
+A copy in the cache folder is used, since runs are written to: metric cards, sliders and exports are put there.
+Standard library only: a missing run is reported before TensorFlow is imported.
+"""
+
+import hashlib
+import os
+import shutil
+from pathlib import Path
+
+from keras_gan._utils.files import cache_folder, replace_folder
+
+RUNS = Path(__file__).parents[1] / "pretrained_runs"
+GENERATOR = Path("export", "generator.tflite")  # in each folder
+SUMS = "SHA256SUMS"  # of all other files, in the format of sha256sum
+
+
+def names() -> list[str]:
+    """The names of the pretrained generators, sorted."""
+    return sorted(sums.parent.name for sums in RUNS.glob(f"*/{SUMS}"))
+
+
+def folder(name: str) -> Path:
+    """The run folder of a pretrained generator, in $KERAS_GAN_CACHE/pretrained or ~/.cache/keras_gan/pretrained.
+
+    Another version of the generator has another folder.
+    """
+    packed = RUNS / name
+    version = hashlib.sha256((packed / SUMS).read_bytes()).hexdigest()[:12]
+    copied = cache_folder() / "pretrained" / f"{name}-{version}"
+    if not copied.exists():
+        copied.parent.mkdir(parents=True, exist_ok=True)
+        replace_folder(copied, lambda draft: shutil.copytree(packed, draft, dirs_exist_ok=True))
+    return copied
+
+
+def is_name(path: str | os.PathLike) -> bool:
+    """Whether a path stands for a pretrained generator: there is one of this name, and nothing at the path."""
+    return os.fspath(path) in names() and not os.path.lexists(path)

@@ -1,0 +1,134 @@
+"""Generators that come with the package: by name in the command and in Python, and their files."""
+
+import hashlib
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+import keras_gan
+from keras_gan import InputError, training
+from keras_gan._utils import pretrained
+from keras_gan.cli.main import kgan
+from keras_gan.exports import edge
+from keras_gan.runs import Run, checkpoints
+
+LARGEST_BYTES = 6_000_000  # of all together, in the wheel
+NAMES = pretrained.names()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "cache"))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / "cache"
+
+
+def run(*words):
+    return CliRunner().invoke(kgan, [*map(str, words)])
+
+
+def test_there_are_some_and_they_are_small():
+    assert "avatars" in NAMES
+    assert sum(file.stat().st_size for file in pretrained.RUNS.rglob("*") if file.is_file()) < LARGEST_BYTES
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_files_have_their_checksums(name):
+    folder = pretrained.RUNS / name
+    sums = dict(reversed(line.split("  ", 1)) for line in (folder / pretrained.SUMS).read_text("utf-8").splitlines())
+    files = {file.relative_to(folder).as_posix(): file for file in folder.rglob("*") if file.is_file()}
+    assert sums.keys() == files.keys() - {pretrained.SUMS}
+    for path, digest in sums.items():
+        assert hashlib.sha256(files[path].read_bytes()).hexdigest() == digest, path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_path_of_a_machine_is_in_them(name):
+    for file in (pretrained.RUNS / name).glob("*.json"):
+        assert not {"/home", "/root", "/tmp", "/work"} & {
+            part for part in json.dumps(json.loads(file.read_text())).split('"') if part[:1] == "/"
+        }
+
+
+def test_the_first_pictures_need_no_tensorflow(tmp_path):
+    code = "import sys; from keras_gan.cli.main import kgan; kgan(['sample', 'avatars', '-n', '4'], standalone_mode=False); print('tensorflow' in sys.modules, 'keras' in sys.modules)"  # noqa: E501
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path)
+    assert done.stdout.splitlines()[-1] == "False False"
+    with Image.open(tmp_path / "samples.png") as picture:
+        assert np.asarray(picture).std() > 20
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_gan_draws_what_the_file_draws(name):
+    gan = keras_gan.pretrained(name)
+    file = edge.Generator(pretrained.folder(name) / pretrained.GENERATOR)
+    assert file.directions.names
+    mine, others = (each.generate(4, seed=3).astype("int") for each in (gan, file))
+    assert np.abs(mine - others).max() <= 4  # both have weights of 16 bits
+    images = np.zeros((8, *gan.data_shape), "float32") + np.linspace(-0.5, 0.5, 8, dtype="float32")[:, None, None, None]
+    labels = () if not gan.attributes else (np.eye(8, len(gan.attributes)),)
+    if gan.num_classes is None:
+        step = gan.step
+        gan.fit(images, *labels, batch_size=4, verbose=0)
+        assert gan.step == step + 2 and int(gan.skipped_steps.numpy()) == 0
+
+
+def test_a_folder_of_that_name_wins_and_is_said_to(tmp_path):
+    (tmp_path / "avatars").mkdir()
+    done = run("sample", "avatars")
+    assert done.exit_code == 2 and "Note: avatars is a path here" in done.output
+
+
+def test_a_misspelt_name_is_one_line():
+    done = run("sample", "avatrs")
+    assert done.exit_code == 2 and "pretrained generator" in done.output and "avatars" in done.output
+    with pytest.raises(InputError, match="avatars"):
+        keras_gan.pretrained("avatrs")
+
+
+def test_info_and_a_slider_by_name(tmp_path):
+    shown = run("info", "avatars")
+    assert shown.exit_code == 0 and "64" in shown.output, shown.output
+    name = edge.Generator(pretrained.folder("avatars") / pretrained.GENERATOR).directions.names[0]
+    swept = run("sample", "avatars", "-n", 2, "--frames", 3, "--sweep", name, "--out", "s.gif")
+    assert swept.exit_code == 0 and (tmp_path / "s.gif").is_file(), swept.output
+
+
+def test_weights_of_16_bits_start_training_afresh(tmp_path, trained_digits):
+    gan = training.load(trained_digits)
+    file = tmp_path / "step_0000004.npz"
+    checkpoints.write_weights(file, gan)
+    other = training.build(Run(trained_digits).config, gan.data_shape, 100)
+    arrays = checkpoints.completed(checkpoints.read(file), other)
+    assert checkpoints.fits(arrays, checkpoints.state(other))
+    checkpoints.assign(other, arrays)
+    assert other.step == 4
+    for mine, average in zip(other.generator.get_weights(), gan.ema_generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, average.astype("float16").astype("float32"))
+    np.testing.assert_array_equal(other.generator.get_weights()[0], other.ema_generator.get_weights()[0])
+
+
+@pytest.fixture
+def trained_digits(tmp_path):
+    config = training.configure("digits", "lean", steps=4, batch_size=16, latent_dim=4)
+    job = training.prepare(config, tmp_path / "run")
+    job.train()
+    return job.run_dir
+
+
+@pytest.mark.long
+def test_fine_tuning_starts_from_a_name(tmp_path):
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (64, 64, 3), "uint8")).save(tmp_path / "a.png")
+    (tmp_path / "photos").mkdir()
+    for number in range(20):
+        picture = np.random.default_rng(number).integers(0, 256, (70, 64, 3), "uint8")
+        Image.fromarray(picture).save(tmp_path / "photos" / f"{number}.png")
+    done = run("train", "photos", "--from", "avatars", "--steps", 1, "--batch-size", 2, "--run", "tuned")
+    assert done.exit_code == 0, done.output
+    assert "generator all weights, discriminator all weights" in done.output.replace("\n", " ")
+    assert Run("tuned").data_shape == (64, 64, 3) and Run("tuned").origin.step == 20_000
