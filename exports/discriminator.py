@@ -109,8 +109,8 @@ def write(gan, path: Path) -> None:
         )
     if gan.attributes:
         raise InputError(
-            "the discriminator takes the attributes of a picture, which nobody knows of another picture; expected one "
-            "that takes pictures alone. Train without attributes (--attributes) for it."
+            "the discriminator takes pictures with their attributes; expected one that takes pictures alone. Train "
+            "without attributes (--attributes) for it."
         )
     network = float32(gan)
     content = _converted(gan, network)
