@@ -12,6 +12,7 @@ import jinja2
 from keras_gan._utils.errors import Notice, one_line
 from keras_gan._utils.files import kilobytes, replace, size_bytes
 from keras_gan.exports import metadata, onnx_runtime
+from keras_gan.runs import METRICS_FILE
 from keras_gan.sampling import sliders
 
 TEMPLATES = Path(__file__).with_name("templates")
@@ -19,6 +20,8 @@ SAMPLE, README = "sample.py", "README.md"
 MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
 SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
 SAVED_MODELS = (SAVED_MODEL, f"{SAVED_MODEL}-uint8")
+SHOWN_SCORES = {"frechet_distance", "kernel_distance", "precision", "recall", "sliced_wasserstein", "memorised"}
+BETTER = {"lower": "lower", "higher": "higher", "baseline": "as the real images"}
 NO_CODE = str.maketrans("`|", "'/")  # characters that would end inline code, or a cell, in a Markdown table
 MAIN = "generator.tflite"  # the file in the examples, where there are several
 
@@ -84,8 +87,11 @@ def _page(folder, tflites, onnxes, about, name, saved):
         keep_trailing_newline=True,
     )
     environment.filters |= {"plain": plain, "sh": shlex.quote, "quoted": _quoted, "kotlin": _kotlin}
+    samples, scores = _scores(folder.absolute().parent, (about.get("training") or {}).get("steps"))
     return environment.get_template(README).render(
         about=about,
+        samples=samples,
+        scores=scores,
         picture=_makes_pictures(about),
         what=_what(shape),
         training=_training(about.get("training") or {}),
@@ -130,6 +136,25 @@ def _training(training):
     steps, preset = training.get("steps"), training.get("preset")
     phrase = f"{steps:,} steps" if isinstance(steps, int) else ""
     return phrase + (f" of the preset {plain(preset)}" if phrase and preset else "")
+
+
+def _scores(run, step) -> tuple[str, list[tuple[str, ...]]]:
+    """The number of samples, and rows of the metric card of the run that the folder is in.
+
+    There are no rows without a card, or where it is that of another step.
+    """
+    try:
+        card = json.loads((run / METRICS_FILE).read_text("utf-8"))
+        if step is None or card["step"] != step:
+            return "", []
+        rows = [
+            (plain(score["label"]), f"{score['value']:.4g}", f"{score['baseline']:.4g}", BETTER[score["better"]])
+            for score in card["scores"]
+            if score["name"] in SHOWN_SCORES and None not in (score["value"], score["baseline"])
+        ]
+        return f"{card['samples']:,}", rows
+    except (OSError, ValueError, KeyError, TypeError):
+        return "", []
 
 
 def _kotlin_array(shape, innermost):

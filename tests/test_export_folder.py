@@ -17,6 +17,7 @@ import tensorflow as tf
 from PIL import Image
 
 from keras_gan import GAN, networks, sampling
+from keras_gan._utils import pretrained
 from keras_gan._utils.errors import Notice
 from keras_gan.directions import Directions, Slider
 from keras_gan.exports import About, Options, edge, export_folder
@@ -401,6 +402,25 @@ def test_the_page_describes_the_files(colour):
     row = f"| `generator.tflite` | {size / 1000:,.0f} kB | float16 | uint8 | {report['mean_error']:.1e} ("
     assert row in text and "| `saved_model/` | " in text
     assert str(colour[0]) not in text
+
+
+def test_the_page_is_a_model_card(tmp_path):
+    """It begins with the front matter of model hubs, and has the metrics of the run beside those of real images."""
+    export = tmp_path / "run" / "export"
+    shutil.copytree(pretrained.RUNS / "avatars", tmp_path / "run")
+    card = tmp_path / "run" / "metrics.json"
+    export_folder.write(export)
+    text = (export / "README.md").read_text()
+    _, front, rest = text.split("---\n", 2)
+    assert front.splitlines()[:2] == ["library_name: keras_gan", "pipeline_tag: unconditional-image-generation"]
+    assert "tags:\n- gan\n" in front and rest.startswith("# avatars\n")
+    score = json.loads(card.read_text())["scores"][0]
+    assert f"| Fréchet distance | {score['value']:.4g} | {score['baseline']:.4g} | lower |" in text
+    assert "CC0 1.0" in text
+    for content in (card.read_text().replace('"step": 20000', '"step": 10'), "[]", "{"):  # another step, damaged
+        card.write_text(content)
+        export_folder.write(export)
+        assert "Fréchet distance" not in (export / "README.md").read_text()
 
 
 def test_the_page_is_updated(grey, tmp_path):
