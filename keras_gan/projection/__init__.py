@@ -43,7 +43,7 @@ def project(gan, images, encoder=None, steps=STEPS) -> Projection:
     Args:
         gan: a `keras_gan.GAN` of images.
         images: uint8 (n, height, width, channels), of the size that the generator draws.
-        encoder: result of `train_encoder` for this generator; None to train one, which takes about a minute.
+        encoder: result of `train_encoder` for this generator; None to train one, which takes a few minutes at 64×64.
         steps: the number of steps of gradient descent; 0 for the encoder's answer.
 
     Returns:
