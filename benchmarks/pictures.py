@@ -14,17 +14,21 @@ import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import threading
 from pathlib import Path
 
 import click
+import numpy as np
 
+from keras_gan import data, sampling
 from keras_gan.exports import web
 
 KGAN = Path(sys.executable).with_name("kgan")
 PICTURES = Path(__file__).parent.parent / "examples" / "pictures"
 PAGE = "#seed=100&from=107&to=115&at=0&set=Smiling%3D1.5"
 DEMO = "?seed=7&sliders=Smiling:1.5,Eyeglasses:0,Long_Hair:0,Brown_Hair:0"
+HELD_OUT_FACE = 8
 GAME_STEP = 600
 WAIT_MS = 180_000  # TensorFlow is imported for the first visitor
 SETTLE_MS = 2_000  # for the last pictures to be drawn
@@ -91,6 +95,12 @@ def draw_avatars(run):
 
     kgan("sample", run, "-n", 36, "--out", PICTURES / "avatars.png")
     kgan("sample", run, "--sweep", "Smiling", "-n", 8, "--out", PICTURES / "smile.gif")
+    with tempfile.TemporaryDirectory() as folder:
+        picture = Path(folder, "me.png")
+        held_out = data.open_source("avatars", split="test")
+        sampling.to_picture(held_out.fetch(np.array([HELD_OUT_FACE]))[0]).save(picture)
+        kgan("project", run, picture, "--out", folder)
+        shutil.copy(Path(folder, "projection.png"), PICTURES)
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
         draw_web_page(browser, run)

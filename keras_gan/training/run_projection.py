@@ -105,8 +105,8 @@ def project(run_dir: str | os.PathLike, picture: str | os.PathLike, out: str | o
     found = projection.project(gan, image, known)
     names = run.class_names
     class_name = None if found.labels is None else names[found.labels[0]] if names else str(found.labels[0])
-    columns = {"your picture": image, "the encoder's": found.start_images, "the nearest": found.images}
-    errors = {"the encoder's": found.start_errors, "the nearest": found.errors}
+    columns = {"your picture": image, "the encoder's answer": found.start_images, "the nearest one": found.images}
+    errors = {"the encoder's answer": found.start_errors, "the nearest one": found.errors}
     replace(folder / "projection.png", lambda draft: plots.rows(columns, errors, draft))
     sampling.to_picture(found.images[0]).save(folder / "picture.png")
     np.save(folder / "z.npy", found.z)
