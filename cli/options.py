@@ -8,9 +8,8 @@ from pathlib import Path
 import click
 
 from keras_gan._utils import pretrained, silence
-from keras_gan._utils.choices import automatic_share, nearest
+from keras_gan._utils.choices import LARGEST_SEED, automatic_share, nearest
 from keras_gan.exports import FORMATS, KERAS_NAMES
-from keras_gan.sampling.latents import LARGEST_SEED
 
 
 class Whole(click.IntRange):

@@ -6,7 +6,6 @@ from keras_gan._utils import pretrained
 from keras_gan._utils.run_folders import check_exists, is_run
 from keras_gan.cli.options import Number, RunPath, Seeds, Setting, Whole, open_generator, trust_option
 from keras_gan.cli.verb import Verb
-from keras_gan.sampling import FRAMES
 
 MOST_FRAMES = 1_000
 
@@ -15,7 +14,6 @@ MOST_FRAMES = 1_000
     cls=Verb,
     examples={
         "kgan sample avatars": "64 faces of a generator that comes with the package",
-        "kgan sample runs/mnist-resnet": "64 samples in one picture, samples.png",
         "kgan sample generator.tflite -n 1000 --seed 7 --out images/": "a thousand PNG files",
         "kgan sample runs/mnist-resnet --seeds 1,5,9 --out walk.gif": "from one to the next, and back to the first",
         "kgan sample runs/mnist-resnet --sweep slant": "slant.gif, from one end of a slider to the other",
@@ -56,9 +54,7 @@ MOST_FRAMES = 1_000
 @click.option(
     "--frames",
     type=Whole(2, MOST_FRAMES),
-    default=FRAMES,
-    show_default=True,
-    help="Pictures of a .gif from one sample to the next, or of a sweep from end to end.",
+    help="Pictures of a .gif from one sample to the next, or of a sweep from end to end.  [default: 12]",
 )
 @click.option(
     "--out",

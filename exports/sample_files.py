@@ -44,7 +44,7 @@ class Plan:
         seeds: tuple[int, ...] | None = None,
         z: str | None = None,
         truncation: float = 1.0,
-        frames: int = sampling.FRAMES,
+        frames: int | None = None,
     ) -> "Plan":
         """A plan with defaults for the missing options. Raises InputError where options contradict each other.
 
@@ -65,7 +65,7 @@ class Plan:
             raise InputError(f"--sweep {sweep} with --out {out}; expected a .gif. {remedy}")
         n = n if n is not None else SWEEP_SEEDS if sweep else WALK_SEEDS if gif else SAMPLES
         sampling.check_out(out, n)
-        return cls(n, seed or 0, label, dict(amounts), sweep, out, seeds, found, truncation, frames)
+        return cls(n, seed or 0, label, dict(amounts), sweep, out, seeds, found, truncation, frames or sampling.FRAMES)
 
     def check(self, source: str | os.PathLike) -> None:
         """Raises InputError where a run has no such class or slider. It needs no TensorFlow, which takes seconds."""

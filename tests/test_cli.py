@@ -351,7 +351,10 @@ def test_a_missing_run_is_answered_with_the_runs_that_exist(run_dir, monkeypatch
     monkeypatch.chdir(run_dir.parent)
     for verb in ("sample", "evaluate", "export", "doctor", "report", "directions"):
         result = command(verb, "rum", *(["--tflite"] if verb == "export" else []))
-        assert result.exit_code == 2 and "such as run. Use its path." in result.stderr, result.stderr
+        assert (
+            result.exit_code == 2
+            and "such as run, or the name of a pretrained generator (avatars). Use its path." in result.stderr
+        ), result.stderr
 
 
 def test_errors_that_need_no_tensorflow_do_not_import_it(run_dir):

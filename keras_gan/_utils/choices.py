@@ -9,6 +9,7 @@ from keras_gan._utils.errors import InputError
 
 AUTO = "auto"  # γ chosen from the data (`penalties.automatic_weight`), a learning rate from the network (`schedules`)
 
+LARGEST_SEED = 2**31 - 1  # of a sample: int32, which every runtime supports
 LARGE = 64  # pixels on the shorter side of images from which there are other default networks and settings
 
 

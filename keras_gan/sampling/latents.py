@@ -10,9 +10,9 @@ from types import ModuleType
 
 import numpy as np
 
+from keras_gan._utils.choices import LARGEST_SEED
 from keras_gan._utils.errors import InputError
 
-LARGEST_SEED = 2**31 - 1  # int32, which every runtime supports
 LARGEST_VALUES = 2**30  # numbers drawn at once: 4 GB
 GOLDEN = 0x9E3779B9  # 2³² / golden ratio, which spreads consecutive numbers
 SMALLEST_SINE = 1e-6  # of the angle between two latents; below it they are treated as parallel
