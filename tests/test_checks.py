@@ -258,7 +258,7 @@ def test_the_doctor_uses_the_means_since_its_last_row_and_not_those_of_the_epoch
 
     class Steps(callbacks.Every):
         def act(self, step, logs=None):
-            seen.append(float(self.model.trackers[0].total))
+            seen.append(float(self.model.trackers[0].total) / 4)  # each batch counts as many times as it has images
 
     doctor = Doctor(2)
     tiny_gan.fit(images[:24], batch_size=4, epochs=2, verbose=0, callbacks=[Steps(1), doctor])

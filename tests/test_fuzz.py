@@ -20,6 +20,7 @@ import struct
 import subprocess
 import sys
 import tempfile
+import types
 import typing
 import warnings
 import zipfile
@@ -286,7 +287,8 @@ def check_run(path):
 
     run = Run(path.parent)
     for field in dataclasses.fields(TrainConfig):
-        value, kinds = getattr(run.config, field.name), typing.get_args(field.type) or (field.type,)
+        union = isinstance(field.type, types.UnionType)
+        value, kinds = getattr(run.config, field.name), typing.get_args(field.type) if union else (field.type,)
         kinds = {typing.get_origin(kind) or kind for kind in kinds} | ({int} if float in kinds else set())
         assert type(value) in kinds, (field.name, value)
     assert len(run.data_shape) in (1, 3)

@@ -86,6 +86,7 @@ def test_a_loaded_gan_is_the_saved_one_and_trains_on_as_it(saved_and_loaded, nam
         "latent_dim": 4,
         "ema_half_life_images": 50,
         "num_classes": None,
+        "attributes": None,
         "seed": 4,
         "name": "mine",
     }

@@ -52,7 +52,8 @@ def test_a_run_holds_what_its_folder_promises(trained):
 
 def test_the_config_is_there_before_the_first_samples(trained):
     settings = json.loads((trained.run_dir / "config.json").read_text())
-    assert settings["config"] == dataclasses.asdict(trained.config) and settings["data_shape"] == [8, 8, 1]
+    written = json.loads(json.dumps(dataclasses.asdict(trained.config)))  # tuples become lists
+    assert settings["config"] == written and settings["data_shape"] == [8, 8, 1]
     first = trained.run_dir / "samples" / "step_0000000.png"
     assert (trained.run_dir / "config.json").stat().st_mtime_ns <= first.stat().st_mtime_ns
 

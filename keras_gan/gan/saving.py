@@ -50,7 +50,7 @@ class Saving:
             ...     return networks.generator((side, side, 1)), networks.discriminator((side, side, 1))
             >>> trained, larger = GAN(*pair(16)), GAN(*pair(32))
             >>> print(larger.load_weights_from(trained)["generator"])
-            82% of the weights
+            13% of the weights
         """
         if self.attributes and other.attributes:
             numbers = {name: number for number, name in enumerate(other.attributes)}
