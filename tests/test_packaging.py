@@ -48,6 +48,8 @@ def test_the_wheel_holds_one_package(wheel):
     top = {name.split("/")[0] for name in files}
     assert {name for name in top if not name.endswith(".dist-info")} == {"keras_gan"}
     expected = {"gan/model.py", "cli/main.py", "exports/edge.py", "data/folder.py", "reporting/templates/report.html"}
+    packed = (file for file in pretrained.RUNS.rglob("*") if file.is_file())
+    expected |= {file.relative_to(ROOT / "keras_gan").as_posix() for file in packed}
     assert {f"keras_gan/{name}" for name in expected} <= set(files)
 
 
