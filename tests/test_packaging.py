@@ -18,6 +18,7 @@ from packaging import metadata
 from packaging.requirements import Requirement
 
 from keras_gan import GAN, __version__
+from keras_gan._utils import pretrained
 from keras_gan.exports import edge
 
 ROOT = Path(__file__).parents[1]
