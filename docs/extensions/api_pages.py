@@ -66,6 +66,13 @@ def show(name):
     return MODULE.format(name=name, tables="\n".join(tables))
 
 
+def entry(name):
+    """What documents a class or a function of keras_gan itself."""
+    if not isinstance(getattr(keras_gan, name), type):
+        return f".. autofunction:: {name}\n"
+    return f".. autoclass:: {name}\n   :members:\n{inherited(name)}"
+
+
 def inherited(name):
     """The option that adds methods of a class's bases in this package, but not those of other packages."""
     others = [base.__name__ for base in getattr(keras_gan, name).__mro__ if not base.__module__.startswith(TOP)]
@@ -79,7 +86,7 @@ def pages():
         f"| [{TOP}]({TOP}.md) | {', '.join(names)} |",
         *(f"| [{name}]({name}.md) | {summary(name)} |" for name in modules),
     ]
-    classes = "\n".join(f".. autoclass:: {name}\n   :members:\n{inherited(name)}" for name in names)
+    classes = "\n".join(map(entry, names))
     yield "index", INDEX.format(names=", ".join(names), rows="\n".join(rows), pages="\n".join([TOP, *modules]))
     yield TOP, NAMES.format(classes=classes)
     yield from ((name, show(name)) for name in modules)
