@@ -1,12 +1,10 @@
 """The description inside an exported file: facts about the generator and about the run that trained it."""
 
-import hashlib
 import warnings
 from dataclasses import dataclass
 
-import numpy as np
-
 from keras_gan import directions
+from keras_gan._utils.digests import weights_sha256
 from keras_gan._utils.errors import InputError, Notice, printable
 from keras_gan.data import avatars
 from keras_gan.directions import Directions
@@ -117,15 +115,7 @@ def describe(gan, about: About | None = None, quantize: str = "float32", uint8: 
         "license": about.license,
         "training": about.training,
         "directions": about.directions and about.directions.to_json(),
-        "weights_sha256": weights_sha256(gan),
+        "weights_sha256": weights_sha256(gan.ema_generator),
         "data_license": about.data_license,
     }
     return check(description)
-
-
-def weights_sha256(gan) -> str:
-    """The SHA-256 of the averaged generator's weights: their bytes as little-endian float32, in the order of Keras."""
-    digest = hashlib.sha256()
-    for weight in gan.ema_generator.get_weights():
-        digest.update(np.ascontiguousarray(weight, "<f4").tobytes())
-    return digest.hexdigest()

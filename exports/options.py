@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from keras_gan import metrics
-from keras_gan.exports.about import About, weights_sha256
+from keras_gan._utils.digests import weights_sha256
+from keras_gan.exports.about import About
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ class Options:
 
     def once(self, gan, name, compute: Callable[[], T]) -> T:
         """The result of `compute`, which is called once for the same name and weights of `gan`."""
-        key = weights_sha256(gan), name
+        key = weights_sha256(gan.ema_generator), name
         if key not in self._shared:
             self._shared[key] = compute()
         return self._shared[key]

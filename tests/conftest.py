@@ -120,14 +120,14 @@ def prepared_mnist():
 
 def _conversion(gan, uint8):
     """What a conversion depends on, as a key; None where the generator has no description."""
-    from keras_gan.exports import about
+    from keras_gan._utils.digests import weights_sha256
 
     try:
         with warnings.catch_warnings(action="error"):  # of functions without a name
             generator = json.dumps(keras.saving.serialize_keras_object(gan.ema_generator), sort_keys=True)
     except (NotImplementedError, TypeError, ValueError, Warning):
         return None
-    return about.weights_sha256(gan), generator, gan.latent, gan.num_classes, gan.latent_dim, uint8
+    return weights_sha256(gan.ema_generator), generator, gan.latent, gan.num_classes, gan.latent_dim, uint8
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -1,6 +1,5 @@
 """The encoder: a network from pictures to the latents, and classes, that drew them."""
 
-import hashlib
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from keras import layers, ops
 
 from keras_gan import networks
 from keras_gan._utils import pixels, progress, seeding
+from keras_gan._utils.digests import weights_sha256
 from keras_gan._utils.files import replace
 from keras_gan.networks import IMAGE_FAMILIES
 from keras_gan.sampling import latents
@@ -90,7 +90,7 @@ def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
         file: a .npz in the run folder.
         measure: function of an `Encoder` to arrays by name.
     """
-    digest, network = _digest(gan), build(gan, 0)
+    digest, network = weights_sha256(gan.ema_generator), build(gan, 0)
     weights = [f"weight_{number:03d}" for number in range(len(network.weights))]
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
@@ -106,13 +106,6 @@ def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
     arrays |= {f"{MEASURED}{name}": values for name, values in measured.items()}
     replace(file, lambda draft: _write(draft, arrays, digest))
     return trained, measured
-
-
-def _digest(gan):
-    digest = hashlib.sha256()
-    for array in gan.ema_generator.get_weights():
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
 
 
 def _write(path, arrays, digest):

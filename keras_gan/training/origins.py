@@ -1,11 +1,11 @@
 """Where a fine-tuned run starts from: the weights of another run, or of a .keras file."""
 
-import hashlib
 import os
 from pathlib import Path
 from typing import Any
 
 from keras_gan._utils import run_folders
+from keras_gan._utils.digests import weights_sha256
 from keras_gan._utils.errors import InputError
 from keras_gan.gan import GAN
 from keras_gan.runs import Run
@@ -47,13 +47,8 @@ def start(gan: GAN, path: str | os.PathLike, class_names, with_optimizers: bool)
     taken = gan.load_weights_from(other, numbers)
     if with_optimizers:
         _take_optimizers(gan, other, path)
-    arrays = [
-        weight for network in (other.generator, other.discriminator, other.ema_generator) for weight in network.weights
-    ]
-    digest = hashlib.sha256()
-    for weight in arrays:
-        digest.update(weight.numpy().tobytes())
-    return Origin(os.fspath(path), other.step, digest.hexdigest(), *map(str, taken.values()))
+    digest = weights_sha256(other.generator, other.discriminator, other.ema_generator)
+    return Origin(os.fspath(path), other.step, digest, *map(str, taken.values()))
 
 
 def _take_optimizers(gan, other, path):
