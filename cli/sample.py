@@ -22,7 +22,7 @@ MOST_FRAMES = 1_000
 )
 @click.argument("source", metavar="RUN|FILE", type=RunPath(pretrained.GENERATOR))
 @click.option(
-    "-n", "--n", type=Whole(min=1), help="The number of samples.  [default: 64; 5 for a .gif, 16 with --sweep]"
+    "-n", "--n", type=Whole(min=1), help="The number of samples.  [default: 64; 5 for an animation, 16 with --sweep]"
 )
 @click.option(
     "--seed",
@@ -40,8 +40,9 @@ MOST_FRAMES = 1_000
 @click.option(
     "--label",
     metavar="CLASS",
-    help="Class for a conditional GAN: its name, or its number where no class has that name.  [default: each sample's "
-    "seed modulo the number of classes]",
+    multiple=True,
+    help="Class for a conditional GAN: its name, or its number where no class has that name. Several times for an "
+    "animation from class to class.  [default: each sample's seed modulo the number of classes]",
 )
 @click.option(
     "--set",
@@ -50,17 +51,17 @@ MOST_FRAMES = 1_000
     type=Setting(),
     help="Move a slider within its range, such as slant=0.5; see kgan directions.",
 )
-@click.option("--sweep", metavar="NAME", help="Draw a .gif of a slider from one end of its range to the other.")
+@click.option("--sweep", metavar="NAME", help="Draw an animation of a slider from one end of its range to the other.")
 @click.option(
     "--frames",
     type=Whole(2, MOST_FRAMES),
-    help="Pictures of a .gif from one sample to the next, or of a sweep from end to end.  [default: 12]",
+    help="Pictures of an animation from one sample to the next, or of a sweep from end to end.  [default: 12]",
 )
 @click.option(
     "--out",
     type=click.Path(),
-    help="A grid.png, a folder/ of PNGs, an .npz, or a .gif that goes from seed to seed.  [default: samples.png; "
-    "NAME.gif with --sweep]",
+    help="A grid.png, a folder/ of PNGs, an .npz, or an animation from seed to seed: a .gif, a .webp or an .mp4.  "
+    "[default: samples.png; NAME.gif with --sweep]",
 )
 @trust_option
 def sample(source, trust, **wishes):

@@ -21,23 +21,23 @@ SAMPLES, WALK_SEEDS, SWEEP_SEEDS = 64, 5, 16  # by default
 class Plan:
     """The samples to write, and their file. `Plan.of` creates it."""
 
-    n: int  # number of samples, or of seeds in a .gif
+    n: int  # number of samples, or of seeds in an animation
     seed: int  # seed of the first sample
-    label: str | None  # name or number of a class
+    label: tuple[str, ...]  # names or numbers of classes: one for all samples, or those that an animation goes between
     amounts: Mapping[str, float]  # slider -> amount in standard deviations
-    sweep: str | None  # the slider that a .gif shows from end to end
+    sweep: str | None  # the slider that an animation shows from end to end
     out: str
     seeds: tuple[int, ...] | None = None  # seeds in any order, instead of consecutive ones
     z: np.ndarray | None = None  # latents, float32 (n, latent_dim), instead of seeds
     truncation: float = 1.0  # factor of z, before the sliders move it
-    frames: int = sampling.FRAMES  # pictures of a .gif from one sample to the next, or from end to end of a slider
+    frames: int = sampling.FRAMES  # pictures of an animation from one sample to the next, or of a sweep
 
     @classmethod
     def of(
         cls,
         n: int | None = None,
         seed: int | None = None,
-        label: str | None = None,
+        label: Sequence[str] = (),
         amounts: Sequence[tuple[str, float]] = (),
         sweep: str | None = None,
         out: str | None = None,
@@ -59,13 +59,16 @@ class Plan:
         chosen = seeds if found is None else found
         n = n if chosen is None else len(chosen)
         out = out or (f"{_file_name(sweep)}.gif" if sweep else "samples.png")
-        gif = _is_gif(out)
-        if sweep and not gif:
+        moving = sampling.is_animation(out)
+        if sweep and not moving:
             remedy = f"Use --out {_file_name(sweep)}.gif."
-            raise InputError(f"--sweep {sweep} with --out {out}; expected a .gif. {remedy}")
-        n = n if n is not None else SWEEP_SEEDS if sweep else WALK_SEEDS if gif else SAMPLES
-        sampling.check_out(out, n)
-        return cls(n, seed or 0, label, dict(amounts), sweep, out, seeds, found, truncation, frames or sampling.FRAMES)
+            raise InputError(f"--sweep {sweep} with --out {out}; expected a .gif, a .webp or an .mp4. {remedy}")
+        if len(label) > 1:
+            n = _count_of_classes(label, n, moving and not sweep)
+        n = n if n is not None else SWEEP_SEEDS if sweep else WALK_SEEDS if moving else SAMPLES
+        (sampling.check_animation if moving else sampling.check_out)(out, max(n, len(label)))
+        frames = frames or sampling.FRAMES
+        return cls(n, seed or 0, tuple(label), dict(amounts), sweep, out, seeds, found, truncation, frames)
 
     def check(self, source: str | os.PathLike) -> None:
         """Raises InputError where a run has no such class or slider. It needs no TensorFlow, which takes seconds."""
@@ -77,7 +80,8 @@ class Plan:
         classes = SimpleNamespace(
             num_classes=run.num_classes if conditional else None, class_names=run.class_names if conditional else None
         )
-        generators.class_number(classes, self.label)
+        for label in self.label:
+            generators.class_number(classes, label)
         known = directions.load(run) or sliders.Directions(run.config.latent, ())
         known.mover({**self.amounts, **({self.sweep: 0.0} if self.sweep else {})})
 
@@ -94,11 +98,12 @@ class Plan:
         Raises:
             InputError: for a class or a slider that the generator does not have, or a path that cannot be written.
         """
-        label = generators.class_number(generator, self.label)
+        classes = [generators.class_number(generator, label) for label in self.label]
+        label = classes[0] if len(classes) == 1 else None
         known = _sliders(source, generator) if self.amounts or self.sweep else None
         move = self._truncated(known.mover(self.amounts) if self.amounts else None)
-        if self.sweep or _is_gif(self.out) or self._chosen:
-            return self._write_latents(generator, label, known, move)
+        if self.sweep or sampling.is_animation(self.out) or self._chosen:
+            return self._write_latents(source, generator, classes, known, move)
         path = sampling.save(
             sampling.parts(generator, self.n, self.seed, label, move),
             self.out,
@@ -118,8 +123,9 @@ class Plan:
         factor = np.float32(self.truncation)
         return (lambda z: factor * z) if move is None else (lambda z: move(factor * z))
 
-    def _write_latents(self, generator, label, known, move):
+    def _write_latents(self, source, generator, classes, known, move):
         """Draws and writes the samples of latents that are held in memory at once."""
+        label = classes[0] if len(classes) == 1 else None
         if self.z is None:
             seeds = latents.seeds(self.n, self.seed) if self.seeds is None else np.array(self.seeds, "int32")
             z, labels = sampling.of_seeds(generator, seeds, label)
@@ -134,10 +140,15 @@ class Plan:
             path = sampling.save_movement(generator, z, labels, self.out, [self._truncated(each) for each in moves])
             return f"{what} from {-limit:g} to {limit:g} of {self.sweep} in {path}"
         z = move(z) if move else z
-        if not _is_gif(self.out):
+        if not sampling.is_animation(self.out):
             return f"{what} in {sampling.save([generator.generate(z=z, labels=labels)], self.out)}"
+        if len(classes) > 1:
+            what = f"{what}, {len(classes)} classes"
+            z, labels = np.broadcast_to(z, (len(classes), z.shape[1])), _shares(source, generator, classes)
         if len(z) < 2:
-            raise InputError(f"a .gif between {what}; expected at least 2. Use --out with a .png, or -n 2 or more.")
+            raise InputError(
+                f"an animation between {what}; expected at least 2. Use --out with a .png, or -n 2 or more."
+            )
         return f"{what} in {sampling.save_interpolation(generator, z, labels, self.out, self.frames)}"
 
     def _classes(self, generator, label):
@@ -169,8 +180,27 @@ def _latents(file) -> np.ndarray:
     return np.atleast_2d(found).astype("float32")
 
 
-def _is_gif(out):
-    return str(out).lower().endswith(".gif")
+def _count_of_classes(labels, n, walks) -> int:
+    """The number of seeds of an animation between classes: one for all, or one for each class."""
+    if not walks:
+        raise InputError(
+            f"--label was given {len(labels)} times; expected one class, or an animation from class to class. Use one "
+            "of them, or --out with a .gif and no --sweep."
+        )
+    if n not in (None, 1, len(labels)):
+        raise InputError(f"{n} seeds with {len(labels)} classes; expected 1 or {len(labels)}. Use one seed for each.")
+    return n or 1
+
+
+def _shares(source, generator, classes) -> np.ndarray:
+    """The shares of all classes at each stop of an animation between classes: float32 (stops, num_classes)."""
+    if not hasattr(generator, "check_class_shares"):
+        raise InputError(
+            f"{source} takes one class for each picture; expected a generator that draws pictures between classes. Use "
+            "the run or the .keras file that it was exported from."
+        )
+    generator.check_class_shares()
+    return np.eye(generator.num_classes, dtype="float32")[classes]
 
 
 def _file_name(slider):

@@ -117,6 +117,8 @@ SAMPLE = {
     "huge seed": ("sample run --seed 99999999999 --out x.png", "seed is 99999999999; expected 0 to 2147483584 "),
     "a million in a grid": ("sample run -n 1000000", "1,000,000 samples in one .png; expected at most 10,000"),
     "one stop": ("sample run -n 1 --out x.gif", "between 1 seed; expected at least 2"),
+    "two classes in a picture": ("sample run --label 3 --label 1", "--label was given 2 times; .*from class to class"),
+    "classes and seeds": ("sample run -n 3 --label 3 --label 1 --out x.gif", "3 seeds with 2 classes; .*1 or 2"),
     "label of none": ("sample run --label 3 --out x.gif", "takes no labels"),
 }
 EXPORT = {

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 from click.testing import CliRunner
 from keras import layers
+from PIL import Image
 
 from keras_gan import GAN, data, exports, networks, training
 from keras_gan._utils.errors import InputError
@@ -171,6 +172,25 @@ def test_a_run_samples_by_label_and_is_resumed(conditional_run, tmp_path):
     done = CliRunner().invoke(kgan, ["train", "digits", *options, "--run", str(conditional_run)])
     assert done.exit_code == 0, done.output
     assert training.load(conditional_run).step == 6
+
+
+def test_an_animation_goes_from_class_to_class(conditional_run, tmp_path):
+    """Of a run with a mixture of classes in between; a .tflite takes whole classes alone."""
+    words = ["--label", "7", "--label", "1", "--frames", "4"]
+    out = tmp_path / "w.gif"
+    done = CliRunner().invoke(kgan, ["sample", str(conditional_run), *words, "--out", str(out)])
+    assert done.exit_code == 0 and "1 seed, 2 classes in " in done.output, done.output
+    gan = training.load(conditional_run)
+    with Image.open(out) as gif:
+        assert gif.n_frames == 8
+        for frame, shares in ((0, {7: 1.0}), (1, {7: 0.75, 1: 0.25}), (4, {1: 1.0}), (6, {7: 0.5, 1: 0.5})):
+            gif.seek(frame)
+            row = np.float32([[shares.get(number, 0) for number in range(10)]])
+            expected = gan.generate(1, seed=0, labels=row)[0, ..., 0].repeat(24, axis=0).repeat(24, axis=1)
+            assert np.abs(np.asarray(gif.convert("L"), int) - expected).max() <= 4  # a GIF has 256 colours
+    gan.export(tmp_path / "g.tflite", "tflite", "float32")
+    done = CliRunner().invoke(kgan, ["sample", str(tmp_path / "g.tflite"), *words, "--out", str(out)])
+    assert done.exit_code == 2 and "takes one class for each picture; expected" in done.output
 
 
 def test_a_wrong_label_gives_one_line(conditional_run, run_dir, tmp_path):

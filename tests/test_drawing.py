@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import av
 import keras
 import numpy as np
 import pytest
@@ -112,8 +113,14 @@ def test_other_files_in_a_folder_stay(tiny_gan, tmp_path):
     assert sorted(file.name for file in tmp_path.iterdir()) == ["0.png", "1.png", "2.png", "notes.txt"]
 
 
+def walk(generator, n, seed, label, path):
+    """The path of an animation that passes the samples of n seeds."""
+    stops, labels = sampling.of_seeds(generator, np.arange(seed, seed + n, dtype="int32"), label)
+    return sampling.save_interpolation(generator, stops, labels, path)
+
+
 def test_the_interpolation_passes_through_the_samples(tiny_gan, tmp_path):
-    path = sampling.save_walk(tiny_gan, 3, 5, None, tmp_path / "new" / "walk.gif")
+    path = walk(tiny_gan, 3, 5, None, tmp_path / "new" / "walk.gif")
     samples = tiny_gan.generate(3, seed=5)
     with Image.open(path) as gif:
         assert gif.n_frames == 3 * sampling.FRAMES and gif.size == (192, 192) and gif.info["loop"] == 0
@@ -135,29 +142,97 @@ def frames_of(path):
 
 
 def test_a_walk_has_the_class_of_the_nearest_seed(conditional, tmp_path):
-    frames = frames_of(sampling.save_walk(conditional, 3, 7, None, tmp_path / "w.gif"))
+    frames = frames_of(walk(conditional, 3, 7, None, tmp_path / "w.gif"))
     # Seeds 7, 8 and 9 have classes 1, 2 and 0: six frames of the first, twelve of each of the next two, six back.
     assert classes_of(frames) == [1] * 6 + [2] * 12 + [0] * 12 + [1] * 6
     stops = conditional.generate(3, seed=7).repeat(24, axis=1).repeat(24, axis=2)[..., 0]
     assert np.abs(frames[:: sampling.FRAMES].astype(int) - stops).max() <= 4  # a GIF has 256 colours
-    frames = frames_of(sampling.save_walk(conditional, 3, 7, 0, tmp_path / "w.gif"))
+    frames = frames_of(walk(conditional, 3, 7, 0, tmp_path / "w.gif"))
     assert set(classes_of(frames)) == {0}
 
 
 def test_a_sweep_has_the_class_of_each_seed(conditional, tmp_path):
-    path = sampling.save_sweep(conditional, 4, 7, None, tmp_path / "s.gif", [lambda z: -z, lambda z: z, lambda z: z])
+    z, labels = sampling.of_seeds(conditional, np.arange(7, 11, dtype="int32"))
+    moves = [lambda z: -z, lambda z: z, lambda z: z]
+    path = sampling.save_movement(conditional, z, labels, tmp_path / "s.gif", moves)
     expected = np.asarray(sampling.grid(conditional.generate(4, seed=7)), int)
     assert np.abs(frames_of(path)[1].astype(int) - expected).max() <= 4
 
 
+def test_every_format_shows_the_same_pictures(conditional, tmp_path):
+    """WebP as Pillow reads it, MP4 as ffmpeg's decoder does: all frames in order, colours within the compression."""
+    z, shares = sampling.of_seeds(conditional, np.arange(3, 6))[0], np.eye(3, dtype="float32")
+    gif, webp, mp4 = (
+        sampling.save_interpolation(conditional, z, shares, tmp_path / f"w{kind}") for kind in (".gif", ".webp", ".mp4")
+    )
+    with av.open(mp4) as video:
+        stream = video.streams.video[0]
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert float(stream.duration * stream.time_base) == pytest.approx(36 * 0.08, abs=0.1)
+        shown = np.stack([frame.to_ndarray(format="rgb24").mean(axis=2) for frame in video.decode(stream)])
+    expected = frames_of(gif).astype(int)
+    for found in (frames_of(webp), shown):
+        assert found.shape == expected.shape
+        assert np.abs(found - expected).mean() < 4 and np.abs(found - expected[::-1]).mean() > 8
+    with Image.open(webp) as image:
+        assert image.info["loop"] == 0
+
+
+def test_an_mp4_of_odd_sides_gets_even_ones(tmp_path):
+    gan = GAN(networks.generator((201, 9, 3), 4), networks.discriminator((201, 9, 3)))
+    with av.open(walk(gan, 2, 0, None, tmp_path / "w.mp4")) as video:
+        assert (video.streams.video[0].width, video.streams.video[0].height) == (10, 202)
+
+
+def test_an_mp4_without_its_encoder_names_the_extra(tiny_gan, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)  # as Python marks what cannot be imported
+    with pytest.raises(InputError, match=r"w.mp4 needs the package av, .*\[video\].* or use a .gif or a .webp"):
+        walk(tiny_gan, 2, 0, None, tmp_path / "w.mp4")
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_interpolation_of_classes_mixes_their_embeddings(conditional, tmp_path):
+    """The embeddings are the grey levels -0.7, 0 and 0.7, and the pictures lie between: no jump halfway."""
+    z = np.broadcast_to(sampling.of_seeds(conditional, np.array([3]))[0], (3, 4))
+    frames = frames_of(sampling.save_interpolation(conditional, z, np.eye(3, dtype="float32"), tmp_path / "c.gif"))
+    means = frames.mean(axis=(1, 2))
+    first = means[0]
+    share = np.arange(12) / 12
+    levels = np.concatenate([-0.7 + 0.7 * share, 0.7 * share, 0.7 - 1.4 * share])
+    assert np.abs(means - first - 127.5 * (levels + 0.7)).max() < 3
+
+
+def test_shares_of_classes_are_checked(conditional, tiny_gan):
+    one = conditional.generate(2, seed=3, labels=[2, 0])
+    same = conditional.generate(2, seed=3, labels=np.eye(3, dtype="float32")[[2, 0]])
+    assert np.abs(one.astype(int) - same).max() <= 1
+    many = conditional.generate(7, seed=3, labels=np.eye(3, dtype="float32")[np.arange(7) % 3])
+    assert np.abs(many.astype(int) - conditional.generate(7, seed=3, labels=np.arange(7) % 3)).max() <= 1
+    for wrong in (np.eye(3), np.full((2, 3), np.nan), np.ones((2, 2)), np.ones((2, 3), int)):
+        with pytest.raises(InputError, match=r"floats of shape \(2, 3\) with shares"):
+            conditional.generate(2, seed=3, labels=wrong)
+    with pytest.raises(InputError, match="no classes that can be mixed"):
+        tiny_gan.check_class_shares()
+
+
+def test_classes_that_enter_in_other_ways_cannot_be_mixed():
+    z, label = keras.Input((4,)), keras.Input((), dtype="int32")
+    hot = keras.layers.CategoryEncoding(3, "one_hot")(label)
+    both = keras.layers.Concatenate()([z, hot, keras.layers.Embedding(3, 2)(label)])
+    generator = keras.Model([z, label], keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64)(both)))
+    gan = GAN(generator, networks.discriminator((8, 8, 1), num_classes=3), num_classes=3)
+    with pytest.raises(InputError, match="through one keras.layers.Embedding alone"):
+        gan.check_class_shares()
+
+
 def test_a_walk_that_cannot_be_drawn_raises(tiny_gan, tmp_path):
-    with pytest.raises(InputError, match="between 1 seeds; expected at least 2"):
-        sampling.save_walk(tiny_gan, 1, 0, None, tmp_path / "w.gif")
+    with pytest.raises(InputError, match="between 1 latent; expected at least 2"):
+        walk(tiny_gan, 1, 0, None, tmp_path / "w.gif")
     vectors = GAN(networks.generator((2,), 4), networks.discriminator((2,)))
     with pytest.raises(InputError, match="are not images"):
-        sampling.save_walk(vectors, 2, 0, None, tmp_path / "w.gif")
+        walk(vectors, 2, 0, None, tmp_path / "w.gif")
     with pytest.raises(InputError, match="101 samples in one .gif; expected at most 100"):
-        sampling.save_walk(tiny_gan, 101, 0, None, tmp_path / "w.gif")
+        walk(tiny_gan, 101, 0, None, tmp_path / "w.gif")
     assert not list(tmp_path.iterdir())
 
 

@@ -2,12 +2,14 @@
 
 import functools
 
+import keras
 import numpy as np
 import tensorflow as tf
+from keras import ops
 from PIL import Image
 
 from keras_gan import sampling
-from keras_gan._utils import pixels
+from keras_gan._utils import compat, pixels
 from keras_gan._utils.errors import InputError
 from keras_gan.sampling import generators, latents, sliders
 
@@ -37,7 +39,8 @@ class Generation:
             batch_size: samples computed at once.
             labels: classes of a conditional GAN's samples, one for all or n of them. None for the seed of each sample
                 modulo the number of classes, so that a seed alone determines a sample; with z, for its position
-                modulo the number of classes.
+                modulo the number of classes. For pictures between classes, shares of the classes: floats
+                (n, num_classes), whose rows mix the embeddings of the classes; see `check_class_shares`.
             z: latents, float32 (n, latent_dim), instead of n and seed, as `inputs` or `Directions.move` return them.
 
         Returns:
@@ -47,14 +50,72 @@ class Generation:
             InputError: where n < 1, the seed is negative, both or neither of n and z are given, the labels are not
                 classes of this GAN, or a sample is not finite.
         """
-        columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
-        samples = self._in_batches(columns, batch_size)
+        if self.num_classes is not None and np.ndim(labels) == 2:
+            z, _ = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, None, z)
+            samples = self._mixed(z, self._checked_shares(labels, len(z)))
+        else:
+            columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
+            samples = self._in_batches(columns, batch_size)
         if not np.isfinite(samples).all():
             raise InputError(
                 "the generator returns values that are not finite: its weights hold NaN or infinity, or overflow; "
                 "expected finite weights. Train again with lower learning rates."
             )
         return pixels.to_uint8(samples) if len(self.data_shape) == 3 else samples
+
+    def check_class_shares(self):
+        """Checks that `generate` can mix classes: that they enter the generator through a `keras.layers.Embedding`.
+
+        The check is by numbers: with the rows of the embedding in reverse order, each class has to give the picture of
+        the opposite class.
+
+        Raises:
+            InputError: where that is not so, or the generator takes no labels.
+        """
+        if self.num_classes is not None:
+            z, labels = self.inputs(self.num_classes, seed=0)
+            reverse = np.eye(self.num_classes, dtype="float32")[::-1]
+            if self._embeddings and np.allclose(
+                self._mixed(z, reverse[labels]), self.compute([z, labels[::-1]]), atol=1e-3
+            ):
+                return
+        raise InputError(
+            "the generator has no classes that can be mixed; expected one whose labels enter through one "
+            "keras.layers.Embedding alone. Use whole classes as labels."
+        )
+
+    @property
+    def _embeddings(self):
+        """The tables of the generator's embeddings of classes."""
+        found = (layer for layer in compat.all_layers(self.ema_generator) if isinstance(layer, keras.layers.Embedding))
+        return [layer.embeddings for layer in found if layer.input_dim == self.num_classes]
+
+    def _checked_shares(self, shares, count):
+        """Shares of classes as float32 (n, num_classes)."""
+        shares = np.asarray(shares)
+        expected = count, self.num_classes
+        if shares.dtype.kind != "f" or shares.shape != expected or not np.isfinite(shares).all():
+            raise InputError(
+                f"labels {shares.dtype} of shape {shares.shape} for {count} samples; expected class numbers, or floats "
+                f"of shape {expected} with shares of the classes. Use a row for each sample."
+            )
+        return shares.astype("float32")
+
+    def _mixed(self, z, shares):
+        """The output for mixtures of classes, float32 (n, *data_shape): a mixture takes the place of a class.
+
+        Args:
+            z: latents, float32 (n, latent_dim).
+            shares: float32 (n, num_classes).
+        """
+        places, parts = np.arange(self.num_classes, dtype="int32"), []
+        for start in range(0, len(z), self.num_classes):
+            part, rows = z[start : start + self.num_classes], np.zeros([self.num_classes] * 2, "float32")
+            rows[: len(part)] = shares[start : start + self.num_classes]
+            mixed = [(table, ops.matmul(rows, table)) for table in self._embeddings]
+            with keras.StatelessScope(state_mapping=mixed):
+                parts.append(ops.convert_to_numpy(self([part, places[: len(part)]])))
+        return np.concatenate(parts)
 
     def show(self, n=16, seed=0, labels=None):
         """Draws samples as one picture, which a notebook shows.

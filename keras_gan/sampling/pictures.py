@@ -20,7 +20,7 @@ GAP_PX = 2
 TEXT_PX, MARGIN_PX, LONGEST_NAME = 15, 6, 16  # names of classes in a grid: height, space on both sides, characters
 MOST_COLUMNS = 16  # of a grid with one class a row
 # The largest number of samples in one file, by its suffix; without a suffix it is a folder.
-OUTS = {"": math.inf, ".npz": math.inf, ".png": 10_000, ".gif": 100}
+OUTS = {"": math.inf, ".npz": math.inf, ".png": 10_000, ".gif": 100, ".webp": 100, ".mp4": 100}
 
 
 def grid(images: np.ndarray, columns: int | None = None) -> Image.Image:
@@ -149,7 +149,8 @@ def check_out(out: str | os.PathLike, n: int = 1) -> Path:
     kind = path.suffix.lower()
     if kind not in OUTS:
         raise InputError(
-            f"cannot write samples as {path.suffix}; expected a .png, a .gif, an .npz or a folder. Use another --out."
+            f"cannot write samples as {path.suffix}; expected a .png, an .npz, a folder, or an animation as "
+            ".gif, .webp or .mp4. Use another --out."
         )
     if n > OUTS[kind]:
         raise InputError(
