@@ -1,5 +1,6 @@
 """Runs in real processes that are killed, terminated, out of space or damaged, and end as if nothing had happened."""
 
+import io
 import os
 import random
 import signal
@@ -10,10 +11,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from tensorboard.backend.event_processing.event_file_loader import EventFileLoader
 
 from keras_gan._utils import files
 from keras_gan.runs import Run, checkpoints
+from keras_gan.runs.folder import step_of
 from keras_gan.runs.tables import TABLES
 
 KGAN = Path(sys.executable).with_name("kgan")
@@ -69,10 +72,16 @@ def assert_same_runs(run_dir, other_dir):
 
 
 def assert_events_are_the_history(run):
-    """TensorBoard's own reader finds every row once, in order."""
+    """TensorBoard's own reader finds every row once, in order, and every picture of samples once."""
     (file,) = (run.path / "events").iterdir()
     events = [event for event in EventFileLoader(str(file)).Load() if event.summary.value]
-    history = run.history()
+    pictures = [event for event in events if event.summary.value[0].tag == "samples"]
+    files = {step_of(file): file.read_bytes() for file in run.samples()}
+    assert sorted(event.step for event in pictures) == sorted(files)
+    for event in pictures:
+        width, height, content = event.summary.value[0].tensor.string_val
+        assert content == files[event.step] and Image.open(io.BytesIO(content)).size == (int(width), int(height))
+    history, events = run.history(), [event for event in events if event not in pictures]
     assert [event.step for event in events] == history["step"].tolist()
     for value in events[-1].summary.value:
         assert value.tensor.float_val[0] == pytest.approx(history[value.tag][-1], rel=1e-6)

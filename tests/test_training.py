@@ -101,7 +101,8 @@ def test_events_hold_what_history_holds(trained):
     for record in tf.data.TFRecordDataset(str(file)):
         event = tf.compat.v1.Event.FromString(record.numpy())
         for value in event.summary.value:
-            found[event.step, value.tag] = value.simple_value
+            if value.tag != "samples":  # pictures
+                found[event.step, value.tag] = value.simple_value
     assert len(found) == 3 * len(COLUMNS[2:])
     for (step, tag), value in found.items():
         np.testing.assert_allclose(history[tag][history["step"].tolist().index(step)], value, rtol=1e-5)

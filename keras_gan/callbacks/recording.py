@@ -72,7 +72,7 @@ def shown_classes(count: int) -> np.ndarray:
 
 
 class History(Every):
-    """Writes the means since the last row to history.csv and to TensorBoard events.
+    """Writes the means since the last row to history.csv and to TensorBoard events, and the newest snapshot to these.
 
     Args:
         run: the run folder.
@@ -112,6 +112,7 @@ class History(Every):
         row = {"step": step, "seconds": self.seconds, "images_per_s": rate, **losses}
         self.run.append_history(row)
         self.events.add(row)
+        self.events.add_picture(step, self.run.sample_file(step))  # if there is one: `Snapshots` comes first
 
     def finish(self, step: int, logs) -> None:
         """Writes a last row if training stopped between two rows."""

@@ -394,10 +394,11 @@ class Run:
             tables.rewind(self._table_file(table), step)
 
     def events(self) -> Events:
-        """An event file for TensorBoard with the rows of history.csv so far."""
+        """An event file for TensorBoard with the rows of history.csv and the samples so far."""
         history = self.history()
         rows = zip(*(column.tolist() for column in history.values()), strict=True)
-        return Events(self.path / "events", [dict(zip(history, row, strict=True)) for row in rows])
+        pictures = {step: file for file in self.samples() if (step := step_of(file)) is not None}
+        return Events(self.path / "events", [dict(zip(history, row, strict=True)) for row in rows], pictures)
 
     # pictures
 
