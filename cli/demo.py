@@ -11,9 +11,11 @@ from keras_gan.cli.verb import Verb
     examples={
         "kgan demo": "play the 1-D game",
         "kgan demo runs/mnist-resnet": "the images of a run, with its sliders",
+        "kgan demo avatars --picture me.png": "your picture, as the generator draws it, with sliders",
         "kgan demo generator.tflite --port 0": "an exported generator, on any free port",
     },
-    files="Writes RUN/demo, which is prepared once for each checkpoint. Everything else stays as it is.",
+    files="Writes RUN/demo, which is prepared once for each checkpoint. --picture writes RUN/encoder.npz, as kgan "
+    "project does. Everything else stays as it is.",
 )
 @click.argument("source", metavar="[RUN|FILE]", type=RunPath(), required=False)
 @click.option(
@@ -27,8 +29,9 @@ from keras_gan.cli.verb import Verb
     type=Whole(0, 65535),
     help="Port to listen at; 0 for any free one.  [default: 8501, or any free one where that is taken]",
 )
-def demo(source, host, port):
+@click.option("--picture", type=click.Path(), help="Your picture: the nearest one that RUN's generator draws is shown.")
+def demo(source, host, port, picture):
     """Show the images of RUN or of an exported FILE, and the 1-D game. Without either, show the game alone."""
     from keras_gan.demo import serve
 
-    serve(source, host, port)
+    serve(source, host, port, picture)

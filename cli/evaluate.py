@@ -19,7 +19,7 @@ from keras_gan.cli.verb import Verb
     files="Writes metrics.json, card.png and neighbours.png into RUN, or into this folder, and replaces earlier ones; "
     "also RUN/report.html. With --out card.json the names are card.json, card-card.png and card-neighbours.png. Large "
     "images need a temporary file in $TMPDIR. A network that is trained to compare images stays in $KERAS_GAN_CACHE, "
-    "or ~/.cache/keras_gan.",
+    "or ~/.cache/keras_gan. --reconstruction writes RUN/encoder.npz.",
 )
 @click.argument("source", metavar="RUN|SAMPLES", type=RunPath())
 @click.option("--data", help="Name or path of the data to compare with.  [default: the run's]")
@@ -43,6 +43,12 @@ from keras_gan.cli.verb import Verb
     "--background", help="Colour behind transparent pixels: a name or #rrggbb.  [default: the run's, or white]"
 )
 @click.option("--seed", type=Whole(min=0), default=0, show_default=True, help="Seed of samples and real images.")
+@click.option(
+    "--reconstruction",
+    is_flag=True,
+    help="Also measure how near a run's generator comes to held-out images; see kgan project. The first time it trains "
+    "an encoder, for minutes.",
+)
 @click.option(
     "--out", type=click.Path(), help="The .json to write, with pictures next to it.  [default: metrics.json, see Files]"
 )

@@ -17,12 +17,14 @@ from keras_gan.data import opening
 from keras_gan.data.source import fit_pixels
 from keras_gan.data.spec import BACKGROUND, DataSpec, check_size
 from keras_gan.metrics import extractors
+from keras_gan.metrics.definitions import LOWER
 from keras_gan.metrics.evaluation import batch_of, check_samples, evaluate_batch
 from keras_gan.metrics.reference import check_data
 from keras_gan.metrics.samples import check_classes
 from keras_gan.metrics.streams import Stream
 from keras_gan.plots import card as plots
 from keras_gan.runs import CONFIG, METRICS_FILE, Run
+from keras_gan.training import run_projection
 
 SHOWN, SHOWN_COLUMNS, SHOWN_PAIRS = 80, 8, 16
 SHOWN_PX = 128  # larger images are reduced to this size in pictures
@@ -41,6 +43,7 @@ class Settings:
     skip_damaged: bool = False  # True also if the run skips damaged images
     flip: bool = False  # count copies of mirror images as memorised; True also if the run mirrors images
     background: str | None = None  # behind transparent pixels; None for the run's background, or white
+    reconstruction: bool = False  # measure how near the generator comes to real images; see `projection`
     trust: bool = False  # whether to open a file that can run code; see `exports.open_generator`
 
 
@@ -79,10 +82,14 @@ def evaluate(
     origin = _open(path, spec, settings.trust)  # before the data, so that a wrong path is reported at once
     train, held_out = data.open_source(spec), data.open_source(spec.held_out())
     count = _check_counts(path, origin, train, held_out, settings)
+    if settings.reconstruction:
+        _check_reconstruction(path, run, settings.data, held_out)
     extractor = metrics.extractor(train, held_out, settings.extractor)
     reference = metrics.Reference.of(train, held_out, extractor, count, settings.seed)
     batch = batch_of(origin.draw(reference, settings.seed), reference)
     card = dataclasses.replace(evaluate_batch(batch, reference), source=str(source), step=origin.step)
+    if settings.reconstruction:
+        card = dataclasses.replace(card, scores=(*card.scores, _reconstruction(run, origin.generator)))
     _write(card, batch, out)
     if run:
         reporting.write(run)
@@ -98,6 +105,7 @@ class _Origin:
     shape: tuple[int, ...] | None = None  # of one sample; None if it is unknown before a sample is generated
     num_classes: int | None = None  # of a conditional generator
     step: int | None = None  # of the run
+    generator: sampling.Generator | None = None  # None for samples
 
 
 def _check_out(out) -> Path:
@@ -192,7 +200,33 @@ def _open(path, spec, trust) -> _Origin:
         getattr(generator, "data_shape", None),
         generator.num_classes,
         getattr(generator, "step", None),
+        generator,
     )
+
+
+def _check_reconstruction(path, run, name, held_out):
+    """Raises InputError where reconstruction cannot be measured: it needs a run of images with held-out ones."""
+    if run is None:
+        received, expected = f"{path}, which is no run", "a run folder, whose encoder can be trained"
+    elif len(run.data_shape) != 3:
+        received, expected = f"{path}, which generates vectors", "a run of images"
+    elif name is not None:
+        received, expected = f"{path} with the data {name}", "the run's own data"
+    elif held_out is None:
+        received, expected = f"{path}, whose data {run.config.data} have no test split", "held-out images"
+    else:
+        return
+    raise InputError(
+        f"reconstruction for {received}; expected {expected}. Leave reconstruction (--reconstruction) out."
+    )
+
+
+def _reconstruction(run, gan) -> metrics.Score:
+    """How near the generator comes to held-out images of the run's data, beside its training images."""
+    _, errors = run_projection.prepare(run, gan)
+    held_out, training = (np.median(errors[kind]) for kind in (run_projection.HELD_OUT, run_projection.TRAINING))
+    note = f"median error of {len(errors[run_projection.HELD_OUT])} held-out images, of 255; baseline: training images"
+    return metrics.Score("reconstruction", "reconstruction error", float(held_out), float(training), LOWER, note=note)
 
 
 def _write(card, batch, out: Path):

@@ -25,6 +25,7 @@ from keras_gan.cli.main import kgan
 from keras_gan.demo import frames, preparing, shell
 from keras_gan.demo.gallery import Opinion
 from keras_gan.exports import edge
+from keras_gan.projection import encoder
 from keras_gan.runs import Run
 from keras_gan.sampling import latents
 
@@ -183,10 +184,10 @@ def test_the_page_fits_its_controls_have_names_and_the_picture_stays_visible(sho
 
 def test_a_key_moves_a_slider_and_a_slider_the_picture(shown, opened):
     page = opened()
-    assert page.locator(".before").count() == 0
+    assert page.locator(".beside").count() == 0
     press(page, "slant", "ArrowLeft")
     wait_for_picture(page, shown.made(slant=-0.05))
-    wait_for_picture(page, shown.made(), ".before img")
+    wait_for_picture(page, shown.made(), ".beside img")
     wait_for_address(page, {"sliders": "thickness:0,slant:-0.05,width:0,height:0"})
 
 
@@ -399,6 +400,48 @@ def test_the_page_of_a_conditional_file_has_a_choice_of_classes(demo_server, vis
     settings = json.loads(download(page, "Download settings")[1])
     assert (settings["label"], settings["class"], settings["seed"]) == (2, "2", 2)
     assert sorted(tmp_path.iterdir()) == before
+
+
+# a picture of the visitor's own ---------------------------------------------------------------------------------------
+
+
+def test_the_own_picture_is_shown_and_its_sliders_move_it(shown, demo_server, visit, tmp_path, monkeypatch):
+    """With `--picture`: the address opens on it, a seed replaces it, and the settings hold its latent."""
+    run = Path(shutil.copytree(shown.path, tmp_path / "digits"))
+    monkeypatch.setattr(encoder, "STEPS", 3)
+    encoder.of_run(training.load(run), run / "encoder.npz", lambda known: {"training images": np.ones(1)})
+    mine = np.uint8(np.add.outer(np.arange(8), np.arange(8)) * 17)
+    Image.fromarray(mine).save(tmp_path / "mine.png")
+    server = demo_server(run, "--picture", tmp_path / "mine.png")
+    page = visit(server.address)
+    page.locator(LARGE).wait_for()
+    wait_for_rest(page)
+    np.testing.assert_array_equal(pixels_of(page, ".beside img"), mine)
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Download settings").click()
+    settings = json.loads(Path(download.value.path()).read_text())
+    assert settings["seed"] is None and download.value.suggested_filename == "your-picture.json"
+    z = np.float32([settings["z"]])
+    wait_for_picture(page, shown.made.generators["averaged"].generate(z=z)[0])
+    press(page, "slant", "ArrowLeft")
+    wait_for_picture(page, shown.made.generators["averaged"].generate(z=shown.made.found.move(z, slant=-0.05))[0])
+    assert [figure.inner_text() for figure in page.locator(".beside").all()] == ["yours", "before"]
+    page.get_by_text("Your picture", exact=True).click()
+    wait_for_picture(page, shown.made(slant=-0.05))
+    wait_for_address(page, {"seed": "0", "sliders": "thickness:0,slant:-0.05,width:0,height:0"})
+
+
+def test_an_own_picture_that_cannot_be_used_gives_one_line(shown, tmp_path, monkeypatch):
+    for name in ("KERAS_GAN_DEMO_SOURCE", "KERAS_GAN_DEMO_PROJECTED", "MPLCONFIGDIR", "KERAS_HOME"):
+        monkeypatch.setenv(name, os.environ.get(name, ""))
+    (tmp_path / "text.png").write_text("no picture")
+    for words, message in (
+        (["--picture", "mine.png"], "without a run; expected a run of images"),
+        ([str(shown.path / "demo" / "averaged.tflite"), "--picture", "mine.png"], "which is no run; expected a run"),
+        ([str(shown.path), "--picture", str(tmp_path / "text.png")], "text.png cannot be used"),
+    ):
+        ended = CliRunner().invoke(kgan, ["demo", *words, "--port", "0"])
+        assert ended.exit_code == 2 and message in ended.stderr.splitlines()[-1]
 
 
 # before the server starts ---------------------------------------------------------------------------------------------

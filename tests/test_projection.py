@@ -12,6 +12,7 @@ from PIL import Image
 from keras_gan import GAN, InputError, networks, projection, sampling, training
 from keras_gan.cli.main import kgan
 from keras_gan.projection import descent, encoder
+from keras_gan.runs import Run
 from keras_gan.sampling import latents
 from keras_gan.training import run_projection
 
@@ -151,6 +152,40 @@ def test_the_command_and_a_sample_of_its_latent(digits_run, tmp_path, quick):
     assert walk.exit_code == 0, walk.output
     with Image.open(tmp_path / "walk.gif") as animation:
         assert animation.n_frames > 12
+
+
+def test_the_card_has_the_error_of_reconstruction(tmp_path, quick):
+    """Of a run whose data have held-out images, and only of such a run."""
+    for split, count in (("train", 40), ("test", 20)):
+        folder = tmp_path / "photos" / split
+        folder.mkdir(parents=True)
+        for number in range(count):
+            grey = Image.new("L", (8, 8), number)
+            grey.putpixel((number % 8, number // 8), 255)
+            grey.save(folder / f"{number}.png")
+    config = training.configure(str(tmp_path / "photos"), "lean", steps=2, batch_size=16, latent_dim=4)
+    training.prepare(config, tmp_path / "run").train()
+    words = ["evaluate", tmp_path / "run", "--reconstruction", "--extractor", "none", "--samples", 20]
+    done = run(*words)
+    assert done.exit_code == 0 and "reconstruction error" in done.output, done.output
+    found = json.loads((tmp_path / "run" / "metrics.json").read_text())["scores"][-1]
+    gan = training.load(tmp_path / "run")
+    known, errors = run_projection.prepare(Run(tmp_path / "run"), gan)
+    assert found["name"] == "reconstruction" and found["better"] == "lower"
+    assert found["value"] == pytest.approx(np.median(errors["held-out images"])) and len(errors["training images"]) == 3
+    assert found["baseline"] == pytest.approx(np.median(errors["training images"]))
+    encoder.write(tmp_path / "run" / "encoder.npz", known, {}, gan)  # as if the data had been missing
+    assert run_projection.prepare(Run(tmp_path / "run"), gan)[1].keys() == errors.keys()
+
+
+def test_reconstruction_that_cannot_be_measured_is_refused(digits_run, tmp_path):
+    refused = run("evaluate", digits_run, "--reconstruction")
+    assert refused.exit_code == 2 and "whose data digits have no test split" in refused.output
+    np.savez(tmp_path / "samples.npz", images=np.zeros((12, 8, 8, 1), "uint8"))
+    refused = run("evaluate", tmp_path / "samples.npz", "--data", "digits", "--reconstruction")
+    assert refused.exit_code == 2 and "which is no run; expected" in refused.output
+    refused = run("evaluate", digits_run, "--data", "digits", "--reconstruction")
+    assert refused.exit_code == 2 and "expected the run's own data" in refused.output
 
 
 def test_samples_of_chosen_seeds_of_shorter_latents_and_of_more_frames(digits_run, tmp_path):

@@ -5,14 +5,14 @@ import os
 import streamlit as st
 
 from keras_gan.demo import shell
-from keras_gan.demo.server import SOURCE
+from keras_gan.demo.server import PROJECTED, SOURCE
 
 
 def pictures():
     """The page of a generator's pictures."""
     from keras_gan.demo.pictures import page
 
-    page(os.environ[SOURCE])
+    page(os.environ[SOURCE], os.environ[PROJECTED])
 
 
 def game():

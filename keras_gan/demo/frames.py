@@ -2,6 +2,7 @@
 
 import base64
 import html
+from collections.abc import Mapping
 
 from keras_gan.demo.gallery import Opinion
 
@@ -24,16 +25,16 @@ STYLE = """<style>
 .around .this img { outline: 3px solid #1f77b4; outline-offset: 1px; }
 .around .this figcaption { font-weight: 600; }
 .way img { width: min(14rem, 60vw); }
-.large .before { float: left; width: 6.5rem; margin: 0 .8rem 0 0; }
-.large .before img { width: 100%; }
-.large .before figcaption { font-size: .75rem; opacity: .85; text-align: center; }
+.large .beside { float: left; width: 6.5rem; margin: 0 .8rem 0 0; }
+.large .beside img { width: 100%; }
+.large .beside figcaption { font-size: .75rem; opacity: .85; text-align: center; }
 h3 { font-size: 1.3rem !important; }
 [data-testid=stColumn]:has(.large) { position: sticky; top: 3.75rem; align-self: flex-start; z-index: 2; }
 @media (max-width: 640px) {
   [data-testid=stColumn]:has(.large) { background: Canvas; padding: .4rem 0; }
   .large { flex-direction: row; }
   .large > img { width: 40vw; flex: none; align-self: flex-start; max-height: 40vh; }
-  .large .before { width: 3.6rem; margin-right: .5rem; }
+  .large .beside { width: 3.6rem; margin-right: .5rem; }
   .large p { font-size: .8rem; }
 }
 </style>"""
@@ -44,7 +45,7 @@ SMOOTH = "<style>.large img, .around img, .way img { image-rendering: auto; }</s
 SMOOTH_PX = 48  # pixels on a side from which pictures are smoothed
 
 
-def large(picture: bytes, name: str, about: str, opinion: str, before: bytes | None = None) -> str:
+def large(picture: bytes, name: str, about: str, opinion: str, beside: Mapping[str, tuple[bytes, str]]) -> str:
     """The large picture with its description and the opinion of the discriminator.
 
     Args:
@@ -52,15 +53,16 @@ def large(picture: bytes, name: str, about: str, opinion: str, before: bytes | N
         name: alternative text of the picture.
         about: description of the picture, plain text; empty for none.
         opinion: HTML of the discriminator's opinion; empty for none.
-        before: a PNG of the picture before the sliders moved it, shown next to the text; None for none.
+        beside: small pictures that are shown next to the text: captions with a PNG and an alternative text.
 
     Returns:
         HTML.
     """
-    line = f'<p class="about">{html.escape(about)}</p>'
-    if before is not None:
-        image = _image(before, "The picture before the sliders moved it")
-        line = f'<figure class="before">{image}<figcaption>before</figcaption></figure>{line}'
+    figures = "".join(
+        f'<figure class="beside">{_image(*image)}<figcaption>{html.escape(caption)}</figcaption></figure>'
+        for caption, image in beside.items()
+    )
+    line = f'{figures}<p class="about">{html.escape(about)}</p>'
     return f'<div class="large">{_image(picture, name)}<div class="words">{line}{opinion}</div></div>'
 
 
@@ -74,11 +76,9 @@ def around(pictures: list[bytes], seeds: range, seed: int) -> str:
     return f'<div class="around">{figures}</div>'
 
 
-def way(gif: bytes, seed: int, other: int) -> str:
-    """HTML of the animation from one picture to another."""
-    return (
-        f'<div class="way">{_image(gif, f"The way from the picture of seed {seed} to {other} and back", "gif")}</div>'
-    )
+def way(gif: bytes, name: str) -> str:
+    """HTML of the animation from one picture to another, with its alternative text."""
+    return f'<div class="way">{_image(gif, name, "gif")}</div>'
 
 
 def _image(content, name, kind="png"):

@@ -2,6 +2,7 @@
 
 import functools
 import io
+import json
 import tempfile
 import threading
 from dataclasses import dataclass
@@ -22,19 +23,42 @@ from keras_gan.sampling import latents
 from keras_gan.sampling.sliders import CLASS
 
 NEIGHBOURS = 16
+YOURS = -1  # in place of a seed: the latent of the visitor's picture
 
 
 @dataclass(frozen=True)
 class Settings:
     """The values of the page's controls."""
 
-    seed: int = 0
+    seed: int = 0  # or YOURS
     amounts: tuple[tuple[str, float], ...] = ()  # (name, standard deviations) of the sliders on the page
     truncation: float = 1.0  # factor of z, before the sliders move it
     locks: tuple[str, ...] | None = None  # for all sliders; None for each slider's own locks
     weights: str = AVERAGED  # in preparing.GENERATORS
     label: int | None = None  # class for a conditional generator; None for the class of each seed
     other: int | None = None  # seed of the picture at the end of the animation; None shows no animation
+
+
+@dataclass(frozen=True)
+class Yours:
+    """The visitor's picture, which `kgan demo --picture` has projected.
+
+    Attributes:
+        z: its latent, float32 (latent_dim,).
+        label: its class; None where the generator takes no labels.
+        original: the picture itself, in the size of the generator's, as the content of a PNG file.
+    """
+
+    z: np.ndarray
+    label: int | None
+    original: bytes
+
+    @classmethod
+    def read(cls, folder: Path) -> "Yours":
+        """The picture in a folder of `preparing.project`."""
+        facts = json.loads((folder / preparing.FACTS).read_text("utf-8"))
+        z = np.load(folder / preparing.LATENT, allow_pickle=False)[0]
+        return cls(z, facts["label"], (folder / preparing.ORIGINAL).read_bytes())
 
 
 @dataclass(frozen=True)
@@ -61,12 +85,14 @@ class Gallery:
 
     Args:
         path: path of a run that `preparing.prepare` has prepared, or of a .tflite.
+        projected: folder of `preparing.project` with the visitor's picture; None for none.
 
     Raises:
         InputError: where a file is damaged, or its generator makes no images.
     """
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, projected: Path | None = None):
+        self.yours = None if projected is None else Yours.read(projected)
         self._lock = threading.Lock()  # an interpreter runs one call at a time
         run = Run(path) if is_run(path) else None
         prepared, folder = preparing.read(run) if run else preparing.OF_A_FILE, path / preparing.FOLDER
@@ -114,7 +140,11 @@ class Gallery:
 
     def labels(self, settings: Settings, seeds) -> np.ndarray | None:
         """The classes of seeds, int32 (n,); None where the generator takes none."""
-        return latents.choose_labels(len(seeds), self.generator.num_classes, settings.label, seeds)
+        seeds = np.array(seeds)
+        labels = latents.choose_labels(len(seeds), self.generator.num_classes, settings.label, np.maximum(seeds, 0))
+        if labels is None or settings.label is not None or self.yours is None:
+            return labels
+        return np.where(seeds == YOURS, self.yours.label, labels).astype("int32")
 
     def label(self, settings: Settings) -> int | None:
         """The class of the picture; None where the generator takes none."""
@@ -123,7 +153,10 @@ class Gallery:
 
     def latents(self, settings: Settings, seeds) -> np.ndarray:
         """The latents of seeds after truncation and sliders: float32 (n, latent_dim)."""
-        z = latents.of_seeds(np.array(seeds, "int32"), self.generator.latent_dim, self.generator.latent)
+        seeds = np.array(seeds, "int32")
+        z = latents.of_seeds(np.maximum(seeds, 0), self.generator.latent_dim, self.generator.latent)
+        if self.yours is not None:
+            z[seeds == YOURS] = self.yours.z
         return self._directions(settings.locks).mover(dict(settings.amounts))(np.float32(settings.truncation) * z)
 
     @functools.lru_cache(maxsize=64)  # noqa: B019  a gallery exists as long as the server
@@ -169,7 +202,8 @@ class Gallery:
             "step": self.step,
             "weights": settings.weights,
             "weights_sha256": chosen["weights_sha256"],
-            "seed": settings.seed,
+            "seed": None if settings.seed == YOURS else settings.seed,
+            "z": self.yours.z.tolist() if settings.seed == YOURS else None,
             "label": label,
             "class": None if label is None else self.classes[label],
             "sliders": dict(settings.amounts),
@@ -194,6 +228,6 @@ def png(image: np.ndarray) -> bytes:
 
 
 @functools.cache
-def opened(path: str) -> Gallery:
-    """The gallery of a path, opened once. Raises InputError as `Gallery` does."""
-    return Gallery(Path(path))
+def opened(path: str, projected: str = "") -> Gallery:
+    """The gallery of a path, opened once, and of a projected picture. Raises InputError as `Gallery` does."""
+    return Gallery(Path(path), Path(projected) if projected else None)

@@ -9,7 +9,7 @@ from urllib.parse import quote, unquote
 import streamlit as st
 
 from keras_gan.demo import frames, shell
-from keras_gan.demo.gallery import Settings, around, opened, png
+from keras_gan.demo.gallery import YOURS, Settings, around, opened, png
 from keras_gan.demo.preparing import GENERATORS
 from keras_gan.sampling import latents
 
@@ -24,16 +24,18 @@ UNIT = (
 )
 STATE, KEY = "pictures", "pictures_"  # in the session: key of the settings, and prefix of the controls' keys
 BY_SEED = -1  # the choice among the classes for which `Settings.label` is None
+YOURS_TEXT = "yours"  # in the address, for `YOURS`
 MOVED = "by "  # prefix of the sliders' keys, after KEY
 
 
-def page(source: str) -> None:
+def page(source: str, projected: str = "") -> None:
     """The whole page. Everything that the sliders change is a fragment, so that only that part runs again.
 
     Args:
         source: path of a run that `preparing.prepare` has prepared, or of a .tflite.
+        projected: folder of the visitor's projected picture; empty for none.
     """
-    gallery = opened(source)
+    gallery = opened(source, projected)
     st.title(f"Pictures of {shell.plain(gallery.name)}")
     smooth = min(gallery.generator.data_shape[:2]) >= frames.SMOOTH_PX
     st.html(frames.STYLE + frames.SMOOTH * smooth)
@@ -52,8 +54,7 @@ def _studio(gallery):
     with shown:  # first, since the controls take longer than the picture
         found = gallery.opinion(image, gallery.label(chosen))
         opinion = frames.opinion(found, gallery.no_opinion, gallery.no_real)
-        before = png(gallery.images(replace(chosen, amounts=()), [chosen.seed])[0]) if _is_moved(chosen) else None
-        st.html(frames.large(picture, f"Picture of {about}", about, opinion, before))
+        st.html(frames.large(picture, f"Picture of {about}", about, opinion, _beside(gallery, chosen)))
     with controls:
         _controls(gallery, chosen)
         _downloads(gallery, chosen, picture)
@@ -61,8 +62,24 @@ def _studio(gallery):
     _into_address(gallery, chosen)
 
 
-def _is_moved(chosen):
-    return any(amount for _, amount in chosen.amounts)
+def _beside(gallery, chosen):
+    """The visitor's own picture, and the picture before the sliders moved it, for `frames.large`."""
+    found = {}
+    if chosen.seed == YOURS:
+        found["yours"] = gallery.yours.original, "Your picture"
+    if any(amount for _, amount in chosen.amounts):
+        before = png(gallery.images(replace(chosen, amounts=()), [chosen.seed])[0])
+        found["before"] = before, "The picture before the sliders moved it"
+    return found
+
+
+def _name(seed):
+    """The name of a picture, for people."""
+    return "your picture" if seed == YOURS else f"seed {seed}"
+
+
+def _file_name(seed):
+    return _name(seed).replace(" ", "-")
 
 
 def _about(gallery, chosen):
@@ -70,7 +87,7 @@ def _about(gallery, chosen):
     label = gallery.label(chosen)
     of_class = [] if label is None else [f"class {gallery.classes[label]}"]
     moved = [f"{name} {amount:+g}".replace("-", "−") for name, amount in chosen.amounts if amount]
-    return ", ".join([f"seed {chosen.seed}", *of_class, *moved])
+    return ", ".join([_name(chosen.seed), *of_class, *moved])
 
 
 # the controls ---------------------------------------------------------------------------------------------------------
@@ -82,7 +99,9 @@ def _chosen(gallery, before):
     def value(name, default):
         return st.session_state.get(KEY + name, default)
 
-    seed, amounts = value("seed", before.seed), dict(before.amounts)
+    seed, amounts = value("seed", max(before.seed, 0)), dict(before.amounts)
+    if gallery.yours and value("yours", before.seed == YOURS):
+        seed = YOURS
     following = min(seed + 1, latents.LARGEST_SEED) if before.other is None else before.other
     shown = value("shown", list(amounts)) if _has_choice(gallery) else gallery.sliders.names
     return Settings(
@@ -104,15 +123,20 @@ def _keyed(name, value, argument="value"):
 
 
 def _controls(gallery, now):
+    if gallery.yours:
+        st.toggle(
+            "Your picture", **_keyed("yours", now.seed == YOURS), help="The nearest one that the generator draws."
+        )
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
             "Seed",
             0,
             latents.LARGEST_SEED,
             step=1,
-            **_keyed("seed", now.seed),
+            **_keyed("seed", max(now.seed, 0)),
             help="Each seed gives one picture.",
             width=180,
+            disabled=now.seed == YOURS,
         )
         st.button("New picture", on_click=_new_picture, type="primary")
         if gallery.sliders.names:
@@ -135,6 +159,7 @@ def _controls(gallery, now):
 
 def _new_picture():
     st.session_state[KEY + "seed"] = random.randint(0, latents.LARGEST_SEED)
+    st.session_state[KEY + "yours"] = False
 
 
 def _class(gallery, now):
@@ -225,8 +250,8 @@ def _downloads(gallery, chosen, picture):
     settings = json.dumps(gallery.about(chosen), indent=1, ensure_ascii=False) + "\n"
     with st.container(horizontal=True):
         for label, content, name, kind in (
-            ("Download picture", picture, f"seed-{chosen.seed}.png", "image/png"),
-            ("Download settings", settings.encode(), f"seed-{chosen.seed}.json", "application/json"),
+            ("Download picture", picture, f"{_file_name(chosen.seed)}.png", "image/png"),
+            ("Download settings", settings.encode(), f"{_file_name(chosen.seed)}.json", "application/json"),
         ):
             st.download_button(label, content, name, kind, on_click="ignore")
 
@@ -234,12 +259,11 @@ def _downloads(gallery, chosen, picture):
 def _others(gallery, chosen):
     """The animation to another picture, and the pictures of neighbouring seeds."""
     if chosen.other is not None:
-        st.subheader(f"From seed {chosen.seed} to {chosen.other}")
+        st.subheader(f"From {_name(chosen.seed)} to seed {chosen.other}")
         gif = gallery.way(chosen)
-        st.html(frames.way(gif, chosen.seed, chosen.other))
-        st.download_button(
-            "Download GIF", gif, f"seed-{chosen.seed}-{chosen.other}.gif", "image/gif", on_click="ignore"
-        )
+        st.html(frames.way(gif, f"The way from {_name(chosen.seed)} to that of seed {chosen.other} and back"))
+        name = f"{_file_name(chosen.seed)}-{chosen.other}.gif"
+        st.download_button("Download GIF", gif, name, "image/gif", on_click="ignore")
     st.subheader("Neighbouring seeds")
     seeds = around(chosen.seed)
     st.html(frames.around([png(image) for image in gallery.images(chosen, seeds)], seeds, chosen.seed))
@@ -251,13 +275,13 @@ def _others(gallery, chosen):
 def _defaults(gallery):
     """The settings of an address without parameters."""
     shown = gallery.sliders.names[: FIRST_SHOWN if _has_choice(gallery) else None]
-    return Settings(amounts=tuple((name, 0.0) for name in shown))
+    return Settings(seed=YOURS if gallery.yours else 0, amounts=tuple((name, 0.0) for name in shown))
 
 
 def _texts(chosen):
     """Settings as texts for the address; None for those that are left out."""
     return {
-        "seed": str(chosen.seed),
+        "seed": YOURS_TEXT if chosen.seed == YOURS else str(chosen.seed),
         "class": None if chosen.label is None else str(chosen.label),
         "sliders": ",".join(f"{quote(name, safe=' ')}:{amount:g}" for name, amount in chosen.amounts),
         "truncation": f"{chosen.truncation:g}",
@@ -285,7 +309,7 @@ def _from_address(gallery):
         return None if text is None else parse(text)
 
     return Settings(
-        seed=setting("seed", _seed),
+        seed=setting("seed", lambda text: YOURS if gallery.yours and text == YOURS_TEXT else _seed(text)),
         amounts=setting("sliders", lambda text: _amounts(gallery.sliders, text)),
         truncation=setting("truncation", lambda text: _between(LEAST_TRUNCATION, 1.0, text)),
         locks=setting("locks", lambda text: _names(gallery.lockable, text)),

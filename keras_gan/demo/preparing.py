@@ -7,6 +7,7 @@ prepared.json                   the checkpoint, the logits of real images and of
 
 import hashlib
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -25,6 +26,7 @@ from keras_gan.data import opening
 from keras_gan.runs import Run
 
 FOLDER, PREPARED, DISCRIMINATOR = "demo", "prepared.json", "discriminator.tflite"
+ORIGINAL, LATENT, FACTS = "original.png", "z.npy", "projection.json"  # as run_projection, which needs TensorFlow
 AVERAGED, LAST = "averaged", "last"
 GENERATORS = {AVERAGED: "averaged.tflite", LAST: "last.tflite"}
 OWN = {PREPARED, DISCRIMINATOR, *(f"{name}{end}" for name in GENERATORS.values() for end in ("", ".json"))}
@@ -74,7 +76,27 @@ def prepare(source: Path) -> None:
     _check_folder(run.path / FOLDER)
     if not is_prepared(run):
         print(f"preparing {run.path}: converting its generator, once for each checkpoint; about a minute …", flush=True)
-        _in_a_process(run)
+        _in_a_process(run.path)
+
+
+def project(source: Path, picture: str | os.PathLike, folder: Path) -> None:
+    """Finds the latent of a picture and writes it into a folder; see `training.run_projection.project`.
+
+    Args:
+        source: a run folder of images.
+        picture: an image file.
+        folder: the folder.
+
+    Raises:
+        InputError: where the source is no run, or the picture cannot be used.
+    """
+    if not is_run(source):
+        raise InputError(
+            f"--picture with {source}, which is no run; expected a run folder, whose generator is searched. Give the "
+            "run that the file was exported from."
+        )
+    print(f"looking for {picture} in the generator; the first picture of a run takes minutes …", flush=True)
+    _in_a_process(source, picture, folder)
 
 
 def _check_file(source):
@@ -121,9 +143,9 @@ def _made_of(run):
     }
 
 
-def _in_a_process(run):
+def _in_a_process(*words):
     """Calls `main` in a separate process, so that the server does not import TensorFlow."""
-    command = [sys.executable, "-P", "-m", __name__, str(run.path)]
+    command = [sys.executable, "-P", "-m", __name__, *map(str, words)]
     environment = {"TF_CPP_MIN_LOG_LEVEL": "3", **checkout.environment(), "PYTHONIOENCODING": "utf-8"}
     with subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, encoding="utf-8") as process:
         try:
@@ -134,17 +156,23 @@ def _in_a_process(run):
     if process.returncode == REJECTED:
         raise InputError(errors.strip().splitlines()[-1])
     if process.returncode:
-        raise RuntimeError(f"preparing {run.path} failed:\n{errors}")
+        raise RuntimeError(f"preparing {words[0]} failed:\n{errors}")
 
 
 # in that process ------------------------------------------------------------------------------------------------------
 
 
 def main() -> None:
-    """Prepares the run that the command line names."""
+    """Prepares the run that the command line names, or projects a picture with it: RUN, or RUN PICTURE FOLDER."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    run, *picture_and_folder = sys.argv[1:]
     try:
-        make(Run(sys.argv[1]))
+        if picture_and_folder:
+            from keras_gan.training import run_projection
+
+            run_projection.project(run, *picture_and_folder)
+        else:
+            make(Run(run))
     except InputError as error:
         print(one_line(error), file=sys.stderr)
         sys.exit(REJECTED)

@@ -17,7 +17,8 @@ from keras_gan._utils.run_folders import check_exists
 
 LOOPBACK, DEFAULT_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
-SOURCE = "KERAS_GAN_DEMO_SOURCE"  # environment variable with the path of the generator, for app.py
+# Environment variables for app.py: the path of the generator, and the folder of the visitor's projected picture.
+SOURCE, PROJECTED = "KERAS_GAN_DEMO_SOURCE", "KERAS_GAN_DEMO_PROJECTED"
 WAITING = "Loading the page in your browser …"
 ROOT = compat.STREAMLIT_ROOT.replace(b"><", f'><p style="font: 1rem sans-serif; margin: 2rem">{WAITING}</p><'.encode())
 SHUTDOWN_S = 2  # seconds that open connections have at the end
@@ -42,13 +43,19 @@ SETTINGS = {
 }
 
 
-def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: int | None = None) -> None:
+def serve(
+    source: str | os.PathLike | None = None,
+    host: str = LOOPBACK,
+    port: int | None = None,
+    picture: str | os.PathLike | None = None,
+) -> None:
     """Serves the pages, prints their address, and returns at Ctrl-C, SIGINT or SIGTERM, also in the background.
 
     Args:
         source: run folder or .tflite of the generator to show; None for the page of the 1-D game alone.
         host: address to listen at. An address that is not loopback serves everybody in the network.
         port: 1 to 65535, or 0 for any free port; None for 8501, or any free port where 8501 is taken.
+        picture: an image file, whose nearest picture is shown first; only with a run of images.
 
     Raises:
         InputError: where Streamlit is missing, the source does not exist, or the address cannot be used.
@@ -57,23 +64,33 @@ def serve(source: str | os.PathLike | None = None, host: str = LOOPBACK, port: i
         raise InputError(f"Streamlit is not installed; expected for the demo. {how_to_install('demo')}.")
     if source is not None:
         check_exists(source)
+    elif picture is not None:
+        raise InputError(f"--picture {picture} without a run; expected a run of images. Give one, such as avatars.")
     print("starting the pages of the demo …" if source is None else f"opening {source} …", flush=True)
-    with listening(host, port) as taken, _private_home(), _as_interrupt(signal.SIGINT), _as_interrupt(signal.SIGTERM):
+    with (
+        listening(host, port) as taken,
+        _private_home() as folder,
+        _as_interrupt(signal.SIGINT),
+        _as_interrupt(signal.SIGTERM),
+    ):
         os.environ[SOURCE] = "" if source is None else str(Path(source).resolve())
+        os.environ[PROJECTED] = "" if picture is None else str(folder / "projected")
         with contextlib.suppress(KeyboardInterrupt):
             if source is not None:
-                _prepare(source)
+                _prepare(source, picture)
             print("loading Streamlit, which serves the pages …", flush=True)
             _server(host, _address(taken)).run(sockets=[taken])
     print()
 
 
-def _prepare(source):
+def _prepare(source, picture):
     """Prepares and opens the generator, so that errors come before the first visit."""
     from keras_gan.demo import gallery, preparing
 
     preparing.prepare(Path(source))
-    gallery.opened(os.environ[SOURCE])
+    if picture is not None:
+        preparing.project(Path(source), picture, Path(os.environ[PROJECTED]))
+    gallery.opened(os.environ[SOURCE], os.environ[PROJECTED])
 
 
 def listening(host: str, port: int | None) -> socket.socket:
@@ -112,13 +129,13 @@ def _address(listener):
 
 
 @contextlib.contextmanager
-def _private_home() -> Iterator[None]:
-    """Lets Keras and matplotlib write their settings into a temporary folder instead of the user's home."""
+def _private_home() -> Iterator[Path]:
+    """Lets Keras and matplotlib write their settings into a temporary folder instead of the user's home; yields it."""
     with tempfile.TemporaryDirectory(prefix="kgan-demo-") as folder:
         os.environ.setdefault("MPLCONFIGDIR", folder)
         if not Path("~/.keras").expanduser().exists():
             os.environ.setdefault("KERAS_HOME", folder)
-        yield
+        yield Path(folder)
 
 
 @contextlib.contextmanager

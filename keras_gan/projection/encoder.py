@@ -91,23 +91,41 @@ def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
         measure: function of an `Encoder` to arrays by name.
     """
     digest, network = weights_sha256(gan.ema_generator), build(gan, 0)
-    weights = [f"weight_{number:03d}" for number in range(len(network.weights))]
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
             if str(found["generator"]) == digest:
-                network.set_weights([found[name] for name in weights])
+                network.set_weights([found[_weight(number)] for number in range(len(network.weights))])
                 measured = [name for name in found.files if name.startswith(MEASURED)]
                 return Encoder(network, gan.latent_dim), {name.removeprefix(MEASURED): found[name] for name in measured}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # none yet, damaged, or of another version
         pass
     trained = train(gan, STEPS, 0)
     measured = measure(trained)
-    arrays = dict(zip(weights, trained.network.get_weights(), strict=True))
-    arrays |= {f"{MEASURED}{name}": values for name, values in measured.items()}
-    replace(file, lambda draft: _write(draft, arrays, digest))
+    write(file, trained, measured, gan)
     return trained, measured
 
 
-def _write(path, arrays, digest):
-    with path.open("wb") as file:  # an open file, since numpy adds .npz to a name
-        np.savez(file, generator=digest, **arrays)
+def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, dtype: str = "float32") -> None:
+    """Writes the file that `of_run` reads.
+
+    Args:
+        file: the .npz.
+        encoder: the encoder of this GAN.
+        measured: arrays by name.
+        gan: the GAN, whose generator's weights the file names.
+        dtype: the type in which the encoder's weights are stored, "float32" or "float16".
+    """
+    arrays = {_weight(number): values.astype(dtype) for number, values in enumerate(encoder.network.get_weights())}
+    arrays |= {f"{MEASURED}{name}": values for name, values in measured.items()}
+    digest = weights_sha256(gan.ema_generator)
+
+    def draw(draft):
+        with draft.open("wb") as opened:  # an open file, since numpy adds .npz to a name
+            np.savez(opened, generator=digest, **arrays)
+
+    replace(file, draw)
+
+
+def _weight(number):
+    """The name of a weight in the file."""
+    return f"weight_{number:03d}"

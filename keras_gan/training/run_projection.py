@@ -20,8 +20,11 @@ from keras_gan.runs import Run
 from keras_gan.training.loading import load
 from keras_gan.training.opening import open_both
 
-ENCODER, FILES = "encoder.npz", ("projection.png", "picture.png", "z.npy", "projection.json")
+ENCODER = "encoder.npz"
+ORIGINAL, LATENT, FACTS = "original.png", "z.npy", "projection.json"
+FILES = "projection.png", ORIGINAL, "picture.png", LATENT, FACTS
 COMPARED = 32  # images of each split
+TRAINING, HELD_OUT = "training images", "held-out images"
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,7 @@ def project(run_dir: str | os.PathLike, picture: str | os.PathLike, out: str | o
     except OSError as error:
         raise InputError(f"cannot write {folder} ({error.strerror}); expected a writable folder. Use --out.") from error
     gan = load(run_dir)
-    known, usual = encoder.of_run(gan, run.path / ENCODER, functools.partial(_usual, gan, run))
+    known, usual = prepare(run, gan)
     found = projection.project(gan, image, known)
     names = run.class_names
     class_name = None if found.labels is None else names[found.labels[0]] if names else str(found.labels[0])
@@ -109,23 +112,45 @@ def project(run_dir: str | os.PathLike, picture: str | os.PathLike, out: str | o
     errors = {"the encoder's answer": found.start_errors, "the nearest one": found.errors}
     replace(folder / "projection.png", lambda draft: plots.rows(columns, errors, draft))
     sampling.to_picture(found.images[0]).save(folder / "picture.png")
-    np.save(folder / "z.npy", found.z)
+    sampling.to_picture(image[0]).save(folder / ORIGINAL)
+    np.save(folder / LATENT, found.z)
     facts = {
         "picture": str(picture),
         "run": str(run_dir),
         "step": gan.step,
         "error": float(found.errors[0]),
         "start_error": float(found.start_errors[0]),
+        "label": None if found.labels is None else int(found.labels[0]),
         "class": class_name,
         "errors_of": {name: each.tolist() for name, each in usual.items()},
     }
-    (folder / "projection.json").write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
+    (folder / FACTS).write_text(json.dumps(facts, indent=1) + "\n", "utf-8")
     return Projected(found, folder, usual, class_name)
+
+
+def prepare(run: Run, gan) -> tuple[encoder.Encoder, dict[str, np.ndarray]]:
+    """The encoder of a run's generator, and the errors of the run's images by split; both are in the run folder.
+
+    The first time, or for other weights of the generator, the encoder is trained and `COMPARED` images of each split
+    are projected.
+
+    Args:
+        run: a run of images.
+        gan: its GAN.
+
+    Returns:
+        The encoder, and float64 (n,) errors under `TRAINING` and `HELD_OUT`; only those whose data can be opened.
+    """
+    file = run.path / ENCODER
+    known, errors = encoder.of_run(gan, file, functools.partial(_usual, gan, run))
+    if not errors and (errors := _usual(gan, run, known)):  # the data could not be opened the first time
+        encoder.write(file, known, errors, gan)
+    return known, errors
 
 
 def _usual(gan, run, known) -> dict[str, np.ndarray]:
     """Errors of some training images and held-out images of the run, by kind; empty where they cannot be opened."""
-    sources = dict(zip(("training images", "held-out images"), open_both(run.config), strict=True))
+    sources = dict(zip((TRAINING, HELD_OUT), open_both(run.config), strict=True))
     return {name: _errors(gan, known, source) for name, source in sources.items() if source is not None}
 
 
