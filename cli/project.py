@@ -13,8 +13,8 @@ from keras_gan.cli.verb import Verb
         "kgan project runs/faces me.jpg": "your face as the generator draws it, in me-projection/",
         "kgan sample runs/faces --z me-projection/z.npy --set Smiling=1.5": "and now it smiles",
     },
-    files="Writes projection.png, original.png, picture.png, z.npy and projection.json into --out and replaces files of "
-    "these names. The first time it trains an encoder for the run's generator and saves it as RUN/encoder.npz.",
+    files="Writes projection.png, original.png, picture.png, z.npy and projection.json into --out and replaces files "
+    "of these names. The first time it trains an encoder for the run's generator and saves it as RUN/encoder.npz.",
 )
 @click.argument("run", metavar="RUN", type=RunPath())
 @click.argument("picture", type=click.Path())

@@ -124,9 +124,7 @@ def _keyed(name, value, argument="value"):
 
 def _controls(gallery, now):
     if gallery.yours:
-        st.toggle(
-            "Your picture", **_keyed("yours", now.seed == YOURS), help="The nearest one that the generator draws."
-        )
+        st.toggle("Your picture", **_keyed("yours", now.seed == YOURS), help="The nearest one of this generator.")
     with st.container(horizontal=True, vertical_alignment="bottom"):
         st.number_input(
             "Seed",
