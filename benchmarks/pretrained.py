@@ -3,8 +3,9 @@
     kgan train avatars --attributes all --steps 20000 && kgan directions … && kgan evaluate …
     python benchmarks/pretrained.py runs/avatars-resnet-light avatars --commit COMMIT
 
-Copies the run's settings, tables, sliders and metric card, stores the weights in 16 bits, exports the .tflite, and
-writes the SHA-256 of every file. Prints the row for docs/pretrained.md.
+Copies the run's settings, tables, sliders and metric card, stores the weights in 16 bits, exports the .tflite, trains
+the encoder of `kgan project`, also stored in 16 bits, and writes the SHA-256 of every file. Prints the row for
+docs/pretrained.md.
 """
 
 import hashlib
@@ -18,8 +19,11 @@ from keras_gan import exports, training
 from keras_gan._utils import pretrained
 from keras_gan._utils.files import replace_folder, size_bytes
 from keras_gan.exports import About, Options
+from keras_gan.projection import encoder
 from keras_gan.reporting import settings
 from keras_gan.runs import Run, checkpoints
+from keras_gan.training import run_projection
+from keras_gan.training.run_projection import ENCODER
 
 COPIED = (
     "config.json",
@@ -42,6 +46,8 @@ def pack(run: Run, folder: Path) -> None:
     file = folder / pretrained.GENERATOR
     file.parent.mkdir()
     print(exports.export(gan, file, "tflite", options=Options(about=About.of(run, gan.step))))
+    packed = training.load(folder)  # with the weights in 16 bits, to which the encoder belongs
+    encoder.write(folder / ENCODER, *run_projection.prepare(Run(folder), packed), packed, "float16")
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files]
     (folder / pretrained.SUMS).write_text("\n".join(sums) + "\n", "utf-8")
