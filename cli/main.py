@@ -18,6 +18,7 @@ VERBS = {
     "train": "Train a GAN, or continue its training.",
     "sample": "Sample images from a run or an exported generator.",
     "directions": "Find sliders that change one attribute of the images.",
+    "distil": "Train a smaller generator that draws the images of a run.",
     "project": "Find the image of a run that is nearest to yours.",
     "evaluate": "Compare a run, or other samples, with real images.",
     "doctor": "Explain what is happening in a run, and what to change.",

@@ -1,6 +1,5 @@
 """kgan train: from a name or a path to a trained run."""
 
-import signal
 import sys
 
 import click
@@ -190,8 +189,8 @@ def train(
     gan = job.train()
     if chief:
         click.echo(training.outcome(job, was_finished), err=True)
-    if gan.step < job.config.steps:
-        sys.exit(128 + (job.stopped_by or signal.SIGTERM))  # as a shell reports a program that a signal ended
+    if job.exit_status:
+        sys.exit(job.exit_status)
     if exported and chief:
         for report in of_run.export_run(job.run_dir, exported, gan=gan):
             click.echo(report)

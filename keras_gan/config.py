@@ -60,6 +60,10 @@ class TrainConfig:
     pack: int = 1  # images that the discriminator sees together (PacGAN)
     start_from: str | None = None  # absolute path of a run or a .keras file whose weights a new run starts with
     with_optimizers: bool = False  # whether it takes the states of the optimizers too
+    generator_width: int | None = None  # channels of the generator's smallest feature map; None for the networks' own
+    teacher: str | None = None  # absolute path of the run whose pictures the generator learns
+    imitation: float = 10.0  # weight of the difference to the teacher's pictures
+    adversarial: float = 1.0  # weight of the generator's own loss beside that difference
     freeze_levels: int = 0  # number of the discriminator's largest feature map sizes that are not trained
     seed: int = 0  # seed of weights, noise and data order
     deterministic: bool = False  # use only operations that give the same bits each time
@@ -91,6 +95,9 @@ class TrainConfig:
         self._check("freeze_levels", self.freeze_levels >= 0, "0 or more")
         from_other = self.start_from is not None or not self.with_optimizers
         self._check("with_optimizers", from_other, "False without start_from", "together with --from")
+        for name in ("imitation", "adversarial"):
+            self._check(name, 0 <= getattr(self, name) <= LARGEST_FLOAT, "0 or more")
+        self._check("imitation", self.imitation + self.adversarial > 0, "more than 0 where adversarial is 0")
         repeated = sorted({name for name in self.attributes if self.attributes.count(name) > 1})
         self._check("attributes", not repeated, "different names", "with each name once")
         alone = not self.attributes or (not self.conditional and self.pack == 1)

@@ -15,7 +15,7 @@ from keras_gan._utils import log_names
 from keras_gan._utils.choices import automatic_share, lookup
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import precision, replicas
-from keras_gan.gan import batches, conditions, network_checks, optimizers, summary
+from keras_gan.gan import batches, conditions, imitation, network_checks, optimizers, summary
 from keras_gan.gan.counters import Counters
 from keras_gan.gan.fitting import Fitting
 from keras_gan.gan.generation import Generation
@@ -110,6 +110,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         fresh = int(np.random.default_rng().integers(2**31)) if seed is None else seed
         self.seed_generator = keras.random.SeedGenerator(fresh)
         self.evaluation_seed_generator = keras.random.SeedGenerator(fresh)  # so that evaluate does not change training
+        self.imitation = None
         self.counters = Counters.of_new_gan()
         self.trackers = [keras.metrics.Mean(name) for name in log_names.LOGS]
         self.built = True
@@ -198,6 +199,33 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         )
         self.optimizer = optimizers.Optimizers(self.generator_optimizer, self.discriminator_optimizer)
 
+    def imitate(self, teacher, weight=10.0, adversarial=1.0):
+        """Lets the generator learn another GAN's pictures, in `fit` from now on: it becomes a student.
+
+        The generator minimises `adversarial` times its loss plus `weight` times the mean absolute difference between
+        its pictures and those of the teacher's `ema_generator` for the same latents and labels. So the same seed gives
+        nearly the same picture, and the teacher's sliders work. Neither the teacher nor this choice is saved with the
+        GAN.
+
+        Args:
+            teacher: a GAN with the same latents, classes and data.
+            weight: at least 0.
+            adversarial: at least 0; at 0 the discriminator, which is trained all the same, has no effect.
+
+        Raises:
+            InputError: where the GANs do not match, or a weight is negative, or both are 0.
+
+        Example:
+            >>> from keras_gan import GAN, networks
+            >>> teacher = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
+            >>> student = GAN(networks.generator((8, 8, 1), width=16), networks.discriminator((8, 8, 1)))
+            >>> student.imitate(teacher)
+
+        Reference: Aguinaldo et al. 2019, Compressing GANs using knowledge distillation (arXiv:1902.00159).
+        """
+        self.imitation = imitation.Imitation.of(self, teacher, weight, adversarial)
+        self.train_function = None  # so that `fit` traces the step again
+
     def summary(self, *args, expand_nested=False, print_fn=None, **options):
         """Prints what goes in, what comes out, the size of both networks, and what the GAN was compiled with.
 
@@ -216,8 +244,9 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         minibatches, counts = self._minibatches(data)
         for real, labels, weights in minibatches:
             tape = tf.GradientTape(persistent=self._simultaneous)
+            z = self._noise(real, labels)
             with tape if self._simultaneous else contextlib.nullcontext():
-                fake, g_layer_loss = with_layer_loss(self.generator, self._noise(real, labels))
+                fake, g_layer_loss = with_layer_loss(self.generator, z)
             d = self.discriminate(real, fake, labels, weights, tape)
             d_update = self._descend(self.discriminator_optimizer, self.discriminator, d.gradients, d.objective, counts)
 
@@ -231,7 +260,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
                 fake_logits = self.discriminator(with_labels(labels, fake), training=True)
         with tape:
             g_loss = self._generator_loss(real_logits, fake_logits, weights)
-            objective = shared(g_loss + g_layer_loss)
+            aim = g_loss if self.imitation is None else self.imitation.objective(g_loss, z, fake)
+            objective = shared(aim + g_layer_loss)
             scaled = self.generator_optimizer.scale_loss(objective)
         g_update = self._descend(
             self.generator_optimizer,

@@ -25,7 +25,7 @@ from keras_gan.networks import family as _shared
 from keras_gan.networks.dcgan import DCGAN, LEAN, WGAN_GP
 from keras_gan.networks.perceptrons import GAUSSIAN, GAUSSIAN_DEEP, GOODFELLOW2014, MIXTURE
 from keras_gan.networks.r3gan import R3GAN
-from keras_gan.networks.resnet import RESNET, RESNET_LIGHT
+from keras_gan.networks.resnet import RESNET, RESNET_LIGHT, WIDEST
 from keras_gan.networks.sngan import SNGAN
 
 SMALLEST, LARGEST = 8, 256  # pixels on a side
@@ -46,7 +46,9 @@ VECTOR_FAMILIES = {"gaussian": GAUSSIAN, "gaussian_deep": GAUSSIAN_DEEP, "mixtur
 FAMILIES = {**IMAGE_FAMILIES, **VECTOR_FAMILIES}
 
 
-def generator(data_shape, latent_dim=LATENT_DIM, family=None, dtype="auto", num_classes=None, seed=None) -> keras.Model:
+def generator(
+    data_shape, latent_dim=LATENT_DIM, family=None, dtype="auto", num_classes=None, seed=None, width=None
+) -> keras.Model:
     """Builds a generator: latents (batch, latent_dim) to data (batch, *data_shape), float32.
 
     Args:
@@ -60,16 +62,19 @@ def generator(data_shape, latent_dim=LATENT_DIM, family=None, dtype="auto", num_
             [0, num_classes); None for a network without labels.
         seed: seed of the initial weights, which does not change the program's random state. None draws them from that
             state, as every Keras layer does after `keras.utils.set_random_seed`.
+        width: channels of the smallest feature map, with which those of the others shrink in proportion, for a small
+            generator; for the families "resnet" and "resnet-light". None for the family's own.
 
     Returns:
         A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet", "resnet-light" and "r3gan"
         have no tanh, so that values can lie outside, and `pixels.to_uint8` clips them.
 
     Raises:
-        InputError: where no network can be built for the shape.
+        InputError: where no network can be built for the shape, or with that width.
     """
     shape = check_shape(data_shape)
     chosen = _family(family, shape)
+    sized = _sized(chosen, width)
     with _seeded(seed):
         z = keras.Input((latent_dim,), name="z")
         inputs = latent_vector = z
@@ -77,7 +82,7 @@ def generator(data_shape, latent_dim=LATENT_DIM, family=None, dtype="auto", num_
             inputs = [z, _label_input()]
             embedded = chosen.embedded(inputs[1], num_classes, z.shape[1])
             latent_vector = layers.Concatenate(dtype="float32")([z, embedded])
-        return keras.Model(inputs, chosen.generator(latent_vector, shape, _policy(dtype, shape)), name="generator")
+        return keras.Model(inputs, sized(latent_vector, shape, _policy(dtype, shape)), name="generator")
 
 
 def discriminator(
@@ -126,6 +131,19 @@ def discriminator(
             head = functools.partial(_shared.attribute_projected, attributes=inputs[1])
         network = keras.Model(inputs, chosen.discriminator(x, shape, _policy(dtype, shape), head), name="discriminator")
         return spectrally_normalized(network) if chosen.spectral else network
+
+
+def _sized(family, width):
+    """The builder of a family's generator, with a width if one is given."""
+    if width is None:
+        return family.generator
+    if not family.has_widths or not 1 <= width <= WIDEST:
+        sized = ", ".join(name for name, each in IMAGE_FAMILIES.items() if each.has_widths)
+        raise InputError(
+            f"a generator of width {width}; expected 1 to {WIDEST}, and networks that have one: {sized}. Leave width "
+            "(--width) out for the networks' own."
+        )
+    return functools.partial(family.generator, width=width)
 
 
 def _seeded(seed):

@@ -2,7 +2,7 @@
 
 import functools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from keras import layers
 
@@ -15,6 +15,7 @@ LIGHT_WIDTHS = 96, 96, 64, 32, 16  # channels of RESNET_LIGHT from the smallest 
 # The dense layer computes 1/4 of the first map's channels, and a 1×1 convolution all of them. A dense layer for all
 # channels would hold more than half of all weights without better quality (benchmarks/RESULTS.md).
 FIRST_PART = 4
+SMALLEST_WIDTH = 4  # of a generator with another width than its family's
 SMALL_WIDTHS = 32, 64  # channels at full and at half size, for images under 16 pixels
 
 
@@ -26,17 +27,24 @@ class Sizes:
     first_blocks: int  # level of the largest feature map that has residual blocks
     more_blocks: int  # additional residual blocks of G at the smallest size
 
+    def scaled(self, width: int | None, levels: int) -> "Sizes":
+        """These sizes with another number of channels at the smallest level, and the others in proportion."""
+        if width is None:
+            return self
+        factor = width / self.width(levels, levels)
+        return replace(self, width=lambda level, levels: max(SMALLEST_WIDTH, round(factor * self.width(level, levels))))
+
     def has_block(self, level: int, levels: int) -> bool:
         """Whether a level has a residual block."""
         return level >= min(self.first_blocks, levels)
 
 
 def _doubling(level, levels):
-    return SMALL_WIDTHS[1] if levels == 1 else min(HALF_SIZE_WIDTH * 2 ** (level - 1), WIDEST)
+    return SMALL_WIDTHS[level] if levels == 1 else min(HALF_SIZE_WIDTH * 2 ** (level - 1), WIDEST)
 
 
 def _listed(level, levels):
-    return LIGHT_WIDTHS[min(levels - level, len(LIGHT_WIDTHS) - 1)]
+    return SMALL_WIDTHS[0] if level == 0 else LIGHT_WIDTHS[min(levels - level, len(LIGHT_WIDTHS) - 1)]
 
 
 def _residual(x, dtype):
@@ -61,10 +69,11 @@ def _up(x, channels, kernel, dtype, name=None):
 
 # Both networks work at half the image's size and below, since feature maps of full size cost more than they gain
 # (benchmarks/RESULTS.md). Only images under 16 pixels have a block at full size.
-def _generate(sizes, z, shape, dtype):
+def _generate(sizes, z, shape, dtype, width=None):
     levels = count_levels(shape)
+    sizes = sizes.scaled(width, levels)
     width = sizes.width(levels, levels)
-    x = layers.Conv2D(width, 1, dtype=dtype)(base(z, shape, levels, width // FIRST_PART, dtype))
+    x = layers.Conv2D(width, 1, dtype=dtype)(base(z, shape, levels, max(1, width // FIRST_PART), dtype))
     for _ in range(sizes.more_blocks * _more_blocks(levels)):
         x = _residual(x, dtype)
     for level in reversed(range(1, levels)):
@@ -72,7 +81,7 @@ def _generate(sizes, z, shape, dtype):
     if sizes.has_block(1, levels):
         x = _residual(x, dtype)
     if levels == 1:
-        x = _residual(_up(x, SMALL_WIDTHS[0], 1, dtype), dtype)
+        x = _residual(_up(x, sizes.width(0, levels), 1, dtype), dtype)
     x = LeakyReLU(0.2, dtype=dtype)(x)
     # No tanh: where D wins early, it saturates at one colour and its gradient vanishes for good.
     if levels == 1:
@@ -101,7 +110,7 @@ def _discriminate(sizes, x, shape, dtype, head):
 
 
 def _family(sizes):
-    return Family(functools.partial(_generate, sizes), functools.partial(_discriminate, sizes))
+    return Family(functools.partial(_generate, sizes), functools.partial(_discriminate, sizes), has_widths=True)
 
 
 RESNET = _family(Sizes(_doubling, first_blocks=1, more_blocks=1))

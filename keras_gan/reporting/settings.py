@@ -11,7 +11,8 @@ from keras_gan.presets import UPDATES, at_share, preset
 from keras_gan.reporting import records
 from keras_gan.runs import COMPUTATION, Run, checkpoints
 
-OPTIONS = {"start_from": "from"}  # setting -> option of the command with another name
+OPTIONS = {"start_from": "from", "generator_width": "width"}  # setting -> option of the command with another name
+STUDENT = "generator_width", "steps", "imitation", "adversarial", "seed"  # settings that kgan distil takes
 
 
 def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
@@ -28,6 +29,7 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
         *([("mirrored", "half of the images, at random")] if config.flip else []),
         *([("attributes in z", ", ".join(config.attributes))] if config.attributes else []),
         *([("weights from", f"{run.origin} (SHA-256 {run.origin.sha256[:12]}…)")] if run.origin else []),
+        *([("learns the pictures of", _teacher(config))] if config.teacher else []),
         ("recipe", f"{config.preset}: {recipe.summary}"),
         ("reference", recipe.reference),
         ("loss", config.loss),
@@ -45,6 +47,10 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
     ]
 
 
+def _teacher(config):
+    return f"{config.teacher}: weight {config.imitation:g} of the difference, {config.adversarial:g} of the loss"
+
+
 def _computation(run):
     """Precision, XLA and threads of the newest training; nothing where they are unknown."""
     file = run.path / COMPUTATION
@@ -53,9 +59,13 @@ def _computation(run):
 
 def command(config: TrainConfig) -> str:
     """The command that repeats the run."""
+    if config.teacher:
+        words = ["kgan", "distil", config.teacher]
+        chosen = TrainConfig(config.data, config.preset, **{name: getattr(config, name) for name in STUDENT})
+    else:
+        words, chosen = ["kgan", "train", config.data, "--preset", config.preset], config
     defaults = dataclasses.asdict(TrainConfig(config.data, config.preset))
-    words = ["kgan", "train", config.data, "--preset", config.preset]
-    for name, value in dataclasses.asdict(config).items():
+    for name, value in dataclasses.asdict(chosen).items():
         if value != defaults[name]:
             option = OPTIONS.get(name, name.replace("_", "-"))
             words += [("--no-" if value is False else "--") + option, *_words(value)]

@@ -48,7 +48,9 @@ def build(
     policy = augment.POLICY if augments(config, data_shape, data_count) else ()
     with seeding.keras_seed(config.seed):
         gan = GAN(
-            networks.generator(data_shape, config.latent_dim, recipe.networks, num_classes=num_classes),
+            networks.generator(
+                data_shape, config.latent_dim, recipe.networks, num_classes=num_classes, width=config.generator_width
+            ),
             networks.discriminator(
                 data_shape,
                 recipe.networks,

@@ -37,7 +37,7 @@ def describe(job: Job, verbose: bool = False) -> Table:
         "attributes": _attributes(job.gan),
         "training": _training(job),
         "networks": _networks(job.gan),
-        "weights from": str(job.origin or ""),
+        "learns from" if job.config.teacher else "weights from": str(job.origin or ""),
         "replicas": _replicas(job),
         "run": f"{job.run_dir}  (samples in {job.run_dir / 'samples'}; at the end all results in report.html)",
         "resuming": _resuming(job),

@@ -8,6 +8,7 @@ import itertools
 import math
 import os
 import re
+import signal
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -40,7 +41,7 @@ from keras_gan.runs import Run, checkpoints
 from keras_gan.runs.folder import Origin
 from keras_gan.sampling import latents
 from keras_gan.theory.mixtures import MIXTURES
-from keras_gan.training import origins
+from keras_gan.training import distilling, origins
 from keras_gan.training.building import SMALL_PIXELS, augments, build, computation, images_per_step, start_from_data
 from keras_gan.training.opening import open_data, open_held_out
 
@@ -70,6 +71,10 @@ class Job:
     origin: Origin | None = None  # where the weights of a new run come from; None for fresh ones
 
     def __post_init__(self):
+        if self.config.teacher:
+            recorded = None if self.last_saved is None else Run(self.run_dir).origin
+            with self.strategy.scope():
+                self.origin = distilling.start(self.gan, self.config, recorded)
         if self.last_saved is not None:  # a checkpoint holds all weights
             return
         with self.strategy.scope():
@@ -102,6 +107,8 @@ class Job:
                     run.rewind(self.gan.step)
                     run.note_computation(computation(self.source.shape, self.strategy))
                 self._fit(run, extra, guard)
+            if run and self.config.teacher and self.gan.step >= self.config.steps:
+                distilling.hand_on_sliders(run)
             # The process may have been killed between the last checkpoint and these files.
             if run and (unfinished or not reporting.is_drawn(run)):
                 reporting.draw(run)
@@ -164,6 +171,11 @@ class Job:
             self._train([timer])
         checkpoints.assign(self.gan, before)
         return timer.seconds_per_step
+
+    @property
+    def exit_status(self) -> int:
+        """The exit status of a command after `train`: 0, or what a shell reports for a program that a signal ended."""
+        return 0 if self.gan.step >= self.config.steps else 128 + (self.stopped_by or signal.SIGTERM)
 
     @property
     def last_saved(self) -> tuple[int, datetime.datetime] | None:

@@ -12,7 +12,8 @@ from keras_gan.runs import Run
 from keras_gan.runs.folder import Origin
 from keras_gan.training.loading import load, load_file
 
-INHERITED = ("preset", "latent_dim", "latent")  # settings of the other run that the new one has unless they are given
+# Settings of the other run that the new one has unless they are given.
+INHERITED = ("preset", "latent_dim", "latent", "generator_width")
 
 
 def inherited(path: str | os.PathLike) -> dict[str, Any]:

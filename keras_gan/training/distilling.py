@@ -1,0 +1,69 @@
+"""Distillation of a run: a smaller generator learns the pictures of the run's, as a run of its own."""
+
+import dataclasses
+import os
+from pathlib import Path
+
+from keras_gan import directions
+from keras_gan._utils.digests import weights_sha256
+from keras_gan._utils.errors import InputError
+from keras_gan.config import TrainConfig
+from keras_gan.directions import record
+from keras_gan.gan import GAN, transfer
+from keras_gan.runs import Run
+from keras_gan.runs.folder import Origin
+from keras_gan.training.loading import load
+
+OWN = {"start_from": None, "with_optimizers": False, "freeze_levels": 0}  # settings that a student does not inherit
+
+
+def configure(run_dir: str | os.PathLike, width: int, **given) -> TrainConfig:
+    """The config of a student: that of its teacher, with a narrower generator.
+
+    Args:
+        run_dir: the teacher's run folder.
+        width: channels of the student's smallest feature map; see `networks.generator`.
+        given: other settings of `TrainConfig`; None means the teacher's.
+
+    Raises:
+        InputError: where the folder is no run, or a setting cannot be used.
+    """
+    run = Run(run_dir)
+    given = {name: value for name, value in given.items() if value is not None}
+    teacher = str(Path(run_dir).resolve())
+    return dataclasses.replace(run.config, **OWN, teacher=teacher, generator_width=width, **given)
+
+
+def start(gan: GAN, config: TrainConfig, recorded: Origin | None) -> Origin:
+    """Lets a GAN learn its teacher's pictures. A new one also gets the weights of its discriminator.
+
+    Args:
+        gan: the student.
+        config: its settings, with a teacher.
+        recorded: the origin in the folder of a run that is continued; None for a new run.
+
+    Returns:
+        The origin to record.
+
+    Raises:
+        InputError: where the teacher is no run any more, or has been trained further since.
+    """
+    teacher = load(config.teacher)
+    digest = weights_sha256(teacher.generator, teacher.discriminator, teacher.ema_generator)
+    if recorded is not None and recorded.sha256 != digest:
+        raise InputError(
+            f"the teacher {config.teacher} has other weights than at the start; expected those of step "
+            f"{recorded.step:,}. Begin a new run (--run)."
+        )
+    gan.imitate(teacher, config.imitation, config.adversarial)
+    if recorded is not None:
+        return recorded
+    taken = transfer.copy(teacher.discriminator, gan.discriminator, range(gan.num_classes or 0))
+    return Origin(config.teacher, teacher.step, digest, "its pictures", str(taken))
+
+
+def hand_on_sliders(run: Run) -> None:
+    """Gives a trained student its teacher's sliders, which move the same latents, unless it has its own."""
+    teacher = Run(run.config.teacher)
+    if directions.load(run) is None and (found := directions.load(teacher)) is not None:
+        record.save(dataclasses.replace(found, step=run.config.steps), run)

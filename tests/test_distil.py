@@ -1,0 +1,179 @@
+"""A student that learns another generator's pictures: in code, with `kgan distil`, and as a run like any."""
+
+import dataclasses
+import json
+import shutil
+
+import keras
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from keras import layers
+
+from keras_gan import GAN, InputError, directions, networks, training
+from keras_gan.cli.main import kgan
+from keras_gan.directions import record
+from keras_gan.directions.fitting import Fitted, Measurements
+from keras_gan.reporting import settings
+from keras_gan.runs import Run
+from keras_gan.sampling.sliders import Slider
+from keras_gan.training import distilling
+
+
+def run(*words):
+    return CliRunner().invoke(kgan, [*map(str, words)])
+
+
+def shifted(value, num_classes=None):
+    """A GAN whose generator draws z plus a constant."""
+    keras.utils.set_random_seed(0)
+    z, label = keras.Input((4,)), keras.Input((), dtype="int32")
+    x = layers.Dense(4, kernel_initializer="identity", bias_initializer=keras.initializers.Constant(value))(z)
+    if num_classes:
+        x = layers.Add()([x, layers.Embedding(num_classes, 4)(label)])
+    image = keras.Input((4,))
+    discriminator = [layers.Embedding(num_classes, 4)(label), image] if num_classes else [image, image]
+    logit = layers.Dense(1)(layers.Add()(discriminator))
+    inputs = ([z, label], [image, label]) if num_classes else (z, image)
+    return GAN(keras.Model(inputs[0], x), keras.Model(inputs[1], logit), num_classes=num_classes, seed=0)
+
+
+@pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
+def test_the_difference_to_the_teacher_is_part_of_the_objective(updates):
+    """With the difference alone, SGD moves each bias by rate · weight / 4: the mean over four numbers has slope 1/4."""
+    teacher, student = shifted(0.5), shifted(0.0)
+    student.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), "non_saturating", updates=updates)
+    student.imitate(teacher, weight=2.0, adversarial=0.0)
+    student.fit(np.zeros((3, 4), "float32"), batch_size=3, verbose=0)
+    np.testing.assert_allclose(student.generator.get_weights()[1], np.full(4, 0.1 * 2 / 4), rtol=1e-5)
+    alone = shifted(0.0)
+    alone.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), "non_saturating", updates=updates)
+    alone.fit(np.zeros((3, 4), "float32"), batch_size=3, verbose=0)
+    moved = alone.generator.get_weights()[1]
+    both = shifted(0.0)
+    both.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), "non_saturating", updates=updates)
+    both.imitate(teacher, weight=2.0, adversarial=3.0)
+    both.fit(np.zeros((3, 4), "float32"), batch_size=3, verbose=0)
+    np.testing.assert_allclose(both.generator.get_weights()[1], 3 * moved + 0.05, rtol=1e-4, atol=1e-6)
+
+
+def test_the_teacher_is_neither_trained_nor_saved(tmp_path):
+    teacher, student = shifted(0.5, num_classes=3), shifted(0.0, num_classes=3)
+    before = teacher.ema_generator.get_weights()
+    student.compile()
+    student.imitate(teacher)
+    weights = len(student.weights)
+    student.fit(np.zeros((6, 4), "float32"), np.arange(6) % 3, batch_size=3, verbose=0)
+    for mine, others in zip(before, teacher.ema_generator.get_weights(), strict=True):
+        np.testing.assert_array_equal(mine, others)
+    assert len(student.weights) == weights == len(shifted(0.0, num_classes=3).weights)
+    student.save(tmp_path / "s.keras")
+    assert keras.saving.load_model(tmp_path / "s.keras").imitation is None
+
+
+def test_a_teacher_that_does_not_match_is_named():
+    student = shifted(0.0)
+    for other, message in (
+        (shifted(0.0, num_classes=3), "num_classes=None and a teacher with num_classes=3"),
+        (GAN(networks.generator((8, 8, 1), 4), networks.discriminator((8, 8, 1))), "data_shape"),
+        (
+            GAN(networks.generator((4,), 3), networks.discriminator((4,))),
+            "latent_dim=4 and a teacher with latent_dim=3",
+        ),
+    ):
+        with pytest.raises(InputError, match=message):
+            student.imitate(other)
+    for weights in ((0.0, 0.0), (-1.0, 1.0), (float("nan"), 1.0)):
+        with pytest.raises(InputError, match="at least 0 that"):
+            student.imitate(shifted(0.5), *weights)
+
+
+def test_the_width_scales_all_levels():
+    """At 28×28 the family has 64 channels at 7×7 and 32 at 14×14; with 16 there are 16 and 8."""
+    generator = networks.generator((28, 28, 1), 8, width=16)
+    widths = [layer.filters for layer in generator.layers if isinstance(layer, layers.Conv2D)]
+    assert widths == [16, 16, 16, 16, 16, 4 * 8, 8, 8, 4]
+    same = networks.generator((28, 28, 1), 8, width=64)
+    assert same.count_params() == networks.generator((28, 28, 1), 8).count_params()
+    small = [layer.filters for layer in networks.generator((8, 8, 1), width=16).layers if hasattr(layer, "filters")]
+    assert small == [16, 16, 16, 4 * 8, 8, 8, 1]  # 64 channels at 4×4 and 32 at 8×8 in the family
+    assert networks.generator((64, 64, 3), width=1).output_shape == (None, 64, 64, 3)
+    for wrong in ({"width": 0}, {"width": 257}, {"width": 8, "family": "dcgan"}):
+        with pytest.raises(InputError, match="networks that have one: resnet, resnet-light"):
+            networks.generator((28, 28, 1), **wrong)
+
+
+@pytest.fixture(scope="module")
+def teacher(tmp_path_factory):
+    """A conditional run with a slider."""
+    config = training.configure("digits", "resnet", steps=6, batch_size=16, latent_dim=4, conditional=True)
+    job = training.prepare(config, tmp_path_factory.mktemp("distil") / "digits")
+    job.train()
+    vector = np.float32([1, 0, 0, 0])
+    measured = Measurements(0.9, None, 0.5, None, 1.0, 1.0, {}, {}, {}, None, None, None, ())
+    found = Fitted("normal", (Slider("tilt", "measured", vector, 1.0),), {"tilt": vector}, None, {"tilt": measured}, {})
+    record.save(found, Run(job.run_dir))
+    return job.run_dir
+
+
+def test_a_student_is_a_run_with_its_teachers_classes_and_sliders(teacher, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("distil", teacher, "--width", 16, "--steps", 4, "--imitation", 20)
+    assert done.exit_code == 0, done.output
+    assert "generator its pictures, discriminator all weights" in done.output.replace("\n", " ")
+    student = Run("runs/digits-16")
+    config = student.config
+    assert (config.teacher, config.generator_width, config.imitation) == (str(teacher), 16, 20.0)
+    assert (config.steps, config.batch_size, config.latent_dim, config.conditional) == (4, 16, 4, True)
+    assert student.origin.step == 6 and directions.load(student).names == ("tilt",)
+    gan = training.load(student.path)
+    assert gan.step == 4 and gan.generator.count_params() < training.load(teacher).generator.count_params() / 5
+    sampled = run("sample", student.path, "--label", 3, "--set", "tilt=0.5", "--out", "x.png")
+    assert sampled.exit_code == 0, sampled.output
+    exported = run("export", student.path, "--tflite", "--quantize", "float32", "--out", "x.tflite")
+    assert exported.exit_code == 0, exported.output
+    again = run("distil", teacher, "--width", 16, "--steps", 6, "--imitation", 20)  # continued
+    assert again.exit_code == 0 and "resuming     at step 4 of 6" in again.output, again.output
+    assert settings.command(config).endswith("--steps 4 --width 16 --imitation 20.0")
+    other = run("distil", teacher, "--width", 16, "--steps", 6)
+    assert other.exit_code == 2 and "imitation: 20.0 -> 10.0" in other.output
+
+
+def test_a_student_comes_nearer_to_its_teacher(teacher, tmp_path):
+    config = distilling.configure(teacher, 32, steps=150, adversarial=0.0, seed=1)
+    job = training.prepare(config, tmp_path / "student")
+    wanted = training.load(teacher).compute(job.gan.inputs(32, seed=0))
+    before = np.abs(job.gan.compute(job.gan.inputs(32, seed=0)) - wanted).mean()
+    job.train()
+    assert np.abs(job.gan.compute(job.gan.inputs(32, seed=0)) - wanted).mean() < before / 2
+
+
+def test_bad_input_is_one_line_and_writes_nothing(teacher, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lean = training.prepare(training.configure("digits", "lean", steps=1, batch_size=16), tmp_path / "lean")
+    lean.train()
+    for words, message in (
+        ([tmp_path / "none", "--width", 16], "is not a run folder"),
+        ([teacher], "--width"),
+        ([teacher, "--width", 0], "from 1 to 256"),
+        ([teacher, "--width", 16, "--imitation", 0, "--adversarial", 0], "imitation is 0.0; expected more than 0"),
+        ([tmp_path / "lean", "--width", 16], "networks that have one: resnet, resnet-light"),
+    ):
+        refused = run("distil", *words)
+        assert refused.exit_code == 2 and message in refused.output, refused.output
+    assert not (tmp_path / "runs").exists()
+
+
+def test_a_teacher_that_changed_or_is_gone_stops_a_student_that_is_continued(teacher, tmp_path):
+    copy, student = tmp_path / "teacher", tmp_path / "student"
+    shutil.copytree(teacher, copy)
+    words = ["distil", copy, "--width", 16, "--run", student]
+    assert run(*words, "--steps", 2).exit_code == 0
+    training.train(dataclasses.replace(Run(copy).config, steps=8), copy)
+    changed = run(*words, "--steps", 4)
+    assert changed.exit_code == 2 and "has other weights than at the start" in changed.output, changed.output
+    assert json.loads((student / "config.json").read_text())["config"]["steps"] == 2
+    shutil.rmtree(copy)
+    assert run("sample", student, "--out", tmp_path / "x.png").exit_code == 0  # needs no teacher
+    gone = run(*words, "--steps", 4)
+    assert gone.exit_code == 2 and "is not a run folder" in gone.output
