@@ -30,7 +30,7 @@ NAMELESS = r"- (button|slider|radio|radiogroup|spinbutton|textbox|img|link)\b(?!
 @pytest.fixture(scope="module")
 def server(demo_server):
     """The page of the game alone, for all tests."""
-    return demo_server()
+    return demo_server("--game")
 
 
 @pytest.fixture
@@ -258,7 +258,7 @@ def test_only_loopback_is_served_by_default(server):
     ids=["SIGTERM in the background", "SIGTERM", "SIGINT", "SIGINT in the background"],
 )
 def test_a_signal_ends_the_server_and_its_children(demo_server, number, in_background):
-    started = demo_server(in_background=in_background)
+    started = demo_server("--game", in_background=in_background)
     process = started.process
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
     assert not children.exists() or children.read_text() == ""
@@ -275,6 +275,7 @@ def test_a_signal_ends_the_server_and_its_children(demo_server, number, in_backg
         (["--host", "no such host"], "cannot listen at no such host"),
         (["--port", "99999"], "--port: 99999; expected a whole number from 0 to 65535"),
         (["--port", "taken"], "Address already in use"),
+        (["avatars", "--game"], "--game shows the 1-D game alone; expected no run"),
         (["nowhere"], "nowhere does not exist; expected a run"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",

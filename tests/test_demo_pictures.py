@@ -20,7 +20,7 @@ from PIL import Image
 from playwright.sync_api import TimeoutError
 
 from keras_gan import GAN, data, directions, networks, training
-from keras_gan._utils import pixels
+from keras_gan._utils import pixels, pretrained
 from keras_gan.cli.main import kgan
 from keras_gan.demo import frames, preparing, shell
 from keras_gan.demo.gallery import Opinion
@@ -400,6 +400,16 @@ def test_the_page_of_a_conditional_file_has_a_choice_of_classes(demo_server, vis
     settings = json.loads(download(page, "Download settings")[1])
     assert (settings["label"], settings["class"], settings["seed"]) == (2, "2", 2)
     assert sorted(tmp_path.iterdir()) == before
+
+
+def test_without_a_run_a_generator_of_the_package_is_shown(demo_server, visit):
+    """Its file needs no preparation; the game is the second page."""
+    page = visit(demo_server().address)
+    page.locator(LARGE).wait_for()
+    wait_for_rest(page)
+    expected = edge.Generator(pretrained.RUNS / "avatars" / pretrained.GENERATOR).generate(1, seed=0)[0]
+    np.testing.assert_array_equal(np.asarray(decoded(page.locator(LARGE).get_attribute("src"))), expected)
+    assert page.get_by_role("link", name="The game").count() == 1
 
 
 # a picture of the visitor's own ---------------------------------------------------------------------------------------
