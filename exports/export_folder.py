@@ -1,4 +1,5 @@
-"""The files next to an export for the people who use it: README.md, with the files' names and shapes, and sample.py."""
+"""The files next to an export for the people who use it: README.md, with the files' names and shapes, sample.py, and
+the description of the .tflite as a JSON file."""
 
 import json
 import re
@@ -11,13 +12,17 @@ import jinja2
 
 from keras_gan._utils.errors import Notice, one_line
 from keras_gan._utils.files import kilobytes, replace, size_bytes
-from keras_gan.exports import metadata, onnx_runtime
+from keras_gan.exports import accelerators, metadata, onnx_runtime
 from keras_gan.runs import METRICS_FILE
 from keras_gan.sampling import sliders
 
 TEMPLATES = Path(__file__).with_name("templates")
-SAMPLE, README = "sample.py", "README.md"
-MARKS = {SAMPLE: "a generator that kgan exported", README: "<!-- kgan export writes this file anew -->"}
+SAMPLE, README, DESCRIPTION = "sample.py", "README.md", "description"
+MARKS = {
+    DESCRIPTION: '"keras_gan"',
+    SAMPLE: "a generator that kgan exported",
+    README: "<!-- kgan export writes this file anew -->",
+}
 SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
 SAVED_MODELS = (SAVED_MODEL, f"{SAVED_MODEL}-uint8")
 SHOWN_SCORES = {"frechet_distance", "kernel_distance", "precision", "recall", "sliced_wasserstein", "memorised"}
@@ -27,7 +32,8 @@ MAIN = "generator.tflite"  # the file in the examples, where there are several
 
 
 def write(folder: Path) -> None:
-    """Writes README.md about the exports in a folder, and sample.py where one is a .tflite of pictures.
+    """Writes README.md about the exports in a folder; beside a .tflite its description, and sample.py if it is of
+    pictures.
 
     Files of these names that another program wrote are not replaced; a `Notice` names them. Nothing is written where
     the folder holds no export of keras_gan.
@@ -50,6 +56,10 @@ def write(folder: Path) -> None:
     about = tflites.get(name) or served or next(iter(onnxes.values()))
     if name and _makes_pictures(about):
         _put(folder / SAMPLE, lambda draft: shutil.copyfile(TEMPLATES / SAMPLE, draft))
+    if name:
+        about_file = folder / _description_name(name)
+        content = json.dumps(about, indent=1, ensure_ascii=False) + "\n"
+        _put(about_file, lambda draft: draft.write_text(content, encoding="utf-8"), MARKS[DESCRIPTION])
     text = _page(folder, tflites, onnxes, about, name, saved)
     _put(folder / README, lambda draft: draft.write_text(text, encoding="utf-8"))
 
@@ -65,8 +75,13 @@ def _read(file) -> dict | None:
         return None
 
 
-def _put(path, write):
-    if path.exists() and MARKS[path.name] not in path.read_text(encoding="utf-8", errors="replace"):
+def _description_name(tflite):
+    """The name of the file with the description of a .tflite, which Kotlin reads."""
+    return f"{Path(tflite).stem}.json"
+
+
+def _put(path, write, mark=None):
+    if path.exists() and (mark or MARKS[path.name]) not in path.read_text(encoding="utf-8", errors="replace"):
         warnings.warn(Notice(f"{path} was not written by kgan export and is not replaced."), stacklevel=3)
     else:
         replace(path, write)
@@ -97,7 +112,8 @@ def _page(folder, tflites, onnxes, about, name, saved):
         training=_training(about.get("training") or {}),
         rows=list(_rows(folder, tflites, onnxes, saved)),
         tflite=name,
-        array=_kotlin_array([1, *shape], "ByteArray" if about["output"] == "uint8" else "FloatArray"),
+        description=_description_name(name) if name else None,
+        gpu=_on_gpu(folder / name) if name else {},
         served=served,
         served_name=next(iter(saved), None),
         by_rows=_request(served, "instances", [7, 8]),
@@ -108,6 +124,12 @@ def _page(folder, tflites, onnxes, about, name, saved):
         kinds=sliders.KINDS,
         mark=MARKS[README],
     )
+
+
+def _on_gpu(file):
+    """What the README says of each signature of a .tflite."""
+    refused = accelerators.refused_by_gpu(file.read_bytes())
+    return {name: f"no ({len(found)})" if found else "yes" for name, found in refused.items()}
 
 
 def plain(text: str) -> str:
@@ -155,12 +177,6 @@ def _scores(run, step) -> tuple[str, list[tuple[str, ...]]]:
         return f"{card['samples']:,}", rows
     except (OSError, ValueError, KeyError, TypeError):
         return "", []
-
-
-def _kotlin_array(shape, innermost):
-    """Kotlin code of a nested array of zeros."""
-    size, *rest = shape
-    return f"Array({size}) {{ {_kotlin_array(rest, innermost)} }}" if rest else f"{innermost}({size})"
 
 
 def _from_seeds(onnxes) -> str | None:

@@ -9,7 +9,7 @@ from keras_gan._utils import archives
 from keras_gan._utils.errors import InputError, first_line, one_line
 from keras_gan._utils.files import size_bytes
 from keras_gan._utils.text import WIDTH, Block, Table, Text
-from keras_gan.exports import edge, metadata
+from keras_gan.exports import accelerators, edge, metadata
 from keras_gan.exports.about import About
 from keras_gan.runs import Run, step_of
 
@@ -38,8 +38,8 @@ def describe(path: str | os.PathLike) -> dict:
     Returns:
         kind (in KINDS), path and size_bytes; the fields of a description that are known (see
         `keras_gan.exports.about.describe`). An export also has signatures (see
-        `keras_gan.exports.metadata.signatures`). A run also has step, the step of its newest checkpoint; steps, the
-        number of steps it is trained for; and files, name -> bytes.
+        `keras_gan.exports.metadata.signatures`), and a .tflite refused_by_gpu (see `accelerators`). A run also has
+        step, the step of its newest checkpoint; steps, the number of steps it is trained for; and files, name -> bytes.
 
     Raises:
         InputError: where the path is none of these or is damaged, or where ONNX Runtime is missing for an .onnx.
@@ -77,7 +77,10 @@ def _tflite(path):
     content = path.read_bytes()
     if content[4:8] != edge.IDENTIFIER:
         raise ValueError("it is no .tflite")
-    return _checked(metadata.read(content)) | {"signatures": metadata.signatures(content)}
+    return _checked(metadata.read(content)) | {
+        "signatures": metadata.signatures(content),
+        "refused_by_gpu": accelerators.refused_by_gpu(content),
+    }
 
 
 def _onnx(path):
@@ -159,6 +162,7 @@ def to_text(description: dict) -> Text:
     for heading, rows in (
         ("", _facts(description)),
         ("signatures", [(name, _signature(ends)) for name, ends in description.get("signatures", {}).items()]),
+        ("on a GPU", [(name, _on_gpu(refused)) for name, refused in description.get("refused_by_gpu", {}).items()]),
         ("files", [(name, f"{size:,} bytes") for name, size in description.get("files", {}).items()]),
     ):
         if rows:
@@ -224,6 +228,10 @@ def _shown(value):
 def _signature(ends):
     inputs, outputs = (", ".join(map(_end, ends[side].items())) for side in ("inputs", "outputs"))
     return f"{inputs} -> {outputs}"
+
+
+def _on_gpu(refused):
+    return f"not: {', '.join(refused)}" if refused else "as a whole"
 
 
 def _end(item):

@@ -48,6 +48,9 @@ class ExportReport:
         latency_16_ms: milliseconds for one sample at batch size 16.
         quality: the loss of quality; None where it was not measured.
         slow_operations: operations of `generate` that XNNPACK does not compute; None where that is not known.
+        refused_by_gpu: signature -> operations that a GPU does not compute; see `accelerators`. None where that is not
+            known.
+        floating_operations: operations of `generate` in floating point, for an int8-static file; None for others.
         stored: dtype -> bytes of the weights; None where that is not known.
         higher_precision: large weights that are stored with more bits than the mode promises.
     """
@@ -65,6 +68,8 @@ class ExportReport:
     latency_16_ms: float
     quality: Quality | None = None
     slow_operations: tuple[str, ...] | None = None
+    refused_by_gpu: dict[str, list[str]] | None = None
+    floating_operations: list[str] | None = None
     stored: dict[str, int] | None = None
     higher_precision: tuple[HigherPrecision, ...] = ()
 
@@ -89,9 +94,21 @@ class ExportReport:
             f"{self.percentile_tolerance:g}), mean {self.mean_error:.1e}, {self.latency_ms:.2f} ms a sample; "
             f"signatures {', '.join(self.signatures)}"
             + (f"; not computed by XNNPACK: {', '.join(self.slow_operations)}" if self.slow_operations else "")
+            + (f"; {accelerators}" if (accelerators := self._accelerators()) else "")
             + ("; the errors are too large, and the file was written because of --force" if self.forced else "")
             + "".join(f"\n{line}" for line in self._higher_precision_lines())
         )
+
+    def _accelerators(self):
+        """What a GPU and an NPU can compute, for people; empty where nothing is known."""
+        known = []
+        if self.refused_by_gpu is not None:
+            whole = [name for name, refused in self.refused_by_gpu.items() if not refused]
+            known += [f"for GPUs {', '.join(whole) or 'no signature'}"]
+        if self.floating_operations is not None:
+            rest = ", ".join(self.floating_operations)
+            known += [f"for integer NPUs generate, except for {rest}" if rest else "for integer NPUs generate"]
+        return "; ".join(known)
 
     def _higher_precision_lines(self):
         """Lines about weights with more bits than the mode promises, the largest first; none where they are few."""

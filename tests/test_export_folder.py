@@ -20,7 +20,7 @@ from keras_gan import GAN, networks, sampling
 from keras_gan._utils import pretrained
 from keras_gan._utils.errors import Notice
 from keras_gan.directions import Directions, Slider
-from keras_gan.exports import About, Options, edge, export_folder
+from keras_gan.exports import About, Options, edge, export_folder, metadata
 from keras_gan.sampling import latents
 
 ROOT = Path(__file__).parents[1]
@@ -269,7 +269,7 @@ def test_the_table_of_signatures_agrees_with_the_file(kind, request):
     folder, _ = request.getfixturevalue(kind)
     (file,) = folder.glob("*.tflite")
     interpreter = Interpreter(str(file))
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \|$", page((folder, None)), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| .+ \|$", page((folder, None)), re.MULTILINE)
     rows = {name: (takes, gives) for name, takes, gives in rows if name in edge.SIGNATURES}
     assert set(rows) == set(interpreter.get_signature_list())
     for name, sides in rows.items():
@@ -280,32 +280,54 @@ def test_the_table_of_signatures_agrees_with_the_file(kind, request):
             assert listed == seen
 
 
+@pytest.fixture(scope="module")
+def classes(tmp_path_factory):
+    """Three classes, float32 images in colour, sliders."""
+    about = About(labels=("zero", "one", "two"), directions=sliders("normal"))
+    return exported(tmp_path_factory.mktemp("classes"), SHAPE, num_classes=3, about=about)
+
+
 @pytest.mark.parametrize(
-    "kind, sizes, innermost, asset",
+    "kind, shape, asset",
     [
-        ("grey", [1, 8, 8, 1], "FloatArray", r"my \$dots.tflite"),
-        ("colour", [1, 8, 12, 3], "ByteArray", "generator.tflite"),
-        ("vectors", [1, 2], "FloatArray", "generator.tflite"),
+        ("grey", (8, 8, 1), r"my \$dots.tflite"),
+        ("classes", (8, 12, 3), "generator.tflite"),
+        ("vectors", (2,), "generator.tflite"),
     ],
 )
-def test_kotlin_has_the_names_and_shapes_of_the_file(kind, sizes, innermost, asset, request):
+def test_kotlin_has_the_names_and_shapes_of_the_file(kind, shape, asset, request):
     folder, gan = request.getfixturevalue(kind)
-    code = blocks(page((folder, None)), "kotlin")[0]
-    nested = re.search(r"val images = (.*)", code)[1]
-    assert [int(size) for size in re.findall(r"\((\d+)\)", nested)] == sizes
-    assert nested.count("{") == nested.count("}") == len(sizes) - 1 and innermost in nested
-    assert f'assets.open("{asset}")' in code
-    inputs = set(re.findall(r'"(\w+)" to intArrayOf', code))
-    assert inputs == ({"seed", "label"} if gan.num_classes else {"seed"})
-    assert '"images" to images' in code and code.count('"sample")') == 1
-    if len(sizes) == 4:
-        height, width, channels = sizes[1:]
-        assert f"createBitmap({width}, {height}," in code
-        assert f"for (y in 0 until {height}) for (x in 0 until {width})" in code
-        last = channels - 1
-        assert f"Color.rgb(pixel[0], pixel[{min(1, last)}], pixel[{last}])" in code
-        assert ("127.5f" in code) == (innermost == "FloatArray")
+    (code,) = blocks(page((folder, None)), "kotlin")
+    (file,) = folder.glob("*.tflite")
+    assert f'context.assets, "{asset}"' in code
+    signatures = metadata.signatures(file.read_bytes())
+    for side, name, signature in re.findall(r'create(Input|Output)Buffer\("(\w+)", "(\w+)"\)', code):
+        assert name in signatures[signature][f"{side.lower()}s"]
+    for given, signature in re.findall(r'model.run\(mapOf\((.*?)\), mapOf.*, "(\w+)"\)', code):
+        assert set(re.findall(r'"(\w+)" to', given)) == set(signatures[signature]["inputs"])
+    assert (f"label: Int = seed % {gan.num_classes}" in code) == bool(gan.num_classes)
+    if len(shape) == 3:
+        height, width, channels = shape
+        assert f"IntArray({height * width})" in code and f"createBitmap(colors, {width}, {height}," in code
+        assert ("values[3 * it + 2]" in code) == (channels == 3)
+    assert ("): Bitmap" in code) == (len(shape) == 3) and ("127.5f" in code) == (len(shape) == 3)
+    made, closed = re.findall(r"val (\w+) = model.create", code), re.search(r"listOf\((.*)\).forEach", code)[1]
+    assert closed.split(", ") == [*made, "model"]
     assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
+
+
+def test_there_is_no_kotlin_for_a_type_that_its_api_lacks(colour):
+    assert not blocks(page(colour), "kotlin") and "Export without `--uint8` for Android" in page(colour)
+
+
+def test_the_description_lies_beside_the_file(grey, tmp_path):
+    folder, _ = grey
+    assert json.loads((folder / "my $dots.json").read_text()) == edge.Generator(folder / "my $dots.tflite").description
+    shutil.copy(folder / "my $dots.tflite", tmp_path)
+    (tmp_path / "my $dots.json").write_text("{}")
+    with pytest.warns(Notice, match="not written by kgan export"):
+        export_folder.write(tmp_path)
+    assert (tmp_path / "my $dots.json").read_text() == "{}"
 
 
 @pytest.mark.parametrize(
@@ -348,18 +370,18 @@ def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, requ
     )
     shown = edge.to_samples(np.load(tmp_path / "images.npy")).astype(int)
     assert np.abs(shown - moved).max() <= 1 and np.abs(shown - still).max() > 10
-    assert json.loads((tmp_path / "generator.json").read_text()) == generator.description
 
 
-@pytest.mark.parametrize("kind, drawn", [("colour", "nextGaussian()"), ("grey", "coerceIn(-1.0, 1.0)")])
-def test_kotlin_has_the_slider_of_the_file(kind, drawn, request):
+@pytest.mark.parametrize("kind, drawn", [("classes", "nextGaussian()"), ("grey", "coerceIn(-1.0, 1.0)")])
+def test_kotlin_has_the_sliders_of_the_file(kind, drawn, request):
     folder, gan = request.getfixturevalue(kind)
-    _, code = blocks(page((folder, None)), "kotlin")
-    assert r'''it.getString("name") == "5 o'clock \"\$hadow\" | *"''' in code
-    assert "FloatArray(5) {" in code and "+ 0.65 * vector.getDouble(it)" in code and drawn in code
-    assert '"z" to arrayOf(z)' in code and code.endswith('"images" to images), "generate")\n')
-    assert ('"label" to intArrayOf(0)' in code) == bool(gan.num_classes)
-    assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
+    text = page((folder, None))
+    (code,) = blocks(text, "kotlin")
+    assert "FloatArray(5) {" in code and "amount * vector.getDouble(it)" in code and drawn in code
+    assert ("fun draw(z: FloatArray, label: Int)" in code) == bool(gan.num_classes)
+    asset = re.search(r'context.assets.open\("(.*)"\)', code)[1].replace("\\$", "$")
+    assert json.loads((folder / asset).read_text())["directions"][0]["name"] == next(iter(SLIDERS))
+    assert r"""latents(Random(7), "5 o'clock \"\$hadow\" | *", 0.65)""" in text
 
 
 def test_the_page_lists_the_sliders_where_there_are_any(colour, vectors):
