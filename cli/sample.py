@@ -30,7 +30,12 @@ MOST_FRAMES = 1_000
     help="Seed of the first sample; the next ones have SEED + 1, SEED + 2, …  [default: 0]",
 )
 @click.option("--seeds", type=Seeds(), help="These seeds instead, such as 1,5,9.")
-@click.option("--z", type=click.Path(), help="A .npy of latents instead, such as kgan project writes.")
+@click.option(
+    "--z",
+    type=click.Path(),
+    multiple=True,
+    help="A .npy of latents instead, such as kgan project writes; several times for several files.",
+)
 @click.option(
     "--truncation",
     type=Number(min=0, max=1, min_open=True),

@@ -42,17 +42,17 @@ class Plan:
         sweep: str | None = None,
         out: str | None = None,
         seeds: tuple[int, ...] | None = None,
-        z: str | None = None,
+        z: Sequence[str] = (),
         truncation: float = 1.0,
         frames: int | None = None,
     ) -> "Plan":
         """A plan with defaults for the missing options. Raises InputError where options contradict each other.
 
-        `z` is the path of a .npy with latents.
+        `z` are paths of .npy files with latents.
         """
         _check_amounts([name for name, _ in amounts], sweep)
-        found = None if z is None else _latents(z)
-        asked = {"-n or --seed": None if n is seed is None else True, "--seeds": seeds, "--z": z}
+        found = _latents(z) if z else None
+        asked = {"-n or --seed": None if n is seed is None else True, "--seeds": seeds, "--z": found}
         asked = [option for option, value in asked.items() if value is not None]
         if len(asked) > 1:
             raise InputError(f"{' with '.join(asked)}; expected one of them. Leave the others out.")
@@ -166,7 +166,16 @@ def _check_amounts(names, sweep):
         raise InputError(f"--set {twice[0]} was given twice; expected one amount for each slider. Use one of them.")
 
 
-def _latents(file) -> np.ndarray:
+def _latents(files) -> np.ndarray:
+    """The latents in .npy files one after another, float32 (n, latent_dim)."""
+    parts = [_latents_of(file) for file in files]
+    if len({part.shape[1] for part in parts}) > 1:
+        widths = ", ".join(f"{part.shape[1]} in {file}" for part, file in zip(parts, files, strict=True))
+        raise InputError(f"latents of different dimensions, {widths}; expected one dimension. Use latents of one run.")
+    return np.concatenate(parts)
+
+
+def _latents_of(file) -> np.ndarray:
     """The latents in a .npy, float32 (n, latent_dim); a single one becomes (1, latent_dim)."""
     try:
         found = np.load(file, allow_pickle=False)

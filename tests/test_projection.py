@@ -147,8 +147,9 @@ def test_the_command_and_a_sample_of_its_latent(digits_run, tmp_path, quick):
     with Image.open(out / "picture.png") as picture:
         drawn = np.asarray(picture)
     np.testing.assert_array_equal(drawn, training.load(digits_run).generate(z=np.load(out / "z.npy"))[0, ..., 0])
-    np.save(tmp_path / "two.npy", np.eye(2, 4))
-    walk = run("sample", digits_run, "--z", tmp_path / "two.npy", "--out", tmp_path / "walk.gif")
+    np.save(tmp_path / "one.npy", np.eye(1, 4))
+    both = "--z", tmp_path / "one.npy", "--z", out / "z.npy"
+    walk = run("sample", digits_run, *both, "--out", tmp_path / "walk.gif")
     assert walk.exit_code == 0, walk.output
     with Image.open(tmp_path / "walk.gif") as animation:
         assert animation.n_frames > 12
@@ -223,6 +224,10 @@ def test_bad_input_is_one_line_and_writes_nothing(digits_run, tmp_path, quick):
         (["sample", digits_run, "--z", tmp_path / "text.npy", "--out", out / "a.png"], "cannot be read as latents"),
         (["sample", digits_run, "--z", tmp_path / "none.npy", "--out", out / "a.png"], "cannot be read as latents"),
         (["sample", digits_run, "--z", tmp_path / "wide.npy", "--out", out / "a.png"], "z of shape (2, 5)"),
+        (
+            ["sample", digits_run, "--z", tmp_path / "one.npy", "--z", tmp_path / "wide.npy", "--out", out / "a.png"],
+            "latents of different dimensions, 4 in ",
+        ),
         (["sample", digits_run, "--z", tmp_path / "one.npy", "-n", 2, "--out", out / "a.png"], "-n or --seed with --z"),
         (["sample", digits_run, "--z", tmp_path / "one.npy", "--out", out / "a.gif"], "expected at least 2"),
         (["sample", digits_run, "--seeds", "1,x", "--out", out / "a.png"], "expected seeds"),
