@@ -111,7 +111,7 @@ def _silence():
         logging.disable(before)
 
 
-STATIC = "int8-static"
+INT8_STATIC = "int8-static"
 # The bounds of the 99.9th percentile follow from measurements of trained and random generators, of this package and of
 # Keras's tutorial: up to 3e-6 in float32, 4e-3 in float16, 0.10 in int8, 0.12 in int8-static (benchmarks/RESULTS.md).
 MODES = {
@@ -119,5 +119,5 @@ MODES = {
     "float16": Mode(lambda content, batches: _half(content), 2e-2, 2e-3, 1e-2),
     # The largest errors are of single pixels, at the edges of drawn faces; the percentiles limit how many there are.
     "int8": Mode(lambda content, batches: _dynamic(content), 0.8, 0.02, 0.2),
-    STATIC: Mode(_static, 0.8, 0.03, 0.3),  # for integer hardware
+    INT8_STATIC: Mode(_static, 0.8, 0.03, 0.3),  # for integer hardware
 }

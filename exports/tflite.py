@@ -19,7 +19,7 @@ from keras_gan._utils.files import replace
 from keras_gan.exports import accelerators, delegation, diagnosis, edge, metadata, packing, saved_model, storage
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
-from keras_gan.exports.quantize import MODES, SEEDED, STATIC
+from keras_gan.exports.quantize import INT8_STATIC, MODES, SEEDED
 from keras_gan.exports.report import ExportReport, verify
 from keras_gan.exports.trial import UnusableFile
 from keras_gan.sampling import latents
@@ -56,6 +56,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         )
 
     measured = replace(path, compared)
+    floating = accelerators.floating_operations(content, edge.GENERATE) if quantize == INT8_STATIC else None
     return ExportReport(
         str(path),
         len(content),
@@ -63,7 +64,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         tuple(edge.SIGNATURES),
         slow_operations=tuple(delegation.slow_operations(content, edge.GENERATE)),
         refused_by_gpu=accelerators.refused_by_gpu(content),
-        floating_operations=accelerators.floating_operations(content, edge.GENERATE) if quantize == STATIC else None,
+        floating_operations=floating,
         stored=storage.sizes(stored),
         higher_precision=storage.higher_precision(
             stored, quantize, SEEDED, compat.all_layers(gan.ema_generator, include_self=False)

@@ -316,6 +316,19 @@ def test_kotlin_has_the_names_and_shapes_of_the_file(kind, shape, asset, request
     assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
 
 
+@pytest.mark.long
+@pytest.mark.skipif(shutil.which("kotlinc") is None, reason="the Kotlin compiler is not installed")
+def test_kotlin_compiles(grey, classes, vectors, tmp_path):
+    """Against stubs of LiteRT's and Android's classes, in tests/kotlin."""
+    files = [*map(str, (ROOT / "tests" / "kotlin").glob("*.kt"))]
+    for name, (folder, _) in {"Grey": grey, "Classes": classes, "Vectors": vectors}.items():
+        (code,) = blocks((folder / "README.md").read_text("utf-8"), "kotlin")
+        files.append(str(tmp_path / f"{name}.kt"))
+        Path(files[-1]).write_text(code.replace("class Generator(", f"class {name}("), "utf-8")
+    done = subprocess.run(["kotlinc", *files, "-d", str(tmp_path / "x.jar")], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
 def test_there_is_no_kotlin_for_a_type_that_its_api_lacks(colour):
     assert not blocks(page(colour), "kotlin") and "Export without `--uint8` for Android" in page(colour)
 
