@@ -186,7 +186,7 @@ def test_an_mp4_of_odd_sides_gets_even_ones(tmp_path):
 
 def test_an_mp4_without_its_encoder_names_the_extra(tiny_gan, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "av", None)  # as Python marks what cannot be imported
-    with pytest.raises(InputError, match=r"w.mp4 needs the package av, .*\[video\].* or use a .gif or a .webp"):
+    with pytest.raises(InputError, match=r"w.mp4 needs the package av .*\[video\].* or use a .gif or a .webp"):
         walk(tiny_gan, 2, 0, None, tmp_path / "w.mp4")
     assert not list(tmp_path.iterdir())
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_gan._utils.errors import InputError, how_to_install
+from keras_gan._utils.errors import InputError, first_line, how_to_install
 from keras_gan._utils.files import replace
 from keras_gan.sampling import latents, pictures
 from keras_gan.sampling.samples import Move
@@ -20,6 +20,7 @@ from keras_gan.sampling.samples import Move
 FRAMES = 12  # from one latent to the next
 FRAME_MS = 80
 FRAME_PX = 192  # least height
+H264 = "libx264"
 WEBP_QUALITY, MP4_QUALITY = 90, "18"  # of 100, and H.264's constant rate factor: both look like the pictures
 
 
@@ -97,11 +98,13 @@ def check_animation(out: str | os.PathLike, n: int = 1) -> Path:
     path = pictures.check_out(out, n)
     if path.suffix.lower() == ".mp4":
         try:
-            import av  # noqa: F401
-        except ImportError as error:
+            import av
+
+            av.Codec(H264, "w")
+        except (ImportError, ValueError) as error:  # some builds have no such encoder
             raise InputError(
-                f"{path.name} needs the package av, which is not installed; expected it, or another format. "
-                f"{how_to_install('video')}, or use a .gif or a .webp."
+                f"{path.name} needs the package av with the encoder {H264} ({first_line(error)}); expected it, or "
+                f"another format. {how_to_install('video')}, or use a .gif or a .webp."
             ) from error
     return path
 
@@ -134,7 +137,7 @@ def _mp4(frames, path):
 
     def write(draft):
         with av.open(str(draft), "w", format="mp4") as container:
-            stream = container.add_stream("libx264", rate=Fraction(1000, FRAME_MS), options={"crf": MP4_QUALITY})
+            stream = container.add_stream(H264, rate=Fraction(1000, FRAME_MS), options={"crf": MP4_QUALITY})
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             for frame in frames:
                 even = Image.new("RGB", (width, height), "white")
