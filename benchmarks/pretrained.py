@@ -4,7 +4,7 @@
     python benchmarks/pretrained.py runs/avatars-resnet-light avatars --commit COMMIT
 
 Copies the run's settings, tables, sliders and metric card, stores the weights in 16 bits, exports the .tflite, trains
-the encoder of `kgan project`, also stored in 16 bits, and writes the SHA-256 of every file. Prints the row for
+the encoder of `kgan project`, stored in 8 bits, and writes the SHA-256 of every file. Prints the row for
 docs/pretrained.md.
 """
 
@@ -47,7 +47,7 @@ def pack(run: Run, folder: Path) -> None:
     file.parent.mkdir()
     print(exports.export(gan, file, "tflite", options=Options(about=About.of(run, gan.step))))
     packed = training.load(folder)  # with the weights in 16 bits, to which the encoder belongs
-    encoder.write(folder / ENCODER, *run_projection.prepare(Run(folder), packed), packed, "float16")
+    encoder.write(folder / ENCODER, *run_projection.prepare(Run(folder), packed), packed, small=True)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files]
     (folder / pretrained.SUMS).write_text("\n".join(sums) + "\n", "utf-8")

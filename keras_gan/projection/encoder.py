@@ -18,6 +18,7 @@ from keras_gan.sampling import latents
 
 FAMILY = "resnet-light"  # the trunk of its discriminator
 STEPS, BATCH_SIZE, LEARNING_RATE = 1_500, 32, 1e-3
+SCALE = "scale/"  # prefix of the scales of arrays that are stored as int8
 MEASURED = "measured/"  # prefix of arrays in the file of `of_run`
 SMALL_SHARE = 0.1  # weight of the error of z beside that of the picture
 
@@ -94,7 +95,7 @@ def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
             if str(found["generator"]) == digest:
-                network.set_weights([found[_weight(number)] for number in range(len(network.weights))])
+                network.set_weights([_stored_weight(found, number) for number in range(len(network.weights))])
                 measured = [name for name in found.files if name.startswith(MEASURED)]
                 return Encoder(network, gan.latent_dim), {name.removeprefix(MEASURED): found[name] for name in measured}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # none yet, damaged, or of another version
@@ -105,7 +106,7 @@ def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
     return trained, measured
 
 
-def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, dtype: str = "float32") -> None:
+def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, small: bool = False) -> None:
     """Writes the file that `of_run` reads.
 
     Args:
@@ -113,9 +114,14 @@ def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, dt
         encoder: the encoder of this GAN.
         measured: arrays by name.
         gan: the GAN, whose generator's weights the file names.
-        dtype: the type in which the encoder's weights are stored, "float32" or "float16".
+        small: whether to store the encoder's kernels as int8, with a scale for each output channel. Its answer is only
+            a start, which the descent improves.
     """
-    arrays = {_weight(number): values.astype(dtype) for number, values in enumerate(encoder.network.get_weights())}
+    arrays = {_weight(number): values for number, values in enumerate(encoder.network.get_weights())}
+    for name, values in list(arrays.items()):
+        if small and values.ndim > 1:
+            scale = np.maximum(np.abs(values).max(axis=tuple(range(values.ndim - 1))), 1e-12) / 127
+            arrays |= {name: np.rint(values / scale).astype("int8"), f"{SCALE}{name}": scale.astype("float32")}
     arrays |= {f"{MEASURED}{name}": values for name, values in measured.items()}
     digest = weights_sha256(gan.ema_generator)
 
@@ -129,3 +135,9 @@ def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, dt
 def _weight(number):
     """The name of a weight in the file."""
     return f"weight_{number:03d}"
+
+
+def _stored_weight(found, number) -> np.ndarray:
+    """A weight from the file, float32."""
+    values, scale = found[_weight(number)], f"{SCALE}{_weight(number)}"
+    return values * found[scale] if scale in found.files else values
