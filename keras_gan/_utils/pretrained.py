@@ -28,7 +28,7 @@ def folder(name: str) -> Path:
     """
     packed = RUNS / name
     version = hashlib.sha256((packed / SUMS).read_bytes()).hexdigest()[:12]
-    copied = cache_folder() / "pretrained" / f"{name}-{version}"
+    copied = cache_folder() / "pretrained" / version / name  # the last part is the name of the run, for people
     if not copied.exists():
         copied.parent.mkdir(parents=True, exist_ok=True)
         replace_folder(copied, lambda draft: shutil.copytree(packed, draft, dirs_exist_ok=True))

@@ -26,6 +26,7 @@ from keras_gan.data import opening
 from keras_gan.runs import Run
 
 FOLDER, PREPARED, DISCRIMINATOR = "demo", "prepared.json", "discriminator.tflite"
+ENCODER = "encoder.npz"  # in the run, and the files of a projection
 ORIGINAL, LATENT, FACTS = "original.png", "z.npy", "projection.json"  # as run_projection, which needs TensorFlow
 AVERAGED, LAST = "averaged", "last"
 GENERATORS = {AVERAGED: "averaged.tflite", LAST: "last.tflite"}
@@ -95,7 +96,8 @@ def project(source: Path, picture: str | os.PathLike, folder: Path) -> None:
             f"--picture with {source}, which is no run; expected a run folder, whose generator is searched. Give the "
             "run that the file was exported from."
         )
-    print(f"looking for {picture} in the generator; the first picture of a run takes minutes …", flush=True)
+    first = "" if (source / ENCODER).exists() else "; the first picture of a run takes minutes"
+    print(f"looking for {picture} in the generator{first} …", flush=True)
     _in_a_process(source, picture, folder)
 
 
