@@ -28,6 +28,7 @@ from keras_gan.metrics import Reference  # noqa: E402
 from keras_gan.training import origins  # noqa: E402
 
 FIRST_STEP, GROWTH = 50, 2
+SCRATCH, RUN = STARTS = "scratch", "run"
 
 
 class Curve(keras.callbacks.Callback):
@@ -64,9 +65,10 @@ def trained(config, few, reference, origin) -> dict[int, float]:
 @click.option("--flip", is_flag=True)
 @click.option("--steps", default=2_000)
 @click.option("--freeze-levels", default=0)
+@click.option("--start", "starts", type=click.Choice(STARTS), multiple=True, default=STARTS, show_default=True)
 @click.option("--seed", "seeds", type=int, multiple=True, default=(0,))
 @click.option("--out", type=click.Path(path_type=Path))
-def main(name, origin, images, image_size, flip, steps, freeze_levels, seeds, out):
+def main(name, origin, images, image_size, flip, steps, freeze_levels, starts, seeds, out):
     """Train on a few images of NAME, from scratch and from a run."""
     if len(os.sched_getaffinity(0)) > 1:
         precision.use_threads()
@@ -77,7 +79,7 @@ def main(name, origin, images, image_size, flip, steps, freeze_levels, seeds, ou
     print(f"real images: {real:.1f}")
     found = []
     for seed in seeds:
-        for start in (None, origin):
+        for start in [{SCRATCH: None, RUN: origin}[name] for name in starts]:
             began = time.process_time()
             config = training.configure(
                 name,
