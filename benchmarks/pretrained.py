@@ -3,9 +3,9 @@
     kgan train avatars --attributes all --steps 20000 && kgan directions … && kgan evaluate …
     python benchmarks/pretrained.py runs/avatars-resnet-light avatars --commit COMMIT
 
-Copies the run's settings, tables, sliders and metric card, stores the weights in 16 bits, exports the .tflite, trains
-the encoder of `kgan project`, stored in 8 bits, and writes the SHA-256 of every file. Prints the row for
-docs/pretrained.md.
+Copies the run's settings, tables, sliders and metric card, stores the weights in 16 bits, exports the .tflite, with
+`--encoder` trains the encoder of `kgan project`, stored in 8 bits, and writes the SHA-256 of every file. Prints the row
+for docs/pretrained.md.
 """
 
 import hashlib
@@ -36,7 +36,7 @@ COPIED = (
 )
 
 
-def pack(run: Run, folder: Path) -> None:
+def pack(run: Run, folder: Path, quantize: str, with_encoder: bool) -> None:
     """Writes the packed run into an empty folder."""
     gan = training.load(run.path)
     for name in COPIED:
@@ -45,9 +45,10 @@ def pack(run: Run, folder: Path) -> None:
     checkpoints.write_weights(folder / "checkpoints" / f"step_{gan.step:07d}.npz", gan)
     file = folder / pretrained.GENERATOR
     file.parent.mkdir()
-    print(exports.export(gan, file, "tflite", options=Options(about=About.of(run, gan.step))))
-    packed = training.load(folder)  # with the weights in 16 bits, to which the encoder belongs
-    encoder.write(folder / ENCODER, *run_projection.prepare(Run(folder), packed), packed, small=True)
+    print(exports.export(gan, file, "tflite", quantize, options=Options(about=About.of(run, gan.step))))
+    if with_encoder:
+        packed = training.load(folder)  # with the weights in 16 bits, to which the encoder belongs
+        encoder.write(folder / ENCODER, *run_projection.prepare(Run(folder), packed), packed, small=True)
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.relative_to(folder).as_posix()}" for path in files]
     (folder / pretrained.SUMS).write_text("\n".join(sums) + "\n", "utf-8")
@@ -57,11 +58,13 @@ def pack(run: Run, folder: Path) -> None:
 @click.argument("run", type=click.Path(exists=True))
 @click.argument("name")
 @click.option("--commit", required=True, help="That of the code that trained the run.")
-def main(run, name, commit):
+@click.option("--quantize", default="float16", show_default=True, help="How the .tflite stores its weights.")
+@click.option("--encoder", "with_encoder", is_flag=True, help="Train the encoder of kgan project, too.")
+def main(run, name, commit, quantize, with_encoder):
     """Pack RUN as the pretrained generator NAME."""
     found, folder = Run(run), pretrained.RUNS / name
     folder.parent.mkdir(exist_ok=True)
-    replace_folder(folder, lambda draft: pack(found, draft))
+    replace_folder(folder, lambda draft: pack(found, draft, quantize, with_encoder))
     card = json.loads((folder / "metrics.json").read_text("utf-8"))
     scores = ", ".join(f"{score['name']} {score['value']:.3g}" for score in card["scores"][:1])
     command = settings.command(found.config)

@@ -78,6 +78,8 @@ def sample(source, trust, **wishes):
     from keras_gan.exports.sample_files import Plan
 
     plan = Plan.of(**wishes)
+    if len(plan.label) > 1:  # for which the weights are needed
+        source = pretrained.run_of(source) or source
     check_exists(source)
     if is_run(source):
         plan.check(source)

@@ -4,6 +4,7 @@ import hashlib
 import json
 import subprocess
 import sys
+import zipfile
 
 import numpy as np
 import pytest
@@ -32,9 +33,12 @@ def run(*words):
     return CliRunner().invoke(kgan, [*map(str, words)])
 
 
-def test_there_are_some_and_they_are_small():
-    assert "avatars" in NAMES
-    assert sum(file.stat().st_size for file in pretrained.RUNS.rglob("*") if file.is_file()) < LARGEST_BYTES
+def test_there_are_some_and_they_are_small(tmp_path):
+    assert NAMES == ["avatars", "digits", "mnist"]
+    with zipfile.ZipFile(tmp_path / "wheel.zip", "w", zipfile.ZIP_DEFLATED) as archive:  # as a wheel holds them
+        for file in pretrained.RUNS.rglob("*"):
+            archive.write(file)
+    assert (tmp_path / "wheel.zip").stat().st_size < LARGEST_BYTES
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,7 +73,9 @@ def test_the_gan_draws_what_the_file_draws(name):
     file = edge.Generator(pretrained.folder(name) / pretrained.GENERATOR)
     assert file.directions.names
     mine, others = (each.generate(4, seed=3).astype("int") for each in (gan, file))
-    assert np.abs(mine - others).max() <= 4  # both have weights of 16 bits
+    # Both have weights of 16 bits, or the file of 8: single pixels at edges then differ by more.
+    assert np.quantile(np.abs(mine - others), 0.999) <= (4 if file.description["quantize"] == "float16" else 40)
+    assert np.abs(mine - others).mean() < 2
     images = np.zeros((8, *gan.data_shape), "float32") + np.linspace(-0.5, 0.5, 8, dtype="float32")[:, None, None, None]
     labels = () if not gan.attributes else (np.eye(8, len(gan.attributes)),)
     if gan.num_classes is None:
@@ -111,6 +117,12 @@ def test_weights_of_16_bits_start_training_afresh(tmp_path, trained_digits):
     for mine, average in zip(other.generator.get_weights(), gan.ema_generator.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, average.astype("float16").astype("float32"))
     np.testing.assert_array_equal(other.generator.get_weights()[0], other.ema_generator.get_weights()[0])
+
+
+def test_an_animation_from_class_to_class_takes_the_run_of_a_name(tmp_path):
+    done = run("sample", "digits", "--label", "3", "--label", "8", "--frames", 3, "--out", "w.gif")
+    assert done.exit_code == 0 and "1 seed, 2 classes in w.gif" in done.output, done.output
+    assert pretrained.run_of(tmp_path / "export" / "generator.tflite") is None
 
 
 @pytest.fixture

@@ -28,11 +28,23 @@ def folder(name: str) -> Path:
     """
     packed = RUNS / name
     version = hashlib.sha256((packed / SUMS).read_bytes()).hexdigest()[:12]
-    copied = cache_folder() / "pretrained" / version / name  # the last part is the name of the run, for people
+    copied = copies() / version / name  # the last part is the name of the run, for people
     if not copied.exists():
         copied.parent.mkdir(parents=True, exist_ok=True)
         replace_folder(copied, lambda draft: shutil.copytree(packed, draft, dirs_exist_ok=True))
     return copied
+
+
+def copies() -> Path:
+    """The folder of all copies."""
+    return cache_folder() / "pretrained"
+
+
+def run_of(file: str | os.PathLike) -> Path | None:
+    """The run folder of a pretrained generator's file; None for any other file."""
+    path = Path(file)
+    is_one = path.is_relative_to(copies()) and path.parts[-len(GENERATOR.parts) :] == GENERATOR.parts
+    return path.parents[len(GENERATOR.parts) - 1] if is_one else None
 
 
 def is_name(path: str | os.PathLike) -> bool:
