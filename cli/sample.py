@@ -79,7 +79,7 @@ def sample(source, trust, **wishes):
 
     plan = Plan.of(**wishes)
     if len(plan.label) > 1:  # for which the weights are needed
-        source = pretrained.run_of(source) or source
+        source = str(pretrained.run_of(source) or source)
     check_exists(source)
     if is_run(source):
         plan.check(source)
