@@ -4,8 +4,8 @@
     python benchmarks/pretrained.py runs/avatars-resnet-light avatars --commit COMMIT
 
 Copies the run's settings, tables, sliders and metric card, stores the weights in 16 bits, exports the .tflite, with
-`--encoder` trains the encoder of `kgan project`, stored in 8 bits, and writes the SHA-256 of every file. Prints the row
-for docs/pretrained.md.
+`--encoder` trains the encoder of `kgan project`, stored in few bits, and writes the SHA-256 of every file. Prints the
+row for docs/pretrained.md.
 """
 
 import hashlib

@@ -18,6 +18,7 @@ from keras_gan.sampling import latents
 
 FAMILY = "resnet-light"  # the trunk of its discriminator
 STEPS, BATCH_SIZE, LEARNING_RATE = 1_500, 32, 1e-3
+LARGEST_STORED = 31  # of an int8 weight: few values, which a wheel compresses to 5 bits
 SCALE = "scale/"  # prefix of the scales of arrays that are stored as int8
 MEASURED = "measured/"  # prefix of arrays in the file of `of_run`
 SMALL_SHARE = 0.1  # weight of the error of z beside that of the picture
@@ -114,13 +115,13 @@ def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, sm
         encoder: the encoder of this GAN.
         measured: arrays by name.
         gan: the GAN, whose generator's weights the file names.
-        small: whether to store the encoder's kernels as int8, with a scale for each output channel. Its answer is only
-            a start, which the descent improves.
+        small: whether to store the encoder's kernels as small integers, with a scale for each output channel. Its
+            answer is only a start, which the descent improves.
     """
     arrays = {_weight(number): values for number, values in enumerate(encoder.network.get_weights())}
     for name, values in list(arrays.items()):
         if small and values.ndim > 1:
-            scale = np.maximum(np.abs(values).max(axis=tuple(range(values.ndim - 1))), 1e-12) / 127
+            scale = np.maximum(np.abs(values).max(axis=tuple(range(values.ndim - 1))), 1e-12) / LARGEST_STORED
             arrays |= {name: np.rint(values / scale).astype("int8"), f"{SCALE}{name}": scale.astype("float32")}
     arrays |= {f"{MEASURED}{name}": values for name, values in measured.items()}
     digest = weights_sha256(gan.ema_generator)
