@@ -8,6 +8,7 @@ Copies the run's settings, tables, sliders and metric card, stores the weights i
 row for docs/pretrained.md.
 """
 
+import dataclasses
 import hashlib
 import json
 import shutil
@@ -36,16 +37,20 @@ COPIED = (
 )
 
 
-def pack(run: Run, folder: Path, quantize: str, with_encoder: bool) -> None:
+def pack(run: Run, name: str, folder: Path, quantize: str, with_encoder: bool) -> None:
     """Writes the packed run into an empty folder."""
     gan = training.load(run.path)
-    for name in COPIED:
-        shutil.copy(run.path / name, folder / name)
+    for file_name in COPIED:
+        shutil.copy(run.path / file_name, folder / file_name)
     (folder / "checkpoints").mkdir()
     checkpoints.write_weights(folder / "checkpoints" / f"step_{gan.step:07d}.npz", gan)
     file = folder / pretrained.GENERATOR
     file.parent.mkdir()
-    print(exports.export(gan, file, "tflite", quantize, options=Options(about=About.of(run, gan.step))))
+    about = dataclasses.replace(About.of(run, gan.step), name=name)  # not that of the run's folder
+    print(exports.export(gan, file, "tflite", quantize, options=Options(about=about)))
+    report = file.with_name(f"{file.name}.json")
+    measured = json.loads(report.read_text("utf-8")) | {"file": pretrained.GENERATOR.as_posix()}  # without this machine
+    report.write_text(json.dumps(measured, indent=2) + "\n", "utf-8")
     if with_encoder:
         packed = training.load(folder)  # with the weights in 16 bits, to which the encoder belongs
         encoder.write(folder / ENCODER, *run_projection.prepare(Run(folder), packed), packed, small=True)
@@ -64,7 +69,7 @@ def main(run, name, commit, quantize, with_encoder):
     """Pack RUN as the pretrained generator NAME."""
     found, folder = Run(run), pretrained.RUNS / name
     folder.parent.mkdir(exist_ok=True)
-    replace_folder(folder, lambda draft: pack(found, draft, quantize, with_encoder))
+    replace_folder(folder, lambda draft: pack(found, name, draft, quantize, with_encoder))
     card = json.loads((folder / "metrics.json").read_text("utf-8"))
     scores = ", ".join(f"{score['name']} {score['value']:.3g}" for score in card["scores"][:1])
     command = settings.command(found.config)

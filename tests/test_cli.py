@@ -48,7 +48,10 @@ def tflite(trained, tmp_path_factory):
     path = tmp_path_factory.mktemp("export") / "g.tflite"
     result = command("export", trained.run_dir, "--tflite", "--out", path)
     assert result.exit_code == 0, result.output
-    assert re.match(rf"{path}: .* largest error .* signatures generate, .*, sample_16\n$", result.stdout)
+    assert re.match(
+        rf"{path}: .* largest error .* signatures generate, .*, sample_16; for GPUs generate, generate_16\n$",
+        result.stdout,
+    )
     return path
 
 
@@ -355,7 +358,8 @@ def test_a_missing_run_is_answered_with_the_runs_that_exist(run_dir, monkeypatch
         result = command(verb, "rum", *(["--tflite"] if verb == "export" else []))
         assert (
             result.exit_code == 2
-            and "such as run, or the name of a pretrained generator (avatars). Use its path." in result.stderr
+            and "such as run, or the name of a pretrained generator (avatars, digits, mnist). Use its path."
+            in result.stderr
         ), result.stderr
 
 

@@ -365,7 +365,7 @@ def test_a_sweep_needs_no_out_and_rejects_contradictions(found_run, tmp_path, mo
     for words, message in (
         (["--set", "factor 1=1"], "--set factor 1 with --sweep factor 1"),
         (["--set", "a=1", "--set", "a=0"], "--set a was given twice"),
-        (["--out", "x.png"], "expected a .gif. Use --out factor-1.gif"),
+        (["--out", "x.png"], "expected a .gif, a .webp or an .mp4. Use --out factor-1.gif"),
     ):
         done = CliRunner().invoke(kgan, [*sweep, *words])
         assert done.exit_code == 2 and message in done.output, done.output
