@@ -284,7 +284,7 @@ def test_the_animation_goes_to_the_other_picture_and_back(shown, opened):
     switch(page, "Animate to another picture")
     fill(page, "Seed of the other picture", 9)
     wait_for_address(page, {"seed": "3", "sliders": "slant:0.2", "to": "9"})
-    page.get_by_role("img", name="The way from the picture of seed 3 to 9 and back").wait_for()
+    page.get_by_role("img", name="The way from the picture of seed 3 to that of seed 9 and back").wait_for()
     name, content = download(page, "Download GIF")
     way = Image.open(io.BytesIO(content))
     assert name == "seed-3-9.gif" and way.n_frames == 24 and way.info["loop"] == 0

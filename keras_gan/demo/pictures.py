@@ -259,7 +259,8 @@ def _others(gallery, chosen):
     if chosen.other is not None:
         st.subheader(f"From {_name(chosen.seed)} to seed {chosen.other}")
         gif = gallery.way(chosen)
-        st.html(frames.way(gif, f"The way from {_name(chosen.seed)} to that of seed {chosen.other} and back"))
+        start = "your picture" if chosen.seed == YOURS else f"the picture of seed {chosen.seed}"
+        st.html(frames.way(gif, f"The way from {start} to that of seed {chosen.other} and back"))
         name = f"{_file_name(chosen.seed)}-{chosen.other}.gif"
         st.download_button("Download GIF", gif, name, "image/gif", on_click="ignore")
     st.subheader("Neighbouring seeds")
