@@ -20,11 +20,10 @@ from keras_gan import exports, training
 from keras_gan._utils import pretrained
 from keras_gan._utils.files import replace_folder, size_bytes
 from keras_gan.exports import About, Options
-from keras_gan.projection import encoder
+from keras_gan.projection import ENCODER, encoder
 from keras_gan.reporting import settings
 from keras_gan.runs import Run, checkpoints
 from keras_gan.training import run_projection
-from keras_gan.training.run_projection import ENCODER
 
 COPIED = (
     "config.json",

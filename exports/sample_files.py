@@ -66,7 +66,7 @@ class Plan:
         if len(label) > 1:
             n = _count_of_classes(label, n, moving and not sweep)
         n = n if n is not None else SWEEP_SEEDS if sweep else WALK_SEEDS if moving else SAMPLES
-        (sampling.check_animation if moving else sampling.check_out)(out, max(n, len(label)))
+        sampling.check_out(out, max(n, len(label)))
         frames = frames or sampling.FRAMES
         return cls(n, seed or 0, tuple(label), dict(amounts), sweep, out, seeds, found, truncation, frames)
 
@@ -99,11 +99,11 @@ class Plan:
             InputError: for a class or a slider that the generator does not have, or a path that cannot be written.
         """
         classes = [generators.class_number(generator, label) for label in self.label]
-        label = classes[0] if len(classes) == 1 else None
+        label = classes[0] if len(classes) == 1 else None  # of all samples
         known = _sliders(source, generator) if self.amounts or self.sweep else None
         move = self._truncated(known.mover(self.amounts) if self.amounts else None)
         if self.sweep or sampling.is_animation(self.out) or self._chosen:
-            return self._write_latents(source, generator, classes, known, move)
+            return self._write_latents(source, generator, label, classes, known, move)
         path = sampling.save(
             sampling.parts(generator, self.n, self.seed, label, move),
             self.out,
@@ -123,9 +123,8 @@ class Plan:
         factor = np.float32(self.truncation)
         return (lambda z: factor * z) if move is None else (lambda z: move(factor * z))
 
-    def _write_latents(self, source, generator, classes, known, move):
+    def _write_latents(self, source, generator, label, classes, known, move):
         """Draws and writes the samples of latents that are held in memory at once."""
-        label = classes[0] if len(classes) == 1 else None
         if self.z is None:
             seeds = latents.seeds(self.n, self.seed) if self.seeds is None else np.array(self.seeds, "int32")
             z, labels = sampling.of_seeds(generator, seeds, label)

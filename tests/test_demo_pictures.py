@@ -442,8 +442,10 @@ def test_the_own_picture_is_shown_and_its_sliders_move_it(shown, demo_server, vi
 
 
 def test_an_own_picture_that_cannot_be_used_gives_one_line(shown, tmp_path, monkeypatch):
-    for name in ("KERAS_GAN_DEMO_SOURCE", "KERAS_GAN_DEMO_PROJECTED", "MPLCONFIGDIR", "KERAS_HOME"):
+    for name in ("KERAS_GAN_DEMO_SOURCE", "KERAS_GAN_DEMO_PROJECTED"):
         monkeypatch.setenv(name, os.environ.get(name, ""))
+    for name in ("MPLCONFIGDIR", "KERAS_HOME"):  # a process that has Keras writes its settings there
+        monkeypatch.setenv(name, str(tmp_path))
     (tmp_path / "text.png").write_text("no picture")
     for words, message in (
         (["--picture", "mine.png"], "without a run; expected a run of images"),

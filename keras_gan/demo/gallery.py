@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from keras_gan import __version__, directions, sampling
+from keras_gan import __version__, directions, projection, sampling
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.run_folders import is_run
 from keras_gan.demo import preparing
@@ -56,9 +56,9 @@ class Yours:
     @classmethod
     def read(cls, folder: Path) -> "Yours":
         """The picture in a folder of `preparing.project`."""
-        facts = json.loads((folder / preparing.FACTS).read_text("utf-8"))
-        z = np.load(folder / preparing.LATENT, allow_pickle=False)[0]
-        return cls(z, facts["label"], (folder / preparing.ORIGINAL).read_bytes())
+        facts = json.loads((folder / projection.FACTS).read_text("utf-8"))
+        z = np.load(folder / projection.LATENT, allow_pickle=False)[0]
+        return cls(z, facts["label"], (folder / projection.ORIGINAL).read_bytes())
 
 
 @dataclass(frozen=True)

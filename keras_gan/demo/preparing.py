@@ -23,11 +23,10 @@ from keras_gan._utils.errors import InputError, Notice, first_line, one_line
 from keras_gan._utils.files import replace_folder
 from keras_gan._utils.run_folders import is_run
 from keras_gan.data import opening
+from keras_gan.projection import ENCODER
 from keras_gan.runs import Run
 
 FOLDER, PREPARED, DISCRIMINATOR = "demo", "prepared.json", "discriminator.tflite"
-ENCODER = "encoder.npz"  # in the run, and the files of a projection
-ORIGINAL, LATENT, FACTS = "original.png", "z.npy", "projection.json"  # as run_projection, which needs TensorFlow
 AVERAGED, LAST = "averaged", "last"
 GENERATORS = {AVERAGED: "averaged.tflite", LAST: "last.tflite"}
 OWN = {PREPARED, DISCRIMINATOR, *(f"{name}{end}" for name in GENERATORS.values() for end in ("", ".json"))}

@@ -14,6 +14,8 @@ import numpy as np
 from keras_gan._utils.errors import InputError
 
 STEPS = 300  # of gradient descent
+# Names of files: in a run folder, and three of those that `kgan project` writes. The demo reads them without Keras.
+ENCODER, ORIGINAL, LATENT, FACTS = "encoder.npz", "original.png", "z.npy", "projection.json"
 
 
 @dataclass(frozen=True)

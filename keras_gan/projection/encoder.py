@@ -85,26 +85,34 @@ def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
     """The encoder of a run's generator, and what was measured with it.
 
     Both are read from a file. Where they belong to other weights of the generator, or there is no file, the encoder is
-    trained, and both are saved.
+    trained, and both are saved. What could not be measured, such as for missing data, is measured the next time.
 
     Args:
         gan: the run's GAN.
         file: a .npz in the run folder.
-        measure: function of an `Encoder` to arrays by name.
+        measure: function of an `Encoder` to arrays by name; none where they cannot be measured.
     """
-    digest, network = weights_sha256(gan.ema_generator), build(gan, 0)
+    found = _read(gan, file)
+    known, measured = found or (train(gan, STEPS, 0), {})
+    if not measured:
+        measured = measure(known)
+        if measured or found is None:
+            write(file, known, measured, gan)
+    return known, measured
+
+
+def _read(gan, file) -> tuple[Encoder, dict[str, np.ndarray]] | None:
+    """What the file holds for these weights of the generator; None where there is nothing that can be used."""
+    network = build(gan, 0)
     try:
         with file.open("rb") as opened, np.load(opened, allow_pickle=False) as found:
-            if str(found["generator"]) == digest:
-                network.set_weights([_stored_weight(found, number) for number in range(len(network.weights))])
-                measured = [name for name in found.files if name.startswith(MEASURED)]
-                return Encoder(network, gan.latent_dim), {name.removeprefix(MEASURED): found[name] for name in measured}
+            if str(found["generator"]) != weights_sha256(gan.ema_generator):
+                return None
+            network.set_weights([_stored_weight(found, number) for number in range(len(network.weights))])
+            names = [name for name in found.files if name.startswith(MEASURED)]
+            return Encoder(network, gan.latent_dim), {name.removeprefix(MEASURED): found[name] for name in names}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # none yet, damaged, or of another version
-        pass
-    trained = train(gan, STEPS, 0)
-    measured = measure(trained)
-    write(file, trained, measured, gan)
-    return trained, measured
+        return None
 
 
 def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, small: bool = False) -> None:

@@ -3,7 +3,7 @@
 It needs numpy, Pillow and msgspec only, so that it runs wherever an exported generator runs.
 """
 
-from keras_gan.sampling.animations import FRAMES, check_animation, is_animation, save_interpolation, save_movement
+from keras_gan.sampling.animations import FRAMES, is_animation, save_interpolation, save_movement
 from keras_gan.sampling.generators import Generator
 from keras_gan.sampling.pictures import check_images, check_out, class_grid, grid, read, save, save_gif, to_picture
 from keras_gan.sampling.samples import of_seeds, parts
@@ -11,7 +11,6 @@ from keras_gan.sampling.samples import of_seeds, parts
 __all__ = [
     "FRAMES",
     "Generator",
-    "check_animation",
     "check_images",
     "check_out",
     "class_grid",

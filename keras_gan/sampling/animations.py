@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
-from keras_gan._utils.errors import InputError, first_line, how_to_install
+from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
 from keras_gan.sampling import latents, pictures
 from keras_gan.sampling.samples import Move
@@ -20,7 +20,6 @@ from keras_gan.sampling.samples import Move
 FRAMES = 12  # from one latent to the next
 FRAME_MS = 80
 FRAME_PX = 192  # least height
-H264 = "libx264"
 WEBP_QUALITY, MP4_QUALITY = 90, "18"  # of 100, and H.264's constant rate factor: both look like the pictures
 
 
@@ -44,7 +43,7 @@ def save_interpolation(
     Raises:
         InputError: where there are too few latents, the data are no images, or the file cannot be written.
     """
-    path = check_animation(out, len(stops))
+    path = pictures.check_out(out, len(stops))
     if len(stops) < 2:
         raise InputError(f"an animation between {len(stops)} latent; expected at least 2. Use two or more.")
     z = latents.walk(stops, frames, generator.latent)
@@ -83,7 +82,7 @@ def save_movement(
     Raises:
         InputError: as in `save_interpolation`.
     """
-    path = check_animation(out, len(z))
+    path = pictures.check_out(out, len(z))
     frames = [pictures.grid(pictures.check_images(generator.generate(z=move(z), labels=labels))) for move in moves]
     return _write([*frames, *frames[-2:0:-1]], path)
 
@@ -91,22 +90,6 @@ def save_movement(
 def is_animation(out: str | os.PathLike) -> bool:
     """Whether a path is that of an animation, by its suffix."""
     return Path(out).suffix.lower() in WRITERS
-
-
-def check_animation(out: str | os.PathLike, n: int = 1) -> Path:
-    """`pictures.check_out` of the path of an animation. Raises InputError also where its encoder is missing."""
-    path = pictures.check_out(out, n)
-    if path.suffix.lower() == ".mp4":
-        try:
-            import av
-
-            av.Codec(H264, "w")
-        except (ImportError, ValueError) as error:  # some builds have no such encoder
-            raise InputError(
-                f"{path.name} needs the package av with the encoder {H264} ({first_line(error)}); expected it, or "
-                f"another format. {how_to_install('video')}, or use a .gif or a .webp."
-            ) from error
-    return path
 
 
 def _write(frames: Iterable[Image.Image], path: Path) -> Path:
@@ -137,7 +120,7 @@ def _mp4(frames, path):
 
     def write(draft):
         with av.open(str(draft), "w", format="mp4") as container:
-            stream = container.add_stream(H264, rate=Fraction(1000, FRAME_MS), options={"crf": MP4_QUALITY})
+            stream = container.add_stream(pictures.H264, rate=Fraction(1000, FRAME_MS), options={"crf": MP4_QUALITY})
             stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
             for frame in frames:
                 even = Image.new("RGB", (width, height), "white")

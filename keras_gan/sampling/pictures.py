@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from keras_gan._utils.errors import InputError
+from keras_gan._utils.errors import InputError, first_line, how_to_install
 from keras_gan._utils.files import replace
 
 SMALLEST_CELL_PX = 48  # least height of an image in a grid; smaller ones are enlarged by a whole factor
 GAP_PX = 2
 TEXT_PX, MARGIN_PX, LONGEST_NAME = 15, 6, 16  # names of classes in a grid: height, space on both sides, characters
 MOST_COLUMNS = 16  # of a grid with one class a row
+H264 = "libx264"  # the encoder of an .mp4
 # The largest number of samples in one file, by its suffix; without a suffix it is a folder.
 OUTS = {"": math.inf, ".npz": math.inf, ".png": 10_000, ".gif": 100, ".webp": 100, ".mp4": 100}
 
@@ -156,11 +157,26 @@ def check_out(out: str | os.PathLike, n: int = 1) -> Path:
         raise InputError(
             f"{n:,} samples in one {kind}; expected at most {OUTS[kind]:,}. Use a folder or an .npz as --out."
         )
+    if kind == ".mp4":
+        _check_h264(path)
     existing = next(folder for folder in [path, *path.absolute().parents] if folder.exists())
     taken = path.is_dir() if path.suffix else path.is_file()
     if taken or (existing != path and not existing.is_dir()) or not os.access(existing, os.W_OK):
         raise InputError(f"cannot write {path}; expected a writable path. Use another --out.")
     return path
+
+
+def _check_h264(path):
+    """Raises InputError where an .mp4 cannot be encoded: av is missing, or a build without that encoder."""
+    try:
+        import av
+
+        av.Codec(H264, "w")
+    except (ImportError, ValueError) as error:
+        raise InputError(
+            f"{path.name} needs the package av with the encoder {H264} ({first_line(error)}); expected it, or another "
+            f"format. {how_to_install('video')}, or use a .gif or a .webp."
+        ) from error
 
 
 def _write_grid(parts, path, labels, names):

@@ -5,13 +5,13 @@ import os
 from pathlib import Path
 
 from keras_gan import directions
-from keras_gan._utils.digests import weights_sha256
 from keras_gan._utils.errors import InputError
 from keras_gan.config import TrainConfig
 from keras_gan.directions import record
 from keras_gan.gan import GAN, transfer
 from keras_gan.runs import Run
 from keras_gan.runs.folder import Origin
+from keras_gan.training import origins
 from keras_gan.training.loading import load
 
 OWN = {"start_from": None, "with_optimizers": False, "freeze_levels": 0}  # settings that a student does not inherit
@@ -49,7 +49,7 @@ def start(gan: GAN, config: TrainConfig, recorded: Origin | None) -> Origin:
         InputError: where the teacher is no run any more, or has been trained further since.
     """
     teacher = load(config.teacher)
-    digest = weights_sha256(teacher.generator, teacher.discriminator, teacher.ema_generator)
+    digest = origins.digest(teacher)
     if recorded is not None and recorded.sha256 != digest:
         raise InputError(
             f"the teacher {config.teacher} has other weights than at the start; expected those of step "

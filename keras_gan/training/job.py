@@ -71,11 +71,12 @@ class Job:
     origin: Origin | None = None  # where the weights of a new run come from; None for fresh ones
 
     def __post_init__(self):
+        is_continued = self.last_saved is not None
         if self.config.teacher:
-            recorded = None if self.last_saved is None else Run(self.run_dir).origin
+            recorded = Run(self.run_dir).origin if is_continued else None
             with self.strategy.scope():
                 self.origin = distilling.start(self.gan, self.config, recorded)
-        if self.last_saved is not None:  # a checkpoint holds all weights
+        if is_continued:  # a checkpoint holds all weights
             return
         with self.strategy.scope():
             start_from_data(self.gan, self.config, self.source)

@@ -48,8 +48,12 @@ def start(gan: GAN, path: str | os.PathLike, class_names, with_optimizers: bool)
     taken = gan.load_weights_from(other, numbers)
     if with_optimizers:
         _take_optimizers(gan, other, path)
-    digest = weights_sha256(other.generator, other.discriminator, other.ema_generator)
-    return Origin(os.fspath(path), other.step, digest, *map(str, taken.values()))
+    return Origin(os.fspath(path), other.step, digest(other), *map(str, taken.values()))
+
+
+def digest(gan: GAN) -> str:
+    """The SHA-256 of the weights of both networks and of the average, as an `Origin` records it."""
+    return weights_sha256(gan.generator, gan.discriminator, gan.ema_generator)
 
 
 def _take_optimizers(gan, other, path):

@@ -15,13 +15,11 @@ from keras_gan._utils.text import Table, Text
 from keras_gan.config import TrainConfig
 from keras_gan.data import Source, decoding
 from keras_gan.plots import projection as plots
-from keras_gan.projection import encoder
+from keras_gan.projection import ENCODER, FACTS, LATENT, ORIGINAL, encoder
 from keras_gan.runs import Run
 from keras_gan.training.loading import load
 from keras_gan.training.opening import open_both
 
-ENCODER = "encoder.npz"
-ORIGINAL, LATENT, FACTS = "original.png", "z.npy", "projection.json"
 FILES = "projection.png", ORIGINAL, "picture.png", LATENT, FACTS
 COMPARED = 32  # images of each split
 TRAINING, HELD_OUT = "training images", "held-out images"
@@ -141,11 +139,7 @@ def prepare(run: Run, gan) -> tuple[encoder.Encoder, dict[str, np.ndarray]]:
     Returns:
         The encoder, and float64 (n,) errors under `TRAINING` and `HELD_OUT`; only those whose data can be opened.
     """
-    file = run.path / ENCODER
-    known, errors = encoder.of_run(gan, file, functools.partial(_usual, gan, run))
-    if not errors and (errors := _usual(gan, run, known)):  # the data could not be opened the first time
-        encoder.write(file, known, errors, gan)
-    return known, errors
+    return encoder.of_run(gan, run.path / ENCODER, functools.partial(_usual, gan, run))
 
 
 def _usual(gan, run, known) -> dict[str, np.ndarray]:
