@@ -5,7 +5,7 @@ import click
 from keras_gan._utils.errors import InputError
 from keras_gan._utils.run_folders import check_run
 from keras_gan.cli import output
-from keras_gan.cli.names import MODES, listed
+from keras_gan.cli.names import MODES, SIGNATURES, listed
 from keras_gan.cli.options import Name, RunPath, load_training
 from keras_gan.cli.verb import Verb
 
@@ -28,6 +28,7 @@ from keras_gan.cli.verb import Verb
 @click.option("--saved-model", is_flag=True, help="Write a TensorFlow SavedModel.")
 @click.option("--onnx", is_flag=True, help="Write an .onnx, for ONNX Runtime.")
 @click.option("--web", is_flag=True, help="Write a page of static files that draws in any browser; this needs npm.")
+@click.option("--micro", is_flag=True, help="Write C++ files for microcontrollers; this needs tflite-micro.")
 @click.option("--serve", is_flag=True, help="Show the page on this machine, until Ctrl-C.")
 @click.option(
     "--quantize",
@@ -42,6 +43,15 @@ from keras_gan.cli.verb import Verb
     is_flag=True,
     help="Give images as uint8 in [0, 255], not as float32 in [-1, 1]; the name ends in -uint8.",
 )
+@click.option(
+    "--signature",
+    "signatures",
+    multiple=True,
+    type=Name(SIGNATURES),
+    metavar="NAME",
+    help="Keep this signature of the .tflite, and leave the others out: generate, alone, for delegates that take one "
+    "graph. Give several to keep several.",
+)
 @click.option("--license", metavar="TEXT", help="License of the generator, written into the file.")
 @click.option("--force", is_flag=True, help="Write it even where the errors or the loss of quality are too large.")
 @click.option(
@@ -49,9 +59,9 @@ from keras_gan.cli.verb import Verb
     type=click.Path(),
     help="File to write, or a folder (FOLDER/) for files of standard names.  [default: RUN/export/]",
 )
-def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options):
+def export(run, tflite, saved_model, onnx, web, micro, serve, quantize, signatures, out, **options):
     """Export the averaged generator of RUN in one or several formats, and compare each file with Keras."""
-    flags = {"tflite": tflite, "saved_model": saved_model, "onnx": onnx, "web": web}
+    flags = {"tflite": tflite, "saved_model": saved_model, "onnx": onnx, "micro": micro, "web": web}
     formats = _given([name for name, given in flags.items() if given])
     check_run(run)
     if serve and not web:
@@ -61,8 +71,9 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
     from keras_gan.exports import web as page
 
     of_run.check_modes(formats, quantize, out)
+    of_run.check_signatures(formats, signatures)
     reports = []
-    for each in of_run.export_run(run, formats, quantize or ["float16"], out, **options):
+    for each in of_run.export_run(run, formats, quantize or ["float16"], out, signatures=signatures, **options):
         click.echo(each)
         reports.append(each)
     if len(reports) > 1:
@@ -75,7 +86,7 @@ def export(run, tflite, saved_model, onnx, web, serve, quantize, out, **options)
 def _given(formats):
     if not formats:
         raise InputError(
-            "kgan export received no format; expected --tflite, --saved-model, --onnx or --web. Use one or several of "
-            "them."
+            "kgan export received no format; expected --tflite, --saved-model, --onnx, --web or --micro. Use one or "
+            "several of them."
         )
     return formats

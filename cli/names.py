@@ -4,6 +4,7 @@ LATENTS = ("normal", "uniform")
 LOSSES = ("minimax", "non_saturating", "least_squares", "hinge", "wasserstein", "relativistic")
 STRATEGIES = ("auto", "mirrored", "multiworker")
 EXTRACTORS = ("auto", "digits", "imagenet", "inception", "mnist", "none", "stacked_mnist", "trained")
+SIGNATURES = ("generate", "sample", "generate_16", "sample_16")
 MODES = ("float32", "float16", "int8", "int8-static")
 
 

@@ -17,6 +17,7 @@ FORMATS = {
     "saved_model": "keras_gan.exports.saved_model",
     "onnx": "keras_gan.exports.onnx",
     "web": "keras_gan.exports.web",
+    "micro": "keras_gan.exports.micro",
 }
 KERAS_NAMES = {"litert": "tflite", "tf_saved_model": "saved_model"}  # of `keras.Model.export`, taken too
 __getattr__, __dir__, _lazy = lazy.attach(
@@ -38,9 +39,10 @@ def export(gan, filepath: str | os.PathLike, format="saved_model", quantize="flo
 
     Args:
         gan: a `keras_gan.GAN`.
-        filepath: a folder for "saved_model" and "web"; a file that ends in .tflite for "tflite", in .onnx for "onnx".
-        format: a name in `FORMATS`: "saved_model", "tflite", "onnx", or "web" for a page that holds a .tflite. Keras's
-            own names "tf_saved_model" and "litert" are taken too.
+        filepath: a folder for "saved_model", "web" and "micro"; a file that ends in .tflite for "tflite", in .onnx for
+            "onnx".
+        format: a name in `FORMATS`: "saved_model", "tflite", "onnx", "web" for a page that holds a .tflite, or "micro"
+            for microcontrollers. Keras's own names "tf_saved_model" and "litert" are taken too.
         quantize: how a .tflite stores its weights, a name in `quantize.MODES`: "float32", "float16", "int8" or
             "int8-static".
         options: further `Options`; None for the defaults.

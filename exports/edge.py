@@ -1,7 +1,7 @@
 """Sampling from a .tflite with ai-edge-litert, numpy, Pillow and msgspec: no TensorFlow, no Keras."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -65,7 +65,13 @@ class Generator(FileGenerator):
 
         self.description = metadata.check(metadata.read(content))
         interpreter = Interpreter(model_content=content, num_threads=1)
-        self._runners = {name: interpreter.get_signature_runner(name) for name in SIGNATURES}
+        names = check_signatures(interpreter.get_signature_list())
+        self._runners = {name: interpreter.get_signature_runner(name) for name in names}
+
+    @property
+    def signatures(self) -> tuple[str, ...]:
+        """The names of the signatures in the file, in the order of `SIGNATURES`; "generate" is always one of them."""
+        return tuple(self._runners)
 
     def _try(self, signature):
         """Runs a signature. Raises ValueError where its output does not match the description."""
@@ -79,7 +85,7 @@ class Generator(FileGenerator):
         """The function that a signature computes.
 
         Args:
-            signature: a name in `SIGNATURES`.
+            signature: a name in `signatures`.
 
         Returns:
             A function of what `signature_inputs` gives, in a batch of the signature's fixed size: float32 latents
@@ -93,7 +99,7 @@ class Generator(FileGenerator):
         """The inputs of a signature for the pictures of seeds.
 
         Args:
-            signature: a name in `SIGNATURES`.
+            signature: a name in `signatures`.
             seeds: int32 (batch,).
             labels: as in `Generator.generate`.
 
@@ -107,10 +113,10 @@ class Generator(FileGenerator):
         return [z] if labels is None else [z, labels]
 
     def _outputs(self, columns, batch_size=BATCH):
-        """Computed in batches of 16 and 1, which the file has; `batch_size` has no effect."""
+        """Computed in batches of 16, where the file has them, and of 1; `batch_size` has no effect."""
         outputs, start, n = [], 0, len(columns[0])
-        for end, size in reversed(BATCHES.items()):
-            run = self.runner(GENERATE + end)
+        for name in sorted(filter(from_latents, self.signatures), key=SIGNATURES.__getitem__, reverse=True):
+            run, size = self.runner(name), SIGNATURES[name]
             while n - start >= size:
                 outputs.append(run(*(column[start : start + size] for column in columns)))
                 start += size
@@ -124,8 +130,25 @@ def trial(content: bytes) -> None:
     """
     generator = Generator.__new__(Generator)
     generator._open(content)
-    for signature in SIGNATURES:
+    for signature in generator.signatures:
         generator._try(signature)
+
+
+def check_signatures(names: Iterable[str]) -> tuple[str, ...]:
+    """The known ones of a file's signatures, in the order of `SIGNATURES`.
+
+    Raises:
+        InputError: where `GENERATE`, which everything else is computed from, is not among them.
+    """
+    names = tuple(name for name in SIGNATURES if name in set(names))
+    if GENERATE not in names:
+        raise InputError(f"the signatures are {', '.join(names) or 'unknown'}; expected {GENERATE} among them. Add it.")
+    return names
+
+
+def from_latents(signature: str) -> bool:
+    """Whether a signature takes latents, not seeds."""
+    return first_input(signature) == INPUT
 
 
 def first_input(signature: str) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from keras_gan import exports, reporting, training
 from keras_gan._utils.errors import InputError
-from keras_gan.exports import export_folder
+from keras_gan.exports import edge, export_folder
 from keras_gan.exports.report import ExportReport
 from keras_gan.runs import Run
 
@@ -15,6 +15,7 @@ STANDARD_NAMES = {
     "saved_model": "saved_model",
     "onnx": "generator.onnx",
     "web": "web",
+    "micro": "micro",
 }
 
 
@@ -27,6 +28,7 @@ def export_run(
     license: str | None = None,
     uint8: bool = False,
     force: bool = False,
+    signatures: Sequence[str] = (),
 ) -> Iterator[ExportReport]:
     """Exports the generator of a run in each format and mode, and yields a report for each file.
 
@@ -43,6 +45,7 @@ def export_run(
         license: license of the generator, written into the file.
         uint8: whether the files give images as uint8 in [0, 255] instead of float32 in [-1, 1].
         force: whether to write a file although its errors or its loss of quality are too large.
+        signatures: the signatures of a .tflite, "generate" among them; none for all of `edge.SIGNATURES`.
 
     Yields:
         The `ExportReport` of each file, in the order of `formats` and `modes`.
@@ -52,13 +55,19 @@ def export_run(
     """
     formats = [formats] if isinstance(formats, str) else list(formats)
     files = [
-        (format, mode, export_path(run_dir, format, mode, out, uint8, among_others=len(formats) > 1))
+        (format, mode, export_path(run_dir, format, mode, out, uint8, signatures, among_others=len(formats) > 1))
         for format in formats
         for mode in (dict.fromkeys(modes) if has_modes(format) else modes[:1])
     ]
     gan, run = gan or training.load(run_dir), Run(run_dir)
     about = exports.About.of(run, gan.step, license)
-    options = exports.Options(uint8=uint8, about=about, reference=training.reference_of(run), force=force)
+    options = exports.Options(
+        uint8=uint8,
+        about=about,
+        reference=training.reference_of(run),
+        force=force,
+        signatures=edge.check_signatures(signatures or edge.SIGNATURES),
+    )
     written = []
     try:
         for format, mode, path in files:
@@ -92,7 +101,16 @@ def check_modes(formats: Sequence[str], modes: Sequence[str], out: str | os.Path
         raise InputError(f"--out {out} for {count} modes; expected one, or a folder. Use --out {out}/.")
 
 
-def export_path(run_dir, format, quantize="float16", out=None, uint8=False, among_others=False) -> Path:
+def check_signatures(formats: Sequence[str], signatures: Sequence[str]) -> None:
+    """Raises InputError where signatures are given for other formats than a .tflite, or "generate" is missing."""
+    if not signatures:
+        return
+    if others := [name for name in formats if exports.canonical(name) != "tflite"]:
+        raise InputError(f"--signature for {' and '.join(others)}; expected it for tflite. Leave it out.")
+    edge.check_signatures(signatures)
+
+
+def export_path(run_dir, format, quantize="float16", out=None, uint8=False, signatures=(), among_others=False) -> Path:
     """The path of an export: in the run's folder, or the one that `out` gives.
 
     Args:
@@ -101,12 +119,13 @@ def export_path(run_dir, format, quantize="float16", out=None, uint8=False, amon
         quantize: how a .tflite stores its weights, a name in `exports.quantize.MODES`.
         out: the file or folder to write; None for the run's folder.
         uint8: whether the file gives uint8 images.
+        signatures: as in `export_run`.
         among_others: whether `out` is a folder for exports of several formats.
 
     Raises:
         InputError: where `exports.export` cannot write there.
     """
-    name = standard_name(format, quantize, uint8)
+    name = standard_name(format, quantize, uint8, signatures)
     if not out:
         path = Path(run_dir, "export", name)
     else:
@@ -115,12 +134,13 @@ def export_path(run_dir, format, quantize="float16", out=None, uint8=False, amon
     return path
 
 
-def standard_name(format, quantize="float16", uint8=False) -> str:
-    """The standard file name of an export, such as generator-int8-uint8.tflite."""
+def standard_name(format, quantize="float16", uint8=False, signatures=()) -> str:
+    """The standard file name of an export, such as generator-int8-uint8.tflite or generator-generate.tflite."""
     format = exports.canonical(format)
     standard = Path(STANDARD_NAMES[format])
     mode = f"-{quantize}" if format == "tflite" and quantize != "float16" else ""
-    return f"{standard.stem}{mode}{'-uint8' if uint8 and format != 'web' else ''}{standard.suffix}"
+    only = f"-{'-'.join(signatures)}" if format == "tflite" and signatures else ""
+    return f"{standard.stem}{mode}{'-uint8' if uint8 and format != 'web' else ''}{only}{standard.suffix}"
 
 
 def is_folder(format, out) -> bool:

@@ -6,6 +6,7 @@ from typing import TypeVar
 
 from keras_gan import metrics
 from keras_gan._utils.digests import weights_sha256
+from keras_gan.exports import edge
 from keras_gan.exports.about import About
 
 T = TypeVar("T")
@@ -21,6 +22,7 @@ class Options:
         reference: real images, to which the Fréchet distance is measured; None measures the distance to Keras's
             samples only.
         force: whether to write the file although its errors or its loss of quality are too large.
+        signatures: the signatures of a .tflite, names in `edge.SIGNATURES` with "generate" among them.
 
     Exports with the same options share what they have in common: the conversion by TensorFlow, and Keras's samples.
     """
@@ -29,6 +31,7 @@ class Options:
     about: About | None = None
     reference: metrics.Reference | None = None
     force: bool = False
+    signatures: tuple[str, ...] = tuple(edge.SIGNATURES)
     _shared: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, gan, name, compute: Callable[[], T]) -> T:

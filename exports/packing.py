@@ -8,7 +8,7 @@ from keras_gan.exports.metadata import NAME
 schema = compat.litert_schema()
 
 
-def pack(content: bytes, description: dict) -> bytes:
+def pack(content: bytes, description: dict | None = None) -> bytes:
     """Removes what no runtime reads from a .tflite, and writes a description into it.
 
     Every signature has its own graph, which repeats the names of inner tensors and the scales of the quantized weights.
@@ -16,7 +16,7 @@ def pack(content: bytes, description: dict) -> bytes:
 
     Args:
         content: a .tflite.
-        description: JSON's types, written into the metadata under the name NAME.
+        description: JSON's types, written into the metadata under the name NAME; None for none.
 
     Returns:
         The smaller .tflite, which computes the same.
@@ -29,11 +29,12 @@ def pack(content: bytes, description: dict) -> bytes:
             tensor.name = tensor.name if number in visible else None
             tensor.quantization = _shared(tensor.quantization, shared)
     model.metadata = [entry for entry in model.metadata or [] if entry.name not in (NAME, NAME.encode())]
-    buffer, entry = schema.BufferT(), schema.MetadataT()
-    buffer.data = list(json.dumps(description).encode())
-    entry.name, entry.buffer = NAME, len(model.buffers)
-    model.buffers.append(buffer)
-    model.metadata.append(entry)
+    if description is not None:
+        buffer, entry = schema.BufferT(), schema.MetadataT()
+        buffer.data = list(json.dumps(description).encode())
+        entry.name, entry.buffer = NAME, len(model.buffers)
+        model.buffers.append(buffer)
+        model.metadata.append(entry)
     return compat.write_tflite(model)
 
 

@@ -14,7 +14,7 @@ from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import kilobytes
 from keras_gan._utils.text import WIDTH, Table, Text
 from keras_gan.exports import quality
-from keras_gan.exports.edge import SEED, SIGNATURES, first_input
+from keras_gan.exports.edge import SEED, SIGNATURES, first_input, from_latents
 from keras_gan.exports.options import Options
 from keras_gan.exports.quality import Quality
 from keras_gan.exports.quantize import Mode
@@ -45,12 +45,13 @@ class ExportReport:
         percentile_error: the 99.9th percentile of the errors.
         percentile_tolerance: upper bound of `percentile_error`.
         latency_ms: milliseconds for one sample at batch size 1 on this machine, the median of 50 calls.
-        latency_16_ms: milliseconds for one sample at batch size 16.
+        latency_16_ms: milliseconds for one sample at batch size 16; None where no signature has it.
         quality: the loss of quality; None where it was not measured.
         slow_operations: operations of `generate` that XNNPACK does not compute; None where that is not known.
         refused_by_gpu: signature -> operations that a GPU does not compute; see `accelerators`. None where that is not
             known.
         floating_operations: operations of `generate` in floating point, for an int8-static file; None for others.
+        arena_bytes: memory for the results of operations on a microcontroller; None for other formats.
         stored: dtype -> bytes of the weights; None where that is not known.
         higher_precision: large weights that are stored with more bits than the mode promises.
     """
@@ -65,11 +66,12 @@ class ExportReport:
     percentile_error: float
     percentile_tolerance: float
     latency_ms: float
-    latency_16_ms: float
+    latency_16_ms: float | None
     quality: Quality | None = None
     slow_operations: tuple[str, ...] | None = None
     refused_by_gpu: dict[str, list[str]] | None = None
     floating_operations: list[str] | None = None
+    arena_bytes: int | None = None
     stored: dict[str, int] | None = None
     higher_precision: tuple[HigherPrecision, ...] = ()
 
@@ -95,6 +97,7 @@ class ExportReport:
             f"signatures {', '.join(self.signatures)}"
             + (f"; not computed by XNNPACK: {', '.join(self.slow_operations)}" if self.slow_operations else "")
             + (f"; {accelerators}" if (accelerators := self._accelerators()) else "")
+            + (f"; arena {kilobytes(self.arena_bytes)}" if self.arena_bytes else "")
             + ("; the errors are too large, and the file was written because of --force" if self.forced else "")
             + "".join(f"\n{line}" for line in self._higher_precision_lines())
         )
@@ -146,7 +149,7 @@ def _row(report):
         f"{report.percentile_error:.1e}",
         f"{report.largest_error:.1e}",
         f"{report.latency_ms:.3f}",
-        f"{report.latency_16_ms:.3f}",
+        f"{report.latency_16_ms:.3f}" if report.latency_16_ms else "",
         f"{cost.sliced_wasserstein:.2%}" if cost else "",
         "" if frechet is None else f"{frechet:.3f} ({cost.lost:+.1%})",
     )
@@ -250,9 +253,11 @@ def compare(
             raise _lost(explained) from error
         if not force:
             raise
+    most = max(filter(from_latents, runs), key=SIGNATURES.__getitem__)
+    size = SIGNATURES[most]
     return measured | {
         "latency_ms": _latency_ms(runs["generate"], [column[:1] for column in columns]),
-        "latency_16_ms": _latency_ms(runs["generate_16"], [column[:16] for column in columns]) / 16,
+        "latency_16_ms": _latency_ms(runs[most], [column[:size] for column in columns]) / size if size > 1 else None,
     }
 
 

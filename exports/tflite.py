@@ -8,6 +8,7 @@ import contextlib
 import io
 import re
 import tempfile
+import warnings
 from pathlib import Path
 
 import tensorflow as tf
@@ -16,7 +17,17 @@ from keras_gan._utils import compat, silence
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError, first_line
 from keras_gan._utils.files import replace
-from keras_gan.exports import accelerators, delegation, diagnosis, edge, metadata, packing, saved_model, storage
+from keras_gan.exports import (
+    accelerators,
+    delegation,
+    diagnosis,
+    edge,
+    label_lookup,
+    metadata,
+    packing,
+    saved_model,
+    storage,
+)
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import INT8_STATIC, MODES, SEEDED
@@ -24,7 +35,7 @@ from keras_gan.exports.report import ExportReport, verify
 from keras_gan.exports.trial import UnusableFile
 from keras_gan.sampling import latents
 
-CALIBRATION_BATCHES = 16
+CALIBRATION_SAMPLES = 256
 CALIBRATION_SEED = 2**30  # far from the seeds that people look at
 
 
@@ -42,15 +53,15 @@ def check(path: Path, quantize: str) -> None:
 def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     """Writes the file after the comparison; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
-    plain = options.once(gan, ("tflite", options.uint8), lambda: _converted(gan, options.uint8))
-    stored = _stored(gan, plain, quantize)
-    content = packing.pack(stored, description)
+    plain = float32_file(gan, options)
+    stored = stored_as(gan, plain, quantize)
+    content = packing.pack(label_lookup.without_negative_classes(stored), description)
     _check_operations(content)
 
     def compared(draft):
         draft.write_bytes(content)
         generator = _opened(draft, quantize)
-        runs = {name: generator.runner(name) for name in edge.SIGNATURES}
+        runs = {name: generator.runner(name) for name in generator.signatures}
         return verify(
             gan, runs, generator.generate, mode, options, lambda columns: _explain(gan, plain, stored, columns)
         )
@@ -61,7 +72,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         str(path),
         len(content),
         quantize,
-        tuple(edge.SIGNATURES),
+        tuple(options.signatures),
         slow_operations=tuple(delegation.slow_operations(content, edge.GENERATE)),
         refused_by_gpu=accelerators.refused_by_gpu(content),
         floating_operations=floating,
@@ -73,10 +84,10 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     )
 
 
-def _stored(gan, plain, quantize) -> bytes:
+def stored_as(gan, plain: bytes, quantize: str) -> bytes:
     """The file with its weights stored in a mode, from the float32 file."""
     try:
-        return MODES[quantize].apply(plain, _calibration(gan))
+        return MODES[quantize].apply(plain, _calibration(gan, metadata.signatures(plain)))
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "
@@ -110,15 +121,44 @@ def _explain(gan, plain, stored, columns) -> str | None:
     return None
 
 
-def _converted(gan, uint8) -> bytes:
+def float32_file(gan, options: Options) -> bytes:
+    """The float32 .tflite of a GAN's averaged generator, without a description; converted once for these options."""
+    signatures = edge.check_signatures(options.signatures)
+    key = "tflite", options.uint8, signatures
+    return options.once(gan, key, lambda: _converted(gan, options.uint8, signatures))
+
+
+def integer_file(gan) -> bytes:
+    """A .tflite whose operations compute in integers of 8 bits: one signature, `generate`, in float32 at its ends.
+
+    TensorFlow quantizes all operations. `quantize` quantizes only those with weights, since the arithmetic of seeds
+    must stay float32.
+    """
+
+    def prepare(converter):
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+        converter.representative_dataset = lambda: (
+            (signature, inputs) for batch in _calibration(gan, [edge.GENERATE]) for signature, inputs in batch.items()
+        )
+        # Builtin operations without integer kernels compute in floating point.
+        integers = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        converter.target_spec.supported_ops = integers + converter.target_spec.supported_ops
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # tf.lite.Interpreter, which calibrates, is deprecated
+        return _converted(gan, False, (edge.GENERATE,), prepare)
+
+
+def _converted(gan, uint8, signatures=tuple(edge.SIGNATURES), prepare=lambda converter: None) -> bytes:
     with (
         tempfile.TemporaryDirectory() as folder,
         silence.silence_native_stderr(),
         contextlib.redirect_stdout(io.StringIO()),
     ):
         saved_model.archive(gan, Path(folder), edge.BATCHES, uint8)
-        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(edge.SIGNATURES))
+        converter = tf.lite.TFLiteConverter.from_saved_model(folder, signature_keys=list(signatures))
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS]
+        prepare(converter)
         try:
             return converter.convert()
         except Exception as error:  # the class of the converter's error has no public name
@@ -126,14 +166,15 @@ def _converted(gan, uint8) -> bytes:
             raise _foreign(unknown or [first_line(error)]) from error
 
 
-def _calibration(gan):
+def _calibration(gan, signatures):
     """Batches of inputs for `quantize.MODES`, signature -> inputs; all signatures get the same seeds."""
-    for number in range(CALIBRATION_BATCHES):
-        seeds = latents.seeds(16, CALIBRATION_SEED + 16 * number)
+    widest = max(filter(edge.from_latents, signatures), key=edge.SIGNATURES.__getitem__)
+    for first in range(0, CALIBRATION_SAMPLES, edge.SIGNATURES[widest]):
+        seeds = latents.seeds(max(edge.BATCHES.values()), CALIBRATION_SEED + first)
         z = latents.of_seeds(seeds, gan.latent_dim, gan.latent)
         labels = [seeds % gan.num_classes] if gan.num_classes else []
         # All signatures are in the first batch, for the names of their tensors. One is enough for the ranges.
-        names = edge.SIGNATURES if number == 0 else ["generate_16"]
+        names = signatures if first == 0 else [widest]
         yield {name: _cut(name, {edge.INPUT: z, edge.SEED: seeds}, labels) for name in names}
 
 

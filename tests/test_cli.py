@@ -26,7 +26,7 @@ from keras_gan.cli.options import Format
 from keras_gan.data.catalog import POPULAR
 from keras_gan.data.opening import OF_ONE_SIZE, OWN
 from keras_gan.distribute import strategies
-from keras_gan.exports import FORMATS
+from keras_gan.exports import FORMATS, edge
 from keras_gan.exports.quantize import MODES
 from keras_gan.metrics import extractors
 from keras_gan.presets import PRESETS
@@ -125,7 +125,7 @@ SAMPLE = {
     "label of none": ("sample run --label 3 --out x.gif", "takes no labels"),
 }
 EXPORT = {
-    "no format": ("export run", "no format; expected --tflite, --saved-model, --onnx or --web"),
+    "no format": ("export run", "no format; expected --tflite, --saved-model, --onnx, --web or --micro"),
     "two formats, one file": (
         "export run --tflite --onnx --out g.tflite",
         "for 2 formats; expected a folder.*g.tflite/",
@@ -270,6 +270,7 @@ def test_options_take_the_names_of_the_tables():
     assert set(names.STRATEGIES) == set(strategies.STRATEGIES)
     assert set(names.EXTRACTORS) == set(extractors.CHOICES)
     assert set(names.MODES) == set(MODES)
+    assert set(names.SIGNATURES) == set(edge.SIGNATURES)
 
 
 def test_a_format_has_one_name_at_every_entry():

@@ -14,6 +14,7 @@ from keras_gan import GAN, InputError, exports, metrics, networks, training
 from keras_gan._utils import pixels
 from keras_gan._utils.digests import weights_sha256
 from keras_gan.exports import about, delegation, edge, metadata, packing, quality, tflite
+from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import table
 from keras_gan.runs import Run
@@ -369,8 +370,33 @@ def test_options_that_cannot_be_used_write_no_file(gan, tmp_path):
 
 def test_ranges_are_measured_on_all_classes():
     gan = built(num_classes=40)
-    labels = [batch["generate_16"]["label"] for batch in tflite._calibration(gan)]
+    labels = [batch["generate_16"]["label"] for batch in tflite._calibration(gan, edge.SIGNATURES)]
     assert set(np.concatenate(labels).tolist()) == set(range(40))
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_file_of_one_signature_draws_the_same(gan, files, mode, tmp_path):
+    path = tmp_path / "one.tflite"
+    report = gan.export(path, "tflite", mode, options=Options(signatures=("generate",)))
+    one, all_four = edge.Generator(path), edge.Generator(files[mode][0])
+    assert report.signatures == one.signatures == ("generate",) and report.latency_16_ms is None
+    assert set(metadata.signatures(path.read_bytes())) == {"generate"}
+    assert path.stat().st_size < files[mode][1].size_bytes
+    difference = one.generate(20, seed=5).astype(int) - all_four.generate(20, seed=5)
+    assert np.abs(difference).mean() < (2 if mode == "int8-static" else 0.1)  # grey levels
+
+
+def test_signatures_are_kept_in_one_order(gan, tmp_path):
+    names = ("sample_16", "generate", "generate_16")
+    report = gan.export(tmp_path / "g.tflite", "tflite", options=Options(signatures=names))
+    assert edge.Generator(tmp_path / "g.tflite").signatures == ("generate", "generate_16", "sample_16")
+    assert set(report.signatures) == set(names)
+
+
+@pytest.mark.parametrize("names", [("sample",), (), ("serving_default",)])
+def test_a_file_without_generate_is_refused(gan, names, tmp_path):
+    with pytest.raises(InputError, match="expected generate among them"):
+        gan.export(tmp_path / "g.tflite", "tflite", options=Options(signatures=names))
 
 
 @pytest.mark.long

@@ -41,19 +41,22 @@ def arguments():
     return options
 
 
-def open_generator(path, kind):  # the description in the file, and the functions that draw, by batch size
+def open_generator(path, moved):  # the description in the file, and the functions that draw, by batch size
     content = path.read_bytes()
     model = Model.GetRootAs(content)
     named = {entry.Name(): entry.Buffer() for entry in map(model.Metadata, range(model.MetadataLength()))}
     about = json.loads(model.Buffers(named[b"keras_gan"]).DataAsNumpy().tobytes())
     interpreter = Interpreter(model_content=content, num_threads=1)
-    return about, {16: interpreter.get_signature_runner(f"{kind}_16"), 1: interpreter.get_signature_runner(kind)}
+    names = interpreter.get_signature_list()
+    kind = "sample" if "sample" in names and not moved else "generate"  # from seeds, or from latents
+    found = {16: f"{kind}_16", 1: kind}
+    return about, {size: interpreter.get_signature_runner(name) for size, name in found.items() if name in names}
 
 
-def movement(about, settings):  # the vector that sliders add to z; None without settings
+def movement(about, settings):  # the vector that sliders add to z; 0 without settings
     sliders = {slider["name"]: slider for slider in about["directions"] or ()}
     ranges = ", ".join(f"{name} within ±{slider['limit']:g}" for name, slider in sliders.items()) or "none: it has none"
-    total = None
+    total = 0
     for setting in settings:
         name, _, amount = setting.rpartition("=")
         try:
@@ -62,7 +65,7 @@ def movement(about, settings):  # the vector that sliders add to z; None without
                 raise ValueError
         except (KeyError, ValueError):
             fail(f"--set {setting}; expected SLIDER=AMOUNT, once for each slider, with {ranges}")
-        total = (0 if total is None else total) + amount * np.array(slider["vector"], "float32")
+        total = total + amount * np.array(slider["vector"], "float32")
     return total
 
 
@@ -83,19 +86,20 @@ def latents(seeds, size, uniform):  # z of each seed, as the signatures "sample"
 def pictures(about, draw, options, label, moved):
     done, classes = 0, about["num_classes"]
     while done < options.n:
-        numbers = np.arange(done, done + (16 if options.n - done >= 16 else 1), dtype="int32")
+        size = next(size for size in draw if size <= options.n - done)
+        numbers = np.arange(done, done + size, dtype="int32")
         inputs = {"seed": options.seed + numbers}  # a seed gives the same picture on every device
         if classes:
             inputs["label"] = inputs["seed"] % classes if label is None else numbers * 0 + label
-        if moved is not None:
+        if "z" in draw[size].get_input_details():
             uniform = about["latent"] == "uniform"
             z = latents(inputs.pop("seed"), about["latent_dim"], uniform) + moved
             inputs["z"] = np.clip(z, -1, 1) if uniform else z
-        images = draw[len(numbers)](**inputs)["images"]  # (1 or 16, height, width, 1 or 3)
+        images = draw[size](**inputs)["images"]  # (1 or 16, height, width, 1 or 3)
         if images.dtype != np.uint8:  # float32, nominally in [-1, 1]
             images = np.clip(np.rint((images + 1) * 127.5), 0, 255).astype("uint8")
         yield from (Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image) for image in images)
-        done += len(numbers)
+        done += size
 
 
 def grid(images, n, height, width, channels):
@@ -114,7 +118,7 @@ def main():
     os.dup2(os.open(os.devnull, os.O_WRONLY), 2)  # silences messages of the runtime
     options = arguments()
     try:
-        about, draw = open_generator(options.file, "generate" if options.set else "sample")
+        about, draw = open_generator(options.file, moved=options.set)
         shape, out, classes, names = about["data_shape"], options.out, about["num_classes"] or 0, about["labels"] or []
         if len(shape) != 3:
             fail(f"{options.file} makes vectors of {shape[0]} numbers; expected pictures")

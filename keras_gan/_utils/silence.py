@@ -3,6 +3,7 @@
 import contextlib
 import os
 import sys
+import tempfile
 
 
 @contextlib.contextmanager
@@ -20,3 +21,22 @@ def silence_native_stderr():
         os.dup2(saved, 2)
         os.close(saved)
         os.close(null)
+
+
+@contextlib.contextmanager
+def capture_native_stderr():
+    """Gives a function that returns what C++ code has written to standard error inside the block, as text."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    with tempfile.TemporaryFile() as file:
+
+        def text() -> str:
+            file.seek(0)
+            return file.read().decode(errors="replace")
+
+        try:
+            os.dup2(file.fileno(), 2)
+            yield text
+        finally:
+            os.dup2(saved, 2)
+            os.close(saved)
