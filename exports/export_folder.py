@@ -120,7 +120,7 @@ def _page(folder, tflites, onnxes, about, name, saved):
         by_columns=_request(served, "inputs", [7, 8]),
         onnx=_from_seeds(onnxes),
         onnx_output=next((description["output"] for description in onnxes.values()), None),
-        web=(folder / WEB).is_dir(),
+        web=_report(folder / WEB) if (folder / WEB).is_dir() else None,
         kinds=sliders.KINDS,
         mark=MARKS[README],
     )
