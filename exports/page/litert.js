@@ -9,8 +9,8 @@ export async function load(withGpu) {
   try {
     const litert = await import("./litert/core.js");
     if (!withGpu) litert.Environment.create = async () => new litert.Environment({ webGpuDevice: null });
-    // It logs every level as an error. What fails also throws.
-    globalThis.Module = { printErr: (line) => console.debug(line), locateFile: (name) => `litert/${name}` };
+    const log = (line) => console.debug(line); // all levels, since what fails also throws
+    globalThis.Module = { print: log, printErr: log, locateFile: (name) => `litert/${name}` };
     await litert.loadLiteRt("litert/"); // chooses the build for this browser
     return litert;
   } catch (error) {
