@@ -121,6 +121,7 @@ def _page(folder, tflites, onnxes, about, name, saved):
         onnx=_from_seeds(onnxes),
         onnx_output=next((description["output"] for description in onnxes.values()), None),
         web=(folder / WEB).is_dir(),
+        loads=_loads(_report(folder / WEB)),
         kinds=sliders.KINDS,
         mark=MARKS[README],
     )
@@ -225,6 +226,12 @@ def _higher_precision(report) -> str:
         if isinstance(one, dict) and one.get("dtype") in ("float32", "float16") and _are_numbers(one.get("size_bytes")):
             sizes[one["dtype"]] = sizes.get(one["dtype"], 0) + one["size_bytes"]
     return "".join(f", {kilobytes(size)} of them {dtype}" for dtype, size in sizes.items())
+
+
+def _loads(report) -> list[str] | None:
+    """What a visitor of the web page loads, in MB: as it is, and compressed. None where that is not known."""
+    sizes = [report.get(name) for name in ("loaded_bytes", "compressed_bytes")]
+    return [f"{size / 1e6:.1f}" for size in sizes] if _are_numbers(*sizes) else None
 
 
 def _report(path) -> dict:

@@ -38,6 +38,22 @@ def pack(content: bytes, description: dict | None = None) -> bytes:
     return compat.write_tflite(model)
 
 
+def only(content: bytes, signature: str) -> bytes:
+    """A .tflite with one of its signatures, which LiteRT compiles in less time.
+
+    Args:
+        content: a .tflite.
+        signature: name of the signature.
+
+    Returns:
+        The smaller .tflite, with the same metadata.
+    """
+    model = compat.read_tflite(content)
+    (entry,) = (entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
+    model.subgraphs, model.signatureDefs, entry.subgraphIndex = [model.subgraphs[entry.subgraphIndex]], [entry], 0
+    return compat.write_tflite(model)
+
+
 class _Once:
     """A table that is written into the flatbuffer once, for any number of tensors."""
 

@@ -54,6 +54,8 @@ class ExportReport:
         arena_bytes: memory for the results of operations on a microcontroller; None for other formats.
         stored: dtype -> bytes of the weights; None where that is not known.
         higher_precision: large weights that are stored with more bits than the mode promises.
+        loaded_bytes: bytes that a visitor of a web page loads; None for other formats.
+        compressed_bytes: these bytes where the server compresses the files with gzip.
     """
 
     file: str
@@ -74,6 +76,8 @@ class ExportReport:
     arena_bytes: int | None = None
     stored: dict[str, int] | None = None
     higher_precision: tuple[HigherPrecision, ...] = ()
+    loaded_bytes: int | None = None
+    compressed_bytes: int | None = None
 
     @property
     def forced(self) -> bool:
@@ -100,6 +104,7 @@ class ExportReport:
             + (f"; arena {kilobytes(self.arena_bytes)}" if self.arena_bytes else "")
             + ("; the errors are too large, and the file was written because of --force" if self.forced else "")
             + "".join(f"\n{line}" for line in self._higher_precision_lines())
+            + (f"\n{page}" if (page := self._page_line()) else "")
         )
 
     def _accelerators(self):
@@ -112,6 +117,15 @@ class ExportReport:
             rest = ", ".join(self.floating_operations)
             known += [f"for integer NPUs generate, except for {rest}" if rest else "for integer NPUs generate"]
         return "; ".join(known)
+
+    def _page_line(self):
+        """A line about what a visitor of a web page loads; empty for other formats."""
+        if self.loaded_bytes is None:
+            return ""
+        return (
+            f"  a visitor loads {self.loaded_bytes / 1e6:.1f} MB, or {self.compressed_bytes / 1e6:.1f} MB where the "
+            "server compresses .wasm, .js and .tflite files"
+        )
 
     def _higher_precision_lines(self):
         """Lines about weights with more bits than the mode promises, the largest first; none where they are few."""

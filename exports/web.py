@@ -7,6 +7,7 @@ page/package-lock.json fixes its version and hashes.
 import contextlib
 import dataclasses
 import functools
+import gzip
 import json
 import os
 import shutil
@@ -22,19 +23,24 @@ from pathlib import Path
 
 from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError, first_line
-from keras_gan._utils.files import replace_folder
-from keras_gan.exports import edge
+from keras_gan._utils.files import kilobytes, replace_folder
+from keras_gan.exports import edge, packing
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import ExportReport
 
 PAGE = Path(__file__).with_name("page")
-SCRIPTS = ("app.js", "address.js", "generator.js", "latents.js", "pictures.js", "sliders.js")
+# The first seven run in the page, the others in its worker, which also imports files.js and latents.js.
+SCRIPTS = (
+    *("app.js", "address.js", "files.js", "generator.js", "latents.js", "pictures.js", "sliders.js"),
+    *("worker.js", "accelerators.js", "litert.js"),
+)
 MODEL, DESCRIPTION, INDEX = "generator.tflite", "generator.json", "index.html"
 MARK = '<meta name="generator" content="keras_gan">'  # in the index.html of every page that keras_gan wrote
+SIZES = "{{ sizes }}"  # in index.html, where the sizes are written
 LOCK = ("package.json", "package-lock.json")
-# Path in the npm packages -> name in the page. A browser fetches one of the two loaders and its .wasm: the first is up
-# to 2.4 times as fast and needs relaxed SIMD, the second runs without it (Safari).
+# Path in the npm packages -> name in the page. A browser fetches one of the two builds, for the CPU and the GPU alike:
+# the first is up to 2.4 times as fast and needs relaxed SIMD, COMPAT runs without it (Safari).
 LITERT = {
     "core/dist/index.js": "core.js",
     "wasm-utils/dist/index.js": "wasm-utils.js",
@@ -43,7 +49,10 @@ LITERT = {
     "core/wasm/litert_wasm_compat_internal.js": "litert_wasm_compat_internal.js",
     "core/wasm/litert_wasm_compat_internal.wasm": "litert_wasm_compat_internal.wasm",
 }
+COMPAT = "_compat_"  # in the names of its files
+BARE_IMPORT, OWN_IMPORT = 'from "@litertjs/wasm-utils"', 'from "./wasm-utils.js"'  # import maps do not apply in workers
 LICENSE = "litert-license.txt"  # the license of LiteRT.js, which is missing in its packages
+GZIP_LEVEL = 6  # the default of most servers
 LONGEST_FETCH_S = 600
 ADDRESS = "127.0.0.1"
 
@@ -55,11 +64,30 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     with tempfile.TemporaryDirectory() as folder:
         report = tflite.write(gan, Path(folder, MODEL), quantize, options)
         assemble(report.file, path)
-    return dataclasses.replace(report, file=str(path))
+    size, compressed = loaded_bytes(path)
+    return dataclasses.replace(
+        report,
+        file=str(path),
+        size_bytes=(path / MODEL).stat().st_size,
+        signatures=(edge.GENERATE,),
+        refused_by_gpu={edge.GENERATE: report.refused_by_gpu[edge.GENERATE]},
+        loaded_bytes=size,
+        compressed_bytes=compressed,
+    )
+
+
+def loaded_bytes(folder: Path) -> tuple[int, int]:
+    """Bytes that a visitor of a page loads: as the files are, and from a server that compresses them with gzip."""
+    files = [folder / name for name in _names() if COMPAT not in name and not name.endswith(LICENSE)]
+    contents = [file.read_bytes() for file in files]
+    return sum(map(len, contents)), sum(len(gzip.compress(content, GZIP_LEVEL)) for content in contents)
 
 
 def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
     """Writes a folder of static files, a page for any web server or for `serve`.
+
+    Its .tflite has the signature `generate` alone: the page computes latents from seeds itself, and WebGPU computes all
+    of `generate`, but not the integer arithmetic of `sample`.
 
     The folder is written as a whole or not at all. It may exist already if it is empty, or if it holds a page of
     keras_gan and nothing else; that page is replaced.
@@ -126,11 +154,17 @@ def _is_page(folder):
 def _fill(draft, tflite, description):
     for name in (INDEX, "style.css", *SCRIPTS):
         shutil.copyfile(PAGE / name, draft / name)
-    shutil.copyfile(tflite, draft / MODEL)
+    (draft / MODEL).write_bytes(packing.only(Path(tflite).read_bytes(), edge.GENERATE))
     (draft / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (draft / "litert").mkdir()
     shutil.copyfile(PAGE / LICENSE, draft / "litert" / LICENSE)
     _fetch_litert(draft / "litert")
+    index, (size, compressed) = draft / INDEX, loaded_bytes(draft)
+    sizes = (
+        f"This page loads {size / 1e6:.1f} MB: {kilobytes((draft / MODEL).stat().st_size)} of it is the generator. "
+        f"A server that compresses its files sends {compressed / 1e6:.1f} MB."
+    )
+    index.write_text(index.read_text("utf-8").replace(SIZES, sizes), "utf-8")
 
 
 # LiteRT.js
@@ -145,6 +179,8 @@ def _fetch_litert(folder):
         _run_npm(npm, project)
         for source, name in LITERT.items():
             shutil.copyfile(Path(project, "node_modules/@litertjs", source), folder / name)
+    core = folder / "core.js"
+    core.write_text(core.read_text("utf-8").replace(BARE_IMPORT, OWN_IMPORT), "utf-8")
 
 
 def _find_npm() -> str:

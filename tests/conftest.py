@@ -270,6 +270,26 @@ def forked(tmp_path_factory):
         process.communicate()
 
 
+NO_NPM = "not on the PATH|ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENOTCACHED|EHOSTUNREACH|ENETUNREACH"
+
+
+@pytest.fixture(scope="session")
+def with_litert():
+    """A context for writing web pages; it skips the test where npm is missing or cannot reach its registry."""
+    from keras_gan._utils.errors import InputError
+
+    @contextlib.contextmanager
+    def skipping():
+        try:
+            yield
+        except InputError as error:
+            if re.search(NO_NPM, str(error)):
+                pytest.skip(f"LiteRT.js cannot be fetched here: {error}")
+            raise
+
+    return skipping
+
+
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 BROWSER_OPTIONS = (
     "--no-sandbox",  # root may have none
@@ -283,17 +303,21 @@ BROWSER_OPTIONS = (
 
 
 @pytest.fixture(scope="module")
-def browser():
-    """A headless Chromium, driven by Playwright; skips where none is installed."""
+def chromium():
+    """A function (options) that starts a headless Chromium, driven by Playwright; skips where none is installed."""
     from playwright.sync_api import sync_playwright
 
     program = next(filter(None, map(shutil.which, BROWSERS)), None)
     if program is None:
         pytest.skip(f"no browser here: none of {', '.join(BROWSERS)} is on the PATH; install Debian's chromium")
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=program, args=list(BROWSER_OPTIONS))
-        yield chromium
-        chromium.close()
+        yield lambda *options: playwright.chromium.launch(executable_path=program, args=[*BROWSER_OPTIONS, *options])
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    """A Chromium without WebGPU."""
+    return chromium()
 
 
 @pytest.fixture(scope="module")

@@ -1,8 +1,9 @@
 // The page: its controls, its pictures, and its address.
 
 import { COUNT, LAST_FIRST_SEED, LAST_SEED, format, parse, whole } from "./address.js";
-import { PageError, open, read } from "./generator.js";
-import { between, classOf, draw } from "./latents.js";
+import { PageError, read } from "./files.js";
+import { open } from "./generator.js";
+import { between, classOf, draw as drawLatent } from "./latents.js";
 import { save, sheet, show, toPixels } from "./pictures.js";
 import * as sliders from "./sliders.js";
 
@@ -13,11 +14,15 @@ const UNEXPECTED =
   "Load the page again, or export it again with kgan export --web.";
 const ADDRESS_PAUSE_MS = 300; // browsers reject many changes of the address in a row
 
+const TIMED = 64; // pictures whose median time is shown
+const ACCELERATORS = { webgpu: "on the GPU (WebGPU)", wasm: "on the CPU (WebAssembly)" }; // by their names in the address
+
 const $ = (id) => document.getElementById(id);
 let description, generator, state, showAmounts, addressTimer;
-let fastest = Infinity; // ms a picture
+const times = []; // ms of the last pictures
 
 function fail(error) {
+  generator?.end();
   $("tool").hidden = true;
   $("message").hidden = false;
   $("message").setAttribute("role", "alert");
@@ -37,19 +42,28 @@ function labelAt(i) {
   return description.num_classes ? (state.label ?? classOf(state.seed + i, description.num_classes)) : null;
 }
 
+// Drawing
+
+function latentOf(seed) {
+  return drawLatent(seed, description.latent_dim, description.latent);
+}
+
+async function draw(canvas, z, label) {
+  const { image, accelerator, ms } = await generator.draw(z, label ?? 0);
+  show(canvas, toPixels(image, description.data_shape));
+  times.push(ms);
+  if (times.length > TIMED) times.shift();
+  const median = [...times].sort((a, b) => a - b)[times.length >> 1];
+  $("speed").dataset.accelerator = accelerator;
+  $("speed").textContent = `${Number(median.toPrecision(2))} ms a picture ${ACCELERATORS[accelerator]}`;
+}
+
 // Grid
 
 async function drawGrid() {
-  const seeds = Int32Array.from({ length: COUNT }, (_, i) => state.seed + i);
-  const label = Int32Array.from(seeds, (_, i) => labelAt(i) ?? 0);
-  const start = performance.now();
-  const images = await generator.run("sample_16", { seed: seeds, label });
-  fastest = Math.min(fastest, (performance.now() - start) / COUNT);
-  const size = images.length / COUNT;
-  [...$("pictures").children].forEach((button, i) => {
-    show(button.firstChild, toPixels(images.subarray(i * size, (i + 1) * size), description.data_shape));
-  });
-  $("speed").textContent = `${fastest.toPrecision(2)} ms a picture`;
+  await Promise.all(
+    [...$("pictures").children].map((button, i) => draw(button.firstChild, latentOf(state.seed + i), labelAt(i))),
+  );
   mark();
 }
 
@@ -75,10 +89,10 @@ function choose(i) {
 // Picture
 
 async function drawPicture() {
-  const [a, b] = [state.from, state.to].map((seed) => draw(seed, description.latent_dim, description.latent));
-  const z = sliders.move(between(a, b, state.at, description.latent), state.amounts, description.latent);
-  const image = await generator.run("generate", { z, label: Int32Array.of(state.as ?? 0) });
-  show($("large"), toPixels(image, description.data_shape));
+  const { latent } = description;
+  const still = between(latentOf(state.from), latentOf(state.to), state.at, latent);
+  const z = sliders.move(still, state.amounts, latent);
+  await draw($("large"), z, state.as);
   const percent = Math.round(100 * state.at);
   const where = `${percent} percent of the way from seed ${state.from} to seed ${state.to}`;
   const seed = percent === 0 ? state.from : state.to;
@@ -205,6 +219,7 @@ function showFacts() {
   for (const textContent of facts.filter(Boolean)) {
     $("speed").before(Object.assign(document.createElement("span"), { textContent }));
   }
+  $("reason").textContent = generator.reason ? `Drawn on the CPU: ${generator.reason}.` : "";
 }
 
 async function describe() {
@@ -217,13 +232,14 @@ async function describe() {
 }
 
 async function start() {
-  $("message").textContent = "Loading the generator and LiteRT.js, which runs it: about 10 MB at the first visit.";
+  $("message").textContent = "Loading the generator and LiteRT.js, which runs it.";
   description = await describe();
   description.directions ??= [];
   document.title = $("name").textContent = description.name;
   document.body.classList.toggle("sharp", Math.min(...description.data_shape.slice(0, 2)) < SMOOTH_PX);
   document.body.classList.toggle("movable", description.directions.length > 0);
-  generator = await open("generator.tflite");
+  const wanted = new URLSearchParams(location.search).get("accelerator");
+  generator = await open("generator.tflite", Object.hasOwn(ACCELERATORS, wanted) ? wanted : null);
   state = parse(location.hash, description.num_classes, description.directions);
   connect();
   showFacts();
@@ -231,7 +247,7 @@ async function start() {
   await drawPicture();
   $("message").hidden = true;
   $("tool").hidden = false;
-  update(drawGrid); // again, since the first run is slower and would give a wrong time
+  update();
 }
 
 start().catch(fail);

@@ -1,77 +1,62 @@
-// The generator: a .tflite of keras_gan, which LiteRT.js runs on the CPU.
+// The generator as the page sees it: requests to worker.js.
 
-/** An error whose message tells the reader the reason and a remedy. */
-export class PageError extends Error {}
+import { PageError } from "./files.js";
 
-// LiteRT.js logs everything as an error, also its messages of the levels INFO and VERBOSE.
-function log(line) {
-  if (/^(INFO|WARNING|VERBOSE)/.test(line)) console.debug(line);
-  else console.error(line);
+const NO_WEBASSEMBLY =
+  "This browser has no WebAssembly, which the generator needs. Open the page in a current browser. On an iPhone or " +
+  "iPad, turn Lockdown Mode off for this page, since it turns WebAssembly off.";
+const NO_WORKER =
+  "The script worker.js cannot be loaded. The folder may be incomplete, or the connection was lost. Load the page " +
+  "again, or export it again with kgan export --web.";
+
+function toError({ message, forReader, cause }) {
+  return new (forReader ? PageError : Error)(message, { cause });
 }
 
-async function load() {
-  if (typeof WebAssembly === "undefined") {
-    throw new PageError(
-      "This browser has no WebAssembly, which the generator needs. Open the page in a current browser. On an iPhone " +
-        "or iPad, turn Lockdown Mode off for this page, since it turns WebAssembly off.",
-    );
+/** {request, end}: request(method, ...values) gives the worker's answer. An error outside of a request ends the worker. */
+function startWorker() {
+  const worker = new Worker("worker.js");
+  const waiting = new Map(); // id -> functions of the request's promise
+  let count = 0;
+
+  function end(error) {
+    worker.terminate();
+    waiting.forEach(({ reject }) => reject(error));
   }
+
+  function request(method, ...values) {
+    return new Promise((resolve, reject) => {
+      waiting.set(++count, { resolve, reject });
+      worker.postMessage({ id: count, method, values });
+    });
+  }
+
+  worker.addEventListener("message", ({ data: { id, value, error } }) => {
+    const { resolve, reject } = waiting.get(id);
+    waiting.delete(id);
+    if (error) reject(toError(error));
+    else resolve(value);
+  });
+  worker.addEventListener("error", ({ message }) => {
+    end(message ? new Error(message) : new PageError(NO_WORKER)); // a script that is missing gives no message
+  });
+  return { request, end };
+}
+
+/**
+ * Opens a .tflite of keras_gan in a worker.
+ *
+ * wanted: "webgpu", "wasm", or null for the faster of the two.
+ * Returns {draw, end, bytes, reason}: draw(z, label) gives {image, accelerator, ms}; end() ends the worker; bytes is the
+ * size of the file; reason says why the pictures are drawn on the CPU, and is null where they are not.
+ */
+export async function open(name, wanted) {
+  if (typeof WebAssembly === "undefined") throw new PageError(NO_WEBASSEMBLY);
+  const { request, end } = startWorker();
   try {
-    const litert = await import("./litert/core.js");
-    // Otherwise LiteRT.js requests a graphics device, which is not used here.
-    litert.Environment.create = async () => new litert.Environment({ webGpuDevice: null });
-    globalThis.Module = { printErr: log };
-    await litert.loadLiteRt("litert/"); // chooses the loader for this browser
-    return litert;
+    return { ...(await request("open", name, wanted)), draw: (z, label) => request("draw", z, label), end };
   } catch (error) {
-    throw new PageError(
-      "LiteRT.js, which runs the generator, cannot be loaded from the folder litert. The folder may be incomplete, or " +
-        "the connection was lost. Load the page again, or export it again with kgan export --web.",
-      { cause: error },
-    );
+    end(error);
+    throw error;
   }
-}
-
-/** The server's response for a file in the folder of the page. */
-export async function read(name) {
-  const answer = await fetch(name).catch(() => null);
-  if (answer?.ok) return answer;
-  const why = answer ? `the server responds with status ${answer.status}` : "the server does not respond";
-  throw new PageError(`The file ${name} cannot be read: ${why}. Load the page again, or export it again.`);
-}
-
-async function compile(litert, content) {
-  try {
-    return await litert.loadAndCompile(content, { accelerator: "wasm" });
-  } catch (error) {
-    throw new PageError(
-      "The file generator.tflite is damaged, or is not a generator that kgan export wrote. Export the page again with " +
-        "kgan export --web.",
-      { cause: error },
-    );
-  }
-}
-
-/** {run, bytes}: a function (signature, typed arrays by the input's name) to the images, and the size of the file. */
-export async function open(name) {
-  const content = new Uint8Array(await (await read(name)).arrayBuffer());
-  const litert = await load();
-  const model = await compile(litert, content);
-
-  async function run(signature, arrays) {
-    const inputs = {};
-    let outputs = {};
-    try {
-      for (const details of model.signatures[signature].getInputDetails()) {
-        inputs[details.name] = new litert.Tensor(arrays[details.name], [...details.shape]);
-      }
-      outputs = await model.run(signature, inputs);
-      return await outputs.images.data();
-    } finally {
-      // Tensors are in the memory of the WebAssembly module, which has no garbage collector.
-      for (const tensor of [...Object.values(inputs), ...Object.values(outputs)]) tensor.delete();
-    }
-  }
-
-  return { run, bytes: content.length };
 }
