@@ -69,13 +69,20 @@ def _graphs(content):
 
 
 def _operations(graph) -> Iterator[tuple]:
-    """(name, options, inputs, outputs) of each operation; inputs and outputs are tensors that exist."""
+    """(name, options, inputs, outputs) of each operation; inputs and outputs are tensors that exist.
+
+    An input that a DEQUANTIZE makes from float16 counts as float16, since GPU delegates remove that operation.
+    """
     model, subgraph = graph
+    halves: dict[int, int] = {}  # tensor -> the float16 tensor that it is made from
     for operation in subgraph.operators:
         code = model.operatorCodes[operation.opcodeIndex]
         name = OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "unknown")
-        sides = operation.inputs, operation.outputs
-        yield name, operation.builtinOptions, *([subgraph.tensors[i] for i in side if i >= 0] for side in sides)
+        sides = [halves.get(i, i) for i in operation.inputs], operation.outputs
+        inputs, outputs = ([subgraph.tensors[i] for i in side if i >= 0] for side in sides)
+        yield name, operation.builtinOptions, inputs, outputs
+        if name == "DEQUANTIZE" and TYPES[inputs[0].type] == "FLOAT16":
+            halves[operation.outputs[0]] = operation.inputs[0]
 
 
 def _refusal(name, options, inputs, outputs) -> str | None:
@@ -97,6 +104,8 @@ def _reason(name, options, inputs, outputs):
     types = [TYPES[tensor.type] for tensor in (*inputs[:1], *outputs)]
     if name == "CAST" and not set(types) <= CASTS:
         return f"from {types[0].lower()} to {types[-1].lower()}"
+    if name == "GATHER" and types[0] == "FLOAT16":
+        return "from float16"  # seen with WebGPU in LiteRT.js 2.5.3
     if name == "GATHER" and (types[0] == "INT32" or TYPES[inputs[1].type] != "INT32" or len(_shape(inputs[1])) != 1):
         return "other than of rows by a list of int32"
     if name == "MUL" and _both_broadcast(*map(_shape, inputs)):

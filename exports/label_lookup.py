@@ -7,6 +7,7 @@ for microcontrollers cannot compute SELECT of integers. A class is never negativ
 import numpy as np
 
 from keras_gan._utils import compat
+from keras_gan.exports.packing import drop_unused_codes
 from keras_gan.exports.storage import operation
 
 SELECTS = ("SELECT", "SELECT_V2")
@@ -25,7 +26,7 @@ def without_negative_classes(content: bytes) -> bytes:
     counts = [_shorten(model, graph) for graph in model.subgraphs]
     if not any(counts):
         return content
-    _drop_unused_codes(model)
+    drop_unused_codes(model)
     return compat.write_tflite(model)
 
 
@@ -72,13 +73,3 @@ def _drop_unread(graph) -> None:
         if len(left) == len(graph.operators):
             return
         graph.operators = left
-
-
-def _drop_unused_codes(model) -> None:
-    """Removes the kinds of operations that no graph has any more, since a runtime has to know all that are listed."""
-    used = sorted({operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators})
-    places = {old: new for new, old in enumerate(used)}
-    model.operatorCodes = [model.operatorCodes[old] for old in used]
-    for graph in model.subgraphs:
-        for operator in graph.operators:
-            operator.opcodeIndex = places[operator.opcodeIndex]

@@ -1,6 +1,7 @@
 """Making a .tflite small without changing what it computes, and writing its description into it."""
 
 import json
+from collections.abc import Collection
 
 from keras_gan._utils import compat
 from keras_gan.exports.metadata import NAME
@@ -38,20 +39,38 @@ def pack(content: bytes, description: dict | None = None) -> bytes:
     return compat.write_tflite(model)
 
 
-def only(content: bytes, signature: str) -> bytes:
-    """A .tflite with one of its signatures, which LiteRT compiles in less time.
+def only(content: bytes, signatures: Collection[str]) -> bytes:
+    """A .tflite with some of its signatures, and with what these read.
 
     Args:
         content: a .tflite.
-        signature: name of the signature.
+        signatures: names of the signatures.
 
     Returns:
         The smaller .tflite, with the same metadata.
     """
     model = compat.read_tflite(content)
-    (entry,) = (entry for entry in model.signatureDefs if entry.signatureKey.decode() == signature)
-    model.subgraphs, model.signatureDefs, entry.subgraphIndex = [model.subgraphs[entry.subgraphIndex]], [entry], 0
+    model.signatureDefs = [entry for entry in model.signatureDefs if entry.signatureKey.decode() in signatures]
+    model.subgraphs = [model.subgraphs[entry.subgraphIndex] for entry in model.signatureDefs]
+    for number, entry in enumerate(model.signatureDefs):
+        entry.subgraphIndex = number
+    read = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
+    read |= {entry.buffer for entry in model.metadata or ()}
+    for number, buffer in enumerate(model.buffers):
+        if number not in read:
+            buffer.data = None
+    drop_unused_codes(model)
     return compat.write_tflite(model)
+
+
+def drop_unused_codes(model) -> None:
+    """Removes the kinds of operations that no graph has from a model's list, since a runtime must have all of them."""
+    used = sorted({operator.opcodeIndex for graph in model.subgraphs for operator in graph.operators})
+    places = {old: new for new, old in enumerate(used)}
+    model.operatorCodes = [model.operatorCodes[old] for old in used]
+    for graph in model.subgraphs:
+        for operator in graph.operators:
+            operator.opcodeIndex = places[operator.opcodeIndex]
 
 
 class _Once:

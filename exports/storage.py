@@ -15,6 +15,8 @@ schema = compat.litert_schema()
 
 # A DEQUANTIZE operation takes about 100 bytes in each of four graphs: smaller constants would not save bytes.
 SMALLEST_BYTES = 1024
+# A GPU reads no rows of float16: small tables, such as those of ten classes, stay float32.
+SMALLEST_TABLE_BYTES = 16 * 1024
 # float16 has 11 significant bits between 6e-5 and 65,504. Outside this range the rounding errors are larger.
 LARGEST_ROUNDING = 2.0**-11
 FLOAT32, FLOAT16 = schema.TensorType.FLOAT32, schema.TensorType.FLOAT16
@@ -122,12 +124,19 @@ def sizes(content: bytes) -> dict[str, int]:
 def _weights(model, seeded) -> set[int]:
     """The buffers of large float32 constants that are read by graphs without the arithmetic of seeds.
 
-    Biases of int8 operations are not among them, since XNNPACK rejects a file in which such a bias is float16.
+    Small tables are not among them, nor are the biases of int8 operations, since XNNPACK rejects a file in which such a
+    bias is float16.
     """
     names = {entry.subgraphIndex: entry.signatureKey.decode() for entry in model.signatureDefs or ()}
     graphs = [graph for number, graph in enumerate(model.subgraphs) if names.get(number) not in seeded]
     tensors = [graph.tensors[place] for graph in graphs for place in _read(graph)]
     large = {tensor.buffer for tensor in tensors if tensor.type == FLOAT32 and _size(model, tensor) >= SMALLEST_BYTES}
+    large -= {
+        tensor.buffer
+        for graph in graphs
+        for tensor, operator, place in _constants(model, graph)
+        if operation(model, operator) == "GATHER" and place == 0 and _size(model, tensor) < SMALLEST_TABLE_BYTES
+    }
     return large - {buffer for graph in model.subgraphs for buffer in _biases_of_integers(model, graph)}
 
 

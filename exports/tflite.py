@@ -53,8 +53,9 @@ def check(path: Path, quantize: str) -> None:
 def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     """Writes the file after the comparison; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
-    plain = float32_file(gan, options)
-    stored = stored_as(gan, plain, quantize)
+    signatures = edge.check_signatures(options.signatures)
+    plain = options.once(gan, ("tflite", options.uint8), lambda: _converted(gan, options.uint8))
+    stored = packing.only(_stored(gan, plain, quantize), signatures)
     content = packing.pack(label_lookup.without_negative_classes(stored), description)
     _check_operations(content)
 
@@ -72,7 +73,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         str(path),
         len(content),
         quantize,
-        tuple(options.signatures),
+        signatures,
         slow_operations=tuple(delegation.slow_operations(content, edge.GENERATE)),
         refused_by_gpu=accelerators.refused_by_gpu(content),
         floating_operations=floating,
@@ -84,7 +85,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     )
 
 
-def stored_as(gan, plain: bytes, quantize: str) -> bytes:
+def _stored(gan, plain, quantize) -> bytes:
     """The file with its weights stored in a mode, from the float32 file."""
     try:
         return MODES[quantize].apply(plain, _calibration(gan, metadata.signatures(plain)))
@@ -119,13 +120,6 @@ def _explain(gan, plain, stored, columns) -> str | None:
     except (RuntimeError, ValueError):  # LiteRT cannot output all results of this file
         return None
     return None
-
-
-def float32_file(gan, options: Options) -> bytes:
-    """The float32 .tflite of a GAN's averaged generator, without a description; converted once for these options."""
-    signatures = edge.check_signatures(options.signatures)
-    key = "tflite", options.uint8, signatures
-    return options.once(gan, key, lambda: _converted(gan, options.uint8, signatures))
 
 
 def integer_file(gan) -> bytes:

@@ -154,7 +154,7 @@ def _is_page(folder):
 def _fill(draft, tflite, description):
     for name in (INDEX, "style.css", *SCRIPTS):
         shutil.copyfile(PAGE / name, draft / name)
-    (draft / MODEL).write_bytes(packing.only(Path(tflite).read_bytes(), edge.GENERATE))
+    (draft / MODEL).write_bytes(packing.only(Path(tflite).read_bytes(), [edge.GENERATE]))
     (draft / DESCRIPTION).write_text(json.dumps(description, indent=2, ensure_ascii=False) + "\n", "utf-8")
     (draft / "litert").mkdir()
     shutil.copyfile(PAGE / LICENSE, draft / "litert" / LICENSE)

@@ -31,6 +31,7 @@ def slicing(**masks):
         ("CAST", None, [tensor(1, dtype="INT32")], [tensor(1)], None),
         ("CAST", None, [tensor(1, dtype="INT32")], [tensor(1, dtype="UINT32")], "CAST (from int32 to uint32)"),
         ("GATHER", None, [tensor(3, 5), tensor(1, dtype="INT32")], [tensor(1, 5)], None),
+        ("GATHER", None, [tensor(3, 5, dtype="FLOAT16"), tensor(1, dtype="INT32")], [tensor(1, 5)], "GATHER (from "),
         ("GATHER", None, [tensor(3, 5), tensor(1, dtype="INT64")], [tensor(1, 5)], "GATHER (other than of rows"),
         ("MUL", None, [tensor(1, 4, 1), tensor(1, 1, 4)], [tensor(1, 4, 4)], "MUL (of two tensors"),
         ("MUL", None, [tensor(1, 4, 4), tensor(1, 1, 4)], [tensor(1, 4, 4)], None),
