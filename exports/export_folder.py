@@ -2,6 +2,7 @@
 the description of the .tflite as a JSON file."""
 
 import json
+import math
 import re
 import shlex
 import shutil
@@ -101,7 +102,15 @@ def _page(folder, tflites, onnxes, about, name, saved):
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"plain": plain, "sh": shlex.quote, "quoted": _quoted, "kotlin": _kotlin}
+    environment.filters |= {
+        "plain": plain,
+        "sh": shlex.quote,
+        "quoted": _quoted,
+        "kotlin": _kotlin,
+        "tensors": _tensors,
+        "product": math.prod,
+        "half": lambda limit: float(f"{limit / 2:.2g}"),  # with a point, which Kotlin and C++ need
+    }
     samples, scores = _scores(folder.absolute().parent, (about.get("training") or {}).get("steps"))
     return environment.get_template(README).render(
         about=about,
@@ -113,6 +122,8 @@ def _page(folder, tflites, onnxes, about, name, saved):
         rows=list(_rows(folder, tflites, onnxes, saved)),
         tflite=name,
         description=_description_name(name) if name else None,
+        signatures=metadata.signatures((folder / name).read_bytes()) if name else {},
+        indices=_indices,
         gpu=_on_gpu(folder / name) if name else {},
         served=served,
         served_name=next(iter(saved), None),
@@ -133,13 +144,26 @@ def _on_gpu(file):
     return {name: f"no ({len(found)})" if found else "yes" for name, found in refused.items()}
 
 
+def _tensors(ends):
+    """The inputs or the outputs of a signature, in a table."""
+    return ", ".join(f"`{name}` {dtype} ({', '.join(map(str, sizes))})" for name, (dtype, sizes) in ends.items())
+
+
+def _indices(signatures):
+    """The index of each signature, and of each of its inputs, by which Swift and C++ find them."""
+    return {
+        name: {"index": index} | {end: i for i, end in enumerate(ends["inputs"])}
+        for index, (name, ends) in enumerate(signatures.items())
+    }
+
+
 def plain(text: str) -> str:
     """A text on one line, escaped so that Markdown shows it as it is."""
     return re.sub(r"([\\`*_{}\[\]<>|#~])", r"\\\1", one_line(text))
 
 
 def _quoted(text):
-    """A text as a string literal of Python and Swift."""
+    """A text as a string literal of Python, Swift and C++."""
     return json.dumps(text, ensure_ascii=False)
 
 

@@ -97,32 +97,39 @@ def signatures(content: bytes) -> dict[str, dict]:
         content: the file.
 
     Returns:
-        name -> {"inputs", "outputs"}, each of them name -> [dtype, sizes].
+        name -> {"inputs", "outputs"}, each of them name -> [dtype, sizes]. Signatures, inputs and outputs are in the
+        order in which LiteRT's `CompiledModel` counts them: signatures as the file lists them, the others as the graph
+        does, which may differ from the signature's own lists.
 
     Raises any error where the file is damaged.
     """
     names = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
     model = schema.Model.GetRootAs(content)
     found = {}
-    for signature in map(model.SignatureDefs, range(_checked(model.SignatureDefsLength()))):
+    for signature in _list(model, "SignatureDefs"):
         graph = model.Subgraphs(signature.SubgraphIndex())
         found[signature.SignatureKey().decode()] = {
-            "inputs": dict(_ends(graph, signature.Inputs, signature.InputsLength(), names)),
-            "outputs": dict(_ends(graph, signature.Outputs, signature.OutputsLength(), names)),
+            "inputs": _ends(_list(signature, "Inputs"), _list(graph, "Inputs"), graph, names),
+            "outputs": _ends(_list(signature, "Outputs"), _list(graph, "Outputs"), graph, names),
         }
     return found
 
 
-def _ends(graph, ends, length, names):
-    for end in map(ends, range(_checked(length))):
-        tensor = graph.Tensors(end.TensorIndex())
-        yield end.Name().decode(), [names[tensor.Type()], [*map(tensor.Shape, range(_checked(tensor.ShapeLength())))]]
+def _ends(ends, order, graph, names):
+    ends = sorted(ends, key=lambda end: order.index(end.TensorIndex()))
+    return {end.Name().decode(): _type(graph.Tensors(end.TensorIndex()), names) for end in ends}
 
 
-def _checked(count):
+def _type(tensor, names):
+    return [names[tensor.Type()], _list(tensor, "Shape")]
+
+
+def _list(table, field):
+    """The entries of a list in a flatbuffer, of a length that no file of ours exceeds."""
+    count = getattr(table, f"{field}Length")()
     if count > MOST_ENTRIES:
         raise ValueError(f"it has a list of {count:,} entries; expected at most {MOST_ENTRIES}")
-    return count
+    return [*map(getattr(table, field), range(count))]
 
 
 def foreign_operations(content: bytes) -> list[str]:

@@ -20,7 +20,7 @@ from keras_gan import GAN, networks, sampling
 from keras_gan._utils import pretrained
 from keras_gan._utils.errors import Notice
 from keras_gan.directions import Directions, Slider
-from keras_gan.exports import About, Options, edge, export_folder, metadata
+from keras_gan.exports import About, Options, edge, export_folder
 from keras_gan.sampling import latents
 
 ROOT = Path(__file__).parents[1]
@@ -269,7 +269,7 @@ def test_the_table_of_signatures_agrees_with_the_file(kind, request):
     folder, _ = request.getfixturevalue(kind)
     (file,) = folder.glob("*.tflite")
     interpreter = Interpreter(str(file))
-    rows = re.findall(r"^\| `(\w+)` \| (.+) \| (.+) \| .+ \|$", page((folder, None)), re.MULTILINE)
+    rows = re.findall(r"^\| `(\w+)` \| \d \| (.+) \| (.+) \| .+ \|$", page((folder, None)), re.MULTILINE)
     rows = {name: (takes, gives) for name, takes, gives in rows if name in edge.SIGNATURES}
     assert set(rows) == set(interpreter.get_signature_list())
     for name, sides in rows.items():
@@ -280,59 +280,6 @@ def test_the_table_of_signatures_agrees_with_the_file(kind, request):
             assert listed == seen
 
 
-@pytest.fixture(scope="module")
-def classes(tmp_path_factory):
-    """Three classes, float32 images in colour, sliders."""
-    about = About(labels=("zero", "one", "two"), directions=sliders("normal"))
-    return exported(tmp_path_factory.mktemp("classes"), SHAPE, num_classes=3, about=about)
-
-
-@pytest.mark.parametrize(
-    "kind, shape, asset",
-    [
-        ("grey", (8, 8, 1), r"my \$dots.tflite"),
-        ("classes", (8, 12, 3), "generator.tflite"),
-        ("vectors", (2,), "generator.tflite"),
-    ],
-)
-def test_kotlin_has_the_names_and_shapes_of_the_file(kind, shape, asset, request):
-    folder, gan = request.getfixturevalue(kind)
-    (code,) = blocks(page((folder, None)), "kotlin")
-    (file,) = folder.glob("*.tflite")
-    assert f'context.assets, "{asset}"' in code
-    signatures = metadata.signatures(file.read_bytes())
-    for side, name, signature in re.findall(r'create(Input|Output)Buffer\("(\w+)", "(\w+)"\)', code):
-        assert name in signatures[signature][f"{side.lower()}s"]
-    for given, signature in re.findall(r'model.run\(mapOf\((.*?)\), mapOf.*, "(\w+)"\)', code):
-        assert set(re.findall(r'"(\w+)" to', given)) == set(signatures[signature]["inputs"])
-    assert (f"label: Int = seed % {gan.num_classes}" in code) == bool(gan.num_classes)
-    if len(shape) == 3:
-        height, width, channels = shape
-        assert f"IntArray({height * width})" in code and f"createBitmap(colors, {width}, {height}," in code
-        assert ("values[3 * it + 2]" in code) == (channels == 3)
-    assert ("): Bitmap" in code) == (len(shape) == 3) and ("127.5f" in code) == (len(shape) == 3)
-    made, closed = re.findall(r"val (\w+) = model.create", code), re.search(r"listOf\((.*)\).forEach", code)[1]
-    assert closed.split(", ") == [*made, "model"]
-    assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
-
-
-@pytest.mark.long
-@pytest.mark.skipif(shutil.which("kotlinc") is None, reason="the Kotlin compiler is not installed")
-def test_kotlin_compiles(grey, classes, vectors, tmp_path):
-    """Against stubs of LiteRT's and Android's classes, in tests/kotlin."""
-    files = [*map(str, (ROOT / "tests" / "kotlin").glob("*.kt"))]
-    for name, (folder, _) in {"Grey": grey, "Classes": classes, "Vectors": vectors}.items():
-        (code,) = blocks((folder / "README.md").read_text("utf-8"), "kotlin")
-        files.append(str(tmp_path / f"{name}.kt"))
-        Path(files[-1]).write_text(code.replace("class Generator(", f"class {name}("), "utf-8")
-    done = subprocess.run(["kotlinc", *files, "-d", str(tmp_path / "x.jar")], capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
-
-
-def test_there_is_no_kotlin_for_a_type_that_its_api_lacks(colour):
-    assert not blocks(page(colour), "kotlin") and "Export without `--uint8` for Android" in page(colour)
-
-
 def test_the_description_lies_beside_the_file(grey, tmp_path):
     folder, _ = grey
     assert json.loads((folder / "my $dots.json").read_text()) == edge.Generator(folder / "my $dots.tflite").description
@@ -341,25 +288,6 @@ def test_the_description_lies_beside_the_file(grey, tmp_path):
     with pytest.warns(Notice, match="not written by kgan export"):
         export_folder.write(tmp_path)
     assert (tmp_path / "my $dots.json").read_text() == "{}"
-
-
-@pytest.mark.parametrize(
-    "kind, resource, shape, kind_of_number",
-    [
-        ("grey", "my $dots", "(1, 8, 8, 1)", "Float32.self"),
-        ("colour", "generator", "(1, 8, 12, 3)", "[UInt8](data)"),
-        ("vectors", "generator", "(1, 2)", "Float32.self"),
-    ],
-)
-def test_swift_has_the_names_and_shapes_of_the_file(kind, resource, shape, kind_of_number, request):
-    folder, gan = request.getfixturevalue(kind)
-    (code,) = blocks(page((folder, None)), "swift")
-    assert f'forResource: "{resource}", ofType: "tflite"' in code
-    assert f"{shape}\n" in code and kind_of_number in code
-    named = 'invoke(with: ["seed": seed, "label": label])' if gan.num_classes else 'invoke(with: ["seed": seed])'
-    assert named in code and 'output(named: "images")' in code and 'signatureRunner(with: "sample")' in code
-    assert ("127.5" in code) == (kind == "grey")
-    assert all(code.count(a) == code.count(b) for a, b in ("()", "{}", "[]"))
 
 
 LATENTS = {"normal": lambda rng: rng.normal(size=(1, 5)), "uniform": lambda rng: rng.uniform(-1, 1, (1, 5))}
@@ -383,18 +311,6 @@ def test_the_python_of_the_sliders_moves_as_the_package_moves(kind, latent, requ
     )
     shown = edge.to_samples(np.load(tmp_path / "images.npy")).astype(int)
     assert np.abs(shown - moved).max() <= 1 and np.abs(shown - still).max() > 10
-
-
-@pytest.mark.parametrize("kind, drawn", [("classes", "nextGaussian()"), ("grey", "coerceIn(-1.0, 1.0)")])
-def test_kotlin_has_the_sliders_of_the_file(kind, drawn, request):
-    folder, gan = request.getfixturevalue(kind)
-    text = page((folder, None))
-    (code,) = blocks(text, "kotlin")
-    assert "FloatArray(5) {" in code and "amount * vector.getDouble(it)" in code and drawn in code
-    assert ("fun draw(z: FloatArray, label: Int)" in code) == bool(gan.num_classes)
-    asset = re.search(r'context.assets.open\("(.*)"\)', code)[1].replace("\\$", "$")
-    assert json.loads((folder / asset).read_text())["directions"][0]["name"] == next(iter(SLIDERS))
-    assert r"""latents(Random(7), "5 o'clock \"\$hadow\" | *", 0.65)""" in text
 
 
 def test_the_page_lists_the_sliders_where_there_are_any(colour, vectors):
@@ -638,4 +554,4 @@ def test_the_command_needs_click_and_msgspec_besides(clean, colour, tmp_path):
     assert call("sample", file, "--label", "3").returncode == 2
     assert "dots | dashes" in call("info", file).stdout
     (installed,) = clean.parents[1].glob("lib/*/site-packages/keras_gan/exports/templates")
-    assert {file.name for file in installed.iterdir()} >= {export_folder.SAMPLE, export_folder.README}
+    assert {file.name for file in installed.iterdir()} >= {"sample.py", "README.md", "kotlin.md", "swift.md", "cpp.md"}
