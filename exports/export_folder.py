@@ -13,7 +13,7 @@ import jinja2
 
 from keras_gan._utils.errors import Notice, one_line
 from keras_gan._utils.files import kilobytes, replace, size_bytes
-from keras_gan.exports import accelerators, metadata, onnx_runtime
+from keras_gan.exports import accelerators, edge, metadata, onnx_runtime
 from keras_gan.runs import METRICS_FILE
 from keras_gan.sampling import sliders
 
@@ -24,7 +24,7 @@ MARKS = {
     SAMPLE: "a generator that kgan exported",
     README: "<!-- kgan export writes this file anew -->",
 }
-SAVED_MODEL, ONNX, WEB = "saved_model", "generator.onnx", "web"
+SAVED_MODEL, ONNX, WEB, MICRO = "saved_model", "generator.onnx", "web", "micro"
 SAVED_MODELS = (SAVED_MODEL, f"{SAVED_MODEL}-uint8")
 SHOWN_SCORES = {"frechet_distance", "kernel_distance", "precision", "recall", "sliced_wasserstein", "memorised"}
 BETTER = {"lower": "lower", "higher": "higher", "baseline": "as the real images"}
@@ -53,7 +53,7 @@ def write(folder: Path) -> None:
     served = next(iter(saved.values()), None)
     if not tflites and not served and not onnxes:
         return
-    name = MAIN if MAIN in tflites else next(iter(tflites), None)
+    name = _in_examples(folder, tflites)
     about = tflites.get(name) or served or next(iter(onnxes.values()))
     if name and _makes_pictures(about):
         _put(folder / SAMPLE, lambda draft: shutil.copyfile(TEMPLATES / SAMPLE, draft))
@@ -74,6 +74,15 @@ def _read(file) -> dict | None:
         return metadata.check(metadata.read(content) if file.suffix == ".tflite" else json.loads(content))
     except Exception:  # a damaged flatbuffer fails anywhere, with any error
         return None
+
+
+def _in_examples(folder, tflites) -> str | None:
+    """The .tflite that the examples of README.md read: one with all signatures where there is one."""
+    return next(iter(sorted(tflites, key=lambda name: (not _has_seeds(folder / name), name != MAIN))), None)
+
+
+def _has_seeds(tflite) -> bool:
+    return edge.SAMPLE in metadata.signatures(tflite.read_bytes())
 
 
 def _description_name(tflite):
@@ -132,6 +141,7 @@ def _page(folder, tflites, onnxes, about, name, saved):
         onnx=_from_seeds(onnxes),
         onnx_output=next((description["output"] for description in onnxes.values()), None),
         web=(folder / WEB).is_dir(),
+        micro=(folder / MICRO).is_dir(),
         loads=_loads(_report(folder / WEB)),
         kinds=sliders.KINDS,
         mark=MARKS[README],

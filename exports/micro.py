@@ -68,7 +68,8 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     """Writes the folder after the comparison; see `keras_gan.exports.export`. The size is that of the C array."""
     if options.uint8:
         raise InputError("uint8 for micro; expected float32, from which main.cc computes grey levels. Leave it out.")
-    plain = options.once(gan, "micro", lambda: tflite.integer_file(gan))
+    source = tflite.tuned(gan, INT8_STATIC, options)
+    plain = options.once(source, "micro", lambda: tflite.integer_file(source))
     _check_operations(plain, compat.all_layers(gan.ema_generator, include_self=False))
     short = label_lookup.without_negative_classes(plain)
     content, about = packing.pack(short), describe(gan, options.about, INT8_STATIC)
@@ -84,6 +85,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         floating_operations=accelerators.floating_operations(content, edge.GENERATE),
         stored=storage.sizes(content),
         arena_bytes=interpreter.arena_bytes(),
+        tuned_steps=options.tune_steps,
         **_compared(gan, interpreter, described, options),
     )
     facts = _facts(content, about, report)

@@ -5,7 +5,7 @@ import re
 
 import numpy as np
 
-from keras_gan._utils import compat, silence
+from keras_gan._utils import silence
 from keras_gan._utils.errors import InputError, first_line, how_to_install
 from keras_gan.exports import edge, metadata
 from keras_gan.exports.trial import UnusableFile, run, run_in_process
@@ -85,11 +85,8 @@ def trial(content: bytes) -> None:
 
 
 def input_places(content: bytes) -> dict[str, int]:
-    """The indices of the inputs of `generate` in its graph, by name: on microcontrollers, inputs have no names."""
-    model = compat.read_tflite(content)
-    entry = next(entry for entry in model.signatureDefs if entry.signatureKey.decode() == edge.GENERATE)
-    order = [int(number) for number in model.subgraphs[entry.subgraphIndex].inputs]
-    return {end.name.decode(): order.index(end.tensorIndex) for end in entry.inputs}
+    """The indices of the inputs of `generate`, by name: on microcontrollers, inputs have no names."""
+    return {name: place for place, name in enumerate(metadata.signatures(content)[edge.GENERATE]["inputs"])}
 
 
 def _unusable(written: str) -> InputError:

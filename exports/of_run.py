@@ -7,6 +7,7 @@ from pathlib import Path
 from keras_gan import exports, reporting, training
 from keras_gan._utils.errors import InputError
 from keras_gan.exports import edge, export_folder
+from keras_gan.exports.quantize import EIGHT_BITS
 from keras_gan.exports.report import ExportReport
 from keras_gan.runs import Run
 
@@ -29,6 +30,7 @@ def export_run(
     uint8: bool = False,
     force: bool = False,
     signatures: Sequence[str] = (),
+    tune_steps: int = 0,
 ) -> Iterator[ExportReport]:
     """Exports the generator of a run in each format and mode, and yields a report for each file.
 
@@ -46,6 +48,7 @@ def export_run(
         uint8: whether the files give images as uint8 in [0, 255] instead of float32 in [-1, 1].
         force: whether to write a file although its errors or its loss of quality are too large.
         signatures: the signatures of a .tflite, "generate" among them; none for all of `edge.SIGNATURES`.
+        tune_steps: steps of fine-tuning for modes of 8 bits and for microcontrollers; 0 for none.
 
     Yields:
         The `ExportReport` of each file, in the order of `formats` and `modes`.
@@ -67,6 +70,7 @@ def export_run(
         reference=training.reference_of(run),
         force=force,
         signatures=edge.check_signatures(signatures or edge.SIGNATURES),
+        tune_steps=tune_steps,
     )
     written = []
     try:
@@ -108,6 +112,17 @@ def check_signatures(formats: Sequence[str], signatures: Sequence[str]) -> None:
     if others := [name for name in formats if exports.canonical(name) != "tflite"]:
         raise InputError(f"--signature for {' and '.join(others)}; expected it for tflite. Leave it out.")
     edge.check_signatures(signatures)
+
+
+def check_tuning(formats: Sequence[str], modes: Sequence[str], tune_steps: int) -> None:
+    """Raises InputError where a file that would not be fine-tuned is among those to write."""
+    stored = [mode for mode in modes if any(map(has_modes, formats))]
+    others = [name for name in formats if not has_modes(name) and name != "micro"]
+    if tune_steps and (wrong := others + [mode for mode in stored if mode not in EIGHT_BITS]):
+        raise InputError(
+            f"--tune for {' and '.join(wrong)}; expected it for {', '.join(EIGHT_BITS)} and micro. Use --quantize "
+            "int8, or leave it out."
+        )
 
 
 def export_path(run_dir, format, quantize="float16", out=None, uint8=False, signatures=(), among_others=False) -> Path:

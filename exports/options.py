@@ -23,6 +23,7 @@ class Options:
             samples only.
         force: whether to write the file although its errors or its loss of quality are too large.
         signatures: the signatures of a .tflite, names in `edge.SIGNATURES` with "generate" among them.
+        tune_steps: steps of fine-tuning for a mode of 8 bits; see `tuning`. 0 for none.
 
     Exports with the same options share what they have in common: the conversion by TensorFlow, and Keras's samples.
     """
@@ -32,6 +33,7 @@ class Options:
     reference: metrics.Reference | None = None
     force: bool = False
     signatures: tuple[str, ...] = tuple(edge.SIGNATURES)
+    tune_steps: int = 0
     _shared: dict = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def once(self, gan, name, compute: Callable[[], T]) -> T:

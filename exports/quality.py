@@ -114,7 +114,8 @@ def check(quality: Quality, force: bool = False) -> None:
         loss = f"its Fréchet distance is {quality.frechet_distance:.3g}, {quality.lost:.0%} above Keras's"
     raise InputError(
         f"the export loses quality: {loss}; expected at most {MOST_LOST:.0%}. Use a mode with more bits (--quantize "
-        "float16, or float32), or --force to write the file with this loss."
+        "float16, or float32), fine-tune the generator for 8 bits (--tune 6000), or --force to write the file with "
+        "this loss."
     )
 
 

@@ -8,17 +8,20 @@ rounding it would change every image.
 import contextlib
 import io
 import logging
+import re
 import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import numpy as np
 
-from keras_gan._utils import silence
+from keras_gan._utils import compat, silence
 from keras_gan.exports import edge, storage
 
 # Operations that have int8 kernels in XNNPACK. A depthwise convolution has a static one only, and few weights.
 DYNAMIC = ("CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE", "BATCH_MATMUL")
+WEIGHTED = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")  # by their names in the file
+SMALL_SHARE = 0.02  # of all weights, below which the last layer keeps more bits
 STATIC = ("CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE", "DEPTHWISE_CONV_2D")
 SEEDED = tuple(name for name in edge.SIGNATURES if edge.first_input(name) == edge.SEED)
 
@@ -32,6 +35,7 @@ class Mode:
     largest_error: float
     mean_error: float
     percentile_error: float  # the 99.9th percentile
+    apply_tuned: Callable[[bytes, Iterable[dict]], bytes] | None = None  # after fine-tuning; None for `apply`
 
 
 def _half(content: bytes) -> bytes:
@@ -39,11 +43,23 @@ def _half(content: bytes) -> bytes:
     return storage.halve(content, SEEDED)
 
 
-def _dynamic(content: bytes) -> bytes:
-    """A .tflite with int8 weights, from a float32 one. Activations are quantized while it runs."""
+def _dynamic(content: bytes, precise_ends: bool = False) -> bytes:
+    """A .tflite with int8 weights, from a float32 one. Activations are quantized while it runs.
+
+    Args:
+        content: the float32 .tflite.
+        precise_ends: whether the first dense layer computes in float32 from its int8 weights, and the last layer has
+            float16 weights where these are a small part of all weights. These two layers cause half of the error; so
+            computed, they take a quarter more time.
+    """
     worker = _worker(content)
     for operation in DYNAMIC:
         worker.add_dynamic_config(".*", operation, 8, _granularity(operation))
+    for (operation, first), last in _ends(content) if precise_ends else ():
+        if operation == "FULLY_CONNECTED":
+            worker.add_weight_only_config(_exactly(first), operation, 8, _granularity(operation))
+        if last:
+            worker.update_quantization_recipe(_exactly(last), "*", algorithm_key="no_quantize")
     with _silence():
         return _half(bytes(worker.quantize(enable_progress_report=False).quantized_model))
 
@@ -68,6 +84,27 @@ def _static(content: bytes, batches: Iterable[dict[str, dict[str, np.ndarray]]])
                 ranges = _merged(ranges, found.values())
         ranges = {name: at for group in names.values() for name, at in zip(group, ranges, strict=True)}
         return _half(bytes(worker.quantize(ranges, enable_progress_report=False).quantized_model))
+
+
+def _ends(content):
+    """For each graph, its first operation with weights, as (name, name of its result), and the last one's result.
+
+    The result is None where the last operation's weights are more than `SMALL_SHARE` of all weights.
+    """
+    model = compat.read_tflite(content)
+    for graph in model.subgraphs:
+        weighted = [(storage.operation(model, one), one) for one in graph.operators]
+        weighted = [(name, one) for name, one in weighted if name in WEIGHTED]
+        if not weighted:
+            continue
+        sizes = [int(np.prod(graph.tensors[one.inputs[1]].shape)) for _, one in weighted]
+        results = [storage.name_of(graph.tensors[one.outputs[0]]) for _, one in weighted]
+        yield (weighted[0][0], results[0]), results[-1] if sizes[-1] <= SMALL_SHARE * sum(sizes) else None
+
+
+def _exactly(name):
+    """A regular expression for the operation with a result of this name; the quantizer puts a semicolon behind it."""
+    return f"^{re.escape(name)};?$"
 
 
 def _worker(content):
@@ -112,12 +149,15 @@ def _silence():
 
 
 INT8_STATIC = "int8-static"
+EIGHT_BITS = "int8", INT8_STATIC
 # The bounds of the 99.9th percentile follow from measurements of trained and random generators, of this package and of
 # Keras's tutorial: up to 3e-6 in float32, 4e-3 in float16, 0.10 in int8, 0.12 in int8-static (benchmarks/RESULTS.md).
 MODES = {
     "float32": Mode(lambda content, batches: content, 1e-4, 1e-5, 5e-5),
     "float16": Mode(lambda content, batches: _half(content), 2e-2, 2e-3, 1e-2),
     # The largest errors are of single pixels, at the edges of drawn faces; the percentiles limit how many there are.
-    "int8": Mode(lambda content, batches: _dynamic(content), 0.8, 0.02, 0.2),
+    "int8": Mode(
+        lambda content, batches: _dynamic(content), 0.8, 0.02, 0.2, lambda content, batches: _dynamic(content, True)
+    ),
     INT8_STATIC: Mode(_static, 0.8, 0.03, 0.3),  # for integer hardware
 }

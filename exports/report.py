@@ -52,6 +52,7 @@ class ExportReport:
             known.
         floating_operations: operations of `generate` in floating point, for an int8-static file; None for others.
         arena_bytes: memory for the results of operations on a microcontroller; None for other formats.
+        tuned_steps: steps of fine-tuning for 8 bits; see `tuning`.
         stored: dtype -> bytes of the weights; None where that is not known.
         higher_precision: large weights that are stored with more bits than the mode promises.
         loaded_bytes: bytes that a visitor of a web page loads; None for other formats.
@@ -74,6 +75,7 @@ class ExportReport:
     refused_by_gpu: dict[str, list[str]] | None = None
     floating_operations: list[str] | None = None
     arena_bytes: int | None = None
+    tuned_steps: int = 0
     stored: dict[str, int] | None = None
     higher_precision: tuple[HigherPrecision, ...] = ()
     loaded_bytes: int | None = None
@@ -94,9 +96,10 @@ class ExportReport:
         return json.dumps(dataclasses.asdict(self), indent=2) + "\n"
 
     def __str__(self):
+        tuned = f" tuned for {self.tuned_steps:,} steps" if self.tuned_steps else ""
         return (
-            f"{self.file}: {kilobytes(self.size_bytes)}, {self.quantize}, largest error {self.largest_error:.1e} "
-            f"(at most {self.tolerance:g} allowed), 99.9th percentile {self.percentile_error:.1e} (at most "
+            f"{self.file}: {kilobytes(self.size_bytes)}, {self.quantize}{tuned}, largest error {self.largest_error:.1e}"
+            f" (at most {self.tolerance:g} allowed), 99.9th percentile {self.percentile_error:.1e} (at most "
             f"{self.percentile_tolerance:g}), mean {self.mean_error:.1e}, {self.latency_ms:.2f} ms a sample; "
             f"signatures {', '.join(self.signatures)}"
             + (f"; not computed by XNNPACK: {', '.join(self.slow_operations)}" if self.slow_operations else "")

@@ -33,6 +33,7 @@ NO_INT8 = (
     "file."
 )
 BIAS = "int8 operations add a bias in float32, also that of a folded BatchNormalization. Accept the larger file."
+TABLE = "a GPU reads no rows of float16. Accept the larger file."
 OTHER = "its operation takes this type only. Accept the larger file."
 
 
@@ -271,4 +272,6 @@ def _reason(model, tensor, operation, place, weights, mode) -> str:
         return OUT_OF_RANGE
     if BIASED.get(operation) == place:
         return BIAS
+    if operation == "GATHER" and _size(model, tensor) < SMALLEST_TABLE_BYTES:
+        return TABLE
     return NO_INT8 if mode.startswith("int8") else OTHER

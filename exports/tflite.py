@@ -27,10 +27,11 @@ from keras_gan.exports import (
     packing,
     saved_model,
     storage,
+    tuning,
 )
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
-from keras_gan.exports.quantize import INT8_STATIC, MODES, SEEDED
+from keras_gan.exports.quantize import EIGHT_BITS, INT8_STATIC, MODES, SEEDED
 from keras_gan.exports.report import ExportReport, verify
 from keras_gan.exports.trial import UnusableFile
 from keras_gan.sampling import latents
@@ -54,8 +55,9 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     """Writes the file after the comparison; see `keras_gan.exports.export`."""
     mode, description = MODES[quantize], describe(gan, options.about, quantize, options.uint8)
     signatures = edge.check_signatures(options.signatures)
-    plain = options.once(gan, ("tflite", options.uint8), lambda: _converted(gan, options.uint8))
-    stored = packing.only(_stored(gan, plain, quantize), signatures)
+    source = tuned(gan, quantize, options)
+    plain = options.once(source, ("tflite", options.uint8), lambda: _converted(source, options.uint8))
+    stored = packing.only(_stored(source, plain, quantize, bool(options.tune_steps)), signatures)
     content = packing.pack(label_lookup.without_negative_classes(stored), description)
     _check_operations(content)
 
@@ -78,6 +80,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         refused_by_gpu=accelerators.refused_by_gpu(content),
         floating_operations=floating,
         stored=storage.sizes(stored),
+        tuned_steps=options.tune_steps,
         higher_precision=storage.higher_precision(
             stored, quantize, SEEDED, compat.all_layers(gan.ema_generator, include_self=False)
         ),
@@ -85,10 +88,25 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     )
 
 
-def _stored(gan, plain, quantize) -> bytes:
+def tuned(gan, quantize, options):
+    """The GAN, or what stands for it after the fine-tuning that the options ask for."""
+    if not options.tune_steps:
+        return gan
+    if quantize not in EIGHT_BITS:
+        raise InputError(
+            f"tune_steps for {quantize}; expected one of {', '.join(EIGHT_BITS)}. Use quantize=int8 (--quantize int8), "
+            "or leave tune_steps (--tune) out."
+        )
+    return options.once(gan, ("tuned", quantize), lambda: tuning.tuned(gan, options.tune_steps, quantize))
+
+
+def _stored(gan, plain, quantize, is_tuned=False) -> bytes:
     """The file with its weights stored in a mode, from the float32 file."""
     try:
-        return MODES[quantize].apply(plain, _calibration(gan, metadata.signatures(plain)))
+        mode = MODES[quantize]
+        return (mode.apply_tuned if is_tuned and mode.apply_tuned else mode.apply)(
+            plain, _calibration(gan, metadata.signatures(plain))
+        )
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "

@@ -280,6 +280,31 @@ def test_the_table_of_signatures_agrees_with_the_file(kind, request):
             assert listed == seen
 
 
+@pytest.mark.parametrize("shape", [(8, 8, 1), (2,)])
+def test_a_folder_with_one_signature_has_only_code_for_it(shape, tmp_path):
+    family = {"family": "lean"} if len(shape) == 3 else {}
+    gan = GAN(networks.generator(shape, 5, **family), networks.discriminator(shape, **family), seed=0)
+    file = tmp_path / "generator-generate.tflite"
+    gan.export(file, "tflite", "float32", Options(signatures=("generate",)))
+    export_folder.write(tmp_path)
+    text = page((tmp_path, None))
+    assert "| `generate` | 0 |" in text and "`sample`" not in text and not blocks(text, "kotlin")
+    if len(shape) == 3:
+        run(tmp_path, "-n", "3", "--seed", "4", "--out", tmp_path / "three")
+        drawn = [np.array(Image.open(tmp_path / "three" / f"{i}.png")).astype(int) for i in range(3)]
+        assert np.abs(drawn - edge.Generator(file).generate(3, seed=4)[..., 0].astype(int)).max() <= 1
+    else:
+        (block,) = blocks(text, "python")
+        subprocess.run([sys.executable, "-c", block], cwd=tmp_path, capture_output=True, check=True)
+
+
+def test_examples_read_the_file_with_all_signatures(tmp_path, tiny_gan):
+    tiny_gan.export(tmp_path / "generator.tflite", "tflite", "float32", Options(signatures=("generate",)))
+    tiny_gan.export(tmp_path / "generator-int8.tflite", "tflite", "int8")
+    export_folder.write(tmp_path)
+    assert "## Signatures of generator-int8.tflite" in page((tmp_path, None))
+
+
 def test_the_description_lies_beside_the_file(grey, tmp_path):
     folder, _ = grey
     assert json.loads((folder / "my $dots.json").read_text()) == edge.Generator(folder / "my $dots.tflite").description

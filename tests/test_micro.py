@@ -157,7 +157,7 @@ def test_the_program_draws_the_picture_of_a_seed_and_a_label(exported, tmp_path)
 @pytest.mark.parametrize("shape", [(8, 8, 3), (2,)])
 def test_colour_and_vectors(shape, tmp_path):
     gan = GAN(networks.generator(shape, LATENT_DIM), networks.discriminator(shape), seed=0)
-    report = exports.export(gan, tmp_path / "micro", "micro")
+    report = exports.export(gan, tmp_path / "micro", "micro", options=Options(force=True))  # it is not trained
     assert report.arena_bytes > 0
     assert ("P3" in (tmp_path / "micro" / "main.cc").read_text()) == (len(shape) == 3)
 
