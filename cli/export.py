@@ -41,7 +41,7 @@ from keras_gan.cli.verb import Verb
 @click.option(
     "--tune",
     "tune_steps",
-    type=click.IntRange(min=1),
+    type=click.IntRange(min=0),
     metavar="STEPS",
     default=0,
     help="Fine-tune the generator for its 8 bits first, for int8, int8-static and --micro: the errors fall. 6000 steps "
