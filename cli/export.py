@@ -81,9 +81,10 @@ def export(run, tflite, saved_model, onnx, web, micro, serve, quantize, signatur
 
     of_run.check_modes(formats, quantize, out)
     of_run.check_signatures(formats, signatures)
-    of_run.check_tuning(formats, quantize or ["float16"], options["tune_steps"])
+    modes = quantize or ["float16"]
+    of_run.check_tuning(formats, modes, options["tune_steps"])
     reports = []
-    for each in of_run.export_run(run, formats, quantize or ["float16"], out, signatures=signatures, **options):
+    for each in of_run.export_run(run, formats, modes, out, signatures=signatures, **options):
         click.echo(each)
         reports.append(each)
     if len(reports) > 1:

@@ -64,10 +64,16 @@ def first_non_finite(
     return None
 
 
-def _described(operation, tensor, layers):
+def place_of(operation: str, tensor: str, layers) -> str:
+    """An operation by its name, with the one of `layers` whose name is in its result's name, if any."""
     layer = storage.layer_of(tensor.split(";")[0], layers)
-    where = f" of layer {layer.name!r} ({type(layer).__name__})" if layer is not None else ""
-    return NonFiniteOperation(f"first in operation {operation}{where}", REMEDIES.get(operation, REPLACE))
+    return operation if layer is None else f"{operation} of layer {layer.name!r} ({type(layer).__name__})"
+
+
+def _described(operation, tensor, layers):
+    return NonFiniteOperation(
+        f"first in operation {place_of(operation, tensor, layers)}", REMEDIES.get(operation, REPLACE)
+    )
 
 
 def _results(model, entry, inputs) -> dict[int, np.ndarray]:

@@ -9,11 +9,10 @@ import shutil
 import warnings
 from pathlib import Path
 
-import jinja2
-
 from keras_gan._utils.errors import Notice, one_line
 from keras_gan._utils.files import kilobytes, replace, size_bytes
 from keras_gan.exports import accelerators, edge, metadata, onnx_runtime
+from keras_gan.exports.rendering import render
 from keras_gan.runs import METRICS_FILE
 from keras_gan.sampling import sliders
 
@@ -78,7 +77,7 @@ def _read(file) -> dict | None:
 
 def _in_examples(folder, tflites) -> str | None:
     """The .tflite that the examples of README.md read: one with all signatures where there is one."""
-    return next(iter(sorted(tflites, key=lambda name: (not _has_seeds(folder / name), name != MAIN))), None)
+    return min(tflites, key=lambda name: (not _has_seeds(folder / name), name != MAIN), default=None)
 
 
 def _has_seeds(tflite) -> bool:
@@ -104,24 +103,8 @@ def _makes_pictures(about):
 
 def _page(folder, tflites, onnxes, about, name, saved):
     shape, served = about["data_shape"], next(iter(saved.values()), None)
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {
-        "plain": plain,
-        "sh": shlex.quote,
-        "quoted": _quoted,
-        "kotlin": _kotlin,
-        "tensors": _tensors,
-        "product": math.prod,
-        "half": lambda limit: float(f"{limit / 2:.2g}"),  # with a point, which Kotlin and C++ need
-    }
     samples, scores = _scores(folder.absolute().parent, (about.get("training") or {}).get("steps"))
-    return environment.get_template(README).render(
+    facts = dict(
         about=about,
         samples=samples,
         scores=scores,
@@ -146,6 +129,7 @@ def _page(folder, tflites, onnxes, about, name, saved):
         kinds=sliders.KINDS,
         mark=MARKS[README],
     )
+    return render(TEMPLATES / README, facts, FILTERS)
 
 
 def _on_gpu(file):
@@ -179,6 +163,17 @@ def _quoted(text):
 
 def _kotlin(text):
     return _quoted(text).replace("$", "\\$")
+
+
+FILTERS = {
+    "plain": plain,
+    "sh": shlex.quote,
+    "quoted": _quoted,
+    "kotlin": _kotlin,
+    "tensors": _tensors,
+    "product": math.prod,
+    "half": lambda limit: float(f"{limit / 2:.2g}"),  # with a point, which Kotlin and C++ need
+}
 
 
 def _what(shape):

@@ -9,15 +9,15 @@ import re
 import tempfile
 from pathlib import Path
 
-import jinja2
-
 from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError, one_line
 from keras_gan._utils.files import kilobytes, replace_folder
-from keras_gan.exports import accelerators, edge, label_lookup, micro_runtime, packing, storage, tflite
+from keras_gan.exports import accelerators, diagnosis, edge, label_lookup, micro_runtime, packing, storage, tflite
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import INT8_STATIC, Mode
+from keras_gan.exports.rendering import render
+from keras_gan.exports.replacing import check_alone
 from keras_gan.exports.report import SEEDS, ExportReport, verify
 
 TEMPLATES = Path(__file__).with_name("templates") / "micro"
@@ -57,11 +57,7 @@ def check(path: Path, quantize: str) -> None:
         raise InputError(
             f"{path} exists and was not written by kgan export --micro; expected a new folder. Give another folder."
         )
-    if foreign := sorted(names - {MODEL, *WRITTEN}):
-        raise InputError(
-            f"{path} holds {', '.join(foreign[:3])}, which kgan export --micro did not write; expected its files "
-            "alone, since the folder is replaced. Move the other files, or give another folder."
-        )
+    check_alone(path, names, (MODEL, *WRITTEN), "which kgan export --micro did not write", "its files")
 
 
 def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
@@ -70,8 +66,8 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         raise InputError("uint8 for micro; expected float32, from which main.cc computes grey levels. Leave it out.")
     source = tflite.tuned(gan, INT8_STATIC, options)
     plain = options.once(source, "micro", lambda: tflite.integer_file(source))
-    _check_operations(plain, compat.all_layers(gan.ema_generator, include_self=False))
     short = label_lookup.without_negative_classes(plain)
+    _check_operations(short, compat.all_layers(gan.ema_generator, include_self=False))
     content, about = packing.pack(short), describe(gan, options.about, INT8_STATIC)
     described = packing.pack(short, about)
     micro_runtime.check(content)
@@ -93,7 +89,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     def fill(draft):
         (draft / MODEL).write_bytes(described)
         for name in WRITTEN:
-            (draft / name).write_text(_rendered(name, facts), "utf-8")
+            (draft / name).write_text(render(TEMPLATES / name, facts, FILTERS), "utf-8")
 
     replace_folder(path, fill)
     return report
@@ -109,22 +105,20 @@ def _compared(gan, interpreter, described, options):
 
 def _check_operations(content, layers):
     """Raises InputError for the first operation that microcontrollers lack, with the layer that it comes from."""
-    model = compat.read_tflite(label_lookup.without_negative_classes(content))
+    model = compat.read_tflite(content)
     for graph in model.subgraphs:
         for operator in graph.operators:
             if (name := storage.operation(model, operator)) not in OPERATIONS:
                 result = storage.name_of(graph.tensors[operator.outputs[0]])
-                layer = storage.layer_of(result.split(";")[0], layers)
-                where = f" of layer {layer.name!r} ({type(layer).__name__})" if layer is not None else ""
+                place = diagnosis.place_of(name, result, layers)
                 raise InputError(
-                    f"operation {name}{where} is not in LiteRT for Microcontrollers; expected operations that are. "
+                    f"operation {place} is not in LiteRT for Microcontrollers; expected operations that are. "
                     f"{REMEDIES.get(name, REMEDY)}"
                 )
 
 
 def _facts(content, about, report) -> dict:
     """The variables of the templates."""
-    places = micro_runtime.input_places(content)
     shape = about["data_shape"]
     return {
         "about": about,
@@ -136,25 +130,13 @@ def _facts(content, about, report) -> dict:
         "picture": len(shape) == 3 and shape[2] in (1, 3),
         "classes": about["num_classes"],
         "sliders": about["directions"] or [],
-        "places": places,
+        "places": micro_runtime.input_places(content),
         "methods": _methods(content),
         "report": report,
         "seeds": SEEDS,
         "model": MODEL,
         "kilobytes": kilobytes,
     }
-
-
-def _rendered(name, facts):
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(TEMPLATES),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    environment.filters |= {"comment": _comment, "floats": _floats}
-    return environment.get_template(name).render(facts)
 
 
 def _methods(content) -> list[str]:
@@ -184,3 +166,6 @@ def _floats(vector) -> str:
 def _comment(text: str) -> str:
     """A text that cannot end or begin a C comment, nor continue its line."""
     return re.sub(r"[*/\\?]", " ", one_line(text))
+
+
+FILTERS = {"comment": _comment, "floats": _floats}

@@ -28,6 +28,7 @@ from keras_gan.exports.edge import (
 from keras_gan.exports.generators import FileGenerator
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
+from keras_gan.exports.replacing import check_alone
 from keras_gan.exports.report import ExportReport, verify
 from keras_gan.sampling import generators, latents
 
@@ -99,11 +100,9 @@ def check(path: Path, quantize: str) -> None:
     """Raises InputError where the path holds other files. `quantize` has no effect on a SavedModel."""
     if path.exists() and not (path / "saved_model.pb").is_file() and (path.is_file() or any(path.iterdir())):
         raise InputError(f"{path} exists and is not a SavedModel; expected a new or empty folder. Give another folder.")
-    if path.is_dir() and (foreign := sorted({entry.name for entry in path.iterdir()} - OWN_NAMES)):
-        raise InputError(
-            f"{path} holds {', '.join(foreign[:3])}, which do not belong to a SavedModel; expected a SavedModel alone, "
-            "since the folder is replaced. Move the other files, or give another folder."
-        )
+    if path.is_dir():
+        names = (entry.name for entry in path.iterdir())
+        check_alone(path, names, OWN_NAMES, "which do not belong to a SavedModel", "a SavedModel")
 
 
 def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:

@@ -27,6 +27,7 @@ from keras_gan._utils.files import kilobytes, replace_folder
 from keras_gan.exports import edge, packing
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
+from keras_gan.exports.replacing import check_alone
 from keras_gan.exports.report import ExportReport
 
 PAGE = Path(__file__).with_name("page")
@@ -133,11 +134,7 @@ def _check_folder(folder):
             f"{folder} exists and is no page of kgan export --web; expected a new folder. Give another folder."
         )
     names = {file.relative_to(folder).as_posix() for file in folder.rglob("*") if not file.is_dir()}
-    if foreign := sorted(names - set(_names())):
-        raise InputError(
-            f"{folder} holds {', '.join(foreign[:3])}, which kgan export --web did not write; expected a page alone, "
-            "since the folder is replaced. Move the other files, or give another folder."
-        )
+    check_alone(folder, names, _names(), "which kgan export --web did not write", "a page")
 
 
 def _names() -> list[str]:

@@ -13,8 +13,9 @@ import pytest
 from keras import layers, ops
 
 from keras_gan import GAN, InputError, exports, networks
-from keras_gan._utils import checkout
+from keras_gan._utils import checkout, compat
 from keras_gan.exports import About, Options, edge, info, label_lookup, metadata, micro, micro_runtime, storage, tflite
+from keras_gan.exports.rendering import render
 from keras_gan.sampling import latents, sliders
 
 needs_tflite_micro = pytest.mark.skipif(
@@ -25,21 +26,15 @@ STUBS = Path(__file__).parent / "micro"
 LATENT_DIM = 5
 
 
-def built(shape=(8, 8, 1), num_classes=3, latent="normal"):
-    pair = (
-        networks.generator(shape, LATENT_DIM, num_classes=num_classes),
-        networks.discriminator(shape, num_classes=num_classes),
-    )
-    gan = GAN(*pair, seed=0, num_classes=num_classes, latent=latent)
+@pytest.fixture(scope="module")
+def gan(converted_once):
+    """A GAN whose weights are all away from their start, so that an error in any of them would show."""
+    pair = networks.generator((8, 8, 1), LATENT_DIM, num_classes=3), networks.discriminator((8, 8, 1), num_classes=3)
+    gan = GAN(*pair, seed=0, num_classes=3)
     rng = np.random.default_rng(0)
     for weight in gan.ema_generator.weights:
         weight.assign(weight + rng.uniform(-0.05, 0.05, weight.shape).astype("float32"))
     return gan
-
-
-@pytest.fixture(scope="module")
-def gan(converted_once):
-    return built()
 
 
 @pytest.fixture(scope="module")
@@ -107,7 +102,7 @@ def test_the_file_beside_the_array_is_a_generator_with_its_description(gan, expo
 @pytest.mark.parametrize("latent", ["normal", "uniform"])
 @pytest.mark.parametrize("dim", [1, 5, 64])
 def test_latents_in_c_are_those_of_numpy(latent, dim, tmp_path):
-    (tmp_path / "latents.h").write_text(micro._rendered("latents.h", {"about": {"latent": latent}}))
+    (tmp_path / "latents.h").write_text(render(micro.TEMPLATES / "latents.h", {"about": {"latent": latent}}, {}))
     program = f"""#include <stdio.h>
 #include "latents.h"
 int main(void) {{
@@ -205,12 +200,12 @@ def test_a_missing_package_is_named(tmp_path, monkeypatch):
 @needs_tflite_micro
 def test_a_kernel_that_refuses_is_reported(gan):
     """The method for SELECT_V2 exists, but not for integers."""
-    model = micro.compat.read_tflite(tflite.integer_file(gan))
+    model = compat.read_tflite(tflite.integer_file(gan))
     for code in model.operatorCodes:
         if code.builtinCode == 64:  # SELECT
             code.builtinCode = code.deprecatedBuiltinCode = 123  # SELECT_V2
     with pytest.raises(InputError, match="INT32.*SELECT_V2"):
-        micro_runtime.check(micro.compat.write_tflite(model))
+        micro_runtime.check(compat.write_tflite(model))
 
 
 @needs_tflite_micro
@@ -225,7 +220,7 @@ def test_grey_levels_are_refused(gan, tmp_path):
 def test_methods_of_operations(name, method, monkeypatch):
     monkeypatch.setattr(storage, "operation", lambda model, operator: name)
     graph = type("Graph", (), {"operators": [None]})
-    monkeypatch.setattr(micro.compat, "read_tflite", lambda content: type("Model", (), {"subgraphs": [graph]}))
+    monkeypatch.setattr(compat, "read_tflite", lambda content: type("Model", (), {"subgraphs": [graph]}))
     assert micro._methods(b"") == [method]
 
 
@@ -245,7 +240,7 @@ def test_a_file_without_classes_is_unchanged(tiny_gan):
 
 
 def operations(content):
-    model = micro.compat.read_tflite(content)
+    model = compat.read_tflite(content)
     return {storage.operation(model, operator) for graph in model.subgraphs for operator in graph.operators}
 
 

@@ -12,31 +12,31 @@ def silence_native_stderr():
 
     TensorFlow and LiteRT print messages about processors and delegates that none of their settings suppresses.
     """
-    sys.stderr.flush()
-    saved, null = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(null, 2)
+    with open(os.devnull, "wb") as null, _native_stderr_to(null):
         yield
-    finally:
-        os.dup2(saved, 2)
-        os.close(saved)
-        os.close(null)
 
 
 @contextlib.contextmanager
 def capture_native_stderr():
     """Gives a function that returns what C++ code has written to standard error inside the block, as text."""
-    sys.stderr.flush()
-    saved = os.dup(2)
     with tempfile.TemporaryFile() as file:
 
         def text() -> str:
             file.seek(0)
             return file.read().decode(errors="replace")
 
-        try:
-            os.dup2(file.fileno(), 2)
+        with _native_stderr_to(file):
             yield text
-        finally:
-            os.dup2(saved, 2)
-            os.close(saved)
+
+
+@contextlib.contextmanager
+def _native_stderr_to(file):
+    """Sends standard error to an open file inside the block."""
+    sys.stderr.flush()
+    saved = os.dup(2)
+    try:
+        os.dup2(file.fileno(), 2)
+        yield
+    finally:
+        os.dup2(saved, 2)
+        os.close(saved)
