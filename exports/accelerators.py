@@ -5,15 +5,8 @@ rules for GPUs are those of TensorFlow's tensorflow/lite/tools/versioning/gpu_co
 delegates ask, by name, rank and type. It says what is refused from the start; a driver can still refuse the rest.
 """
 
-from collections.abc import Iterator
+from keras_gan.exports.operations import TYPES, graphs, operations, shape
 
-from keras_gan._utils import compat
-
-schema = compat.litert_schema()
-TYPES, OPERATORS = (
-    {value: name for name, value in vars(table).items() if isinstance(value, int)}
-    for table in (schema.TensorType, schema.BuiltinOperator)
-)
 GPU_OPERATIONS = frozenset(
     """ABS ADD ADD_N AVERAGE_POOL_2D BATCH_MATMUL CAST CONCATENATION CONV_2D COS CUMSUM DENSIFY DEPTH_TO_SPACE
     DEPTHWISE_CONV_2D DEQUANTIZE DIV ELU EQUAL EXP FLOOR FLOOR_DIV FLOOR_MOD FULLY_CONNECTED GATHER GELU GREATER
@@ -40,8 +33,8 @@ def refused_by_gpu(content: bytes) -> dict[str, list[str]]:
     Raises any error where the file is damaged.
     """
     return {
-        name: list(dict.fromkeys(filter(None, (_refusal(*operation) for operation in _operations(graph)))))
-        for name, graph in _graphs(content).items()
+        name: list(dict.fromkeys(filter(None, (_refusal(*operation) for operation in operations(graph)))))
+        for name, graph in graphs(content).items()
     }
 
 
@@ -55,34 +48,11 @@ def floating_operations(content: bytes, signature: str) -> list[str]:
         signature: name of a signature.
     """
     found = {}
-    for name, _, inputs, outputs in _operations(_graphs(content)[signature]):
+    for name, _, inputs, outputs in operations(graphs(content)[signature]):
         floats = any(TYPES[tensor.type].startswith("FLOAT") for tensor in (*inputs, *outputs))
         if floats and name not in ("QUANTIZE", "DEQUANTIZE"):
             found[name] = None
     return list(found)
-
-
-def _graphs(content):
-    """The graph of each signature, with what it needs of the model."""
-    model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(content))
-    return {entry.signatureKey.decode(): (model, model.subgraphs[entry.subgraphIndex]) for entry in model.signatureDefs}
-
-
-def _operations(graph) -> Iterator[tuple]:
-    """(name, options, inputs, outputs) of each operation; inputs and outputs are tensors that exist.
-
-    An input that a DEQUANTIZE makes from float16 counts as float16, since GPU delegates remove that operation.
-    """
-    model, subgraph = graph
-    halves: dict[int, int] = {}  # tensor -> the float16 tensor that it is made from
-    for operation in subgraph.operators:
-        code = model.operatorCodes[operation.opcodeIndex]
-        name = OPERATORS.get(max(code.builtinCode, code.deprecatedBuiltinCode), "unknown")
-        sides = [halves.get(i, i) for i in operation.inputs], operation.outputs
-        inputs, outputs = ([subgraph.tensors[i] for i in side if i >= 0] for side in sides)
-        yield name, operation.builtinOptions, inputs, outputs
-        if name == "DEQUANTIZE" and TYPES[inputs[0].type] == "FLOAT16":
-            halves[operation.outputs[0]] = operation.inputs[0]
 
 
 def _refusal(name, options, inputs, outputs) -> str | None:
@@ -94,7 +64,7 @@ def _refusal(name, options, inputs, outputs) -> str | None:
 
 
 def _reason(name, options, inputs, outputs):
-    ranks = [len(_shape(tensor)) for tensor in (*inputs[:1], *outputs)]
+    ranks = [len(shape(tensor)) for tensor in (*inputs[:1], *outputs)]
     if max(ranks) > LARGEST_RANK:
         return f"of {max(ranks)} dimensions"
     if name in ("SLICE", "STRIDED_SLICE") and ranks[0] not in (3, 4):
@@ -106,15 +76,11 @@ def _reason(name, options, inputs, outputs):
         return f"from {types[0].lower()} to {types[-1].lower()}"
     if name == "GATHER" and types[0] == "FLOAT16":
         return "from float16"  # seen with WebGPU in LiteRT.js 2.5.3
-    if name == "GATHER" and (types[0] == "INT32" or TYPES[inputs[1].type] != "INT32" or len(_shape(inputs[1])) != 1):
+    if name == "GATHER" and (types[0] == "INT32" or TYPES[inputs[1].type] != "INT32" or len(shape(inputs[1])) != 1):
         return "other than of rows by a list of int32"
-    if name == "MUL" and _both_broadcast(*map(_shape, inputs)):
+    if name == "MUL" and _both_broadcast(*map(shape, inputs)):
         return "of two tensors that are both repeated"
     return None
-
-
-def _shape(tensor):
-    return [] if tensor.shape is None else list(tensor.shape)
 
 
 def _both_broadcast(one, other):

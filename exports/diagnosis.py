@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_gan._utils import compat, silence
-from keras_gan.exports import delegation, storage
+from keras_gan.exports import delegation, operations, storage
 
 NORM = (
     "LiteRT gives NaN for the norm of a vector of zeros. Use layers.RMSNormalization or layers.LayerNormalization "
@@ -60,7 +60,8 @@ def first_non_finite(
         for operator in graph.operators:
             for place in map(int, operator.outputs):
                 if place in results and broken(results[place]).any():
-                    return _described(storage.operation(model, operator), storage.name_of(graph.tensors[place]), layers)
+                    name = operations.name_of(model, operator)
+                    return _described(name, storage.name_of(graph.tensors[place]), layers)
     return None
 
 
@@ -82,7 +83,7 @@ def _results(model, entry, inputs) -> dict[int, np.ndarray]:
 
     graph = model.subgraphs[entry.subgraphIndex]
     # DEQUANTIZE gives weights, and XNNPACK does not write these into their tensors.
-    computing = (one for one in graph.operators if storage.operation(model, one) != "DEQUANTIZE")
+    computing = (one for one in graph.operators if operations.name_of(model, one) != "DEQUANTIZE")
     places = [int(place) for operator in computing for place in operator.outputs]
     places = [place for place in places if graph.tensors[place].type == storage.FLOAT32]
     # As outputs of the graph, intermediate results can be read afterwards, and XNNPACK still computes what it can.

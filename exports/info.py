@@ -9,7 +9,7 @@ from keras_gan._utils import archives
 from keras_gan._utils.errors import InputError, first_line, one_line
 from keras_gan._utils.files import size_bytes
 from keras_gan._utils.text import WIDTH, Block, Table, Text
-from keras_gan.exports import accelerators, edge, metadata
+from keras_gan.exports import accelerators, edge, metadata, operations
 from keras_gan.exports.about import About
 from keras_gan.runs import Run, step_of
 
@@ -38,8 +38,9 @@ def describe(path: str | os.PathLike) -> dict:
     Returns:
         kind (in KINDS), path and size_bytes; the fields of a description that are known (see
         `keras_gan.exports.about.describe`). An export also has signatures (see
-        `keras_gan.exports.metadata.signatures`), and a .tflite refused_by_gpu (see `accelerators`). A run also has
-        step, the step of its newest checkpoint; steps, the number of steps it is trained for; and files, name -> bytes.
+        `keras_gan.exports.metadata.signatures`), and a .tflite refused_by_gpu (see `accelerators`) and multiply_adds
+        (see `operations`). A run also has step, the step of its newest checkpoint; steps, the number of steps it is
+        trained for; and files, name -> bytes.
 
     Raises:
         InputError: where the path is none of these or is damaged, or where ONNX Runtime is missing for an .onnx.
@@ -80,6 +81,7 @@ def _tflite(path):
     return _checked(metadata.read(content)) | {
         "signatures": metadata.signatures(content),
         "refused_by_gpu": accelerators.refused_by_gpu(content),
+        "multiply_adds": operations.multiply_adds(content),
     }
 
 
@@ -163,6 +165,7 @@ def to_text(description: dict) -> Text:
         ("", _facts(description)),
         ("signatures", [(name, _signature(ends)) for name, ends in description.get("signatures", {}).items()]),
         ("on a GPU", [(name, _on_gpu(refused)) for name, refused in description.get("refused_by_gpu", {}).items()]),
+        ("multiply-adds", [(name, f"{n:,}") for name, n in description.get("multiply_adds", {}).items()]),
         ("files", [(name, f"{size:,} bytes") for name, size in description.get("files", {}).items()]),
     ):
         if rows:

@@ -7,8 +7,8 @@ for microcontrollers cannot compute SELECT of integers. A class is never negativ
 import numpy as np
 
 from keras_gan._utils import compat
+from keras_gan.exports import operations
 from keras_gan.exports.packing import drop_unused_codes
-from keras_gan.exports.storage import operation
 
 SELECTS = ("SELECT", "SELECT_V2")
 
@@ -35,7 +35,7 @@ def _shorten(model, graph) -> int:
     made_by = {int(operator.outputs[0]): operator for operator in graph.operators}
     removed = 0
     for operator in graph.operators:
-        if operation(model, operator) != "GATHER":
+        if operations.name_of(model, operator) != "GATHER":
             continue
         chosen = made_by.get(int(operator.inputs[1]))
         if chosen is not None and (index := _index(model, graph, chosen, made_by)) is not None:
@@ -48,13 +48,13 @@ def _shorten(model, graph) -> int:
 
 def _index(model, graph, chosen, made_by) -> int | None:
     """The input x of a graph for select(x < 0, x + count, x); None for another operation."""
-    if operation(model, chosen) not in SELECTS:
+    if operations.name_of(model, chosen) not in SELECTS:
         return None
     condition, shifted, index = map(int, chosen.inputs)
     less, added = made_by.get(condition), made_by.get(shifted)
     if less is None or added is None or index not in graph.inputs:
         return None
-    if operation(model, less) != "LESS" or operation(model, added) != "ADD":
+    if operations.name_of(model, less) != "LESS" or operations.name_of(model, added) != "ADD":
         return None
     compares_index_with_zero = int(less.inputs[0]) == index and _is_zero(model, graph, less.inputs[1])
     return index if compares_index_with_zero and index in map(int, added.inputs) else None

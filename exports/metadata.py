@@ -9,6 +9,7 @@ import msgspec
 
 from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError, field_first
+from keras_gan.exports.operations import OPERATORS, TYPES
 from keras_gan.sampling import sliders
 
 schema = compat.litert_schema()
@@ -103,7 +104,7 @@ def signatures(content: bytes) -> dict[str, dict]:
 
     Raises any error where the file is damaged.
     """
-    names = {value: name.lower() for name, value in vars(schema.TensorType).items() if isinstance(value, int)}
+    names = {value: name.lower() for value, name in TYPES.items()}
     model = schema.Model.GetRootAs(content)
     found = {}
     for signature in _list(model, "SignatureDefs"):
@@ -134,11 +135,10 @@ def _list(table, field):
 
 def foreign_operations(content: bytes) -> list[str]:
     """Names of the operations in a .tflite that are not builtin (Flex, custom), or that have state."""
-    names = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
     model = schema.Model.GetRootAs(content)
     found = []
     for code in (model.OperatorCodes(i) for i in range(model.OperatorCodesLength())):
-        name = names.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
+        name = OPERATORS.get(max(code.BuiltinCode(), code.DeprecatedBuiltinCode()), "unknown")
         if code.CustomCode():
             found.append(code.CustomCode().decode())
         elif name in (*STATEFUL, "unknown"):

@@ -12,7 +12,17 @@ from pathlib import Path
 from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError, one_line
 from keras_gan._utils.files import kilobytes, replace_folder
-from keras_gan.exports import accelerators, diagnosis, edge, label_lookup, micro_runtime, packing, storage, tflite
+from keras_gan.exports import (
+    accelerators,
+    diagnosis,
+    edge,
+    label_lookup,
+    micro_runtime,
+    operations,
+    packing,
+    storage,
+    tflite,
+)
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import INT8_STATIC, Mode
@@ -108,7 +118,7 @@ def _check_operations(content, layers):
     model = compat.read_tflite(content)
     for graph in model.subgraphs:
         for operator in graph.operators:
-            if (name := storage.operation(model, operator)) not in OPERATIONS:
+            if (name := operations.name_of(model, operator)) not in OPERATIONS:
                 result = storage.name_of(graph.tensors[operator.outputs[0]])
                 place = diagnosis.place_of(name, result, layers)
                 raise InputError(
@@ -142,7 +152,7 @@ def _facts(content, about, report) -> dict:
 def _methods(content) -> list[str]:
     """The methods of the interpreter's table of operations that the file needs, such as AddConv2D, in their order."""
     model = compat.read_tflite(content)
-    names = {storage.operation(model, operator) for graph in model.subgraphs for operator in graph.operators}
+    names = {operations.name_of(model, operator) for graph in model.subgraphs for operator in graph.operators}
     return sorted(f"Add{METHODS.get(name) or _in_camel_case(name)}" for name in names)
 
 

@@ -1,5 +1,6 @@
 """The options of an export."""
 
+import copy
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
@@ -35,6 +36,12 @@ class Options:
     signatures: tuple[str, ...] = tuple(edge.SIGNATURES)
     tune_steps: int = 0
     _shared: dict = field(default_factory=dict, init=False, repr=False, compare=False)
+
+    def with_signatures(self, names: tuple[str, ...]) -> "Options":
+        """These options with other signatures. Both share what `once` has computed."""
+        other = copy.copy(self)
+        object.__setattr__(other, "signatures", names)
+        return other
 
     def once(self, gan, name, compute: Callable[[], T]) -> T:
         """The result of `compute`, which is called once for the same name and weights of `gan`."""

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_gan._utils import compat, silence
-from keras_gan.exports import edge, storage
+from keras_gan.exports import edge, operations, storage
 
 # Operations that have int8 kernels in XNNPACK. A depthwise convolution has a static one only, and few weights.
 DYNAMIC = ("CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE", "BATCH_MATMUL")
@@ -93,7 +93,7 @@ def _ends(content):
     """
     model = compat.read_tflite(content)
     for graph in model.subgraphs:
-        weighted = [(storage.operation(model, one), one) for one in graph.operators]
+        weighted = [(operations.name_of(model, one), one) for one in graph.operators]
         weighted = [(name, one) for name, one in weighted if name in WEIGHTED]
         if not weighted:
             continue

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from keras_gan._utils import compat
+from keras_gan.exports import operations
 
 schema = compat.litert_schema()
 
@@ -24,7 +25,6 @@ DEQUANTIZE = schema.BuiltinOperator.DEQUANTIZE
 DTYPES = {FLOAT32: "float32", FLOAT16: "float16", schema.TensorType.INT8: "int8"}
 BITS_OF = {"float32": 32, "float16": 16, "int8": 8}
 PROMISED_BITS = BITS_OF | {"int8-static": 8}  # by mode
-NAMES = {value: name for name, value in vars(schema.BuiltinOperator).items() if isinstance(value, int)}
 # Index of the bias among the inputs of an operation.
 BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
 OUT_OF_RANGE = "float16 cannot hold its values. Rescale the layer's weights, or accept the larger file."
@@ -103,7 +103,7 @@ def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=
             size, dtype = _size(model, tensor), DTYPES.get(tensor.type)
             bits = BITS_OF.get(dtype, 0)
             if bits > PROMISED_BITS[mode] and size >= SMALLEST_BYTES * bits // 32 and tensor.buffer not in found:
-                read_by = operation(model, operator)
+                read_by = operations.name_of(model, operator)
                 reason = _reason(model, tensor, read_by, place, weights, mode)
                 result = graph.tensors[operator.outputs[0]]
                 names = _layer_names((name_of(tensor), name_of(result)), layers)
@@ -136,7 +136,9 @@ def _weights(model, seeded) -> set[int]:
         tensor.buffer
         for graph in graphs
         for tensor, operator, place in _constants(model, graph)
-        if operation(model, operator) == "GATHER" and place == 0 and _size(model, tensor) < SMALLEST_TABLE_BYTES
+        if place == 0
+        and operations.name_of(model, operator) == "GATHER"
+        and _size(model, tensor) < SMALLEST_TABLE_BYTES
     }
     return large - {buffer for graph in model.subgraphs for buffer in _biases_of_integers(model, graph)}
 
@@ -144,7 +146,7 @@ def _weights(model, seeded) -> set[int]:
 def _biases_of_integers(model, graph):
     """The buffers of the biases of a graph's operations with integer weights."""
     for operator in graph.operators:
-        place = BIASED.get(operation(model, operator))
+        place = BIASED.get(operations.name_of(model, operator))
         if place and place < len(operator.inputs) and operator.inputs[place] >= 0:
             # The weights are the second input of all these operations.
             if graph.tensors[operator.inputs[1]].type not in (FLOAT32, FLOAT16):
@@ -217,19 +219,13 @@ def _constants(model, graph):
     """
     behind = {}
     for operator in graph.operators:
-        if operation(model, operator) == "DEQUANTIZE" and _size(model, graph.tensors[operator.inputs[0]]):
+        if operations.name_of(model, operator) == "DEQUANTIZE" and _size(model, graph.tensors[operator.inputs[0]]):
             behind[int(operator.outputs[0])] = int(operator.inputs[0])
             continue
         for place, number in enumerate(map(int, operator.inputs)):
             number = behind.get(number, number)
             if number >= 0 and _size(model, graph.tensors[number]):
                 yield graph.tensors[number], operator, place
-
-
-def operation(model, operator) -> str:
-    """The name of an operation of a graph."""
-    code = model.operatorCodes[operator.opcodeIndex]
-    return NAMES.get(max(code.builtinCode, code.deprecatedBuiltinCode), "CUSTOM")
 
 
 def name_of(tensor) -> str:

@@ -63,18 +63,9 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     from keras_gan.exports import tflite
 
     with tempfile.TemporaryDirectory() as folder:
-        report = tflite.write(gan, Path(folder, MODEL), quantize, options)
-        assemble(report.file, path)
-    size, compressed = loaded_bytes(path)
-    return dataclasses.replace(
-        report,
-        file=str(path),
-        size_bytes=(path / MODEL).stat().st_size,
-        signatures=(edge.GENERATE,),
-        refused_by_gpu={edge.GENERATE: report.refused_by_gpu[edge.GENERATE]},
-        loaded_bytes=size,
-        compressed_bytes=compressed,
-    )
+        report = tflite.write(gan, Path(folder, MODEL), quantize, options.with_signatures((edge.GENERATE,)))
+        size, compressed = assemble(report.file, path)
+    return dataclasses.replace(report, file=str(path), loaded_bytes=size, compressed_bytes=compressed)
 
 
 def loaded_bytes(folder: Path) -> tuple[int, int]:
@@ -84,7 +75,7 @@ def loaded_bytes(folder: Path) -> tuple[int, int]:
     return sum(map(len, contents)), sum(len(gzip.compress(content, GZIP_LEVEL)) for content in contents)
 
 
-def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
+def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> tuple[int, int]:
     """Writes a folder of static files, a page for any web server or for `serve`.
 
     Its .tflite has the signature `generate` alone: the page computes latents from seeds itself, and WebGPU computes all
@@ -96,6 +87,9 @@ def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
     Args:
         tflite: a generator of images, written by `keras_gan.exports.export(format="tflite")`.
         folder: the folder to write; missing parents are created.
+
+    Returns:
+        Bytes that a visitor loads: as the files are, and from a server that compresses them with gzip.
 
     Raises:
         InputError: for a file that is no such generator, a folder that holds other files or cannot be written, or
@@ -112,7 +106,7 @@ def assemble(tflite: str | os.PathLike, folder: str | os.PathLike) -> None:
     _check_folder(folder)
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
-        replace_folder(folder, lambda draft: _fill(draft, tflite, description))
+        return replace_folder(folder, lambda draft: _fill(draft, tflite, description))
     except OSError as error:
         raise InputError(
             f"cannot write {folder} ({error.strerror}); expected a path that can be written. Give another path."
@@ -162,6 +156,7 @@ def _fill(draft, tflite, description):
         f"A server that compresses its files sends {compressed / 1e6:.1f} MB."
     )
     index.write_text(index.read_text("utf-8").replace(SIZES, sizes), "utf-8")
+    return loaded_bytes(draft)
 
 
 # LiteRT.js

@@ -14,7 +14,18 @@ from keras import layers, ops
 
 from keras_gan import GAN, InputError, exports, networks
 from keras_gan._utils import checkout, compat
-from keras_gan.exports import About, Options, edge, info, label_lookup, metadata, micro, micro_runtime, storage, tflite
+from keras_gan.exports import (
+    About,
+    Options,
+    edge,
+    info,
+    label_lookup,
+    metadata,
+    micro,
+    micro_runtime,
+    operations,
+    tflite,
+)
 from keras_gan.exports.rendering import render
 from keras_gan.sampling import latents, sliders
 
@@ -218,7 +229,7 @@ def test_grey_levels_are_refused(gan, tmp_path):
     "name, method", [("CONV_2D", "AddConv2D"), ("ADD", "AddAdd"), ("BATCH_MATMUL", "AddBatchMatMul")]
 )
 def test_methods_of_operations(name, method, monkeypatch):
-    monkeypatch.setattr(storage, "operation", lambda model, operator: name)
+    monkeypatch.setattr(operations, "name_of", lambda model, operator: name)
     graph = type("Graph", (), {"operators": [None]})
     monkeypatch.setattr(compat, "read_tflite", lambda content: type("Model", (), {"subgraphs": [graph]}))
     assert micro._methods(b"") == [method]
@@ -228,9 +239,9 @@ def test_a_class_is_looked_up_directly(gan):
     """The arithmetic for negative indices is gone, and the samples are the same."""
     plain = tflite._converted(gan, uint8=False)
     short = label_lookup.without_negative_classes(plain)
-    names = operations(short)
+    names = operation_names(short)
     assert "GATHER" in names and not names & {"LESS", "SELECT", "SELECT_V2"}
-    assert operations(plain) & {"LESS", "SELECT", "SELECT_V2"}
+    assert operation_names(plain) & {"LESS", "SELECT", "SELECT_V2"}
     np.testing.assert_array_equal(*(run(content, gan) for content in (plain, short)))
 
 
@@ -239,9 +250,9 @@ def test_a_file_without_classes_is_unchanged(tiny_gan):
     assert label_lookup.without_negative_classes(plain) is plain
 
 
-def operations(content):
+def operation_names(content):
     model = compat.read_tflite(content)
-    return {storage.operation(model, operator) for graph in model.subgraphs for operator in graph.operators}
+    return {operations.name_of(model, operator) for graph in model.subgraphs for operator in graph.operators}
 
 
 def run(content, gan):
