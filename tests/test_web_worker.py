@@ -8,7 +8,8 @@ import time
 import numpy as np
 import pytest
 
-from keras_gan.exports import web
+from keras_gan import GAN, networks
+from keras_gan.exports import edge, web
 
 SEED, COUNT = 7, 16
 GREYS = """() => [...document.querySelectorAll("#pictures canvas")].map(canvas => {
@@ -26,6 +27,7 @@ FRAMES = """() => new Promise(resolve => {
 RUN = "outputs = await model.run"  # in litert.js: one picture
 SPIN_MS = 200
 SPIN = f"for (const end = performance.now() + {SPIN_MS}; performance.now() < end; );"
+NO_JSPI = "delete WebAssembly.Suspending;\ndelete WebAssembly.promising;\nconst imported"
 AS_HARDWARE = "Object.defineProperty(GPUAdapterInfo.prototype, 'isFallbackAdapter', { get: () => false });\n"
 
 
@@ -39,11 +41,11 @@ def page(trained, tmp_path_factory, with_litert):
 
 @pytest.fixture
 def visit(page, tmp_path):
-    """A factory of visits: visit(browser, query, script=(text, replacement), ...) changes scripts of the page first."""
+    """A factory of visits: visit(browser, query, folder, script=(text, replacement), ...) changes scripts first."""
     servers, contexts = [], []
 
-    def open_page(browser, query="", **changes):
-        folder = shutil.copytree(page[1], tmp_path / f"web{len(servers)}")
+    def open_page(browser, query="", folder=page[1], **changes):
+        folder = shutil.copytree(folder, tmp_path / f"web{len(servers)}")
         for name, (text, replacement) in changes.items():
             file = folder / f"{name}.js"
             before = file.read_text("utf-8")
@@ -133,6 +135,22 @@ def test_webgpu_that_is_missing_is_an_error_where_the_address_asks_for_it(browse
 def test_the_gpu_draws_the_same_pictures(with_gpu, visit, draws_right):
     opened = visit(with_gpu, "?accelerator=webgpu")
     assert accelerator(opened) == "webgpu" and draws_right(opened)
+
+
+@pytest.mark.parametrize("mode", ["float16", pytest.param("int8", marks=pytest.mark.long)])
+def test_the_gpu_computes_all_of_a_conditional_generator(mode, with_gpu, visit, tmp_path, with_litert):
+    """A table of classes in float16 would be read on the CPU, which takes JavaScript Promise Integration."""
+    gan = GAN(
+        networks.generator((8, 8, 1), 16, num_classes=40),
+        networks.discriminator((8, 8, 1), num_classes=40),
+        num_classes=40,
+    )
+    with with_litert():
+        gan.export(tmp_path / "web", "web", mode)
+    opened = visit(with_gpu, "?accelerator=webgpu", tmp_path / "web", worker=("const imported", NO_JSPI))
+    assert accelerator(opened) == "webgpu"
+    expected = edge.Generator(tmp_path / "web" / "generator.tflite").generate(COUNT, SEED).reshape(COUNT, -1)
+    assert np.abs(np.array(opened.evaluate(GREYS)) - expected).mean() < 1
 
 
 def test_the_gpu_draws_where_it_is_faster(with_gpu, visit, draws_right):
