@@ -1,6 +1,6 @@
 """Speed, size and quality of a run's exports beside Keras, TensorFlow and ONNX Runtime, on one thread.
 
-    python benchmarks/edge.py runs/mnist-resnet --out edge.json
+    python benchmarks/edge.py runs/mnist-resnet --tune 6000 --micro --out edge.json
     python benchmarks/edge.py runs/mnist-resnet --rounds 3 --seconds 0.1 --samples 2000     # a first look
 
 All contestants are made of the run's averaged generator, in one process that is bound to one core, and take turns,
@@ -15,7 +15,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import click
@@ -28,7 +28,7 @@ PACKAGES = ("tensorflow", "keras", "ai-edge-litert", "ai-edge-quantizer", "onnxr
 ERROR_SEEDS, CHECK_SEEDS = 1_024, 64  # pictures compared with Keras: of a file, of a way that has none
 WARM_UP_CALLS, LEAST_CALLS = 3, 3  # of each round
 TIMED = {"generate": 1, "generate_16": 16, "sample": 1}  # signature -> batch size
-ONNX, SMALL = "ONNX Runtime", "int8"
+ONNX, SMALL, MICRO = "ONNX Runtime", "int8", "micro"
 OURS = "`.tflite`, {}"
 
 
@@ -41,6 +41,8 @@ class Contestant:
     mode: str = "float32"  # whose errors it may have
     size_bytes: int | None = None
     generate: Callable | None = None  # (how many, first seed) to samples; only of this package's files
+    alone_bytes: int | None = None  # size of a .tflite with the signature `generate` alone
+    is_timed: bool = True
 
 
 @dataclass(frozen=True)
@@ -50,8 +52,10 @@ class Row:
     name: str
     mode: str
     mean_error: float
+    percentile_error: float
     largest_error: float
     size_bytes: int | None
+    alone_bytes: int | None
     ms: dict[str, list[float]]  # signature -> a sample's time in each round
     frechet_distance: float | None
 
@@ -59,16 +63,35 @@ class Row:
 # contestants --------------------------------------------------------------------------------------------------
 
 
-def exported(gan, folder: Path):
-    """This package's .tflite in each mode."""
-    from keras_gan.exports import Options, edge
+def exported(gan, folder: Path, tune_steps: int):
+    """This package's .tflite in each mode, and fine-tuned for int8."""
+    from keras_gan.exports import Options, packing
     from keras_gan.exports.quantize import MODES
 
-    for mode in MODES:
-        report = gan.export(folder / f"{mode}.tflite", "tflite", mode, Options(force=True))
-        generator = edge.Generator(report.file)
-        calls = {name: generator.runner(name) for name in TIMED}
-        yield Contestant(OURS.format(mode), calls, mode, report.size_bytes, generator.generate)
+    for mode, steps in [*((mode, 0) for mode in MODES), *([(SMALL, tune_steps)] if tune_steps else [])]:
+        name = f"{OURS.format(mode)}, tuned" if steps else OURS.format(mode)
+        options = Options(force=True, tune_steps=steps)
+        file = Path(gan.export(folder / f"{mode}{steps}.tflite", "tflite", mode, options).file)
+        alone = len(packing.only(file.read_bytes(), ["generate"]))
+        yield of_file(name, file, list(TIMED), mode, alone_bytes=alone)
+
+
+def for_microcontrollers(gan, folder: Path):
+    """The file for microcontrollers, whose times there are others: it is not timed."""
+    from keras_gan.exports import Options
+
+    report = gan.export(folder / "micro", "micro", options=Options(force=True))
+    one = of_file("for microcontrollers", folder / "micro" / "generator.tflite", ["generate"], MICRO)
+    yield replace(one, is_timed=False, size_bytes=report.size_bytes, alone_bytes=report.size_bytes)
+
+
+def of_file(name: str, file: Path, signatures: list[str], mode: str, **fields) -> Contestant:
+    """A .tflite in LiteRT."""
+    from keras_gan.exports import edge
+
+    generator = edge.Generator(file)
+    calls = {signature: generator.runner(signature) for signature in signatures}
+    return Contestant(name, calls, mode, file.stat().st_size, generator.generate, **fields)
 
 
 def served(gan, folder: Path):
@@ -116,31 +139,38 @@ def columns_of(gan, signature: str, count: int) -> list:
     return [latents.seeds(count, 0) if signature == "sample" else z, *labels]
 
 
-def errors(gan, contestant: Contestant, expected) -> tuple[float, float]:
-    """Mean and largest difference from Keras, over all seeds of `expected`; the single pictures' count as well."""
+def errors(gan, contestant: Contestant, expected) -> tuple[float, float, float]:
+    """Mean, 99.9th percentile and largest difference from Keras, the largest in all signatures.
+
+    The mean and the percentile are those of all seeds of `expected`, in the largest batches.
+    """
     import numpy as np
 
-    from keras_gan.exports.report import differences
+    from keras_gan.exports.report import PERCENTILE, differences
 
     found = {}
+    most = max(contestant.calls, key=TIMED.__getitem__)
     for signature, call in contestant.calls.items():
         size = TIMED[signature]
-        count = len(expected) if size > 1 else size * 16
+        count = len(expected) if signature == most else 16
         columns = columns_of(gan, signature, count)
         parts = [call(*(column[i : i + size] for column in columns)) for i in range(0, count, size)]
         found[signature] = differences(np.concatenate(parts), expected[:count])
-    return float(found["generate_16"].mean()), max(float(error.max()) for error in found.values())
+    largest = max(float(error.max()) for error in found.values())
+    return float(found[most].mean()), float(np.percentile(found[most], PERCENTILE)), largest
 
 
-def check(gan, contestants) -> dict[str, tuple[float, float]]:
+def check(gan, contestants) -> dict[str, tuple[float, float, float]]:
     """The errors of each. Raises InputError where they are larger than its mode allows."""
+    from keras_gan.exports.micro import INTEGERS
     from keras_gan.exports.quantize import MODES
 
+    modes = {**MODES, MICRO: INTEGERS}
     expected = gan.compute(gan.inputs(ERROR_SEEDS, seed=0), batch_size=16)
     counts = {c.name: ERROR_SEEDS if c.size_bytes else CHECK_SEEDS for c in contestants}
     found = {c.name: errors(gan, c, expected[: counts[c.name]]) for c in contestants}
     for contestant in contestants:
-        (mean, largest), mode = found[contestant.name], MODES[contestant.mode]
+        (mean, _, largest), mode = found[contestant.name], modes[contestant.mode]
         # Among so many pictures one pixel says little; in those of its own check, the export's were small enough.
         most = mode.largest_error if contestant.mode.startswith("float") else float("inf")
         if not (mean <= mode.mean_error and largest <= most):  # NaN too
@@ -165,7 +195,7 @@ def call_ms(call, columns, seconds: float) -> float:
 
 def race(gan, contestants, rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
     """(contestant, signature) -> ms a sample in each round. Each round begins with another contestant."""
-    heats = [(contestant, signature) for contestant in contestants for signature in contestant.calls]
+    heats = [(one, signature) for one in contestants if one.is_timed for signature in one.calls]
     columns = {signature: columns_of(gan, signature, size) for signature, size in TIMED.items()}
     ms = {(contestant.name, signature): [] for contestant, signature in heats}
     for number in range(rounds):
@@ -184,23 +214,23 @@ def distance(generate, reference) -> float:
     return metrics.evaluate(generate(reference.count, 0), reference, ["frechet"])["frechet_distance"].value
 
 
-def measure(gan, folder: Path, reference, rounds: int, seconds: float) -> list[Row]:
+def measure(gan, contestants, reference, rounds: int, seconds: float) -> list[Row]:
     """A row for each contestant."""
-    contestants = [*exported(gan, folder), *served(gan, folder), *in_keras(gan)]
     found = check(gan, contestants)
     click.echo("all contestants give Keras's pictures", err=True)
     ms = race(gan, contestants, rounds, seconds)
     distances = {c.name: distance(c.generate, reference) for c in contestants if c.generate and reference}
     return [
         Row(
-            contestant.name,
-            contestant.mode,
-            *found[contestant.name],
-            contestant.size_bytes,
-            {signature: ms[contestant.name, signature] for signature in contestant.calls},
-            distances.get(contestant.name),
+            one.name,
+            one.mode,
+            *found[one.name],
+            one.size_bytes,
+            one.alone_bytes,
+            {signature: ms[one.name, signature] for signature in one.calls if one.is_timed},
+            distances.get(one.name),
         )
-        for contestant in contestants
+        for one in contestants
     ]
 
 
@@ -226,7 +256,7 @@ def moved(rows: list[Row], row: Row) -> float | None:
 def speed_lines(rows):
     yield "| | batch 1 | batch 16 | batch 1, from a seed | ONNX Runtime's time over it, batch 1 | batch 16 |"
     yield "|---|---|---|---|---|---|"
-    for row in rows:
+    for row in (row for row in rows if row.ms):
         times = [_time(row.ms.get(signature)) for signature in TIMED]
         ratios = [f"{ratio(rows, row, signature):.3g}×" for signature in ("generate", "generate_16")]
         yield f"| {' | '.join([row.name, *times, *ratios])} |"
@@ -236,22 +266,25 @@ def _time(ms):
     return f"{statistics.median(ms):.4f} ({min(ms):.4f} to {max(ms):.4f})" if ms else ""
 
 
-def quality_lines(rows):
-    yield "| | bytes | mean error | largest error | Fréchet distance | to float32's |"
-    yield "|---|---|---|---|---|---|"
+def quality_lines(rows, real):
+    yield "| | bytes | `generate` alone | mean error | 99.9 % | largest | Fréchet distance | ÷ real | to float32's |"
+    yield "|---|---|---|---|---|---|---|---|---|"
     for row in filter(lambda row: row.size_bytes, rows):
-        judged = ["", ""]
+        judged = ["", "", ""]
         if row.frechet_distance is not None:
-            judged = [f"{row.frechet_distance:.4f}", f"{moved(rows, row):+.2%}"]
-        found = [f"{row.size_bytes:,}", f"{row.mean_error:.2g}", f"{row.largest_error:.2g}"]
-        yield f"| {' | '.join([row.name, *found, *judged])} |"
+            distance = row.frechet_distance
+            judged = [f"{distance:.4f}", f"{distance / real:.2f}", f"{moved(rows, row):+.2%}"]
+        alone = "" if row.alone_bytes is None else f"{row.alone_bytes:,}"
+        errors = [f"{error:.2g}" for error in (row.mean_error, row.percentile_error, row.largest_error)]
+        yield f"| {' | '.join([row.name, f'{row.size_bytes:,}', alone, *errors, *judged])} |"
 
 
 def goals(rows: list[Row]) -> list[tuple[str, str, bool | None]]:
     """(goal, what was measured, whether it is reached; None where it was not measured)."""
     small, half = (named(rows, OURS.format(mode)) for mode in (SMALL, "float16"))
     ms, times = statistics.median(small.ms["generate"]), ratio(rows, small, "generate")
-    shares = {row.mode: moved(rows, row) for row in rows if row.name.startswith(OURS.format(""))}
+    ours = OURS.format("")
+    shares = {row.name.removeprefix(ours): moved(rows, row) for row in rows if row.name.startswith(ours)}
     told = ", ".join(f"{mode} {share:+.2%}" for mode, share in shares.items() if share is not None)
     close = all(abs(share) <= 0.02 for share in shares.values()) if told else None
     return [
@@ -280,10 +313,12 @@ def text(rows: list[Row], about: dict) -> str:
         judged = f"; Fréchet distance of {about['samples']:,} samples (Keras's: {keras:.4f}, real images': {real:.4f})"
     return "\n".join(
         [
-            f"    python benchmarks/edge.py {about['run']} --rounds {about['rounds']} --seconds {about['seconds']:g}",
+            f"    python benchmarks/edge.py {about['run']} --rounds {about['rounds']} --seconds {about['seconds']:g}"
+            + (f" --tune {about['tune_steps']}" if about["tune_steps"] else ""),
             "",
             f"{about['versions']}.",
-            f"G has {about['parameters']:,} parameters and makes data of shape {tuple(about['data_shape'])}. One "
+            f"G has {about['parameters']:,} parameters, takes {about['multiply_adds']:,} multiply-adds a sample and "
+            f"makes data of shape {tuple(about['data_shape'])}. One "
             f"thread, {'bound to one core' if about['bound'] else 'not bound to a core'}. Milliseconds a sample, "
             f"median (smallest to largest) of {about['rounds']} rounds in which the contestants take turns, each "
             f"{about['seconds']:g} s; ratios are medians of the rounds' ratios.",
@@ -292,7 +327,7 @@ def text(rows: list[Row], about: dict) -> str:
             "",
             f"Errors against Keras, of values in [-1, 1], in {ERROR_SEEDS:,} pictures{judged}.",
             "",
-            *quality_lines(rows),
+            *quality_lines(rows, about["real_frechet_distance"]),
             "",
             *goal_lines(rows),
         ]
@@ -328,18 +363,25 @@ def load(run):
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(1))
 @click.option("--seconds", default=0.3, show_default=True, help="Time of each contestant and batch size in each round.")
 @click.option("--samples", default=10_000, show_default=True, help="For the Fréchet distance.")
+@click.option("--tune", "tune_steps", default=0, type=click.IntRange(0), help="Steps of fine-tuning for int8.")
+@click.option("--micro", is_flag=True, help="Also the file for microcontrollers.")
 @click.option("--out", type=click.Path(dir_okay=False), help="File for all numbers, as JSON.")
-def main(run, rounds, seconds, samples, out):
+def main(run, rounds, seconds, samples, tune_steps, micro, out):
     """Measure the exports of RUN, print tables in Markdown."""
-    about = {"run": run, "rounds": rounds, "seconds": seconds, "bound": bind()}
+    about = {"run": run, "rounds": rounds, "seconds": seconds, "tune_steps": tune_steps, "bound": bind()}
     try:
         gan = load(run)
         from keras_gan import metrics
+        from keras_gan.exports import operations
         from keras_gan.runs import Run
 
         reference = training.reference_of(Run(run), count=samples)
         with tempfile.TemporaryDirectory() as folder:
-            rows = measure(gan, Path(folder), reference, rounds, seconds)
+            folder = Path(folder)
+            contestants = [*exported(gan, folder, tune_steps), *served(gan, folder), *in_keras(gan)]
+            contestants += for_microcontrollers(gan, folder) if micro else []
+            rows = measure(gan, contestants, reference, rounds, seconds)
+            multiply_adds = operations.multiply_adds((folder / "float320.tflite").read_bytes())["generate"]
         score = (
             reference and metrics.evaluate(gan.generate(reference.count, 0), reference, ["frechet"])["frechet_distance"]
         )
@@ -348,7 +390,8 @@ def main(run, rounds, seconds, samples, out):
     import step
 
     about |= {"versions": step.versions(PACKAGES), "parameters": gan.ema_generator.count_params()}
-    about |= {"data_shape": list(gan.data_shape), "samples": reference and reference.count}
+    about |= {"multiply_adds": multiply_adds, "data_shape": list(gan.data_shape)}
+    about |= {"samples": reference and reference.count}
     about |= {"keras_frechet_distance": score and score.value, "real_frechet_distance": score and score.baseline}
     click.echo(text(rows, about))
     if out:

@@ -217,18 +217,23 @@ def test_what_limits_many_gpus_on_paper(monkeypatch):
 
 @pytest.mark.long
 def test_edge_measures_every_way_to_run_a_run(said, run_dir, tmp_path):
-    options = ["--rounds", "2", "--seconds", "0.001", "--samples", "100", "--out", tmp_path / "edge.json"]
-    status, out, err = said("edge.py", run_dir, *options)
+    options = ["--rounds", "2", "--seconds", "0.001", "--samples", "100", "--tune", "2", "--micro"]
+    status, out, err = said("edge.py", run_dir, *options, "--out", tmp_path / "edge.json")
     assert status == 0, err
     measured = json.loads((tmp_path / "edge.json").read_text())
     rows = {row["name"]: row for row in measured["rows"]}
-    files = [f"`.tflite`, {mode}" for mode in ("float32", "float16", "int8", "int8-static")]
+    files = [f"`.tflite`, {mode}" for mode in ("float32", "float16", "int8", "int8-static", "int8, tuned")]
     others = ["SavedModel", "ONNX Runtime", "`tf.function`", "Keras, eager call", "Keras `predict`"]
-    assert list(rows) == files + others
+    assert list(rows) == [*files, *others, "for microcontrollers"]
+    assert [name for name, row in rows.items() if not row["ms"]] == ["for microcontrollers"]
     assert all(len(ms) == 2 and min(ms) > 0 for row in rows.values() for ms in row["ms"].values())
-    assert measured["samples"] == 100 and all(rows[name]["frechet_distance"] > 0 for name in files)
+    for name in [*files, "for microcontrollers"]:
+        row = rows[name]
+        assert 0 < row["alone_bytes"] <= row["size_bytes"] and row["frechet_distance"] > 0
+        assert row["mean_error"] <= row["percentile_error"] <= row["largest_error"]
+    assert measured["samples"] == 100 and measured["multiply_adds"] > 0
     assert rows["ONNX Runtime"]["largest_error"] < 1e-4 < rows["`.tflite`, int8"]["largest_error"]
-    assert out.startswith(f"    python benchmarks/edge.py {run_dir} --rounds 2 --seconds 0.001")
+    assert out.startswith(f"    python benchmarks/edge.py {run_dir} --rounds 2 --seconds 0.001 --tune 2")
     assert out.count("reached") == len(measured["goals"]) == 6
 
 
@@ -246,7 +251,7 @@ def test_edge_refuses_to_time_what_gives_other_pictures(edge):
     options = {"family": "lean", "num_classes": 3}
     gan = GAN(networks.generator(SHAPE, **options), networks.discriminator(SHAPE, **options), num_classes=3)
     ways = list(edge.in_keras(gan))
-    assert all(largest < 1e-5 for mean, largest in edge.check(gan, ways).values())
+    assert all(largest < 1e-5 for _, _, largest in edge.check(gan, ways).values())
     off = edge.of_any_batch(lambda z, label: ways[0].calls["generate"](z, label) + 2e-4)
     with pytest.raises(InputError, match="other differs from Keras by 2.0e-04 .mean. and 2.0e-04 .largest."):
         edge.check(gan, [edge.Contestant("other", off)])
@@ -257,7 +262,7 @@ def test_edge_refuses_to_time_what_gives_other_pictures(edge):
 
 def test_edges_goals_by_hand(edge):
     def row(name, size_bytes, error, ms, distance):
-        return edge.Row(name, name.split(", ")[-1], error, 0.1, size_bytes, {"generate": ms}, distance)
+        return edge.Row(name, name.split(", ")[-1], error, 0.05, 0.1, size_bytes, None, {"generate": ms}, distance)
 
     rows = [
         row("`.tflite`, float32", 1_200_000, 0.0, [0.5, 0.5, 0.5], 2.0),
