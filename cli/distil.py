@@ -21,23 +21,32 @@ from keras_gan.cli.verb import Verb
 )
 @click.argument("run", metavar="RUN", type=RunPath())
 @click.option(
-    "--width", type=Whole(1, 256), required=True, help="Channels of the student's smallest feature map (resnet has 64)."
+    "--width",
+    type=Whole(1, 256),
+    required=True,
+    help="The most channels of the student's feature maps (resnet has 64).",
 )
 @click.option("--steps", type=Whole(min=1), help="The number of training steps.  [default: those of RUN]")
 @click.option(
     "--imitation",
     type=Number(min=0),
-    help="Weight of the mean absolute difference to RUN's pictures, in [-1, 1].  [default: 10]",
+    help="Weight of the mean absolute difference to RUN's pictures, in [-1, 1].  [default: 2]",
 )
 @click.option(
     "--adversarial", type=Number(min=0), help="Weight of the adversarial loss beside it; 0: none.  [default: 1]"
+)
+@click.option(
+    "--warm-up",
+    type=Whole(min=0),
+    help="The first steps, in which the discriminator is not trained and judges by its feature maps.  [default: 4000]",
 )
 @click.option("--seed", type=Whole(min=0), help="Seed of weights, noise and data order.  [default: that of RUN]")
 @click.option("--run", "run_dir", type=click.Path(), help="The student's run folder.  [default: runs/RUN-WIDTH]")
 def distil(run, width, run_dir, **settings):
     """Train a smaller generator, the student, that draws RUN's pictures: the same seeds, classes and sliders.
 
-    Its discriminator starts with that of RUN. The same command continues a student that was stopped.
+    In the warm-up it learns these pictures, and their feature maps in RUN's discriminator. Then this discriminator is
+    trained beside it. The same command continues a student that was stopped.
     """
     check_run(run)  # raises before TensorFlow is imported for nothing
     training = load_training()

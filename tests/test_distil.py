@@ -11,9 +11,11 @@ from click.testing import CliRunner
 from keras import layers
 
 from keras_gan import GAN, InputError, directions, networks, training
+from keras_gan.augment import POLICY
 from keras_gan.cli.main import kgan
 from keras_gan.directions import record
 from keras_gan.directions.fitting import Fitted, Measurements
+from keras_gan.gan import imitation
 from keras_gan.reporting import settings
 from keras_gan.runs import Run
 from keras_gan.sampling.sliders import Slider
@@ -46,6 +48,9 @@ def test_the_difference_to_the_teacher_is_part_of_the_objective(updates):
     student.imitate(teacher, weight=2.0, adversarial=0.0)
     student.fit(np.zeros((3, 4), "float32"), batch_size=3, verbose=0)
     np.testing.assert_allclose(student.generator.get_weights()[1], np.full(4, 0.1 * 2 / 4), rtol=1e-5)
+    untrained = shifted(0.0).discriminator.get_weights()
+    for mine, before in zip(student.discriminator.get_weights(), untrained, strict=True):
+        np.testing.assert_array_equal(mine, before)
     alone = shifted(0.0)
     alone.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), "non_saturating", updates=updates)
     alone.fit(np.zeros((3, 4), "float32"), batch_size=3, verbose=0)
@@ -55,6 +60,45 @@ def test_the_difference_to_the_teacher_is_part_of_the_objective(updates):
     both.imitate(teacher, weight=2.0, adversarial=3.0)
     both.fit(np.zeros((3, 4), "float32"), batch_size=3, verbose=0)
     np.testing.assert_allclose(both.generator.get_weights()[1], 3 * moved + 0.05, rtol=1e-4, atol=1e-6)
+
+
+def test_feature_maps_of_a_discriminator_that_is_not_trained_are_compared():
+    """By hand: pictures differ by 0.5. The only map is relu(2 x): 2 · 1.5 and 2 · 1, whose difference is 1/3 of 3."""
+    teacher, student = shifted(1.5), shifted(1.0)
+    image = keras.Input((4,))
+    doubled = layers.Dense(4, "relu", kernel_initializer=keras.initializers.Identity(2.0))(image)
+    judges = imitation.with_feature_maps(keras.Model(image, layers.Dense(1)(doubled)))
+    learning = dataclasses.replace(imitation.Imitation.of(student, teacher, 3.0, 0.0), judge=judges)
+    z = np.zeros((2, 4), "float32")
+    loss, logits = learning.without_adversary(z, student.generator(z), lambda images: images)
+    assert float(loss) == pytest.approx(3 * (0.5 + 1 / 3)) and logits.shape == (2, 1)
+
+
+class Subclassed(keras.Model):
+    def __init__(self):
+        super().__init__()
+        self.dense = layers.Dense(1)
+
+    def call(self, image, training=False):
+        return self.dense(image)
+
+
+def test_a_subclassed_discriminator_gives_logits_only():
+    network = Subclassed()
+    expected = network(np.ones((2, 4), "float32"))
+    (logits,) = imitation.with_feature_maps(network)(np.ones((2, 4), "float32"))
+    np.testing.assert_array_equal(logits, expected)
+
+
+@pytest.mark.parametrize("options", [{"num_classes": 3}, {"num_attributes": 2}, {"pack": 2}, {"augment": POLICY}])
+def test_every_default_discriminator_has_feature_maps(options):
+    network = networks.discriminator((16, 16, 3), **options)
+    images = np.zeros((4, 16, 16, 3), "float32")
+    given = {"num_classes": np.zeros(4, "int32"), "num_attributes": np.zeros((4, 2), "float32")}
+    inputs = [images, *(given[name] for name in options if name in given)]
+    *maps, logits = imitation.with_feature_maps(network)(inputs if len(inputs) > 1 else images)
+    assert len(maps) > 3 and all(len(each.shape) == 4 for each in maps)
+    np.testing.assert_array_equal(logits, network(inputs if len(inputs) > 1 else images))
 
 
 def test_the_teacher_is_neither_trained_nor_saved(tmp_path):
@@ -88,19 +132,28 @@ def test_a_teacher_that_does_not_match_is_named():
             student.imitate(shifted(0.5), *weights)
 
 
-def test_the_width_scales_all_levels():
-    """At 28×28 the family has 64 channels at 7×7 and 32 at 14×14; with 16 there are 16 and 8."""
-    generator = networks.generator((28, 28, 1), 8, width=16)
-    widths = [layer.filters for layer in generator.layers if isinstance(layer, layers.Conv2D)]
-    assert widths == [16, 16, 16, 16, 16, 4 * 8, 8, 8, 4]
-    same = networks.generator((28, 28, 1), 8, width=64)
-    assert same.count_params() == networks.generator((28, 28, 1), 8).count_params()
-    small = [layer.filters for layer in networks.generator((8, 8, 1), width=16).layers if hasattr(layer, "filters")]
-    assert small == [16, 16, 16, 4 * 8, 8, 8, 1]  # 64 channels at 4×4 and 32 at 8×8 in the family
-    assert networks.generator((64, 64, 3), width=1).output_shape == (None, 64, 64, 3)
-    for wrong in ({"width": 0}, {"width": 257}, {"width": 8, "family": "dcgan"}):
-        with pytest.raises(InputError, match="networks that have one: resnet, resnet-light"):
-            networks.generator((28, 28, 1), **wrong)
+def test_no_feature_map_has_more_channels_than_the_width():
+    """At 28×28 the family has 64 channels at 7×7 and 32 at 14×14, at 8×8 64 at 4×4 and 32 at 8×8."""
+
+    def widths(shape, **options):
+        layers_ = networks.generator(shape, 8, **options).layers
+        return [layer.filters for layer in layers_ if isinstance(layer, layers.Conv2D)]
+
+    assert widths((28, 28, 1), width=16) == [16, 16, 16, 16, 16, 4 * 16, 16, 16, 4]
+    assert widths((28, 28, 1), width=40) == [40, 40, 40, 40, 40, 4 * 32, 32, 32, 4]
+    assert widths((28, 28, 1), width=64) == widths((28, 28, 1))
+    assert widths((8, 8, 1), width=16) == [16, 16, 16, 4 * 16, 16, 16, 1]
+    light = widths((64, 64, 3), width=24)  # 96, 96, 64 and 32 at 4×4, 8×8, 16×16 and 32×32
+    assert max(light) == 4 * 24 and networks.generator((64, 64, 3), width=1).output_shape == (None, 64, 64, 3)
+    for wrong, shape, message in (
+        (0, (28, 28, 1), "up to 64 channels; expected 1 to 64"),
+        (65, (28, 28, 1), "up to 64 channels; expected 1 to 64"),
+        (97, (64, 64, 3), "up to 96 channels; expected 1 to 96"),
+    ):
+        with pytest.raises(InputError, match=message):
+            networks.generator(shape, width=wrong)
+    with pytest.raises(InputError, match="expected one of the networks resnet, resnet-light"):
+        networks.generator((28, 28, 1), width=8, family="dcgan")
 
 
 @pytest.fixture(scope="module")
@@ -118,7 +171,7 @@ def teacher(tmp_path_factory):
 
 def test_a_student_is_a_run_with_its_teachers_classes_and_sliders(teacher, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = run("distil", teacher, "--width", 16, "--steps", 4, "--imitation", 20)
+    done = run("distil", teacher, "--width", 16, "--steps", 4, "--imitation", 20, "--warm-up", 2)
     assert done.exit_code == 0, done.output
     assert "generator its pictures, discriminator all weights" in done.output.replace("\n", " ")
     student = Run("runs/digits-16")
@@ -132,11 +185,11 @@ def test_a_student_is_a_run_with_its_teachers_classes_and_sliders(teacher, tmp_p
     assert sampled.exit_code == 0, sampled.output
     exported = run("export", student.path, "--tflite", "--quantize", "float32", "--out", "x.tflite")
     assert exported.exit_code == 0, exported.output
-    again = run("distil", teacher, "--width", 16, "--steps", 6, "--imitation", 20)  # continued
+    again = run("distil", teacher, "--width", 16, "--steps", 6, "--imitation", 20, "--warm-up", 2)  # continued
     assert again.exit_code == 0 and "resuming     at step 4 of 6" in again.output, again.output
-    assert settings.command(config).endswith("--steps 4 --width 16 --imitation 20.0")
-    other = run("distil", teacher, "--width", 16, "--steps", 6)
-    assert other.exit_code == 2 and "imitation: 20.0 -> 10.0" in other.output
+    assert settings.command(config).endswith("--steps 4 --width 16 --imitation 20.0 --warm-up 2")
+    other = run("distil", teacher, "--width", 16, "--steps", 6, "--warm-up", 2)
+    assert other.exit_code == 2 and "imitation: 20.0 -> 2.0" in other.output
 
 
 def test_a_student_comes_nearer_to_its_teacher(teacher, tmp_path):
@@ -148,6 +201,25 @@ def test_a_student_comes_nearer_to_its_teacher(teacher, tmp_path):
     assert np.abs(job.gan.compute(job.gan.inputs(32, seed=0)) - wanted).mean() < before / 2
 
 
+def test_the_discriminator_is_trained_after_the_warm_up_only(teacher, tmp_path):
+    """A student that is stopped in its warm-up, or after it, and continued has the weights of one that is not."""
+    config = distilling.configure(teacher, 16, steps=6, warm_up=4, adversarial=1.0)
+    kept = {}
+    for name, stops in (("whole", [6]), ("stopped", [2, 5, 6])):
+        for steps in stops:
+            job = training.prepare(dataclasses.replace(config, steps=steps), tmp_path / name)
+            job.train()
+            kept[name, steps] = [network.get_weights() for network in (job.gan.discriminator, job.gan.generator)]
+    of_teacher = training.load(teacher).discriminator.get_weights()
+    assert all(map(np.array_equal, kept["stopped", 2][0], of_teacher))
+    assert not all(map(np.array_equal, kept["stopped", 5][0], of_teacher))
+    assert not all(map(np.array_equal, kept["stopped", 2][1], kept["stopped", 5][1]))
+    for mine, other in zip(sum(kept["whole", 6], []), sum(kept["stopped", 6], []), strict=True):
+        np.testing.assert_array_equal(mine, other)
+    history = Run(tmp_path / "stopped").history()
+    assert history["d_gradient"][0] == 0 < history["d_gradient"][-1] and np.isfinite(history["d_loss"]).all()
+
+
 def test_bad_input_is_one_line_and_writes_nothing(teacher, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     lean = training.prepare(training.configure("digits", "lean", steps=1, batch_size=16), tmp_path / "lean")
@@ -157,7 +229,9 @@ def test_bad_input_is_one_line_and_writes_nothing(teacher, tmp_path, monkeypatch
         ([teacher], "--width"),
         ([teacher, "--width", 0], "from 1 to 256"),
         ([teacher, "--width", 16, "--imitation", 0, "--adversarial", 0], "imitation is 0.0; expected more than 0"),
-        ([tmp_path / "lean", "--width", 16], "networks that have one: resnet, resnet-light"),
+        ([teacher, "--width", 16, "--imitation", 0], "imitation is 0.0; expected more than 0 with a warm-up"),
+        ([teacher, "--width", 65], "up to 64 channels; expected 1 to 64"),
+        ([tmp_path / "lean", "--width", 16], "expected one of the networks resnet, resnet-light"),
     ):
         refused = run("distil", *words)
         assert refused.exit_code == 2 and message in refused.output, refused.output

@@ -25,7 +25,7 @@ from keras_gan.networks import family as _shared
 from keras_gan.networks.dcgan import DCGAN, LEAN, WGAN_GP
 from keras_gan.networks.perceptrons import GAUSSIAN, GAUSSIAN_DEEP, GOODFELLOW2014, MIXTURE
 from keras_gan.networks.r3gan import R3GAN
-from keras_gan.networks.resnet import RESNET, RESNET_LIGHT, WIDEST
+from keras_gan.networks.resnet import RESNET, RESNET_LIGHT
 from keras_gan.networks.sngan import SNGAN
 
 SMALLEST, LARGEST = 8, 256  # pixels on a side
@@ -62,8 +62,8 @@ def generator(
             [0, num_classes); None for a network without labels.
         seed: seed of the initial weights, which does not change the program's random state. None draws them from that
             state, as every Keras layer does after `keras.utils.set_random_seed`.
-        width: channels of the smallest feature map, with which those of the others shrink in proportion, for a small
-            generator; for the families "resnet" and "resnet-light". None for the family's own.
+        width: the most channels of a feature map, for a small generator; for the families "resnet" and "resnet-light".
+            None for no limit.
 
     Returns:
         A built `keras.Model`. Images are nominally in [-1, 1]; the families "resnet", "resnet-light" and "r3gan"
@@ -137,11 +137,10 @@ def _sized(family, width):
     """The builder of a family's generator, with a width if one is given."""
     if width is None:
         return family.generator
-    if not family.has_widths or not 1 <= width <= WIDEST:
+    if not family.has_widths:
         sized = ", ".join(name for name, each in IMAGE_FAMILIES.items() if each.has_widths)
         raise InputError(
-            f"a generator of width {width}; expected 1 to {WIDEST}, and networks that have one: {sized}. Leave width "
-            "(--width) out for the networks' own."
+            f"width {width} for networks of one size; expected one of the networks {sized}. Leave width (--width) out."
         )
     return functools.partial(family.generator, width=width)
 

@@ -54,7 +54,7 @@ class Family:
     `head` maps D's last features (batch, ...) to the logit; it takes the options of a Dense layer. The discriminator of
     a `spectral` family is spectrally normalised. With classes, G takes z and `embedded(label, num_classes, latent_dim)`
     as one vector, and D's head is `projected(features, label, num_classes, **options)`. The generator of a family that
-    `has_widths` takes the number of channels at the smallest size as `width`.
+    `has_widths` takes the most channels of a feature map as `width`.
     """
 
     generator: Callable

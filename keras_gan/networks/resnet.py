@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from keras import layers
 
 from keras_gan._utils import compat
+from keras_gan._utils.errors import InputError
 from keras_gan.layers import LeakyReLU
 from keras_gan.networks.family import Family, base, count_levels, crop, pad
 
@@ -15,7 +16,6 @@ LIGHT_WIDTHS = 96, 96, 64, 32, 16  # channels of RESNET_LIGHT from the smallest 
 # The dense layer computes 1/4 of the first map's channels, and a 1×1 convolution all of them. A dense layer for all
 # channels would hold more than half of all weights without better quality (benchmarks/RESULTS.md).
 FIRST_PART = 4
-SMALLEST_WIDTH = 4  # of a generator with another width than its family's
 SMALL_WIDTHS = 32, 64  # channels at full and at half size, for images under 16 pixels
 
 
@@ -27,12 +27,21 @@ class Sizes:
     first_blocks: int  # level of the largest feature map that has residual blocks
     more_blocks: int  # additional residual blocks of G at the smallest size
 
-    def scaled(self, width: int | None, levels: int) -> "Sizes":
-        """These sizes with another number of channels at the smallest level, and the others in proportion."""
+    def limited(self, width: int | None, levels: int) -> "Sizes":
+        """These sizes with at most `width` channels in each feature map; None for no limit.
+
+        Raises:
+            InputError: where no feature map has that many channels.
+        """
         if width is None:
             return self
-        factor = width / self.width(levels, levels)
-        return replace(self, width=lambda level, levels: max(SMALLEST_WIDTH, round(factor * self.width(level, levels))))
+        largest = max(self.width(level, levels) for level in range(levels + 1))
+        if not 1 <= width <= largest:
+            raise InputError(
+                f"width {width} for a generator whose feature maps have up to {largest} channels; expected 1 to "
+                f"{largest}. Give a width in this range (--width)."
+            )
+        return replace(self, width=lambda level, levels: min(width, self.width(level, levels)))
 
     def has_block(self, level: int, levels: int) -> bool:
         """Whether a level has a residual block."""
@@ -71,7 +80,7 @@ def _up(x, channels, kernel, dtype, name=None):
 # (benchmarks/RESULTS.md). Only images under 16 pixels have a block at full size.
 def _generate(sizes, z, shape, dtype, width=None):
     levels = count_levels(shape)
-    sizes = sizes.scaled(width, levels)
+    sizes = sizes.limited(width, levels)
     width = sizes.width(levels, levels)
     x = layers.Conv2D(width, 1, dtype=dtype)(base(z, shape, levels, max(1, width // FIRST_PART), dtype))
     for _ in range(sizes.more_blocks * _more_blocks(levels)):
