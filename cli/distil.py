@@ -33,20 +33,17 @@ from keras_gan.cli.verb import Verb
     help="Weight of the mean absolute difference to RUN's pictures, in [-1, 1].  [default: 2]",
 )
 @click.option(
-    "--adversarial", type=Number(min=0), help="Weight of the adversarial loss beside it; 0: none.  [default: 1]"
-)
-@click.option(
-    "--warm-up",
-    type=Whole(min=0),
-    help="The first steps, in which the discriminator is not trained and judges by its feature maps.  [default: 4000]",
+    "--adversarial",
+    type=Number(min=0),
+    help="Weight of the adversarial loss beside it; above 0 the discriminator is trained.  [default: 0]",
 )
 @click.option("--seed", type=Whole(min=0), help="Seed of weights, noise and data order.  [default: that of RUN]")
 @click.option("--run", "run_dir", type=click.Path(), help="The student's run folder.  [default: runs/RUN-WIDTH]")
 def distil(run, width, run_dir, **settings):
     """Train a smaller generator, the student, that draws RUN's pictures: the same seeds, classes and sliders.
 
-    In the warm-up it learns these pictures, and their feature maps in RUN's discriminator. Then this discriminator is
-    trained beside it. The same command continues a student that was stopped.
+    It learns these pictures, and their feature maps in RUN's discriminator. The same command continues a student that
+    was stopped.
     """
     check_run(run)  # raises before TensorFlow is imported for nothing
     training = load_training()

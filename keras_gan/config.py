@@ -63,8 +63,7 @@ class TrainConfig:
     generator_width: int | None = None  # the most channels of the generator's feature maps; None for no limit
     teacher: str | None = None  # absolute path of the run whose pictures the generator learns
     imitation: float = 2.0  # weight of the difference to the teacher's pictures
-    adversarial: float = 1.0  # weight of the generator's own loss beside that difference
-    warm_up: int = 4_000  # first steps, in which a student learns the teacher's pictures without that loss
+    adversarial: float = 0.0  # weight of the generator's own loss beside it; 0 does not train the discriminator
     freeze_levels: int = 0  # number of the discriminator's largest feature map sizes that are not trained
     seed: int = 0  # seed of weights, noise and data order
     deterministic: bool = False  # use only operations that give the same bits each time
@@ -98,9 +97,7 @@ class TrainConfig:
         self._check("with_optimizers", from_other, "False without start_from", "together with --from")
         for name in ("imitation", "adversarial"):
             self._check(name, 0 <= getattr(self, name) <= LARGEST_FLOAT, "0 or more")
-        needed = self.imitation > 0 or (self.adversarial > 0 and self.warm_up == 0)
-        self._check("imitation", needed, "more than 0 with a warm-up, and where adversarial is 0")
-        self._check("warm_up", self.warm_up >= 0, "0 or more")
+        self._check("imitation", self.imitation + self.adversarial > 0, "more than 0 where adversarial is 0")
         repeated = sorted({name for name in self.attributes if self.attributes.count(name) > 1})
         self._check("attributes", not repeated, "different names", "with each name once")
         alone = not self.attributes or (not self.conditional and self.pack == 1)

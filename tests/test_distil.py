@@ -171,7 +171,7 @@ def teacher(tmp_path_factory):
 
 def test_a_student_is_a_run_with_its_teachers_classes_and_sliders(teacher, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    done = run("distil", teacher, "--width", 16, "--steps", 4, "--imitation", 20, "--warm-up", 2)
+    done = run("distil", teacher, "--width", 16, "--steps", 4, "--imitation", 20)
     assert done.exit_code == 0, done.output
     assert "generator its pictures, discriminator all weights" in done.output.replace("\n", " ")
     student = Run("runs/digits-16")
@@ -185,10 +185,10 @@ def test_a_student_is_a_run_with_its_teachers_classes_and_sliders(teacher, tmp_p
     assert sampled.exit_code == 0, sampled.output
     exported = run("export", student.path, "--tflite", "--quantize", "float32", "--out", "x.tflite")
     assert exported.exit_code == 0, exported.output
-    again = run("distil", teacher, "--width", 16, "--steps", 6, "--imitation", 20, "--warm-up", 2)  # continued
+    again = run("distil", teacher, "--width", 16, "--steps", 6, "--imitation", 20)  # continued
     assert again.exit_code == 0 and "resuming     at step 4 of 6" in again.output, again.output
-    assert settings.command(config).endswith("--steps 4 --width 16 --imitation 20.0 --warm-up 2")
-    other = run("distil", teacher, "--width", 16, "--steps", 6, "--warm-up", 2)
+    assert settings.command(config).endswith("--steps 4 --width 16 --imitation 20.0")
+    other = run("distil", teacher, "--width", 16, "--steps", 6)
     assert other.exit_code == 2 and "imitation: 20.0 -> 2.0" in other.output
 
 
@@ -201,23 +201,20 @@ def test_a_student_comes_nearer_to_its_teacher(teacher, tmp_path):
     assert np.abs(job.gan.compute(job.gan.inputs(32, seed=0)) - wanted).mean() < before / 2
 
 
-def test_the_discriminator_is_trained_after_the_warm_up_only(teacher, tmp_path):
-    """A student that is stopped in its warm-up, or after it, and continued has the weights of one that is not."""
-    config = distilling.configure(teacher, 16, steps=6, warm_up=4, adversarial=1.0)
-    kept = {}
-    for name, stops in (("whole", [6]), ("stopped", [2, 5, 6])):
+@pytest.mark.parametrize("adversarial", [0.0, 1.0])
+def test_the_discriminator_is_trained_with_an_adversarial_loss_only(adversarial, teacher, tmp_path):
+    """A student that is stopped and continued has the weights of one that is not."""
+    config = distilling.configure(teacher, 16, steps=4, adversarial=adversarial)
+    for name, stops in (("whole", [4]), ("stopped", [3, 4])):
         for steps in stops:
-            job = training.prepare(dataclasses.replace(config, steps=steps), tmp_path / name)
-            job.train()
-            kept[name, steps] = [network.get_weights() for network in (job.gan.discriminator, job.gan.generator)]
-    of_teacher = training.load(teacher).discriminator.get_weights()
-    assert all(map(np.array_equal, kept["stopped", 2][0], of_teacher))
-    assert not all(map(np.array_equal, kept["stopped", 5][0], of_teacher))
-    assert not all(map(np.array_equal, kept["stopped", 2][1], kept["stopped", 5][1]))
-    for mine, other in zip(sum(kept["whole", 6], []), sum(kept["stopped", 6], []), strict=True):
+            training.prepare(dataclasses.replace(config, steps=steps), tmp_path / name).train()
+    whole, stopped = (training.load(tmp_path / name) for name in ("whole", "stopped"))
+    for mine, other in zip(whole.get_weights(), stopped.get_weights(), strict=True):
         np.testing.assert_array_equal(mine, other)
-    history = Run(tmp_path / "stopped").history()
-    assert history["d_gradient"][0] == 0 < history["d_gradient"][-1] and np.isfinite(history["d_loss"]).all()
+    of_teacher = training.load(teacher).discriminator.get_weights()
+    same = all(map(np.array_equal, whole.discriminator.get_weights(), of_teacher))
+    history = Run(tmp_path / "whole").history()
+    assert same == (adversarial == 0) == (history["d_gradient"][-1] == 0) and np.isfinite(history["d_loss"]).all()
 
 
 def test_bad_input_is_one_line_and_writes_nothing(teacher, tmp_path, monkeypatch):
@@ -229,7 +226,7 @@ def test_bad_input_is_one_line_and_writes_nothing(teacher, tmp_path, monkeypatch
         ([teacher], "--width"),
         ([teacher, "--width", 0], "from 1 to 256"),
         ([teacher, "--width", 16, "--imitation", 0, "--adversarial", 0], "imitation is 0.0; expected more than 0"),
-        ([teacher, "--width", 16, "--imitation", 0], "imitation is 0.0; expected more than 0 with a warm-up"),
+        ([teacher, "--width", 16, "--imitation", 0], "imitation is 0.0; expected more than 0 where adversarial is 0"),
         ([teacher, "--width", 65], "up to 64 channels; expected 1 to 64"),
         ([tmp_path / "lean", "--width", 16], "expected one of the networks resnet, resnet-light"),
     ):

@@ -17,8 +17,8 @@ SMALLEST_SIZE = 1e-3  # of a feature map, by which its differences are divided
 class Imitation:
     """What a student generator minimises.
 
-    With a discriminator in training that is adversarial · its loss + weight · the difference of the pictures. Without,
-    it is weight · (the difference of the pictures + that of their feature maps in the discriminator).
+    Where the discriminator is not trained, that is weight · (the difference of the pictures + that of their feature
+    maps in the discriminator); otherwise adversarial · its loss + weight · the difference of the pictures.
 
     Attributes:
         teacher: function that returns the teacher's network. A function, since Keras would save and train a network.
@@ -53,7 +53,7 @@ class Imitation:
         if not (weight >= 0 and adversarial >= 0 and 0 < weight + adversarial < float("inf")):
             raise InputError(
                 f"weight {weight} and adversarial {adversarial} of an imitation; expected numbers of at least 0 that "
-                "are not both 0. Use weight=2, adversarial=1."
+                "are not both 0. Use weight=2, adversarial=0."
             )
         network = teacher.ema_generator
         return cls(lambda: network, weight, adversarial, with_feature_maps(student.discriminator))

@@ -200,17 +200,18 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         )
         self.optimizer = optimizers.Optimizers(self.generator_optimizer, self.discriminator_optimizer)
 
-    def imitate(self, teacher, weight=2.0, adversarial=1.0):
+    def imitate(self, teacher, weight=2.0, adversarial=0.0):
         """Lets the generator learn another GAN's pictures, in `fit` from now on: it becomes a student.
 
-        The generator minimises `adversarial` times its loss plus `weight` times the mean absolute difference between
-        its pictures and those of the teacher's `ema_generator` for the same latents and labels. So the same seed gives
-        nearly the same picture, and the teacher's sliders work. Neither the teacher nor this choice is saved with the
-        GAN.
+        The generator minimises the mean absolute difference between its pictures and those of the teacher's
+        `ema_generator` for the same latents and labels, plus that of the feature maps of both in the discriminator,
+        which is not trained. So give the discriminator the teacher's weights. The same seed then gives nearly the same
+        picture, and the teacher's sliders work.
 
-        With `adversarial=0` the discriminator is not trained, and the feature maps that it computes of both pictures
-        are compared as well. Where it has the teacher's weights, this is a fast start: a step takes half the time, and
-        pictures become like the teacher's in fewer steps. Then call `imitate` again for sharper ones.
+        With `adversarial` above 0 the discriminator is trained, its feature maps do not count, and the generator
+        minimises `adversarial` times its loss plus `weight` times the difference of the pictures.
+
+        Neither the teacher nor this choice is saved with the GAN.
 
         Args:
             teacher: a GAN with the same latents, classes and data.
@@ -225,7 +226,6 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             >>> teacher = GAN(networks.generator((8, 8, 1)), networks.discriminator((8, 8, 1)))
             >>> student = GAN(networks.generator((8, 8, 1), width=16), networks.discriminator((8, 8, 1)))
             >>> student.discriminator.set_weights(teacher.discriminator.get_weights())
-            >>> student.imitate(teacher, adversarial=0)  # fit, and then
             >>> student.imitate(teacher)
 
         References: Aguinaldo et al. 2019, Compressing GANs using knowledge distillation (arXiv:1902.00159); Wang et

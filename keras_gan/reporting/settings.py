@@ -12,7 +12,7 @@ from keras_gan.reporting import records
 from keras_gan.runs import COMPUTATION, Run, checkpoints
 
 OPTIONS = {"start_from": "from", "generator_width": "width"}  # setting -> option of the command with another name
-STUDENT = "generator_width", "steps", "imitation", "adversarial", "warm_up", "seed"  # settings that kgan distil takes
+STUDENT = "generator_width", "steps", "imitation", "adversarial", "seed"  # settings that kgan distil takes
 
 
 def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
@@ -48,9 +48,9 @@ def rows(run: Run, config: TrainConfig) -> list[tuple[str, object]]:
 
 
 def _teacher(config):
-    warm_up = f"; without the loss up to step {config.warm_up:,}" if config.warm_up and config.adversarial else ""
-    weights = f"weight {config.imitation:g} of the difference, {config.adversarial:g} of the loss"
-    return f"{config.teacher}: {weights}{warm_up}"
+    if not config.adversarial:
+        return f"{config.teacher}, and their feature maps in its discriminator"
+    return f"{config.teacher}: weight {config.imitation:g} of the difference, {config.adversarial:g} of the loss"
 
 
 def _computation(run):

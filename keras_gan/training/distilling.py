@@ -4,8 +4,6 @@ import dataclasses
 import os
 from pathlib import Path
 
-import keras
-
 from keras_gan import directions
 from keras_gan._utils.errors import InputError
 from keras_gan.config import TrainConfig
@@ -37,7 +35,7 @@ def configure(run_dir: str | os.PathLike, width: int, **given) -> TrainConfig:
 
 
 def start(gan: GAN, config: TrainConfig, recorded: Origin | None) -> Origin:
-    """Lets a GAN learn its teacher's pictures alone, as in its warm-up. A new one gets its discriminator's weights too.
+    """Lets a GAN learn its teacher's pictures. A new one also gets the weights of its discriminator.
 
     Args:
         gan: the student.
@@ -57,37 +55,11 @@ def start(gan: GAN, config: TrainConfig, recorded: Origin | None) -> Origin:
             f"the teacher {config.teacher} has other weights than at the start; expected those of step "
             f"{recorded.step:,}. Begin a new run (--run)."
         )
-    gan.imitate(teacher, config.imitation, 0.0 if config.warm_up else config.adversarial)
+    gan.imitate(teacher, config.imitation, config.adversarial)
     if recorded is not None:
         return recorded
     taken = transfer.copy(teacher.discriminator, gan.discriminator, range(gan.num_classes or 0))
     return Origin(config.teacher, teacher.step, digest, "its pictures", str(taken))
-
-
-class WarmUp(keras.callbacks.Callback):
-    """Ends the warm-up of a student: from a step on, its discriminator is trained, and its loss counts.
-
-    Args:
-        steps: the number of steps of the warm-up.
-        adversarial: weight of the student's own loss afterwards; see `GAN.imitate`.
-    """
-
-    def __init__(self, steps: int, adversarial: float):
-        super().__init__()
-        self.steps = steps
-        self.adversarial = adversarial
-
-    def on_train_begin(self, logs=None):
-        self._end_in_time()
-
-    def on_train_batch_end(self, batch, logs=None):
-        self._end_in_time()
-
-    def _end_in_time(self):
-        gan = self.model
-        if gan.imitation.adversarial != self.adversarial and gan.step >= self.steps:
-            gan.imitation = dataclasses.replace(gan.imitation, adversarial=self.adversarial)
-            gan.make_train_function(force=True)  # `fit` has begun
 
 
 def hand_on_sliders(run: Run) -> None:

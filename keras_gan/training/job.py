@@ -157,18 +157,15 @@ class Job:
         """The number of steps in one call: more than 1 for small images, and a divisor of the logging intervals."""
         if not self._is_small() or self.strategy.num_replicas_in_sync > 1:
             return 1
-        warm_up = self.config.warm_up if self.config.teacher else 0
-        return math.gcd(min(self._row_steps(), MOST_STEPS_PER_EXECUTION), self.evaluate_every or 0, warm_up)
+        return math.gcd(min(self._row_steps(), MOST_STEPS_PER_EXECUTION), self.evaluate_every or 0)
 
     def seconds_per_step(self) -> float | None:
         """Times a few training steps, after which the GAN is as before.
 
         Returns:
-            The seconds of one step, without compilation; None for a short training, for several processes, and for a
-            student, whose warm-up takes less.
+            The seconds of one step, without compilation; None for a short training, and for several processes.
         """
-        few = self.remaining_steps < FEWEST_TIMED_STEPS
-        if few or self.config.teacher or distribute.several_processes(self.strategy):
+        if self.remaining_steps < FEWEST_TIMED_STEPS or distribute.several_processes(self.strategy):
             return None
         before, timer = checkpoints.values(self.gan), Timer(TIMED_S, TIMED_CALLS)
         with progress.task("timing a few training steps", note="compiling"), self._reporting_bad_input():
@@ -200,13 +197,8 @@ class Job:
             steps_per_epoch=self.config.steps - self.gan.step,
             shuffle=False,  # the batches are shuffled already
             verbose=0,
-            callbacks=[*self._warm_up(), *callbacks],
+            callbacks=callbacks,
         )
-
-    def _warm_up(self):
-        """The callback that ends the warm-up of a student; nothing for other runs."""
-        config = self.config
-        return [distilling.WarmUp(config.warm_up, config.adversarial)] if config.teacher else []
 
     def _fit(self, run, extra, guard):
         config, gan = self.config, self.gan
