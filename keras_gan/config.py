@@ -19,6 +19,7 @@ from keras_gan.presets import (
     default_penalties,
     default_penalty_share,
     default_preset,
+    imitating,
     preset,
 )
 
@@ -147,6 +148,8 @@ class TrainConfig:
         """The optimizer of one network, "generator" or "discriminator", in Keras's serialized form."""
         choice = getattr(preset(self.preset), f"{side}_optimizer")
         rate = getattr(self, f"{side}_lr")
+        if side == "generator" and self.teacher and not self.adversarial:
+            return imitating(rate, self.steps)
         settings = copy.deepcopy(choice["config"])  # Keras replaces serialized schedules in the dict that it is given
         if rate is not None:
             settings["learning_rate"] = rate

@@ -192,6 +192,18 @@ def test_a_student_is_a_run_with_its_teachers_classes_and_sliders(teacher, tmp_p
     assert other.exit_code == 2 and "imitation: 20.0 -> 2.0" in other.output
 
 
+def test_a_student_of_a_student_has_its_own_weights_of_the_objective(teacher, tmp_path):
+    first = distilling.configure(teacher, 32, steps=2, imitation=7.0, adversarial=1.0)
+    job = training.prepare(first, tmp_path / "student")
+    job.train()
+    second = distilling.configure(tmp_path / "student", 16, steps=9)
+    assert (second.imitation, second.adversarial, second.generator_width) == (2.0, 0.0, 16)
+    one, other = (config.optimizer("generator")["config"] for config in (first, second))
+    assert (one["beta_1"], other["beta_1"]) == (0.0, 0.9)
+    schedule = keras.optimizers.schedules.deserialize(other["learning_rate"])
+    assert float(schedule(9)) == pytest.approx(float(schedule(0)) / 20)
+
+
 def test_a_student_comes_nearer_to_its_teacher(teacher, tmp_path):
     config = distilling.configure(teacher, 32, steps=150, adversarial=0.0, seed=1)
     job = training.prepare(config, tmp_path / "student")

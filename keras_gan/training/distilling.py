@@ -14,7 +14,8 @@ from keras_gan.runs.folder import Origin
 from keras_gan.training import origins
 from keras_gan.training.loading import load
 
-OWN = {"start_from": None, "with_optimizers": False, "freeze_levels": 0}  # settings that a student does not inherit
+NOT_INHERITED = "start_from", "with_optimizers", "freeze_levels", "imitation", "adversarial"
+OWN = {field.name: field.default for field in dataclasses.fields(TrainConfig) if field.name in NOT_INHERITED}
 
 
 def configure(run_dir: str | os.PathLike, width: int, **given) -> TrainConfig:
