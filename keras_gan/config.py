@@ -149,7 +149,7 @@ class TrainConfig:
         choice = getattr(preset(self.preset), f"{side}_optimizer")
         rate = getattr(self, f"{side}_lr")
         if side == "generator" and self.teacher and not self.adversarial:
-            return imitating(rate, self.steps)
+            return imitating(rate, self.generator_width, self.steps)
         settings = copy.deepcopy(choice["config"])  # Keras replaces serialized schedules in the dict that it is given
         if rate is not None:
             settings["learning_rate"] = rate

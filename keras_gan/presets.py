@@ -10,7 +10,8 @@ from keras_gan._utils.text import Table, Text, paragraph
 DEFAULT_PRESET, LARGE_PRESET = "resnet", "resnet-light"  # the second for images for which `is_large` holds
 DATA_PRESETS = {"gaussian": "gaussian", "ring": "mixture", "grid": "mixture"}  # data sets with another default
 DEFAULT_STEPS = 2_000
-IMITATION_RATE = 2e-3
+# The learning rate of a student, up to a width; wider ones take less, in proportion (Yang et al. 2022).
+IMITATION_RATE, IMITATION_WIDTH, LARGEST_WIDTH = 8e-3, 24, 256
 R3GAN_DECAY_IMAGES = 20_000_000  # number over which its published code lowers the learning rate
 # Losses that need a penalty with any preset, since D has to be Lipschitz.
 LOSS_PENALTIES = {"wasserstein": {"wgan_gp": 10.0}}
@@ -70,16 +71,19 @@ def _momentum_2014(learning_rate: float) -> dict[str, Any]:
     }
 
 
-def imitating(learning_rate: float | None, steps: int) -> dict[str, Any]:
+def imitating(learning_rate: float | None, width: int | None, steps: int) -> dict[str, Any]:
     """Adam for a generator that learns pictures and has no adversary, in serialized form.
 
-    The rate falls to a twentieth along half a cosine. Chosen on MNIST (benchmarks/RESULTS.md).
+    The rate falls to a twentieth along half a cosine. Chosen on MNIST with 24 channels (benchmarks/RESULTS.md).
 
     Args:
-        learning_rate: the rate at the start; None for `IMITATION_RATE`.
+        learning_rate: the rate at the start; None for `IMITATION_RATE`, or less where there are more channels.
+        width: the most channels of a feature map; None for `LARGEST_WIDTH`.
         steps: the number of steps of the run.
     """
-    rate = IMITATION_RATE if learning_rate is None else learning_rate
+    rate = learning_rate
+    if rate is None:
+        rate = IMITATION_RATE * min(1.0, IMITATION_WIDTH / (width or LARGEST_WIDTH))
     return _adam(_cosine(rate, rate / 20, steps), 0.9, 0.99)
 
 

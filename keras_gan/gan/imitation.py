@@ -11,20 +11,21 @@ from keras_gan._utils.errors import InputError
 
 ACTIVATIONS = (own_layers.LeakyReLU, layers.LeakyReLU, layers.ReLU, layers.PReLU, layers.ELU, layers.Activation)
 SMALLEST_SIZE = 1e-3  # of a feature map, by which its differences are divided
+PICTURES = 0.3  # weight of the pictures next to their feature maps; chosen on MNIST (benchmarks/RESULTS.md)
 
 
 @dataclass(frozen=True)
 class Imitation:
     """What a student generator minimises.
 
-    Where the discriminator is not trained, that is weight · (the difference of the pictures + that of their feature
-    maps in the discriminator); otherwise adversarial · its loss + weight · the difference of the pictures.
+    Where the discriminator is not trained, that is weight · (0.3 · the difference of the pictures + that of their
+    feature maps in the discriminator); otherwise adversarial · its loss + weight · the difference of the pictures.
 
     Attributes:
         teacher: function that returns the teacher's network. A function, since Keras would save and train a network.
         weight: weight of the differences.
         adversarial: weight of the generator's own loss; 0 where the discriminator is not trained.
-        judge: function from what the discriminator takes to a list of its feature maps and, last, its logits.
+        feature_maps: function from what the discriminator takes to a list of its feature maps and, last, its logits.
 
     References: Aguinaldo et al. 2019, Compressing GANs using knowledge distillation (arXiv:1902.00159), for the mean
     absolute difference of pictures beside the adversarial loss. Wang et al. 2018, High-resolution image synthesis and
@@ -34,7 +35,7 @@ class Imitation:
     teacher: Callable
     weight: float
     adversarial: float
-    judge: Callable
+    feature_maps: Callable
 
     @classmethod
     def of(cls, student, teacher, weight: float, adversarial: float) -> "Imitation":
@@ -73,20 +74,20 @@ class Imitation:
         """
         return self.adversarial * loss + self.weight * difference(drawn, self._wanted(inputs))
 
-    def without_adversary(self, inputs, drawn, judged):
+    def without_adversary(self, inputs, drawn, to_input):
         """The student's objective where the discriminator is not trained, and its pictures' logits.
 
         Args:
             inputs: as in `objective`.
             drawn: as in `objective`.
-            judged: function from pictures to what the discriminator takes: the pictures, or [pictures, labels].
+            to_input: function from pictures to what the discriminator takes: the pictures, or [pictures, labels].
         """
         wanted = self._wanted(inputs)
-        *ours, logits = self.judge(judged(drawn))
-        *theirs, _ = self.judge(judged(wanted))
+        *ours, logits = self.feature_maps(to_input(drawn))
+        *theirs, _ = self.feature_maps(to_input(wanted))
         pairs = list(zip(ours, map(ops.stop_gradient, theirs), strict=True))
         of_maps = sum((relative_difference(one, other) for one, other in pairs), 0.0) / max(1, len(pairs))
-        return self.weight * (difference(drawn, wanted) + of_maps), logits
+        return self.weight * (PICTURES * difference(drawn, wanted) + of_maps), logits
 
     def _wanted(self, inputs):
         return ops.stop_gradient(self.teacher()(inputs, training=False))

@@ -32,7 +32,7 @@ def configure(run_dir: str | os.PathLike, width: int, **given) -> TrainConfig:
     run = Run(run_dir)
     given = {name: value for name, value in given.items() if value is not None}
     teacher = str(Path(run_dir).resolve())
-    return dataclasses.replace(run.config, **OWN, teacher=teacher, generator_width=width, **given)
+    return dataclasses.replace(run.config, **OWN | given, teacher=teacher, generator_width=width)
 
 
 def start(gan: GAN, config: TrainConfig, recorded: Origin | None) -> Origin:
