@@ -43,7 +43,7 @@ def shifted(value, num_classes=None):
 
 @pytest.mark.parametrize("updates", ["alternating", "simultaneous"])
 def test_the_difference_to_the_teacher_is_part_of_the_objective(updates):
-    """Without a discriminator in training, SGD moves each bias by rate · 0.3 weight / 4: a mean of four has slope 1/4."""
+    """Without an adversary, SGD moves each bias by rate · 0.3 weight / 4: a mean over four numbers has slope 1/4."""
     teacher, student = shifted(0.5), shifted(0.0)
     student.compile(keras.optimizers.SGD(0.1), keras.optimizers.SGD(0.1), "non_saturating", updates=updates)
     student.imitate(teacher, weight=2.0, adversarial=0.0)
