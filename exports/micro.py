@@ -25,7 +25,7 @@ from keras_gan.exports import (
 )
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
-from keras_gan.exports.quantize import INT8_STATIC, Mode
+from keras_gan.exports.quantize import INT8_STATIC, TUNE, Mode
 from keras_gan.exports.rendering import render
 from keras_gan.exports.replacing import check_alone
 from keras_gan.exports.report import SEEDS, ExportReport, verify
@@ -35,7 +35,7 @@ MODEL, ARRAY = "generator.tflite", "generator.h"
 WRITTEN = (ARRAY, "latents.h", "main.cc", "README.md")  # from the templates of these names
 MARK = "written by kgan export --micro"  # in the generator.h of every folder that keras_gan wrote
 # The bounds follow from measurements of trained generators (benchmarks/RESULTS.md).
-INTEGERS = Mode(lambda content, batches: content, largest_error=0.8, mean_error=0.03, percentile_error=0.4)
+INTEGERS = Mode(lambda content, batches: content, 0.8, 0.03, 0.4, remedy=TUNE)
 # Builtin operations for which tensorflow/lite/micro/micro_mutable_op_resolver.h had a method in August 2026.
 OPERATIONS = frozenset(
     """ABS ADD ADD_N ARG_MAX ARG_MIN AVERAGE_POOL_2D BATCH_MATMUL BATCH_TO_SPACE_ND BROADCAST_ARGS BROADCAST_TO CAST

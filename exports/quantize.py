@@ -36,6 +36,7 @@ class Mode:
     mean_error: float
     percentile_error: float  # the 99.9th percentile
     apply_tuned: Callable[[bytes, Iterable[dict]], bytes] | None = None  # after fine-tuning; None for `apply`
+    remedy: str = "Use quantize=float32 (--quantize float32)"  # where the errors are too large
 
 
 def _half(content: bytes) -> bytes:
@@ -152,12 +153,19 @@ INT8_STATIC = "int8-static"
 EIGHT_BITS = "int8", INT8_STATIC
 # The bounds of the 99.9th percentile follow from measurements of trained and random generators, of this package and of
 # Keras's tutorial: up to 3e-6 in float32, 4e-3 in float16, 0.10 in int8, 0.12 in int8-static (benchmarks/RESULTS.md).
+TUNE = "Use tune_steps=6000 (--tune 6000), which lowers the errors"
+TUNE_OR_FLOAT = f"{TUNE}, or quantize=float32 (--quantize float32)"
 MODES = {
-    "float32": Mode(lambda content, batches: content, 1e-4, 1e-5, 5e-5),
+    "float32": Mode(lambda content, batches: content, 1e-4, 1e-5, 5e-5, remedy="Change the layers that differ"),
     "float16": Mode(lambda content, batches: _half(content), 2e-2, 2e-3, 1e-2),
     # The largest errors are of single pixels, at the edges of drawn faces; the percentiles limit how many there are.
     "int8": Mode(
-        lambda content, batches: _dynamic(content), 0.8, 0.02, 0.2, lambda content, batches: _dynamic(content, True)
+        lambda content, batches: _dynamic(content),
+        0.8,
+        0.02,
+        0.2,
+        lambda content, batches: _dynamic(content, True),
+        TUNE_OR_FLOAT,
     ),
-    INT8_STATIC: Mode(_static, 0.8, 0.03, 0.3),  # for integer hardware
+    INT8_STATIC: Mode(_static, 0.8, 0.03, 0.3, remedy=TUNE_OR_FLOAT),  # for integer hardware
 }

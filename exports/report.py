@@ -262,7 +262,7 @@ def compare(
         "percentile_tolerance": mode.percentile_error + grey,
     }
     try:
-        _check_errors(measured, mode.mean_error + grey / 10)
+        _check_errors(measured, mode.mean_error + grey / 10, mode.remedy)
     except InputError as error:
         # NaN becomes a number in uint8 images and after a ReLU.
         worst = int(np.argmax(np.max([error.reshape(SEEDS, -1).max(axis=1) for error in errors], axis=0)))
@@ -335,7 +335,7 @@ def _in_batches(run, columns, size):
     return np.concatenate([run(*(column[start : start + size] for column in columns)) for start in starts])
 
 
-def _check_errors(measured, mean_tolerance):
+def _check_errors(measured, mean_tolerance, remedy):
     bounds = (
         ("largest", "largest", measured["tolerance"]),
         ("percentile", f"{PERCENTILE}th percentile", measured["percentile_tolerance"]),
@@ -344,9 +344,8 @@ def _check_errors(measured, mean_tolerance):
     for field, what, most in bounds:
         if measured[f"{field}_error"] > most:
             raise InputError(
-                f"the exported generator differs from Keras by {measured[f'{field}_error']:.2g} ({what}); expected at "
-                f"most {most:g}. Use a mode with more bits (quantize=float32, --quantize float32), or --force to write "
-                "the file with these errors. If it is float32 already, change the layers that differ."
+                f"the exported generator differs from Keras by {measured[f'{field}_error']:.3g} ({what}); expected at "
+                f"most {most:g}. {remedy}, or --force to write the file with these errors."
             )
 
 
