@@ -64,7 +64,8 @@ def spread(values: list[float], digits: int) -> str:
 def line(runs: list[dict], goals: list[float], recipe: str, minutes: float) -> str:
     """The line of these runs of one recipe."""
     instructions = next((name for name, flag in INSTRUCTIONS.items() if flag in processor_flags()), None)
-    machine = processor_name(), instructions, f"{precision.cores()} cores", f"{minutes:g} minutes at most"
+    cores = "one core" if precision.cores() == 1 else f"{precision.cores()} cores"
+    machine = processor_name(), instructions, cores, f"{minutes:g} minutes at most"
     cells = [
         datetime.date.today(),
         commit(),
