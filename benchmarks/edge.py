@@ -81,7 +81,7 @@ def for_microcontrollers(gan, folder: Path):
     from keras_gan.exports import Options
 
     report = gan.export(folder / "micro", "micro", options=Options(force=True))
-    one = of_file("for microcontrollers", folder / "micro" / "generator.tflite", ["generate"], MICRO)
+    one = of_file("for microcontrollers, run by LiteRT", folder / "micro" / "generator.tflite", ["generate"], MICRO)
     yield replace(one, is_timed=False, size_bytes=report.size_bytes, alone_bytes=report.size_bytes)
 
 

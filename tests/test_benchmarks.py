@@ -224,10 +224,10 @@ def test_edge_measures_every_way_to_run_a_run(said, run_dir, tmp_path):
     rows = {row["name"]: row for row in measured["rows"]}
     files = [f"`.tflite`, {mode}" for mode in ("float32", "float16", "int8", "int8-static", "int8, tuned")]
     others = ["SavedModel", "ONNX Runtime", "`tf.function`", "Keras, eager call", "Keras `predict`"]
-    assert list(rows) == [*files, *others, "for microcontrollers"]
-    assert [name for name, row in rows.items() if not row["ms"]] == ["for microcontrollers"]
+    assert list(rows) == [*files, *others, "for microcontrollers, run by LiteRT"]
+    assert [name for name, row in rows.items() if not row["ms"]] == ["for microcontrollers, run by LiteRT"]
     assert all(len(ms) == 2 and min(ms) > 0 for row in rows.values() for ms in row["ms"].values())
-    for name in [*files, "for microcontrollers"]:
+    for name in [*files, "for microcontrollers, run by LiteRT"]:
         row = rows[name]
         assert 0 < row["alone_bytes"] <= row["size_bytes"] and row["frechet_distance"] > 0
         assert row["mean_error"] <= row["percentile_error"] <= row["largest_error"]
