@@ -43,7 +43,7 @@ def distil(run, width, run_dir, **settings):
     """Train a smaller generator, the student, that draws RUN's pictures: the same seeds, classes and sliders.
 
     It learns these pictures, and their feature maps in RUN's discriminator. The same command continues a student that
-    was stopped.
+    was stopped. Its learning rate falls over --steps, so with more of them it rises again.
     """
     check_run(run)  # raises before TensorFlow is imported for nothing
     training = load_training()

@@ -215,8 +215,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
 
         Args:
             teacher: a GAN with the same latents, classes and data.
-            weight: at least 0.
-            adversarial: at least 0.
+            weight: weight of the difference beside an adversarial loss, at least 0.
+            adversarial: weight of the adversarial loss, at least 0.
 
         Raises:
             InputError: where the GANs do not match, or a weight is negative, or both are 0.
@@ -248,7 +248,10 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
                 network.summary(*args, expand_nested=True, print_fn=print_fn, **options)
 
     def train_step(self, data):
-        """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G."""
+        """One iteration of Algorithm 1: k updates of D on fresh images and noise, then one update of G.
+
+        The generator of a student without an adversarial loss is updated alone; see `imitate`.
+        """
         if self.imitation is not None and not self.imitation.trains_discriminator:
             return self._imitate(data)
         minibatches, counts = self._minibatches(data)
