@@ -207,11 +207,13 @@ def race(gan, contestants, rounds: int, seconds: float) -> dict[tuple[str, str],
     return ms
 
 
-def distance(generate, reference) -> float:
-    """The metric card's Fréchet distance of a generator's samples."""
+def distance(generate, gan, reference):
+    """The metric card's Fréchet distance of a generator's samples, with classes as the card draws them."""
     from keras_gan import metrics
 
-    return metrics.evaluate(generate(reference.count, 0), reference, ["frechet"])["frechet_distance"].value
+    labels = reference.labels(gan.num_classes, 0)
+    samples = generate(reference.count, 0) if labels is None else generate(reference.count, 0, labels=labels)
+    return metrics.evaluate(samples, reference, ["frechet"])["frechet_distance"]
 
 
 def measure(gan, contestants, reference, rounds: int, seconds: float) -> list[Row]:
@@ -219,7 +221,7 @@ def measure(gan, contestants, reference, rounds: int, seconds: float) -> list[Ro
     found = check(gan, contestants)
     click.echo("all contestants give Keras's pictures", err=True)
     ms = race(gan, contestants, rounds, seconds)
-    distances = {c.name: distance(c.generate, reference) for c in contestants if c.generate and reference}
+    distances = {c.name: distance(c.generate, gan, reference).value for c in contestants if c.generate and reference}
     return [
         Row(
             one.name,
@@ -371,7 +373,6 @@ def main(run, rounds, seconds, samples, tune_steps, micro, out):
     about = {"run": run, "rounds": rounds, "seconds": seconds, "tune_steps": tune_steps, "bound": bind()}
     try:
         gan = load(run)
-        from keras_gan import metrics
         from keras_gan.exports import operations
         from keras_gan.runs import Run
 
@@ -382,9 +383,7 @@ def main(run, rounds, seconds, samples, tune_steps, micro, out):
             contestants += for_microcontrollers(gan, folder) if micro else []
             rows = measure(gan, contestants, reference, rounds, seconds)
             multiply_adds = operations.multiply_adds((folder / "float320.tflite").read_bytes())["generate"]
-        score = (
-            reference and metrics.evaluate(gan.generate(reference.count, 0), reference, ["frechet"])["frechet_distance"]
-        )
+        score = reference and distance(gan.generate, gan, reference)
     except InputError as error:
         raise click.UsageError(str(error)) from error
     import step
