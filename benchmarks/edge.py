@@ -268,17 +268,20 @@ def _time(ms):
     return f"{statistics.median(ms):.4f} ({min(ms):.4f} to {max(ms):.4f})" if ms else ""
 
 
-def quality_lines(rows, real):
-    yield "| | bytes | `generate` alone | mean error | 99.9 % | largest | Fréchet distance | ÷ real | to float32's |"
+def quality_lines(rows, baseline):
+    yield (
+        "| | bytes | `generate` alone | mean error | 99.9 % | largest | Fréchet distance | ÷ baseline "
+        "| compared with float32 |"
+    )
     yield "|---|---|---|---|---|---|---|---|---|"
     for row in filter(lambda row: row.size_bytes, rows):
-        judged = ["", "", ""]
+        quality = ["", "", ""]
         if row.frechet_distance is not None:
-            distance = row.frechet_distance
-            judged = [f"{distance:.4f}", f"{distance / real:.2f}", f"{moved(rows, row):+.2%}"]
+            ratio_to_baseline = row.frechet_distance / baseline
+            quality = [f"{row.frechet_distance:.4f}", f"{ratio_to_baseline:.2f}", f"{moved(rows, row):+.2%}"]
         alone = "" if row.alone_bytes is None else f"{row.alone_bytes:,}"
-        errors = [f"{error:.2g}" for error in (row.mean_error, row.percentile_error, row.largest_error)]
-        yield f"| {' | '.join([row.name, f'{row.size_bytes:,}', alone, *errors, *judged])} |"
+        differences = [f"{error:.2g}" for error in (row.mean_error, row.percentile_error, row.largest_error)]
+        yield f"| {' | '.join([row.name, f'{row.size_bytes:,}', alone, *differences, *quality])} |"
 
 
 def goals(rows: list[Row]) -> list[tuple[str, str, bool | None]]:

@@ -151,10 +151,10 @@ def _silence():
 
 INT8_STATIC = "int8-static"
 EIGHT_BITS = "int8", INT8_STATIC
-# The bounds of the 99.9th percentile follow from measurements of trained and random generators, of this package and of
-# Keras's tutorial: up to 3e-6 in float32, 4e-3 in float16, 0.10 in int8, 0.12 in int8-static (benchmarks/RESULTS.md).
 TUNE = "Use tune_steps=6000 (--tune 6000), which lowers the errors"
 TUNE_OR_FLOAT = f"{TUNE}, or quantize=float32 (--quantize float32)"
+# The bounds of the 99.9th percentile follow from measurements of trained and random generators, of this package and of
+# Keras's tutorial: up to 3e-6 in float32, 4e-3 in float16, 0.10 in int8, 0.12 in int8-static (benchmarks/RESULTS.md).
 MODES = {
     "float32": Mode(lambda content, batches: content, 1e-4, 1e-5, 5e-5, remedy="Change the layers that differ"),
     "float16": Mode(lambda content, batches: _half(content), 2e-2, 2e-3, 1e-2),

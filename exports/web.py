@@ -68,9 +68,8 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     return dataclasses.replace(report, file=str(path), loaded_bytes=size, compressed_bytes=compressed)
 
 
-def loaded_bytes(folder: Path) -> tuple[int, int]:
-    """Bytes that a visitor of a page loads: as the files are, and from a server that compresses them with gzip."""
-    files = [folder / name for name in _names() if COMPAT not in name and not name.endswith(LICENSE)]
+def _sizes(*files: Path) -> tuple[int, int]:
+    """Bytes of files: as they are, and compressed with gzip."""
     contents = [file.read_bytes() for file in files]
     return sum(map(len, contents)), sum(len(gzip.compress(content, GZIP_LEVEL)) for content in contents)
 
@@ -150,13 +149,15 @@ def _fill(draft, tflite, description):
     (draft / "litert").mkdir()
     shutil.copyfile(PAGE / LICENSE, draft / "litert" / LICENSE)
     _fetch_litert(draft / "litert")
-    index, (size, compressed) = draft / INDEX, loaded_bytes(draft)
+    loaded = [name for name in _names() if COMPAT not in name and not name.endswith(LICENSE) and name != INDEX]
+    index, others = draft / INDEX, _sizes(*(draft / name for name in loaded))
+    size, compressed = map(sum, zip(others, _sizes(index), strict=True))
     sizes = (
         f"This page loads {size / 1e6:.1f} MB: {kilobytes((draft / MODEL).stat().st_size)} of it is the generator. "
         f"A server that compresses its files sends {compressed / 1e6:.1f} MB."
     )
     index.write_text(index.read_text("utf-8").replace(SIZES, sizes), "utf-8")
-    return loaded_bytes(draft)
+    return tuple(map(sum, zip(others, _sizes(index), strict=True)))
 
 
 # LiteRT.js

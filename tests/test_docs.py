@@ -216,7 +216,7 @@ def test_pages_fit_the_screen(site, pages, shown):
 def test_formulas_are_drawn_by_the_browser(shown):
     tab = shown("theory.html")
     sizes = tab.eval_on_selector_all("math", "all => all.map(math => math.getBoundingClientRect().height)")
-    assert len(sizes) > 4 and min(sizes) > 5  # a letter is 8 pixels high in some fonts, and what is not drawn 0
+    assert len(sizes) > 4 and min(sizes) > 8
     assert "$" not in tab.inner_text("article") and "\\" not in tab.inner_text("article")
 
 
