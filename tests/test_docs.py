@@ -215,8 +215,24 @@ def test_pages_fit_the_screen(site, pages, shown):
 @pytest.mark.long
 def test_formulas_are_drawn_by_the_browser(shown):
     tab = shown("theory.html")
-    sizes = tab.eval_on_selector_all("math", "all => all.map(math => math.getBoundingClientRect().height)")
-    assert len(sizes) > 4 and min(sizes) > 8
+    # How high a letter is depends on the reader's font: an "a" of 16 pixels has 8 in Liberation Serif, 9 in DejaVu.
+    formulas = tab.eval_on_selector_all(
+        "math",
+        """all => all.map(math => {
+            const {fontFamily, fontSize} = getComputedStyle(math)
+            const pen = document.createElement("canvas").getContext("2d")
+            pen.font = `${fontSize} ${fontFamily}`
+            return [math.getBoundingClientRect().height, pen.measureText("a").actualBoundingBoxAscent]
+        })""",
+    )
+    assert len(formulas) > 4 and all(height >= letter > 0 for height, letter in formulas)
+    fractions = tab.eval_on_selector_all(
+        "mfrac", "all => all.map(one => [...one.children].map(part => part.getBoundingClientRect().toJSON()))"
+    )
+    assert len(fractions) == 2
+    for above, below in fractions:
+        assert above["bottom"] < below["top"]  # a line is between them
+        assert abs(above["left"] + above["right"] - below["left"] - below["right"]) < 4  # twice the centers
     assert "$" not in tab.inner_text("article") and "\\" not in tab.inner_text("article")
 
 
