@@ -10,6 +10,7 @@ run ends at the smallest goal, or when its time is over. Run nothing beside it.
 """
 
 import datetime
+import json
 import math
 import statistics
 import subprocess
@@ -88,9 +89,15 @@ def commit() -> str:
 
 
 def settings(context, parameter, values):
-    """Fields of `TrainConfig` from NAME=VALUE, for click."""
-    pairs = (value.partition("=") for value in values)
-    return {name: int(text) if text.isdecimal() else text for name, _, text in pairs}
+    """Fields of `TrainConfig` from NAME=VALUE, for click; a value is JSON, or else text."""
+
+    def parsed(text):
+        try:
+            return json.loads(text)
+        except ValueError:
+            return text
+
+    return {name: parsed(text) for name, _, text in (value.partition("=") for value in values)}
 
 
 @click.command()

@@ -17,6 +17,7 @@ from keras_gan.cli.main import kgan
 from keras_gan.directions import record
 from keras_gan.directions.fitting import Fitted, Measurements
 from keras_gan.gan import imitation
+from keras_gan.presets import PRESETS
 from keras_gan.reporting import settings
 from keras_gan.runs import Run
 from keras_gan.sampling.sliders import Slider
@@ -84,11 +85,59 @@ class Subclassed(keras.Model):
         return self.dense(image)
 
 
-def test_a_subclassed_discriminator_gives_logits_only():
-    network = Subclassed()
-    expected = network(np.ones((2, 4), "float32"))
-    (logits,) = imitation.with_feature_maps(network)(np.ones((2, 4), "float32"))
-    np.testing.assert_array_equal(logits, expected)
+def test_a_subclassed_discriminator_needs_an_adversary():
+    teacher, student = shifted(0.5), shifted(0.0)
+    student.discriminator = Subclassed()
+    with pytest.raises(InputError, match="class Subclassed.* adversarial above 0"):
+        student.imitate(teacher)
+    student.imitate(teacher, adversarial=1.0)
+
+
+def in_another_model(layer):
+    image = keras.Input((3,))
+    keras.Model(image, layer(image))
+    return layer
+
+
+def functional(*functions):
+    image = keras.Input((3,))
+    return keras.Model(image, functools.reduce(lambda x, function: function(x), functions, image))
+
+
+def dense(scale, activation=None):
+    return layers.Dense(3, activation, kernel_initializer=keras.initializers.Identity(scale))
+
+
+@pytest.mark.parametrize(
+    ("build", "maps"),
+    [
+        (lambda: keras.Sequential([layers.Input((3,)), dense(2), layers.ReLU(), dense(-1)]), [[2, 0, 6]]),
+        (lambda: functional(keras.Sequential([dense(2), layers.ReLU()]), dense(3, "relu")), [[2, 0, 6], [6, 0, 18]]),
+        (lambda: functional(functional(dense(2, "relu")), layers.Dropout(0.5), dense(-1)), [[2, 0, 6]]),
+        (lambda: functional(dense(2), in_another_model(layers.ReLU()), dense(-1)), [[2, 0, 6]]),
+        (lambda: functional(*[relu := layers.ReLU(), dense(-2), relu]), [[1, 0, 3], [0, 0, 0]]),
+        (lambda: functional(dense(2), keras.ops.relu, dense(-1)), [[2, 0, 6]]),
+        (lambda: functional(dense(2), keras.activations.leaky_relu, dense(-1)), [[2, -0.8, 6]]),
+        (lambda: functional(layers.SpectralNormalization(dense(1, "relu")), dense(-1)), [[1, 0, 3]]),
+        (lambda: functional(dense(2), lambda x: keras.ops.maximum(x, 0), dense(-1)), [[2, -4, 6]]),  # of weights
+        (lambda: functional(dense(2)), []),
+    ],
+    ids=["sequential", "nested", "dropout", "shared", "twice", "ops", "function", "wrapper", "none", "linear"],
+)
+def test_feature_maps_of_own_discriminators(build, maps):
+    """For the image (1, -2, 3), by hand; the logits are those of the discriminator itself."""
+    network, image = build(), np.array([[1, -2, 3]], "float32")
+    *found, logits = imitation.with_feature_maps(network)(image)
+    np.testing.assert_allclose(np.reshape(found, (-1, 3)), np.reshape(maps, (-1, 3)), rtol=1e-5)
+    np.testing.assert_array_equal(logits, network(image))
+
+
+@pytest.mark.parametrize("preset", PRESETS)
+def test_the_discriminator_of_every_preset_has_feature_maps(preset):
+    network = networks.discriminator((4,), preset)
+    *maps, logits = imitation.with_feature_maps(network)(np.ones((2, 4), "float32"))
+    assert len(maps) > 1
+    np.testing.assert_array_equal(logits, network(np.ones((2, 4), "float32")))
 
 
 @pytest.mark.parametrize("options", [{"num_classes": 3}, {"num_attributes": 2}, {"pack": 2}, {"augment": POLICY}])

@@ -1,5 +1,6 @@
 """Distillation: a generator that learns the pictures that another generator draws for the same latents."""
 
+import functools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -9,7 +10,7 @@ from keras import layers, ops
 from keras_gan import layers as own_layers
 from keras_gan._utils.errors import InputError
 
-ACTIVATIONS = (own_layers.LeakyReLU, layers.LeakyReLU, layers.ReLU, layers.PReLU, layers.ELU, layers.Activation)
+ACTIVATIONS = (own_layers.Maxout, layers.LeakyReLU, layers.ReLU, layers.PReLU, layers.ELU, layers.Activation)
 SMALLEST_SIZE = 1e-3  # of a feature map, by which its differences are divided
 PICTURES = 0.3  # weight of the pictures next to their feature maps; chosen on MNIST (benchmarks/RESULTS.md)
 
@@ -25,7 +26,8 @@ class Imitation:
         teacher: function that returns the teacher's network. A function, since Keras would save and train a network.
         weight: weight of the differences.
         adversarial: weight of the generator's own loss; 0 where the discriminator is not trained.
-        feature_maps: function from what the discriminator takes to a list of its feature maps and, last, its logits.
+        feature_maps: function from what the discriminator takes to a list of its feature maps and, last, its logits;
+            None where it is trained.
 
     References: Aguinaldo et al. 2019, Compressing GANs using knowledge distillation (arXiv:1902.00159), for the mean
     absolute difference of pictures beside the adversarial loss. Wang et al. 2018, High-resolution image synthesis and
@@ -35,14 +37,15 @@ class Imitation:
     teacher: Callable
     weight: float
     adversarial: float
-    feature_maps: Callable
+    feature_maps: Callable | None
 
     @classmethod
     def of(cls, student, teacher, weight: float, adversarial: float) -> "Imitation":
         """The imitation of one GAN's averaged generator by another GAN.
 
         Raises:
-            InputError: where the GANs differ in latents, classes or data, or the weights cannot be used.
+            InputError: where the GANs differ in latents, classes or data, or where weights or discriminator cannot be
+                used.
         """
         for name in ("latent", "latent_dim", "num_classes", "data_shape"):
             ours, theirs = getattr(student, name), getattr(teacher, name)
@@ -57,7 +60,8 @@ class Imitation:
                 "are not both 0. Use weight=2, adversarial=0."
             )
         network = teacher.ema_generator
-        return cls(lambda: network, weight, adversarial, with_feature_maps(student.discriminator))
+        maps = None if adversarial else with_feature_maps(student.discriminator)
+        return cls(lambda: network, weight, adversarial, maps)
 
     @property
     def trains_discriminator(self) -> bool:
@@ -94,20 +98,57 @@ class Imitation:
 
 
 def with_feature_maps(discriminator: keras.Model) -> Callable:
-    """A function from what a discriminator takes to a list: the results of its activations, and its logits as the last.
+    """A function from what a discriminator takes to a list: its feature maps, and its logits as the last.
 
-    A subclassed `keras.Model` has no graph in which to find its activations: then there are only the logits.
+    Feature maps are the results of activations, those in nested models included. Where there are none, they are the
+    results of the layers with weights, without the logits.
+
+    Raises:
+        InputError: where the discriminator is neither functional nor a `Sequential`, so that Keras knows no order of
+            its layers.
     """
-    maps = [layer.output for layer in getattr(discriminator, "operations", ()) if _is_activation(layer)]
-    if not maps:
-        return lambda inputs: [discriminator(inputs, training=False)]
-    network = keras.Model(discriminator.input, [*maps, discriminator.output])
-    return lambda inputs: network(inputs, training=False)
+    activations, others = [], []
+
+    def through(operation, *inputs, **options):
+        """What a layer or model gives, and, step by step, what is inside."""
+        if isinstance(operation, keras.Sequential):
+            return functools.reduce(lambda x, layer: through(layer, x), operation.layers, inputs[0])
+        if _is_functional(operation):
+            clone = keras.models.clone_model(
+                operation, inputs[0], clone_function=lambda each: each, call_function=through
+            )
+            return clone.output
+        outputs = operation(*inputs, **options)
+        if _is_activation(operation, inputs[0], outputs):
+            activations.append(outputs)
+        elif getattr(operation, "weights", None):
+            others.append(outputs)
+        return outputs
+
+    if not (isinstance(discriminator, keras.Sequential) or _is_functional(discriminator)):
+        raise InputError(
+            f"a discriminator of class {type(discriminator).__name__}, whose feature maps cannot be found; expected a "
+            "functional model or a Sequential, since the discriminator is not trained. Build it by keras.Model(inputs, "
+            "outputs), or set adversarial above 0."
+        )
+    given = discriminator.inputs[0] if isinstance(discriminator, keras.Sequential) else discriminator.input
+    inputs = keras.tree.map_structure(lambda x: keras.Input(batch_shape=x.shape, dtype=x.dtype), given)
+    logits = through(discriminator, inputs)
+    network = keras.Model(inputs, [*(activations or others[:-1]), logits])
+    return lambda images: keras.tree.flatten(network(images, training=False))  # Keras unpacks a list of one
 
 
-def _is_activation(layer):
-    activation = getattr(layer, "activation", None)
-    return isinstance(layer, ACTIVATIONS) or activation not in (None, keras.activations.linear)
+def _is_functional(operation):
+    return isinstance(operation, keras.Model) and hasattr(operation, "operations")
+
+
+def _is_activation(operation, x, outputs):
+    if isinstance(operation, ACTIVATIONS):
+        return True
+    if not isinstance(operation, layers.Layer):  # a function of `keras.ops` in a functional model
+        return type(operation).__module__.endswith("ops.nn") and outputs.shape == x.shape
+    inside = getattr(operation, "layer", operation)  # of a wrapper such as `SpectralNormalization`
+    return getattr(inside, "activation", None) not in (None, keras.activations.linear)
 
 
 def difference(one, other):

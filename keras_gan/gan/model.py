@@ -219,7 +219,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             adversarial: weight of the adversarial loss, at least 0.
 
         Raises:
-            InputError: where the GANs do not match, or a weight is negative, or both are 0.
+            InputError: where the GANs do not match, a weight is negative or both are 0, or the discriminator's feature
+                maps cannot be found because it is neither functional nor a `Sequential`.
 
         Example:
             >>> from keras_gan import GAN, networks
