@@ -3,7 +3,7 @@
     python benchmarks/edge.py runs/mnist-resnet --tune 6000 --micro --out edge.json
     python benchmarks/edge.py runs/mnist-resnet --rounds 3 --seconds 0.1 --samples 2000     # a first look
 
-All contestants are made of the run's averaged generator, in one process that is bound to one core, and take turns,
+All engines are made of the run's averaged generator, in one process that is bound to one core, and take turns,
 round by round. First of all each must give Keras's pictures, within what its weights allow. A time is that of one call
 from numpy to numpy, the median of those in a round's share of seconds. ONNX Runtime needs `pip install
 '.[onnx]'` in a checkout. Run nothing beside it.
@@ -33,7 +33,7 @@ OURS = "`.tflite`, {}"
 
 
 @dataclass(frozen=True)
-class Contestant:
+class Engine:
     """One way to run the generator."""
 
     name: str
@@ -47,7 +47,7 @@ class Contestant:
 
 @dataclass(frozen=True)
 class Row:
-    """What was measured of a contestant."""
+    """What was measured of an engine."""
 
     name: str
     mode: str
@@ -60,7 +60,7 @@ class Row:
     frechet_distance: float | None
 
 
-# contestants --------------------------------------------------------------------------------------------------
+# engines ------------------------------------------------------------------------------------------------------
 
 
 def exported(gan, folder: Path, tune_steps: int):
@@ -85,13 +85,13 @@ def for_microcontrollers(gan, folder: Path):
     yield replace(one, is_timed=False, size_bytes=report.size_bytes, alone_bytes=report.size_bytes)
 
 
-def of_file(name: str, file: Path, signatures: list[str], mode: str, **fields) -> Contestant:
+def of_file(name: str, file: Path, signatures: list[str], mode: str, **fields) -> Engine:
     """A .tflite in LiteRT."""
     from keras_gan.exports import edge
 
     generator = edge.Generator(file)
     calls = {signature: generator.runner(signature) for signature in signatures}
-    return Contestant(name, calls, mode, file.stat().st_size, generator.generate, **fields)
+    return Engine(name, calls, mode, file.stat().st_size, generator.generate, **fields)
 
 
 def served(gan, folder: Path):
@@ -101,9 +101,9 @@ def served(gan, folder: Path):
     report = gan.export(folder / "saved_model")
     generator = saved_model.Generator(report.file, trust=True)
     calls = {name: generator.runner(name) for name in TIMED}
-    yield Contestant("SavedModel", calls, size_bytes=report.size_bytes)
+    yield Engine("SavedModel", calls, size_bytes=report.size_bytes)
     report = gan.export(folder / "generator.onnx", "onnx")
-    yield Contestant(ONNX, of_any_batch(onnx_runtime.Generator(report.file).run), size_bytes=report.size_bytes)
+    yield Engine(ONNX, of_any_batch(onnx_runtime.Generator(report.file).run), size_bytes=report.size_bytes)
 
 
 def in_keras(gan):
@@ -112,10 +112,10 @@ def in_keras(gan):
 
     network = gan.ema_generator
     compiled = tf.function(lambda *columns: network(one_or_list(columns), training=False))
-    yield Contestant("`tf.function`", of_any_batch(lambda *columns: compiled(*map(tf.constant, columns)).numpy()))
-    yield Contestant("Keras, eager call", of_any_batch(lambda *c: network(one_or_list(c), training=False).numpy()))
+    yield Engine("`tf.function`", of_any_batch(lambda *columns: compiled(*map(tf.constant, columns)).numpy()))
+    yield Engine("Keras, eager call", of_any_batch(lambda *c: network(one_or_list(c), training=False).numpy()))
     predict = of_any_batch(lambda *c: network.predict(one_or_list(c), batch_size=len(c[0]), verbose=0))
-    yield Contestant("Keras `predict`", predict)
+    yield Engine("Keras `predict`", predict)
 
 
 def of_any_batch(call) -> dict[str, Callable]:
@@ -139,7 +139,7 @@ def columns_of(gan, signature: str, count: int) -> list:
     return [latents.seeds(count, 0) if signature == "sample" else z, *labels]
 
 
-def errors(gan, contestant: Contestant, expected) -> tuple[float, float, float]:
+def errors(gan, engine: Engine, expected) -> tuple[float, float, float]:
     """Mean, 99.9th percentile and largest difference from Keras, the largest in all signatures.
 
     The mean and the percentile are those of all seeds of `expected`, in the largest batches.
@@ -149,8 +149,8 @@ def errors(gan, contestant: Contestant, expected) -> tuple[float, float, float]:
     from keras_gan.exports.report import PERCENTILE, differences
 
     found = {}
-    most = max(contestant.calls, key=TIMED.__getitem__)
-    for signature, call in contestant.calls.items():
+    most = max(engine.calls, key=TIMED.__getitem__)
+    for signature, call in engine.calls.items():
         size = TIMED[signature]
         count = len(expected) if signature == most else 16
         columns = columns_of(gan, signature, count)
@@ -160,22 +160,22 @@ def errors(gan, contestant: Contestant, expected) -> tuple[float, float, float]:
     return float(found[most].mean()), float(np.percentile(found[most], PERCENTILE)), largest
 
 
-def check(gan, contestants) -> dict[str, tuple[float, float, float]]:
+def check(gan, engines) -> dict[str, tuple[float, float, float]]:
     """The errors of each. Raises InputError where they are larger than its mode allows."""
     from keras_gan.exports.micro import INTEGERS
     from keras_gan.exports.quantize import MODES
 
     modes = {**MODES, MICRO: INTEGERS}
     expected = gan.compute(gan.inputs(ERROR_SEEDS, seed=0), batch_size=16)
-    counts = {c.name: ERROR_SEEDS if c.size_bytes else CHECK_SEEDS for c in contestants}
-    found = {c.name: errors(gan, c, expected[: counts[c.name]]) for c in contestants}
-    for contestant in contestants:
-        (mean, _, largest), mode = found[contestant.name], modes[contestant.mode]
+    counts = {one.name: ERROR_SEEDS if one.size_bytes else CHECK_SEEDS for one in engines}
+    found = {one.name: errors(gan, one, expected[: counts[one.name]]) for one in engines}
+    for engine in engines:
+        (mean, _, largest), mode = found[engine.name], modes[engine.mode]
         # Among so many pictures one pixel says little; in those of its own check, the export's were small enough.
-        most = mode.largest_error if contestant.mode.startswith("float") else float("inf")
+        most = mode.largest_error if engine.mode.startswith("float") else float("inf")
         if not (mean <= mode.mean_error and largest <= most):  # NaN too
             raise InputError(
-                f"{contestant.name} differs from Keras by {mean:.1e} (mean) and {largest:.1e} (largest); expected at "
+                f"{engine.name} differs from Keras by {mean:.1e} (mean) and {largest:.1e} (largest); expected at "
                 f"most {mode.mean_error:g} and {mode.largest_error:g}; find out which is wrong"
             )
     return found
@@ -193,16 +193,16 @@ def call_ms(call, columns, seconds: float) -> float:
     return 1000 * statistics.median(times)
 
 
-def race(gan, contestants, rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
-    """(contestant, signature) -> ms a sample in each round. Each round begins with another contestant."""
-    heats = [(one, signature) for one in contestants if one.is_timed for signature in one.calls]
+def timed(gan, engines, rounds: int, seconds: float) -> dict[tuple[str, str], list[float]]:
+    """(engine, signature) -> ms a sample in each round. Each round begins with another engine."""
+    turns = [(one, signature) for one in engines if one.is_timed for signature in one.calls]
     columns = {signature: columns_of(gan, signature, size) for signature, size in TIMED.items()}
-    ms = {(contestant.name, signature): [] for contestant, signature in heats}
+    ms = {(engine.name, signature): [] for engine, signature in turns}
     for number in range(rounds):
-        first = number * len(heats) // rounds
-        for contestant, signature in heats[first:] + heats[:first]:
-            taken = call_ms(contestant.calls[signature], columns[signature], seconds)
-            ms[contestant.name, signature].append(taken / TIMED[signature])
+        first = number * len(turns) // rounds
+        for engine, signature in turns[first:] + turns[:first]:
+            taken = call_ms(engine.calls[signature], columns[signature], seconds)
+            ms[engine.name, signature].append(taken / TIMED[signature])
         click.echo(f"round {number + 1} of {rounds}", err=True)
     return ms
 
@@ -216,12 +216,14 @@ def distance(generate, gan, reference):
     return metrics.evaluate(samples, reference, ["frechet"])["frechet_distance"]
 
 
-def measure(gan, contestants, reference, rounds: int, seconds: float) -> list[Row]:
-    """A row for each contestant."""
-    found = check(gan, contestants)
-    click.echo("all contestants give Keras's pictures", err=True)
-    ms = race(gan, contestants, rounds, seconds)
-    distances = {c.name: distance(c.generate, gan, reference).value for c in contestants if c.generate and reference}
+def measure(gan, engines, reference, rounds: int, seconds: float) -> list[Row]:
+    """A row for each engine."""
+    found = check(gan, engines)
+    click.echo("all engines give Keras's pictures", err=True)
+    ms = timed(gan, engines, rounds, seconds)
+    distances = {
+        one.name: distance(one.generate, gan, reference).value for one in engines if one.generate and reference
+    }
     return [
         Row(
             one.name,
@@ -232,7 +234,7 @@ def measure(gan, contestants, reference, rounds: int, seconds: float) -> list[Ro
             {signature: ms[one.name, signature] for signature in one.calls if one.is_timed},
             distances.get(one.name),
         )
-        for one in contestants
+        for one in engines
     ]
 
 
@@ -325,7 +327,7 @@ def text(rows: list[Row], about: dict) -> str:
             f"G has {about['parameters']:,} parameters, takes {about['multiply_adds']:,} multiply-adds a sample and "
             f"makes data of shape {tuple(about['data_shape'])}. One "
             f"thread, {'bound to one core' if about['bound'] else 'not bound to a core'}. Milliseconds a sample, "
-            f"median (smallest to largest) of {about['rounds']} rounds in which the contestants take turns, each "
+            f"median (smallest to largest) of {about['rounds']} rounds in which the engines take turns, each "
             f"{about['seconds']:g} s; ratios are medians of the rounds' ratios.",
             "",
             *speed_lines(rows),
@@ -366,7 +368,7 @@ def load(run):
 @click.command()
 @click.argument("run", type=click.Path())
 @click.option("--rounds", default=7, show_default=True, type=click.IntRange(1))
-@click.option("--seconds", default=0.3, show_default=True, help="Time of each contestant and batch size in each round.")
+@click.option("--seconds", default=0.3, show_default=True, help="Time of each engine and batch size in each round.")
 @click.option("--samples", default=10_000, show_default=True, help="For the Fréchet distance.")
 @click.option("--tune", "tune_steps", default=0, type=click.IntRange(0), help="Steps of fine-tuning for int8.")
 @click.option("--micro", is_flag=True, help="Also the file for microcontrollers.")
@@ -382,9 +384,9 @@ def main(run, rounds, seconds, samples, tune_steps, micro, out):
         reference = training.reference_of(Run(run), count=samples)
         with tempfile.TemporaryDirectory() as folder:
             folder = Path(folder)
-            contestants = [*exported(gan, folder, tune_steps), *served(gan, folder), *in_keras(gan)]
-            contestants += for_microcontrollers(gan, folder) if micro else []
-            rows = measure(gan, contestants, reference, rounds, seconds)
+            engines = [*exported(gan, folder, tune_steps), *served(gan, folder), *in_keras(gan)]
+            engines += for_microcontrollers(gan, folder) if micro else []
+            rows = measure(gan, engines, reference, rounds, seconds)
             multiply_adds = operations.multiply_adds((folder / "float320.tflite").read_bytes())["generate"]
         score = reference and distance(gan.generate, gan, reference)
     except InputError as error:

@@ -254,10 +254,10 @@ def test_edge_refuses_to_time_what_gives_other_pictures(edge):
     assert all(largest < 1e-5 for _, _, largest in edge.check(gan, ways).values())
     off = edge.of_any_batch(lambda z, label: ways[0].calls["generate"](z, label) + 2e-4)
     with pytest.raises(InputError, match="other differs from Keras by 2.0e-04 .mean. and 2.0e-04 .largest."):
-        edge.check(gan, [edge.Contestant("other", off)])
+        edge.check(gan, [edge.Engine("other", off)])
     other_labels = edge.of_any_batch(lambda z, label: ways[0].calls["generate"](z, (label + 1) % 3))
     with pytest.raises(InputError, match="other differs from Keras"):
-        edge.check(gan, [edge.Contestant("other", other_labels)])
+        edge.check(gan, [edge.Engine("other", other_labels)])
 
 
 def test_edges_goals_by_hand(edge):
