@@ -242,7 +242,7 @@ def test_datasets_keep_their_order_and_arrays_are_shuffled(gan, recwarn):
 )
 def test_pixels_in_another_range_raise_at_the_first_batch(gan, as_dataset, options):
     for scaled, expected, remedy in (
-        ((images(32) + 1) * 127.5, "pixels beyond [-2, 2]", "to_signed"),
+        ((images(32) + 1) * 127.5, "pixels beyond [-2, 2]", "/ 127.5 - 1"),
         ((images(32) + 1) / 2, "without a pixel below 0", "x * 2 - 1"),
     ):
         game = gan(**options)

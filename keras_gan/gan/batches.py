@@ -84,7 +84,7 @@ def check_images(images, data_shape: tuple[int, ...]):
     if not images.dtype.is_floating:
         raise InputError(
             f"fit received {images.dtype.name} data; expected floats in [-1, 1]. Use keras_gan.data.load, or "
-            "keras_gan._utils.pixels.to_signed on float pixels in [0, 255]."
+            "tf.cast(images, 'float32') / 127.5 - 1 for pixels in [0, 255]."
         )
     return tf.ensure_shape(tf.cast(images, "float32"), (None, *data_shape))
 
@@ -214,7 +214,7 @@ def raise_for(counts: np.ndarray, condition, steps: int, first: bool = False) ->
     if counts[LARGE]:
         raise InputError(
             f"fit received {int(counts[LARGE]):,} pixels beyond [-{LARGEST_PIXEL:g}, {LARGEST_PIXEL:g}]; expected "
-            "floats in [-1, 1]. Use keras_gan._utils.pixels.to_signed on pixels in [0, 255]."
+            "floats in [-1, 1]. Use x / 127.5 - 1 on pixels in [0, 255]."
         )
     if counts[IMAGES] >= FEWEST_IMAGES and counts[POSITIVE] and not counts[NEGATIVE]:
         raise InputError(

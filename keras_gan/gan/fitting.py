@@ -38,7 +38,8 @@ class Fitting:
         All other arguments are those of `keras.Model.fit`.
 
         Returns:
-            Keras's `History`. Its `history` has the names in `keras_gan._utils.log_names.LOGS`.
+            Keras's `History`. Its `history` has d_loss, g_loss, penalty, d_accuracy, logit_gap, d_gradient and
+            g_gradient (docs/curves.md says what they are), and val_d_loss and val_g_loss of validation data.
 
         Raises:
             InputError: for data that the networks or the losses cannot take, or a callback that cannot work with a GAN.

@@ -31,7 +31,7 @@ def pretrained(name: str) -> GAN:
     """A GAN that comes with this package, ready to generate, to train further or to export.
 
     Args:
-        name: a name in `keras_gan._utils.pretrained.names()`, such as "avatars".
+        name: "avatars", "digits" or "mnist".
 
     Raises:
         InputError: for another name.
