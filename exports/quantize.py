@@ -20,7 +20,6 @@ from keras_gan.exports import edge, operations, storage
 
 # Operations that have int8 kernels in XNNPACK. A depthwise convolution has a static one only, and few weights.
 DYNAMIC = ("CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE", "BATCH_MATMUL")
-WEIGHTED = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")  # by their names in the file
 SMALL_SHARE = 0.02  # of all weights, below which the last layer keeps more bits
 STATIC = ("CONV_2D", "FULLY_CONNECTED", "CONV_2D_TRANSPOSE", "DEPTHWISE_CONV_2D")
 SEEDED = tuple(name for name in edge.SIGNATURES if edge.first_input(name) == edge.SEED)
@@ -95,7 +94,7 @@ def _ends(content):
     model = compat.read_tflite(content)
     for graph in model.subgraphs:
         weighted = [(operations.name_of(model, one), one) for one in graph.operators]
-        weighted = [(name, one) for name, one in weighted if name in WEIGHTED]
+        weighted = [(name, one) for name, one in weighted if name in storage.WEIGHTED]
         if not weighted:
             continue
         sizes = [int(np.prod(graph.tensors[one.inputs[1]].shape)) for _, one in weighted]

@@ -27,10 +27,14 @@ BITS_OF = {"float32": 32, "float16": 16, "int8": 8}
 PROMISED_BITS = BITS_OF | {"int8-static": 8}  # by mode
 # Index of the bias among the inputs of an operation.
 BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
+WEIGHTED = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")  # what `--tune` may keep at more bits
 OUT_OF_RANGE = "float16 cannot hold its values. Rescale the layer's weights, or accept the larger file."
 NO_INT8 = (
     "int8 is for Dense, Conv2D and Conv2DTranspose only. Use one of these layers where you can, or accept the larger "
     "file."
+)
+TUNED = (
+    "--tune computes the first dense layer and the last layer with more bits. Leave it out, or accept the larger file."
 )
 BIAS = "int8 operations add a bias in float32, also that of a folded BatchNormalization. Accept the larger file."
 TABLE = "a GPU reads no rows of float16. Accept the larger file."
@@ -84,7 +88,9 @@ def halve(content: bytes, seeded: tuple[str, ...]) -> bytes:
     return compat.write_tflite(model)
 
 
-def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=()) -> tuple[HigherPrecision, ...]:
+def higher_precision(
+    content: bytes, mode: str, seeded: tuple[str, ...], layers=(), is_tuned: bool = False
+) -> tuple[HigherPrecision, ...]:
     """The large constants with more bits than the mode promises.
 
     Args:
@@ -92,6 +98,7 @@ def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=
         mode: how the file stores its weights, a name in `quantize.MODES`.
         seeded: as in `halve`.
         layers: the Keras layers from which the file was converted.
+        is_tuned: whether the weights were fine-tuned for the mode, and `quantize.Mode.apply_tuned` applied.
 
     Returns:
         The constants, the largest first.
@@ -104,7 +111,7 @@ def higher_precision(content: bytes, mode: str, seeded: tuple[str, ...], layers=
             bits = BITS_OF.get(dtype, 0)
             if bits > PROMISED_BITS[mode] and size >= SMALLEST_BYTES * bits // 32 and tensor.buffer not in found:
                 read_by = operations.name_of(model, operator)
-                reason = _reason(model, tensor, read_by, place, weights, mode)
+                reason = _reason(model, tensor, read_by, place, weights, mode, is_tuned)
                 result = graph.tensors[operator.outputs[0]]
                 names = _layer_names((name_of(tensor), name_of(result)), layers)
                 found[tensor.buffer] = HigherPrecision(names, read_by, dtype, size, reason)
@@ -263,9 +270,11 @@ def _layer_names(names, layers) -> str:
     return names[0] or "a constant"
 
 
-def _reason(model, tensor, operation, place, weights, mode) -> str:
+def _reason(model, tensor, operation, place, weights, mode, is_tuned) -> str:
     if tensor.type == FLOAT32 and tensor.buffer in weights and _half(model.buffers[tensor.buffer].data) is None:
         return OUT_OF_RANGE
+    if is_tuned and operation in WEIGHTED and (tensor.type == FLOAT16 or BIASED[operation] != place):
+        return TUNED
     if BIASED.get(operation) == place:
         return BIAS
     if operation == "GATHER" and _size(model, tensor) < SMALLEST_TABLE_BYTES:

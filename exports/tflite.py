@@ -82,7 +82,11 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
         stored=storage.sizes(stored),
         tuned_steps=options.tune_steps,
         higher_precision=storage.higher_precision(
-            stored, quantize, SEEDED, compat.all_layers(gan.ema_generator, include_self=False)
+            stored,
+            quantize,
+            SEEDED,
+            compat.all_layers(gan.ema_generator, include_self=False),
+            bool(options.tune_steps and mode.apply_tuned),
         ),
         **measured,
     )

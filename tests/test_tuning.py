@@ -8,7 +8,7 @@ from keras import layers
 
 from keras_gan import GAN, InputError, networks
 from keras_gan._utils import compat
-from keras_gan.exports import Options, of_run, tuning
+from keras_gan.exports import Options, of_run, storage, tuning
 from keras_gan.exports.quantize import MODES
 from keras_gan.exports.report import differences
 
@@ -76,6 +76,13 @@ def test_the_file_comes_nearer_to_keras(gan, mode, most, tmp_path, full_checks):
     assert tuned.tuned_steps == 600 and plain.tuned_steps == 0
     for one, other in zip(before, gan.ema_generator.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
+
+
+def test_the_report_says_which_layers_have_more_bits_because_of_the_tuning(tmp_path):
+    gan = GAN(networks.generator((28, 28, 1)), networks.discriminator((28, 28, 1)), seed=0)
+    report = gan.export(tmp_path / "g.tflite", "tflite", "int8", Options(tune_steps=1, signatures=("generate",)))
+    reasons = {one.layer: one.reason for one in report.higher_precision}
+    assert reasons["image"] == storage.TUNED
 
 
 def test_without_rounding_the_tuned_generator_is_a_plain_keras_model(gan):
