@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from PIL import Image
 from scipy.io import savemat
 
-from keras_gan import GAN, InputError, data, networks
+from keras_gan import GAN, InputError, data, networks, training
 
 BENCHMARKS = Path(__file__).parents[1] / "benchmarks"
 SHAPE = (8, 8, 1)
@@ -58,6 +58,28 @@ def test_table_1_on_a_file_of_faces(faces, said, tmp_path):
     assert real["kind"] == "real training images" and real["published"] == ""
     assert [row["step"] for row in ours] == [1, 2]
     assert all(np.isfinite([row["nats"], row["error"]]).all() and 0.1 <= row["sigma"] <= 1 for row in (real, *ours))
+
+
+def test_the_networks_of_2014_for_faces(faces, monkeypatch):
+    """With 40 units in place of 8,000, and 6 in place of 1,200: sizes, column norms, rates and momenta."""
+    monkeypatch.syspath_prepend(BENCHMARKS)
+    import table1
+
+    source, validation, test = table1.split(str(faces[0]), 48)
+    assert (source.count, len(validation), len(test)) == (96, 12, 12)
+    config = training.configure(str(faces[0]), "goodfellow2014", steps=3, batch_size=48)
+    gan = table1.faces_gan(config, source.shape, source.count, half_life=0, width=40)
+    shapes = [
+        [tuple(w.shape) for w in net.trainable_weights if w.ndim > 1] for net in (gan.generator, gan.discriminator)
+    ]
+    assert shapes == [[(100, 40), (40, 40), (40, 2304)], [(2304, 30), (6, 30), (6, 1)]]
+    gan.generator.trainable_weights[0].assign(np.full((100, 40), 0.5, "float32"))  # each column has a norm of 5
+    gan.fit(source.fetch(np.arange(96)) / 127.5 - 1, batch_size=48, epochs=1, verbose=0)
+    for weight in gan.trainable_weights:
+        assert weight.ndim < 2 or np.linalg.norm(weight, axis=0).max() <= 1.9366
+    for optimizer, rate in ((gan.generator_optimizer, 0.05), (gan.discriminator_optimizer, 0.025)):
+        assert float(optimizer.learning_rate) == pytest.approx(rate / 1.000004**2)
+        assert (optimizer.first_step, optimizer.last_step) == (2, 500)  # an epoch has two steps
 
 
 @pytest.mark.long
