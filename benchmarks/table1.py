@@ -97,6 +97,7 @@ def faces_gan(config: TrainConfig, shape: tuple[int, int, int], count: int, half
         decaying = keras.optimizers.schedules.ExponentialDecay(rate, 1, 1 / 1.000004)
         return RisingMomentum(decaying, momentum=0.5, final_momentum=0.7, first_step=epoch, last_step=250 * epoch)
 
+    # D's loss here is the sum over real and generated images, of which the code takes half.
     gan.compile(optimizer(0.05), optimizer(0.025), config.loss, updates=config.updates)
     return gan
 
