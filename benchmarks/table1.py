@@ -131,9 +131,12 @@ def main(name, faces, steps, checks, half_life, seed, run_dir):
     start = time.perf_counter()
     for check in range(1, checks + 1):
         config = training.configure(name, "goodfellow2014", steps=steps * check // checks, seed=seed)
-        gan = training.Job(config, Path(run_dir), source, build(config)).train()
+        job = training.Job(config, Path(run_dir), source, build(config))
+        gan = job.train()
         seconds = round(time.perf_counter() - start)
         report("goodfellow2014", gan.generate(SAMPLES, seed=seed, batch_size=500), step=gan.step, seconds=seconds)
+        if job.exit_status:  # stopped by a signal
+            raise SystemExit(job.exit_status)
 
 
 if __name__ == "__main__":
