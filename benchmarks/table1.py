@@ -25,7 +25,6 @@ from keras_gan.config import TrainConfig
 from keras_gan.data.source import Source, from_array
 from keras_gan.layers import Maxout
 from keras_gan.networks.perceptrons import OUTPUT
-from keras_gan.schedules import RisingMomentum
 
 SAMPLES = 10_000
 PUBLISHED = {"mnist": "225 ± 2"}
@@ -93,12 +92,14 @@ def faces_gan(config: TrainConfig, shape: tuple[int, int, int], count: int, half
     )
     epoch = max(1, count // config.batch_size)
 
-    def optimizer(rate):
-        decaying = keras.optimizers.schedules.ExponentialDecay(rate, 1, 1 / 1.000004)
-        return RisingMomentum(decaying, momentum=0.5, final_momentum=0.7, first_step=epoch, last_step=250 * epoch)
+    def optimizer(side):
+        """The preset's, with half of its rate, and with the momentum of epochs of this length."""
+        serialized = config.optimizer(side)
+        serialized["config"] |= {"first_step": epoch, "last_step": 250 * epoch}
+        serialized["config"]["learning_rate"]["config"]["initial_learning_rate"] /= 2
+        return serialized
 
-    # D's loss here is the sum over real and generated images, of which the code takes half.
-    gan.compile(optimizer(0.05), optimizer(0.025), config.loss, updates=config.updates)
+    gan.compile(optimizer("generator"), optimizer("discriminator"), config.loss, updates=config.updates)
     return gan
 
 

@@ -27,7 +27,7 @@ BITS_OF = {"float32": 32, "float16": 16, "int8": 8}
 PROMISED_BITS = BITS_OF | {"int8-static": 8}  # by mode
 # Index of the bias among the inputs of an operation.
 BIASED = {"CONV_2D": 2, "DEPTHWISE_CONV_2D": 2, "FULLY_CONNECTED": 2, "TRANSPOSE_CONV": 3}
-WEIGHTED = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")  # what `--tune` may keep at more bits
+WEIGHTED = ("CONV_2D", "FULLY_CONNECTED", "TRANSPOSE_CONV")  # by their names in the file
 OUT_OF_RANGE = "float16 cannot hold its values. Rescale the layer's weights, or accept the larger file."
 NO_INT8 = (
     "int8 is for Dense, Conv2D and Conv2DTranspose only. Use one of these layers where you can, or accept the larger "

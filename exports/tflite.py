@@ -57,7 +57,8 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
     signatures = edge.check_signatures(options.signatures)
     source = tuned(gan, quantize, options)
     plain = options.once(source, ("tflite", options.uint8), lambda: _converted(source, options.uint8))
-    stored = packing.only(_stored(source, plain, quantize, bool(options.tune_steps)), signatures)
+    is_tuned = bool(options.tune_steps and mode.apply_tuned)
+    stored = packing.only(_stored(source, plain, quantize, is_tuned), signatures)
     content = packing.pack(label_lookup.without_negative_classes(stored), description)
     _check_operations(content)
 
@@ -86,7 +87,7 @@ def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:
             quantize,
             SEEDED,
             compat.all_layers(gan.ema_generator, include_self=False),
-            bool(options.tune_steps and mode.apply_tuned),
+            is_tuned,
         ),
         **measured,
     )
@@ -104,13 +105,12 @@ def tuned(gan, quantize, options):
     return options.once(gan, ("tuned", quantize), lambda: tuning.tuned(gan, options.tune_steps, quantize))
 
 
-def _stored(gan, plain, quantize, is_tuned=False) -> bytes:
+def _stored(gan, plain, quantize, is_tuned) -> bytes:
     """The file with its weights stored in a mode, from the float32 file."""
     try:
         mode = MODES[quantize]
-        return (mode.apply_tuned if is_tuned and mode.apply_tuned else mode.apply)(
-            plain, _calibration(gan, metadata.signatures(plain))
-        )
+        store = mode.apply_tuned if is_tuned else mode.apply
+        return store(plain, _calibration(gan, metadata.signatures(plain)))
     except (RuntimeError, ValueError) as error:
         raise InputError(
             f"the generator cannot be stored as {quantize} ({first_line(error)}); expected convolutions or dense "

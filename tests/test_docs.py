@@ -225,7 +225,8 @@ def test_formulas_are_drawn_by_the_browser(shown):
             return [math.getBoundingClientRect().height, pen.measureText("a").actualBoundingBoxAscent]
         })""",
     )
-    assert len(formulas) > 4 and all(height >= letter > 0 for height, letter in formulas)
+    assert len(formulas) > 4 and min(height for height, _ in formulas) > 8
+    assert all(height >= letter > 0 for height, letter in formulas)
     fractions = tab.eval_on_selector_all(
         "mfrac", "all => all.map(one => [...one.children].map(part => part.getBoundingClientRect().toJSON()))"
     )
