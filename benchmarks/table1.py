@@ -133,6 +133,8 @@ def main(name, faces, steps, checks, half_life, seed, run_dir):
     for check in range(1, checks + 1):
         config = training.configure(name, "goodfellow2014", steps=steps * check // checks, seed=seed)
         job = training.Job(config, Path(run_dir), source, build(config))
+        if not job.remaining_steps and check < checks:
+            continue  # measured before the script was stopped
         gan = job.train()
         seconds = round(time.perf_counter() - start)
         report("goodfellow2014", gan.generate(SAMPLES, seed=seed, batch_size=500), step=gan.step, seconds=seconds)
