@@ -24,7 +24,7 @@ from keras_gan.cli.verb import Verb
     "--width",
     type=Whole(1, 256),
     required=True,
-    help="The most channels of the student's feature maps (resnet has 64).",
+    help="The most channels of the student's feature maps (resnet has 64 at 28×28 pixels).",
 )
 @click.option("--steps", type=Whole(min=1), help="The number of training steps.  [default: those of RUN]")
 @click.option(
@@ -42,7 +42,8 @@ from keras_gan.cli.verb import Verb
 def distil(run, width, run_dir, **settings):
     """Train a smaller generator, the student, that draws RUN's pictures: the same seeds, classes and sliders.
 
-    It learns these pictures, and their feature maps in RUN's discriminator. The same command continues a student that
+    RUN has the preset resnet or resnet-light. The student learns these pictures, and their feature maps in RUN's
+    discriminator. The same command continues a student that
     was stopped. Its learning rate falls over --steps, so with more of them it rises again.
     """
     check_run(run)  # raises before TensorFlow is imported for nothing

@@ -2,9 +2,11 @@
 
 import json
 import sys
+import warnings
 
 import click
 
+from keras_gan._utils.errors import Notice
 from keras_gan.cli import output
 from keras_gan.cli.options import RunPath
 from keras_gan.cli.verb import Verb
@@ -31,7 +33,11 @@ def doctor(run, as_json):
 
     run = Run(run)
     verdicts = package.examine(run)
-    picture = package.draw(run)
+    try:
+        picture = package.draw(run)
+    except OSError as error:  # in a folder that one may only read
+        picture = None
+        warnings.warn(Notice(f"doctor.png cannot be written ({error.strerror})"), stacklevel=2)
     if as_json:
         click.echo(json.dumps([verdict.to_dict() for verdict in verdicts], indent=2))
     else:

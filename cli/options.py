@@ -1,6 +1,7 @@
 """Options that several verbs share."""
 
 import gc
+import math
 import os
 import sys
 from pathlib import Path
@@ -22,6 +23,10 @@ class Number(click.FloatRange):
     """A number in a range."""
 
     name = "number"
+
+    def convert(self, value, param, ctx):
+        number = super().convert(value, param, ctx)
+        return self.fail(f"{value!r}; expected a number", param, ctx) if math.isnan(number) else number
 
 
 class ImageSize(click.ParamType):

@@ -24,7 +24,7 @@ SURE = 0.9  # what D is to say of a real image
 
 @keras.saving.register_keras_serializable("examples")  # so that gan.save can write their names
 def smoothed_discriminator_loss(real_logits, fake_logits):
-    """Cross-entropy against targets .9 of real and 0 of generated images; both logits are (batch, 1)."""
+    """Cross-entropy against targets 0.9 of real and 0 of generated images; both logits are (batch, 1)."""
     real = SURE * ops.softplus(-real_logits) + (1 - SURE) * ops.softplus(real_logits)
     return ops.mean(real) + ops.mean(ops.softplus(fake_logits))
 

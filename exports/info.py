@@ -69,7 +69,7 @@ def _kind(path):
         return "run", _run
     readers = {".tflite": _tflite, ".onnx": _onnx, ".keras": _keras}
     if not path.is_file() or path.suffix not in readers:
-        what = "is no such file" if path.exists() else "does not exist"
+        what = "is of another kind" if path.exists() else "does not exist"
         raise InputError(f"{path} {what}; {EXPECTED}. Check the path.")
     return path.suffix, readers[path.suffix]
 

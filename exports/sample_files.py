@@ -181,8 +181,9 @@ def _latents_of(file) -> np.ndarray:
         if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.ndim not in (1, 2):
             raise ValueError("no numbers (n, latent_dim)")
     except (OSError, ValueError, EOFError) as error:
+        why = first_line(error) if isinstance(error, OSError) else "it holds no numbers"
         raise InputError(
-            f"{file} cannot be read as latents ({first_line(error)}); expected a .npy with floats (n, latent_dim). Use "
+            f"{file} cannot be read as latents ({why}); expected a .npy with floats (n, latent_dim). Use "
             "the file that kgan project wrote."
         ) from error
     return np.atleast_2d(found).astype("float32")

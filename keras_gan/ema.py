@@ -93,4 +93,5 @@ def decay(batch_size, images_seen, half_life_images):
 def update(average: keras.Model, model: keras.Model, beta) -> None:
     """average ← β · average + (1 - β) · model for trainable weights; others, such as batch statistics, are copied."""
     for mean, weight in zip(average.weights, model.weights, strict=True):
-        mean.assign(weight + beta * (mean - weight) if weight.trainable else weight)
+        value = ops.cast(weight, mean.dtype)
+        mean.assign(value + ops.cast(beta, mean.dtype) * (mean - value) if weight.trainable else value)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import keras
+import numpy as np
 from keras import ops
 
 from keras_gan._utils.choices import AUTO, automatic_share, lookup
@@ -18,6 +19,7 @@ from keras_gan.distribute import replicas
 # γ divided by E ‖x - x'‖², the mean squared distance of two images; it gives γ = 1 on MNIST. The reason and the results
 # on other data are in benchmarks/RESULTS.md.
 AUTO_SHARE = 0.0024
+POINTS = "real", "fake", "between"  # where D's gradient can be taken
 
 registered = keras.saving.register_keras_serializable("keras_gan")
 
@@ -55,10 +57,17 @@ class Penalty:
     Args:
         at: where the gradient of D is taken: "real", "fake" or "between".
         of_gradients: function of gradients of shape (batch, ...) to a scalar.
+
+    Raises:
+        InputError: for another place.
     """
 
     at: str
     of_gradients: Callable
+
+    def __post_init__(self):
+        if self.at not in POINTS:
+            raise InputError(f"Penalty received at={self.at!r}; expected one of {', '.join(POINTS)}. Use at='real'.")
 
     def get_config(self):
         return {"at": self.at, "of_gradients": keras.saving.serialize_keras_object(self.of_gradients)}
@@ -112,7 +121,11 @@ def resolve(weights: Mapping) -> dict[Penalty, float | str]:
 
 def _resolved(key, weight):
     penalty = key if isinstance(key, Penalty) else lookup(PENALTIES, key, "penalty", ", ".join(PENALTIES))
-    if isinstance(weight, str) and (automatic_share(weight) is None or penalty.of_gradients is not zero_centred):
+    if isinstance(weight, str):
+        known = automatic_share(weight) is not None and penalty.of_gradients is zero_centred
+    else:
+        known = weight is not None and np.ndim(weight) == 0
+    if not known:
         raise InputError(
             f"the weight of {key} is {weight!r}; expected a number, or for r1 and r2 {AUTO!r} or a part of it "
             "such as 'auto/8'. Use penalties={name: 1.0}."

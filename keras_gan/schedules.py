@@ -127,14 +127,16 @@ class RisingMomentum(keras.optimizers.SGD):
                 "keras.optimizers.SGD for a constant momentum."
             )
         self.final_momentum, self.first_step, self.last_step = final_momentum, first_step, last_step
+        self.updates = 1  # in a training step; see `count_training_steps`
 
     def update_step(self, gradient, variable, learning_rate):
-        passed = ops.cast(self.iterations - self.first_step, "float32") / (self.last_step - self.first_step)
+        step = self.iterations // self.updates
+        passed = ops.cast(step - self.first_step, "float32") / (self.last_step - self.first_step)
         momentum = self.momentum + (self.final_momentum - self.momentum) * ops.clip(passed, 0.0, 1.0)
         velocity = compat.slot(self, self.momentums, variable)
-        step = ops.cast(momentum, velocity.dtype) * velocity - ops.cast(learning_rate * gradient, velocity.dtype)
-        self.assign(velocity, step)
-        self.assign_add(variable, step)
+        change = ops.cast(momentum, velocity.dtype) * velocity - ops.cast(learning_rate * gradient, velocity.dtype)
+        self.assign(velocity, change)
+        self.assign_add(variable, change)
 
     def get_config(self):
         names = ("final_momentum", "first_step", "last_step")
@@ -154,7 +156,9 @@ def schedule_of(optimizer: keras.optimizers.Optimizer) -> Schedule | None:
 
 
 def count_training_steps(optimizer: keras.optimizers.Optimizer, updates: int) -> None:
-    """Makes an optimizer's schedule, if it has one, count training steps of `updates` updates each."""
+    """Makes an optimizer's schedules, if it has any, count training steps of `updates` updates each."""
+    if isinstance(innermost(optimizer), RisingMomentum):
+        innermost(optimizer).updates = updates
     schedule = schedule_of(optimizer)
     if schedule is None:
         return

@@ -104,6 +104,9 @@ TRAIN = {
     "changed setting": ("train digits --run run --steps 40 --seed 1", "other settings .*seed: 0 -> 1.*--run"),
     "other data": ("train ./images --run run --batch-size 2", "other settings .*data: digits -> .*--run"),
     "damaged checkpoint": ("train digits --run damaged --steps 40 SAME", "step_0000030.npz is damaged .* delete "),
+    "theory of classes": ("train gaussian --conditional", "gaussian with classes or packs; .*--conditional"),
+    "theory of packs": ("train gaussian --pack 2", "gaussian with classes or packs; .*--pack"),
+    "no number": ("train digits --generator-lr nan", "--generator-lr: 'nan'; expected a number"),
 }
 SAMPLE = {
     "missing path": ("sample missing --out new/x.png", "missing does not exist; expected a run, such as .*fresh"),
@@ -123,6 +126,9 @@ SAMPLE = {
     "two classes in a picture": ("sample run --label 3 --label 1", "--label was given 2 times; .*from class to class"),
     "classes and seeds": ("sample run -n 3 --label 3 --label 1 --out x.gif", "3 seeds with 2 classes; .*1 or 2"),
     "label of none": ("sample run --label 3 --out x.gif", "takes no labels"),
+    "picture as latents": ("sample run --z images/0.png", "cannot be read as latents .it holds no numbers.; .*a .npy"),
+    "latents of NaN": ("sample run --z nan.npy", "cannot be read as latents|with NaN or infinity; expected finite"),
+    "no number": ("sample run --truncation nan", "--truncation: 'nan'; expected a number"),
 }
 EXPORT = {
     "no format": ("export run", "no format; expected --tflite, --saved-model, --onnx, --web or --micro"),
@@ -342,7 +348,9 @@ def test_a_finished_run_has_nothing_to_do(place, listing):
     result = command("train", "digits", "--run", "run", "--steps", "30", *SAME)
     assert result.exit_code == 0 and listing(Path("run")) == before
     assert re.search(r"^resuming  at step 30 of 30, saved on \d+ \w+ \d{4} at \d\d:\d\d$", result.stderr, re.M)
-    assert "nothing to do: run has its 30 steps already" in result.stderr and "--steps 60" in result.stderr
+    assert "nothing to do: run has 30 steps already" in result.stderr and "--steps 60" in result.stderr
+    result = command("train", "digits", "--run", "run", "--steps", "10", *SAME)
+    assert "nothing to do: run has 30 steps already" in result.stderr and "--steps 60" in result.stderr
 
 
 def test_run_auto_takes_the_next_number(place):

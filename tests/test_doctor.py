@@ -234,6 +234,13 @@ def test_the_command_prints_json(fast_discriminator):
     assert set(verdicts[0]) == {field.name for field in dataclasses.fields(doctor.Verdict)}
 
 
+def test_a_picture_that_cannot_be_written_is_left_out(run_dir):
+    (run_dir / "doctor.png").mkdir()
+    result = invoke(run_dir)
+    assert result.exit_code == 0 and "TOO EARLY TO TELL" in result.output and "picture in" not in result.output
+    assert "doctor.png cannot be written" in result.stderr
+
+
 def test_a_short_run_has_no_diagnosis_yet(run_dir):
     result = invoke(run_dir)
     assert result.exit_code == 0 and "TOO EARLY TO TELL" in result.output

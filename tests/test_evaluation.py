@@ -177,7 +177,7 @@ BAD = {
     ),
     "colour for grey": (
         "colour.npz --data digits",
-        r"samples of shape \(60, 8, 8, 3\) for digits of shape \(8, 8, 1\)",
+        r"samples of shape \(60, 8, 8, 3\) for digits of shape \(8, 8, 1\); .*grey or in colour",
     ),
     "image size other than that of the run": (
         "run --image-size 9",

@@ -37,6 +37,18 @@ def test_a_latent_dim_that_the_generator_does_not_take(tiny_generator, tiny_disc
     assert "takes inputs of shape (4,), latent_dim is 5" in message and "Leave latent_dim out" in message
 
 
+def test_networks_that_are_no_models_and_attributes_without_shares(tiny_generator, tiny_discriminator):
+    message = refusal(lambda: GAN(tiny_generator, tiny_discriminator()))
+    assert "the generator is <function" in message and "expected a Keras model" in message
+    assert "the discriminator is None" in refusal(lambda: GAN(tiny_generator(), None))
+    message = refusal(lambda: GAN(tiny_generator(), tiny_discriminator(), attributes=["Smiling"]))
+    assert "attributes is ['Smiling']; expected a mapping" in message
+
+
+def test_a_gan_is_not_saved_as_hdf5(tiny_gan, tmp_path):
+    assert "expected a name that ends in .keras" in refusal(lambda: tiny_gan.save(tmp_path / "gan.h5"))
+
+
 def sigmoid_in_last_layer():
     return keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(1, activation="sigmoid")])
 
@@ -147,10 +159,27 @@ def test_packs_inside_a_nested_network(tiny_generator):
     assert GAN(tiny_generator(), judge_of(packed)).data_shape == (8, 8, 1)
 
 
-def test_a_batch_that_is_not_a_multiple_of_the_pack_raises(tiny_generator):
+@pytest.mark.parametrize("k", [1, 2])
+@pytest.mark.parametrize("eagerly", [True, False])
+def test_batches_that_are_no_multiple_of_the_pack_lose_the_rest(tiny_generator, k, eagerly):
+    gan = GAN(tiny_generator(), judge_of(Pack(3)), seed=1)
+    gan.compile("sgd", "sgd", loss="hinge", discriminator_steps=k, run_eagerly=eagerly, jit_compile=False)
+    # Two packs each of 8 and of 8 images, and one pack of the last image, which repeats.
+    logs = gan.fit(tf.data.Dataset.from_tensor_slices(images(17)).batch(8), verbose=0).history
+    assert gan.step == 3 and np.isfinite([values[0] for values in logs.values()]).all()
+    whole = GAN(tiny_generator(), judge_of(Pack(3)), seed=1)
+    whole.discriminator.set_weights(gan.discriminator.get_weights())
+    whole.generator.set_weights(gan.generator.get_weights())
+    whole.compile(loss="hinge")
+    # The seventh image is left out.
+    assert gan.test_on_batch(images(7))[0] == pytest.approx(whole.test_on_batch(images(7)[:6])[0], abs=1e-6)
+
+
+def test_batches_smaller_than_a_pack_raise(tiny_generator):
     gan = GAN(tiny_generator(), judge_of(Pack(4)))
+    gan.compile(loss="hinge", discriminator_steps=2)
+    message = refusal(lambda: gan.fit(images(6), batch_size=6, verbose=0))
+    assert "a batch of 6 for discriminator_steps=2; expected at least one pack of 4 images for each step" in message
     gan.compile(loss="hinge")
-    message = refusal(lambda: gan.train_step(tf.constant(images(3))))
-    assert "batch of 6; expected one divisible by its size 4" in message and "multiple of 4" in message
-    with pytest.raises((ValueError, tf.errors.InvalidArgumentError)):
-        gan.fit(images(6), batch_size=6, verbose=0)  # 12 are three packs, which cannot be halved
+    message = refusal(lambda: gan.fit(tf.data.Dataset.from_tensor_slices(images(6)).batch(3), verbose=0))
+    assert "a batch of 3 for discriminator_steps=1; expected at least one pack of 4 images" in message

@@ -10,7 +10,7 @@ import pytest
 
 from keras_gan import GAN, doctor, schedules
 from keras_gan.callbacks import DivergenceGuard
-from keras_gan.runs import Run
+from keras_gan.runs import Run, checkpoints
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
 SCHEDULE = keras.optimizers.schedules.InverseTimeDecay(0.01, 10, 1.0)  # half after 10 steps
@@ -92,6 +92,20 @@ def test_a_continued_run_keeps_its_retreats(gan, tiny_generator, tiny_discrimina
     assert float(other.generator_optimizer.learning_rate) == pytest.approx(0.01 / 2)
     # A rate that is a number comes with the optimizer's variables.
     assert float(other.discriminator_optimizer.learning_rate) == pytest.approx(0.02)
+
+
+def test_a_step_traced_before_the_retreats_are_restored_uses_the_lower_rate(gan, tiny_generator, tiny_discriminator):
+    """As where a continued run is timed before it is trained."""
+    other = GAN(tiny_generator(), tiny_discriminator(), ema_half_life_images=100, seed=3)
+    other.compile(keras.optimizers.Adam(SCHEDULE), keras.optimizers.Adam(0.02), loss="non_saturating")
+    start = checkpoints.values(gan)
+    gan.fit(IMAGES, batch_size=4, verbose=0)
+    for each in (gan, other):
+        checkpoints.assign(each, start)
+        DivergenceGuard().restore(each, {"retreats": np.array(3)})
+        each.fit(IMAGES, batch_size=4, shuffle=False, verbose=0)
+    for mine, its in zip(gan.get_weights(), other.get_weights(), strict=True):
+        np.testing.assert_allclose(mine, its, rtol=0, atol=1e-6)
 
 
 def test_a_lowered_schedule_is_saved_with_its_optimizer():

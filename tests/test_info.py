@@ -170,7 +170,7 @@ def test_missing_paths_are_rejected(tmp_path):
 
 def test_foreign_files_are_rejected(tmp_path, files):
     (tmp_path / "picture.png").write_bytes(b"\x89PNG")
-    assert "is no such file" in error_line(tmp_path / "picture.png")
+    assert "is of another kind" in error_line(tmp_path / "picture.png")
     (tmp_path / "text.tflite").write_text("a text that is no flatbuffer")
     assert "no .tflite" in error_line(tmp_path / "text.tflite")
     (tmp_path / "empty").mkdir()

@@ -69,6 +69,7 @@ def test_a_single_image_has_the_automatic_weight_of_the_batch_before(gan):
     expected = float(game._automatic_weight(batch))
     assert expected > 0
     assert float(game._automatic_weight(batch[:1])) == expected
+    assert float(game._automatic_weight(batch + np.nan)) == expected
 
 
 @pytest.mark.parametrize("dataset", [False, pytest.param(True, marks=LONG)])
@@ -274,6 +275,12 @@ def test_ranges_that_are_fine(gan, fine):
     game = gan()
     game.fit(fine, batch_size=4, verbose=0)
     assert game.step == 2
+
+
+def test_test_on_batch_is_evaluate_on_one_batch(gan):
+    game = gan()
+    assert game.test_on_batch(images()) == pytest.approx(game.evaluate(images(), batch_size=99, verbose=0), rel=1e-6)
+    assert "pixels beyond [-2, 2]" in refusal(lambda: game.test_on_batch((images() + 1) * 127.5))
 
 
 def test_vectors_may_have_any_range(tiny_generator, tiny_discriminator):

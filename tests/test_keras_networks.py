@@ -237,6 +237,18 @@ def test_callbacks_that_update_one_optimizer_raise_before_training(monkeypatch, 
     assert gan.step == 0
 
 
+def test_a_callback_list_is_supported_as_a_list_is():
+    gan = game()
+    listed = keras.callbacks.CallbackList([keras.callbacks.TerminateOnNaN()], add_history=True, model=gan)
+    for _ in range(2):
+        gan.fit(IMAGES, batch_size=8, verbose=0, callbacks=listed)
+    with pytest.raises(InputError, match="pixels beyond"):
+        gan.fit(IMAGES * 100, batch_size=8, verbose=0, callbacks=listed)
+    wrong = keras.callbacks.CallbackList([keras.callbacks.EarlyStopping("loss")], model=gan)
+    with pytest.raises(InputError, match="which a GAN does not log"):
+        gan.fit(IMAGES, batch_size=8, verbose=0, callbacks=wrong)
+
+
 @needs_several
 def test_reduce_lr_on_plateau_lowers_both_rates():
     gan = game()

@@ -104,6 +104,19 @@ def test_overflow_is_not_applied_and_halves_the_scale():
     assert int(gan.skipped_steps.numpy()) == 0
 
 
+def test_a_fixed_scale_does_not_hide_gradients_that_are_not_finite():
+    generator, discriminator = dense_networks()
+    root = keras.Model(discriminator.input, keras.ops.sqrt(keras.ops.relu(discriminator.output)))
+    root.layers[-1]  # d√x / dx is infinite at 0, where the loss is finite
+    discriminator.layers[-1].bias.assign([-100.0])
+    gan = compiled(*(SGD(0.1, loss_scale_factor=1024.0) for _ in range(2)), networks=(generator, root), penalties={})
+    before = weights(gan)
+    logs = fit(gan).history
+    assert int(gan.skipped_steps.numpy()) == 6 and np.isfinite(logs["d_loss"][0])  # three steps of both networks
+    assert np.isnan([logs["d_gradient"][0], logs["g_gradient"][0]]).all()
+    assert_same(weights(gan), before)
+
+
 def test_data_that_are_not_finite_are_refused_with_loss_scaling_too():
     gan = compiled(SGD(0.1), LossScale(SGD(0.1), initial_scale=8.0))
     before = gan.discriminator.get_weights()
@@ -211,6 +224,29 @@ def test_steps_count_training_steps_though_the_generator_accumulates():
     assert gan.step == 3 and int(gan.skipped_steps.numpy()) == 0
     fit(gan, np.full((4, 8, 8, 1), np.nan, "float32"))  # a step that is not applied
     assert gan.step == 4
+
+
+def test_accumulation_leaves_out_a_step_that_is_not_applied():
+    clean, poisoned = (compiled(SGD(0.0), SGD(0.1, gradient_accumulation_steps=2), penalties={}) for _ in range(2))
+    fit(clean, IMAGES[:8], batch_size=4)
+    before = weights(poisoned)
+    fit(poisoned, IMAGES[:4])
+    fit(poisoned, np.full((4, 8, 8, 1), np.nan, "float32"))
+    assert_same(weights(poisoned), before)  # one gradient of two so far
+    fit(poisoned, IMAGES[4:8])
+    assert differ(weights(poisoned), before) == pytest.approx(differ(weights(clean), before), rel=0.2)  # other noise
+
+
+def test_averages_begin_with_the_first_update_that_is_applied():
+    gan = compiled(SGD(1e-3, use_ema=True), SGD(1e-3, use_ema=True))
+    before = weights(gan)
+    gan.fit(IMAGES, epochs=0, verbose=0)
+    assert_same(weights(gan), before)
+    images = IMAGES.copy()
+    images[:4] = np.nan
+    fit(gan, images)
+    assert int(gan.skipped_steps.numpy()) == 1  # of D
+    assert 0 < differ(weights(gan), before) < 0.01  # three steps at most, not an average with zeros
 
 
 def test_averages_of_an_optimizer_are_the_weights_after_fit():
@@ -427,6 +463,63 @@ def test_class_weights_and_third_elements_are_sample_weights():
     by_dataset.fit(triples, verbose=0)
     assert_same(weights(by_image), weights(by_class), atol=1e-7)
     assert_same(weights(by_dataset), weights(by_class), atol=1e-7)
+
+
+def moved_classes(*data, **options):
+    """Which rows of D's embedding a training step moves: the classes that D was given."""
+    gan = compiled(num_classes=3, penalties={})
+    embedding = gan.discriminator.get_layer("d_class").embeddings
+    before = embedding.numpy()
+    fit(gan, *data, batch_size=12, **options)
+    return np.abs(embedding.numpy() - before).max(axis=1) > 1e-7
+
+
+@pytest.mark.parametrize("weighted", [{"sample_weight": np.ones(12)}, {"class_weight": {0: 1.0, 1: 0.0, 2: 1.0}}])
+def test_weights_keep_the_labels_of_a_dictionary(weighted):
+    data = {"image": IMAGES, "label": np.arange(12) % 3}
+    assert moved_classes(data).tolist() == moved_classes(data, **weighted).tolist() == [True] * 3
+    half = np.repeat([0, 2], 6)
+    assert moved_classes({"image": IMAGES, "label": half}, **weighted).tolist() == [True, False, True]
+
+
+def test_weights_do_not_stand_in_for_labels_that_are_missing():
+    for call in (
+        lambda: moved_classes(IMAGES, sample_weight=np.ones(12)),
+        lambda: compiled(num_classes=3).evaluate(IMAGES, sample_weight=np.ones(12), verbose=0),
+        lambda: compiled(num_classes=3).train_on_batch(IMAGES, sample_weight=np.ones(12)),
+        lambda: fit(compiled(num_classes=3), IMAGES, np.zeros(12, int), validation_data=(IMAGES, None, np.ones(12))),
+    ):
+        with pytest.raises(InputError, match="images without labels for num_classes=3"):
+            call()
+
+
+def test_class_weights_need_labels():
+    dictionary = {"image": IMAGES}
+    for data in (
+        IMAGES,
+        dictionary,
+        tf.data.Dataset.from_tensor_slices(IMAGES).batch(4),
+        tf.data.Dataset.from_tensor_slices({"image": IMAGES, "label": np.arange(12)}).batch(4),
+    ):
+        with pytest.raises(InputError, match="class_weight without labels"):
+            compiled().fit(data, class_weight={0: 1.0}, verbose=0)
+    named = GAN(*attribute_networks(), attributes={"round": 0.5})
+    named.compile(SGD(0.0), SGD(0.0), loss="hinge", run_eagerly=True)
+    with pytest.raises(InputError, match="class_weight for attributes"):
+        named.fit(IMAGES, np.ones((12, 1)), class_weight={0: 1.0}, verbose=0)
+
+
+def attribute_networks():
+    image, attributes = keras.Input((8, 8, 1)), keras.Input((1,))
+    logit = layers.Dense(1)(layers.Concatenate()([layers.Flatten()(image), attributes]))
+    return dense_networks()[0], keras.Model([image, attributes], logit)
+
+
+def test_weights_of_validation_data_count_without_labels():
+    gan = compiled(SGD(0.0), SGD(0.0), loss="hinge", penalties={})
+    logs = [fit(gan, validation_data=(IMAGES, None, weight)).history for weight in (np.ones(12), np.full(12, 5.0))]
+    real = np.maximum(0, 1 - gan.discriminator.predict(IMAGES, verbose=0)).mean()
+    assert logs[1]["val_d_loss"][0] - logs[0]["val_d_loss"][0] == pytest.approx(4 * real, rel=1e-4)
 
 
 def test_losses_that_take_no_weights_refuse_them():

@@ -9,7 +9,7 @@ from keras_gan._utils import pixels
 from keras_gan._utils.errors import InputError
 from keras_gan.layers import spectrally_normalized
 from keras_gan.networks import r3gan
-from keras_gan.penalties import PENALTIES, Penalty, automatic_weight, interpolate, one_centred, zero_centred
+from keras_gan.penalties import PENALTIES, Penalty, automatic_weight, interpolate, one_centred, resolve, zero_centred
 
 
 class Quadratic(layers.Layer):
@@ -52,6 +52,17 @@ def test_penalties_of_gradients_by_hand():
     gradients = tf.constant([[[3.0], [4.0]], [[0.0], [2.0]]])  # norms 5 and 2
     assert float(zero_centred(gradients)) == pytest.approx((25 + 4) / 2 / 2, abs=1e-6)
     assert float(one_centred(gradients)) == pytest.approx((4**2 + 1**2) / 2, abs=1e-6)
+
+
+@pytest.mark.parametrize("weight", [None, [1.0, 2.0], "half", "auto"])
+def test_weights_that_are_no_number_raise(weight):
+    with pytest.raises(InputError, match="expected a number"):
+        resolve({"wgan_gp": weight})
+
+
+def test_unknown_places_of_a_penalty_raise():
+    with pytest.raises(InputError, match="Penalty received at='generated'; expected one of real, fake, between"):
+        Penalty("generated", zero_centred)
 
 
 def test_automatic_weight_by_hand():

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ from PIL import Image
 
 import keras_gan
 from keras_gan import InputError, training
-from keras_gan._utils import pretrained
+from keras_gan._utils import files, pretrained
 from keras_gan.cli.main import kgan
 from keras_gan.exports import edge
 from keras_gan.runs import Run, checkpoints
@@ -31,6 +32,27 @@ def cache(tmp_path, monkeypatch):
 
 def run(*words):
     return CliRunner().invoke(kgan, [*map(str, words)])
+
+
+@pytest.mark.parametrize("words", [["sample", NAMES[0]], ["info", NAMES[0]], ["train", "digits", "--from", NAMES[0]]])
+def test_a_cache_that_cannot_be_written_is_named(tmp_path, monkeypatch, words):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("KERAS_GAN_CACHE", str(tmp_path / "file" / "cache"))
+    refused = run(*words)
+    assert refused.exit_code == 2 and "Set KERAS_GAN_CACHE to a folder that you can write" in refused.output
+
+
+def test_the_cache_without_a_home_folder(tmp_path, monkeypatch):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", homeless)
+    assert files.cache_folder() == tmp_path / "cache"
+    monkeypatch.setenv("KERAS_GAN_CACHE", "")
+    with pytest.raises(InputError, match="no home folder .* Set KERAS_GAN_CACHE"):
+        files.cache_folder()
+    monkeypatch.setattr(Path, "home", lambda: tmp_path)
+    assert files.cache_folder() == tmp_path / ".cache" / "keras_gan"  # an empty name is none
 
 
 def test_there_are_some_and_they_are_small(tmp_path):

@@ -1,6 +1,7 @@
 """The nearest picture that a generator draws: in code, with `kgan project`, and sampling of the latent it found."""
 
 import json
+import os
 
 import keras
 import numpy as np
@@ -211,6 +212,15 @@ def test_samples_of_chosen_seeds_of_shorter_latents_and_of_more_frames(digits_ru
         assert f"[default: {sampling.FRAMES}]" in " ".join(run("sample", "--help").output.split())
         times = [animation.seek(frame) or animation.info["duration"] for frame in range(animation.n_frames)]
     assert sum(times) == 12 * 80  # equal pictures become one longer frame
+
+
+def test_a_run_that_can_only_be_read_is_refused_before_the_training(digits_run, tmp_path, monkeypatch):
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # whatever the rights of who runs the tests
+    Image.new("L", (8, 8)).save(tmp_path / "me.png")
+    refused = run("project", digits_run, tmp_path / "me.png", "--out", tmp_path / "out")
+    assert refused.exit_code == 2 and "cannot write" in refused.output and "Copy the run" in refused.output
+    refused = run("directions", digits_run)
+    assert refused.exit_code == 2 and "cannot write into" in refused.output and "Copy the run" in refused.output
 
 
 def test_bad_input_is_one_line_and_writes_nothing(digits_run, tmp_path, quick):

@@ -1,4 +1,5 @@
 import keras
+import numpy as np
 import pytest
 import tensorflow as tf
 from keras import layers
@@ -88,6 +89,18 @@ def test_a_momentum_that_rises_by_hand():
         assert float(weight[0]) == pytest.approx(expected, abs=1e-6)
     again = keras.optimizers.deserialize(keras.optimizers.serialize(optimizer))
     assert again.get_config() == optimizer.get_config()
+
+
+def test_a_momentum_rises_by_training_steps_and_not_by_updates():
+    weight, moved = keras.Variable([0.0]), []
+    optimizer = schedules.RisingMomentum(0.1, momentum=0.5, final_momentum=0.7, first_step=1, last_step=3)
+    schedules.count_training_steps(optimizer, 2)
+    for _ in range(8):
+        optimizer.apply([tf.constant([2.0])], [weight])
+        moved.append(float(weight[0]))
+    velocities = np.diff([0.0, *moved])
+    momenta = (velocities[1:] + 0.1 * 2.0) / velocities[:-1]
+    np.testing.assert_allclose(momenta, [0.5, 0.5, 0.5, 0.6, 0.6, 0.7, 0.7], atol=1e-5)  # of the updates 1 to 7
 
 
 @pytest.mark.parametrize("options", [{"momentum": 0.0}, {"nesterov": True}, {"first_step": 5, "last_step": 5}])

@@ -179,6 +179,17 @@ def test_a_generator_that_is_not_finite_changes_nothing(scope, plain):
         assert_same(side(gan, name), arrays)
 
 
+def test_a_dropped_batch_does_not_lower_the_loss_scale(two_replicas):
+    with two_replicas.scope():
+        gan = GAN(*networks(False, None), seed=3)
+        scaled = (keras.optimizers.LossScaleOptimizer(keras.optimizers.SGD(0.1), initial_scale=8.0) for _ in range(2))
+        gan.compile(*scaled, "hinge", {}, jit_compile=False)
+    gan.fit(IMAGES[:9], batch_size=4, shuffle=False, verbose=0)  # two replicas cannot share the ninth
+    assert gan.step == 3 and int(gan.skipped_steps.numpy()) == 0
+    for optimizer in (gan.generator_optimizer, gan.discriminator_optimizer):
+        assert float(optimizer.dynamic_scale.numpy()) == 8.0 and int(optimizer.iterations.numpy()) == 2
+
+
 def test_training_goes_on_after_a_step_that_was_not_applied(scope, plain):
     gan, _ = plain(scope)
     gan.fit(np.full((12, *SHAPE), np.nan, "float32"), batch_size=12, verbose=0)

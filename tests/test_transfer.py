@@ -168,6 +168,10 @@ def test_the_optimizers_go_on_where_they_are_asked_to(digits_run, tmp_path):
         assert int(ours[0].numpy()) == 4  # steps
         for mine, others in zip(ours, theirs, strict=True):
             np.testing.assert_array_equal(mine.numpy(), others.numpy())
+    given |= {"discriminator_lr": 0.25}  # a number, where the other run may follow a schedule
+    gan = training.prepare(training.configure("digits", **given), tmp_path / "faster").gan
+    assert float(gan.discriminator_optimizer.learning_rate) == 0.25
+    assert int(gan.discriminator_optimizer.iterations.numpy()) == 4
     given |= {"conditional": False}
     assert "belong to other networks" in refusal(
         lambda: training.prepare(training.configure("digits", **given), tmp_path / "other")

@@ -7,6 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from keras_gan._utils.errors import InputError
+
 
 def drafts(folder: Path) -> list[Path]:
     """Drafts of `replace` in a folder, of writes that are in progress or were killed."""
@@ -64,5 +66,15 @@ def _exchange(draft, path, before):
 
 
 def cache_folder() -> Path:
-    """Where things are kept that were made or downloaded once: $KERAS_GAN_CACHE, or ~/.cache/keras_gan."""
-    return Path(os.environ.get("KERAS_GAN_CACHE", Path.home() / ".cache" / "keras_gan"))
+    """Where things are kept that were made or downloaded once: $KERAS_GAN_CACHE, or ~/.cache/keras_gan.
+
+    Raises InputError where neither is known.
+    """
+    given = os.environ.get("KERAS_GAN_CACHE")
+    try:
+        return Path(given) if given else Path.home() / ".cache" / "keras_gan"
+    except RuntimeError as error:
+        raise InputError(
+            "there is no home folder for what is made or downloaded once; expected one. Set KERAS_GAN_CACHE to a "
+            "folder that you can write."
+        ) from error

@@ -9,6 +9,7 @@ import os
 import shutil
 from pathlib import Path
 
+from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import cache_folder, replace_folder
 
 RUNS = Path(__file__).parents[1] / "pretrained_runs"
@@ -24,14 +25,20 @@ def names() -> list[str]:
 def folder(name: str) -> Path:
     """The run folder of a pretrained generator, in $KERAS_GAN_CACHE/pretrained or ~/.cache/keras_gan/pretrained.
 
-    Another version of the generator has another folder.
+    Another version of the generator has another folder. Raises InputError where it cannot be written.
     """
     packed = RUNS / name
     version = hashlib.sha256((packed / SUMS).read_bytes()).hexdigest()[:12]
     copied = copies() / version / name  # the last part is the name of the run, for people
     if not copied.exists():
-        copied.parent.mkdir(parents=True, exist_ok=True)
-        replace_folder(copied, lambda draft: shutil.copytree(packed, draft, dirs_exist_ok=True))
+        try:
+            copied.parent.mkdir(parents=True, exist_ok=True)
+            replace_folder(copied, lambda draft: shutil.copytree(packed, draft, dirs_exist_ok=True))
+        except OSError as error:
+            raise InputError(
+                f"cannot write {copied} ({error.strerror}); expected a writable folder, into which {name} is copied. "
+                "Set KERAS_GAN_CACHE to a folder that you can write."
+            ) from error
     return copied
 
 

@@ -59,6 +59,7 @@ class DivergenceGuard(keras.callbacks.Callback):
         for optimizer in _optimizers(model):
             if self.made and schedules.follows_schedule(optimizer):
                 schedules.lower(optimizer, self.factor**self.made)
+                model.train_function = None  # one that was traced before uses the old schedules
 
     def on_train_begin(self, logs=None):
         self.verdict = None

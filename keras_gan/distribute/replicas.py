@@ -48,56 +48,60 @@ def _reduced(how, values):
     return values if count() == 1 else tf.distribute.get_replica_context().all_reduce(how, values)
 
 
-def apply_if(condition, optimizer, gradients: list, weights: list, then: Callable[[], None]) -> None:
-    """Applies gradients that `total` has summed and calls `then()`, on every replica, if `condition` holds.
+def apply_if(finite, sound, optimizer, gradients: list, weights: list, then: Callable[[], None]) -> None:
+    """Applies gradients that `total` has summed and calls `then()`, on every replica, if they are finite and sound.
 
-    Otherwise the optimizer only counts the step, so that its schedule continues.
+    Otherwise the optimizer only counts the step, so that its schedule continues. It does not where it starts averages
+    of the weights with its first update, or needs each of the steps whose gradients it accumulates.
 
-    A `keras.optimizers.LossScaleOptimizer` always receives the gradients: where they are not finite, it lowers its
-    scale and updates nothing. Where only `condition` is false, the gradients are set to NaN.
+    A `keras.optimizers.LossScaleOptimizer` receives the gradients even where they are not finite: it then lowers its
+    scale and updates nothing.
 
     Args:
-        condition: boolean scalar, the same on all replicas.
+        finite: whether the loss and the gradients are finite, boolean scalar, the same on all replicas.
+        sound: whether the data may be used for an update, the same.
         optimizer: Keras optimizer of the weights.
         gradients: a gradient for each weight.
         weights: Keras variables.
-        then: called after the update, under the same condition.
+        then: called after the update, under the same conditions.
     """
     scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
 
     def update(gradients):
         optimizer.apply(gradients, weights)
 
-    if scales:
-        invalid = tf.where(condition, 0.0, float("nan"))
+    if scales:  # for it the loss counts too
+        invalid = tf.where(finite, 0.0, float("nan"))
         gradients = [None if g is None else g + tf.cast(invalid, g.dtype) for g in gradients]
 
     def skip():
-        # Not `iterations`, which is not a variable where gradients are accumulated.
-        if not scales:
-            compat.iterations_variable(optimizer).assign_add(1)
+        if not optimizer.gradient_accumulation_steps:
+            # Not `iterations`, which is not a variable where gradients are accumulated.
+            updates = compat.iterations_variable(optimizer)
+            updates.assign_add(tf.cast(not optimizer.use_ema or updates > 0, updates.dtype))
+
+    def decide(finite, sound, gradients, each):
+        actions = [lambda: each(update, (gradients,)), lambda: each(then)]
+        if scales:
+            _either(sound, [actions[0], lambda: _either(finite, actions[1:])])
+        else:
+            _either(finite & sound, actions, skip)
 
     if not tf.distribute.has_strategy():
-        if scales:
-            update(gradients)
-        _either(condition, [then] if scales else [lambda: update(gradients), then], skip)
+        decide(finite, sound, gradients, lambda function, args=(): function(*args))
         return
 
-    def apply_on_all(strategy, condition, gradients):
-        first = strategy.experimental_local_results(condition)[0]
-        each = strategy.extended.call_for_each_replica
+    def decide_for_all(strategy, finite, sound, gradients):
+        finite, sound = (strategy.experimental_local_results(each)[0] for each in (finite, sound))
         # The norm had to be known first. `clipnorm` and its kin then act on the global gradient, as on one replica.
         with compat.without_gradient_sum(getattr(optimizer, "inner_optimizer", optimizer)):
-            if scales:
-                each(update, (gradients,))
-            updates = [] if scales else [lambda: each(update, (gradients,))]
-            _either(first, [*updates, lambda: each(then)], skip)
+            decide(finite, sound, gradients, strategy.extended.call_for_each_replica)
 
     # In the cross-replica context, since a branch inside a replica cannot contain the optimizer's own `merge_call`.
-    tf.distribute.get_replica_context().merge_call(apply_on_all, args=(condition, gradients))
+    tf.distribute.get_replica_context().merge_call(decide_for_all, args=(finite, sound, gradients))
 
 
-def _either(condition, actions, otherwise):
+def _either(condition, actions, otherwise=lambda: None):
     """Calls all `actions` where the condition holds, else `otherwise`."""
 
     def run(*branch):

@@ -45,7 +45,7 @@ def unpack(data, label_keys: tuple[str, ...]) -> tuple:
             "Map the dataset to one of these."
         ) from error
     if isinstance(images, Mapping):
-        images, named = _from_mapping(images, label_keys)
+        images, named = from_mapping(images, label_keys)
         labels = named if labels is None else labels
     if isinstance(images, (tuple, list)) and len(images) == 1:  # Keras accepts a list of one input
         images = images[0]
@@ -54,7 +54,8 @@ def unpack(data, label_keys: tuple[str, ...]) -> tuple:
     return images, labels, weights
 
 
-def _from_mapping(columns, label_keys):
+def from_mapping(columns: Mapping, label_keys: tuple[str, ...]) -> tuple:
+    """The images and the labels of a dictionary, None without labels. Raises InputError where it has no images."""
     found = next((columns[key] for key in IMAGE_KEYS if key in columns), None)
     if found is None:
         raise InputError(
@@ -118,42 +119,44 @@ def never_empty(columns: list) -> list:
     ]
 
 
-def minibatches(columns: list, steps: int) -> list[list]:
+def minibatches(columns: list, steps: int, pack: int = 1) -> list[list]:
     """A batch divided among the k discriminator steps of a training step.
 
     Each minibatch takes every k-th row, so that all replicas together see the minibatch that one replica would see.
-    The remainder of a division by k is dropped. In a batch of fewer than k rows, such as the last of an epoch, rows
-    repeat.
+    The remainder of a division by k, and then by the size of a pack, is dropped. In a batch of fewer than k packs, such
+    as the last of an epoch, rows repeat.
 
     Args:
         columns: tensors (batch, ...), or None.
         steps: k of Algorithm 1.
+        pack: images that D takes as one, which divide each minibatch.
 
     Returns:
-        k lists of columns with max(batch // k, 1) rows; None stays None.
+        k lists of columns with the same number of rows, at least `pack`; None stays None.
 
     Raises:
-        InputError: where the batch size is known and smaller than k.
+        InputError: where the batch size is known and smaller than k packs.
     """
-    if steps == 1:
+    if steps * pack == 1:
         return [columns]
     known = columns[0].shape[0]
-    if known is not None and known < steps and not tf.executing_eagerly():
-        raise InputError(_short(known, steps))
+    if known is not None and known < steps * pack and not tf.executing_eagerly():
+        raise InputError(_short(known, steps, pack))
     rows = tf.shape(columns[0])[0]
-    size = tf.maximum(rows // steps, 1)
+    size = tf.maximum(rows // (steps * pack), 1) * pack
     order = tf.reshape(tf.range(size * steps) % rows, (size, steps))
     return [[column if column is None else tf.gather(column, order[:, k]) for column in columns] for k in range(steps)]
 
 
-def count(images, are_wrong, steps: int, automatic: bool):
+def count(images, are_wrong, steps: int, pack: int, automatic: bool):
     """Counts wrong values in a batch, in a graph, where not every device can raise an error.
 
     Args:
         images: images of this replica, float32 (batch, *shape).
         are_wrong: whether each label is wrong, bool of any shape.
         steps: k of Algorithm 1.
-        automatic: whether a penalty's weight is computed from each batch, which needs two images.
+        pack: images that D takes as one.
+        automatic: whether a penalty's weight is computed from each minibatch, which needs two images.
 
     Returns:
         float32 vector with an entry for each of `COUNTS`, to be summed over replicas and completed: see `Counts`.
@@ -163,9 +166,9 @@ def count(images, are_wrong, steps: int, automatic: bool):
     if len(images.shape) == 4:  # vectors may have any range
         large = _sum(tf.math.is_finite(images) & (tf.abs(images) > LARGEST_PIXEL))
         negative, positive = _sum(images < 0), _sum(images > 0)
-    needed = 2 if automatic else 1
     global_rows = rows * replicas.count()
-    short, single = (tf.cast(global_rows < steps * least, "float32") / replicas.count() for least in (1, needed))
+    needed = steps * pack, steps * max(pack, 2 if automatic else 1)
+    short, single = (tf.cast(global_rows < number, "float32") / replicas.count() for number in needed)
     return tf.stack(
         [_sum(are_wrong), large, negative, positive, rows, tf.square(rows), short, single, 1.0 / replicas.count()]
     )
@@ -200,13 +203,14 @@ class Counts:
         return tf.tensor_scatter_nd_update(total, [[UNEVEN]], [tf.cast(uneven, "float32")])
 
 
-def raise_for(counts: np.ndarray, condition, steps: int, first: bool = False) -> None:
+def raise_for(counts: np.ndarray, condition, steps: int, pack: int, first: bool = False) -> None:
     """Raises InputError where the counts show wrong data.
 
     Args:
         counts: sum of the vectors of `count` over the batches so far.
         condition: what the networks are conditioned on; see `conditions`.
         steps: k of Algorithm 1.
+        pack: images that D takes as one.
         first: whether these are the first batches of `fit`, which cannot be the remainder of an epoch.
     """
     if counts[WRONG_LABELS]:
@@ -224,7 +228,7 @@ def raise_for(counts: np.ndarray, condition, steps: int, first: bool = False) ->
     if first and counts[UNEVEN] == counts[BATCHES]:
         raise InputError(UNEVEN_BATCHES)
     if first and counts[SHORT] == counts[BATCHES]:
-        raise InputError(_short(int(counts[IMAGES] / counts[BATCHES]), steps))
+        raise InputError(_short(int(counts[IMAGES] / counts[BATCHES]), steps, pack))
     if first and counts[SINGLE] == counts[BATCHES]:
         raise InputError(
             "a batch holds 1 image for each discriminator step; expected at least 2, since penalties of weight 'auto' "
@@ -232,11 +236,10 @@ def raise_for(counts: np.ndarray, condition, steps: int, first: bool = False) ->
         )
 
 
-def _short(rows, steps):
-    return (
-        f"a batch of {rows} for discriminator_steps={steps}; expected at least one image for each step. Use "
-        f"batches of {steps} times the batch size of one step."
-    )
+def _short(rows, steps, pack):
+    least = "one image" if pack == 1 else f"one pack of {pack} images"
+    remedy = "larger batches" if steps == 1 else f"batches of {steps} times the batch size of one step"
+    return f"a batch of {rows} for discriminator_steps={steps}; expected at least {least} for each step. Use {remedy}."
 
 
 @contextlib.contextmanager

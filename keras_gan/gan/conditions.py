@@ -26,8 +26,13 @@ def of(num_classes: int | None, attributes: Mapping[str, float] | None, latent: 
         latent: distribution of z.
 
     Raises:
-        InputError: for both, no class, or a share that is not between 0 and 1.
+        InputError: for both, no class, attributes that are no mapping, or a share that is not between 0 and 1.
     """
+    if attributes and not isinstance(attributes, Mapping):
+        raise InputError(
+            f"attributes is {attributes!r:.80}; expected a mapping of each name to its share of the images. Use "
+            "attributes={'Smiling': 0.4}."
+        )
     if num_classes is None and not attributes:
         return Unconditional()
     if num_classes is None:

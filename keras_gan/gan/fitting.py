@@ -1,8 +1,13 @@
 """`fit`, `evaluate` and `train_on_batch` of a GAN: those of Keras, with checks for two networks."""
 
+import contextlib
+from collections.abc import Mapping
+
 import keras
 import numpy as np
 
+from keras_gan import schedules
+from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
 from keras_gan.distribute import replicas
 from keras_gan.gan import batches, fit_callbacks
@@ -44,23 +49,18 @@ class Fitting:
         Raises:
             InputError: for data that the networks or the losses cannot take, or a callback that cannot work with a GAN.
         """
-        if class_weight is not None and y is None and hasattr(x, "shape"):
-            raise InputError("fit received class_weight without labels; expected labels as y. Use sample_weight.")
-        given = callbacks
-        if not isinstance(callbacks, keras.callbacks.CallbackList):
-            given = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
-            if self.compiled:
-                fit_callbacks.check(given, self)
-            bar = [fit_callbacks.LossBar()] if verbose else []
-            given = [fit_callbacks.FitSupport(given), *bar, *given]
+        x, y = self._with_labels(x, y, sample_weight, class_weight)
+        if isinstance(validation_data, (tuple, list)):
+            images, labels, weights = keras.utils.unpack_x_y_sample_weight(validation_data)
+            validation_data = *self._with_labels(images, labels, weights), weights
         with batches.shape_errors():
             return super().fit(
                 x,
-                _labels_for_weights(y, sample_weight),
+                y,
                 batch_size,
                 epochs,
                 verbose,
-                given,
+                self._supported(callbacks, verbose),
                 validation_split,
                 validation_data,
                 _is_shuffled_by_keras(x) if shuffle is None else shuffle,
@@ -74,22 +74,73 @@ class Fitting:
 
         It does not change the state of training, including its noise. Raises InputError as `fit` does.
         """
-        before = self.counters.batches.numpy()
-        # A fixed key and the count 0 give the same noise each time.
-        self.evaluation_seed_generator.state.assign([np.uint32((self.seed or 0) % 2**32), 0])
-        with batches.shape_errors():
-            y = _labels_for_weights(y, sample_weight)
-            values = super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
-        self._raise_for(self.counters.batches.numpy() - before)
-        return values
+        with self._evaluating():
+            x, y = self._with_labels(x, y, sample_weight)
+            return super().evaluate(x, y, batch_size, verbose, sample_weight, **options)
 
     def train_on_batch(self, x, y=None, sample_weight=None, **options):
         """One training step, as `keras.Model.train_on_batch`. Raises InputError as `fit` does."""
         self.reset_counts()
         with batches.shape_errors():
-            values = super().train_on_batch(x, _labels_for_weights(y, sample_weight), sample_weight, **options)
+            x, y = self._with_labels(x, y, sample_weight, options.get("class_weight"))
+            values = super().train_on_batch(x, y, sample_weight, **options)
         self.check_counts(first=True)
         return values
+
+    def test_on_batch(self, x, y=None, sample_weight=None, **options):
+        """The losses on one held-out batch, as `keras.Model.test_on_batch`, with the noise of `evaluate`."""
+        with self._evaluating():
+            x, y = self._with_labels(x, y, sample_weight)
+            return super().test_on_batch(x, y, sample_weight, **options)
+
+    @contextlib.contextmanager
+    def _evaluating(self):
+        """Gives the same noise each time, and raises InputError for wrong data."""
+        before = self.counters.batches.numpy()
+        self.evaluation_seed_generator.state.assign([np.uint32((self.seed or 0) % 2**32), 0])  # a fixed key, count 0
+        with batches.shape_errors():
+            yield
+        self._raise_for(self.counters.batches.numpy() - before)
+
+    def _with_labels(self, x, y, sample_weight, class_weight=None):
+        """The images and the labels of `fit`, so that Keras can apply weights to them; it drops weights without `y`.
+
+        Labels come from the dictionary `x`, and are zeros where the networks take none. Raises InputError where they
+        are missing, or where `class_weight` has none to apply to.
+        """
+        weighted = sample_weight is not None or class_weight is not None
+        if weighted and y is None and isinstance(x, Mapping):
+            x, y = batches.from_mapping(x, self.condition.label_keys)
+        if class_weight is not None:
+            if self.attributes:
+                raise InputError(
+                    "fit received class_weight for attributes; expected weights of images, since an image has several "
+                    "attributes. Use sample_weight."
+                )
+            if y is None and not _may_have_labels(x):
+                raise InputError(
+                    "fit received class_weight without labels; expected (images, labels). Pass labels as y, or map the "
+                    "dataset to (image, label)."
+                )
+        if sample_weight is not None and y is None and _is_arrays(x):
+            self.condition.check(None)  # raises where the networks take labels
+            y = np.zeros(len(sample_weight), "int32")
+        return x, y
+
+    def _supported(self, callbacks, verbose):
+        """The callbacks of `fit` with `FitSupport`, and with a progress bar of both losses where there is none."""
+        if isinstance(callbacks, keras.callbacks.CallbackList):
+            listed = callbacks.callbacks
+            others = [each for each in listed if not isinstance(each, fit_callbacks.FitSupport)]
+            listed[:] = [fit_callbacks.FitSupport(others), *others]
+            listed[0].set_model(self)
+        else:
+            others = [callbacks] if isinstance(callbacks, keras.callbacks.Callback) else list(callbacks or [])
+            bar = [fit_callbacks.LossBar()] if verbose else []
+            callbacks = [fit_callbacks.FitSupport(others), *bar, *others]
+        if self.compiled:
+            fit_callbacks.check(others, self)
+        return callbacks
 
     def make_train_function(self, force=False):
         if self.train_function is None or force:
@@ -110,12 +161,19 @@ class Fitting:
         self._raise_for(self.counters.batches.numpy(), first)
 
     def _raise_for(self, counts, first=False):
-        batches.raise_for(counts, self.condition, self.discriminator_steps, first)
+        batches.raise_for(counts, self.condition, self.discriminator_steps, self.images_at_once, first)
 
     def finalize_optimizer_averages(self) -> None:
-        """Copies the averages of optimizers with `use_ema` into their networks, as Keras does at the end of `fit`."""
-        self.generator_optimizer.finalize_variable_values(self.generator.trainable_variables)
-        self.discriminator_optimizer.finalize_variable_values(self.discriminator.trainable_variables)
+        """Copies the averages of optimizers with `use_ema` into their networks, as Keras does at the end of `fit`.
+
+        Before the first update there are no averages.
+        """
+        for optimizer, network in (
+            (self.generator_optimizer, self.generator),
+            (self.discriminator_optimizer, self.discriminator),
+        ):
+            if int(compat.iterations_variable(schedules.innermost(optimizer)).numpy()):
+                optimizer.finalize_variable_values(network.trainable_variables)
 
     def _multi_process_function(self, step):
         """The function that `fit` calls for a batch where the replicas are in several processes; else None."""
@@ -125,13 +183,16 @@ class Fitting:
             )
 
 
-def _labels_for_weights(y, sample_weight):
-    """The labels, or zeros where there are only weights, since Keras drops weights without `y`."""
-    return np.zeros(len(sample_weight), "int32") if y is None and sample_weight is not None else y
-
-
 def _is_shuffled_by_keras(x):
     """Whether `fit` shuffles `x`: arrays, and Keras's datasets of known length. Other datasets have their own order."""
-    if isinstance(x, keras.utils.PyDataset):
-        return x.num_batches is not None
-    return hasattr(x, "shape") or isinstance(x, (dict, list, tuple))
+    return x.num_batches is not None if isinstance(x, keras.utils.PyDataset) else _is_arrays(x)
+
+
+def _is_arrays(x):
+    return hasattr(x, "shape") or isinstance(x, (Mapping, list, tuple))
+
+
+def _may_have_labels(x):
+    """Whether the elements of a dataset may hold labels; what Python generators yield is unknown."""
+    elements = getattr(x, "element_spec", ())  # of tf.data
+    return not _is_arrays(x) and isinstance(elements, tuple) and len(elements) != 1

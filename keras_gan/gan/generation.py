@@ -181,10 +181,10 @@ class Generation:
         """Writes the averaged generator for use without this package, after a comparison with Keras on the same seeds.
 
         Args:
-            filepath: a folder for "saved_model" and "web"; a file that ends in .tflite for "tflite", in .onnx for
-                "onnx".
-            format: "saved_model", "tflite", "onnx", or "web" for a web page. Keras's names "tf_saved_model" and
-                "litert" are taken too.
+            filepath: a folder for "saved_model", "web" and "micro"; a file that ends in .tflite for "tflite", in .onnx
+                for "onnx".
+            format: "saved_model", "tflite", "onnx", "web" for a web page, or "micro" for C++ on microcontrollers.
+                Keras's names "tf_saved_model" and "litert" are taken too.
             quantize: how a .tflite stores its weights: "float32", "float16", "int8" or "int8-static".
             options: further `keras_gan.exports.Options`; None for the defaults.
 

@@ -91,7 +91,7 @@ class Imitation:
         *theirs, _ = self.feature_maps(to_input(wanted))
         pairs = list(zip(ours, map(ops.stop_gradient, theirs), strict=True))
         of_maps = sum((relative_difference(one, other) for one, other in pairs), 0.0) / max(1, len(pairs))
-        return self.weight * (PICTURES * difference(drawn, wanted) + of_maps), logits
+        return self.weight * (PICTURES * difference(drawn, wanted) + of_maps), ops.cast(logits, "float32")
 
     def _wanted(self, inputs):
         return ops.stop_gradient(self.teacher()(inputs, training=False))

@@ -20,7 +20,7 @@ from keras_gan.gan import batches, conditions, imitation, network_checks, optimi
 from keras_gan.gan.counters import Counters
 from keras_gan.gan.fitting import Fitting
 from keras_gan.gan.generation import Generation
-from keras_gan.gan.passes import Passes, shared, with_labels, with_layer_loss
+from keras_gan.gan.passes import Passes, output, shared, with_labels, with_layer_loss
 from keras_gan.gan.saving import Saving, name_in
 from keras_gan.losses import LOSSES
 from keras_gan.penalties import resolve as resolve_penalties
@@ -68,8 +68,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             attribute k; see `conditions.Attributes`.
 
     Raises:
-        InputError: where D cannot take G's output, D ends in a sigmoid, or the networks' inputs do not match
-            `num_classes` or `attributes`.
+        InputError: where a network is no Keras model, D cannot take G's output, D ends in a sigmoid, or the networks'
+            inputs do not match `num_classes` or `attributes`.
 
     Example:
         >>> from keras_gan import GAN, networks
@@ -94,6 +94,8 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         attributes=None,
     ):
         super().__init__(name=name)
+        network_checks.check_kind(generator, "generator")
+        network_checks.check_kind(discriminator, "discriminator")
         self.latent = latents.check_distribution(latent)
         self.condition = conditions.of(num_classes, attributes, latent)
         self.latent_dim = network_checks.check_latent_dim(generator, latent_dim, self.condition)
@@ -150,14 +152,14 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
                 that D saw there. It computes less in a step.
             penalty_share: share of each batch, in (0, 1], at whose images the penalties are computed: for 0.25 every
                 fourth. A part costs less, and gives the same penalty on average. None means the preset's
-                with the preset's penalties, and 1 with any others.
+                with the preset's penalties, and 1 with any others, and for a discriminator that compares images.
             steps_per_execution: training steps in one call of the compiled function, as in `keras.Model.compile`.
             jit_compile: whether XLA compiles the step; "auto" for the faster choice on this machine (see `precision`).
             run_eagerly: whether steps run as plain Python for debugging, as in `keras.Model.compile`.
 
         Raises:
             InputError: for an unknown name, k < 1, another `penalty_share`, or one below 1 for a discriminator with
-                batch normalisation, or a loss or an optimizer that does not work with a GAN.
+                batch normalisation or `MinibatchStd`, or a loss or an optimizer that does not work with a GAN.
         """
         recipe = PRESETS[default_preset(None, self.data_shape)]
         if discriminator_steps < 1:
@@ -177,9 +179,9 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         self.loss_pair = losses.resolve(recipe.loss if loss is None else loss)
         known = name_in(self.loss_pair, LOSSES)
         if penalty_share is None:
-            ours = penalties is None and not self.separate_batches
+            ours = penalties is None and not network_checks.compares_images(self.discriminator)
             penalty_share = default_penalty_share(recipe, known) if ours else 1.0
-        self.penalty_share = network_checks.check_penalty_share(penalty_share, self.separate_batches)
+        self.penalty_share = network_checks.check_penalty_share(penalty_share, self.discriminator)
         if penalties is None:
             penalties = default_penalties(recipe, known)
         self.penalties = resolve_penalties(penalties)
@@ -268,10 +270,10 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         if not self._simultaneous:  # G answers the updated D, on fresh noise
             z = self._noise(real, labels)
             if self.loss_pair.paired:  # outside the tape, since D(x) does not depend on G
-                real_logits = self.discriminator(with_labels(labels, real), training=True)
+                real_logits = output(self.discriminator, with_labels(labels, real), training=True)
             with tf.GradientTape() as tape:
                 fake, g_layer_loss = with_layer_loss(self.generator, z)
-                fake_logits = self.discriminator(with_labels(labels, fake), training=True)
+                fake_logits = output(self.discriminator, with_labels(labels, fake), training=True)
         with tape:
             g_loss = self._generator_loss(real_logits, fake_logits, weights)
             aim = g_loss if self.imitation is None else self.imitation.objective(g_loss, z, fake)
@@ -285,7 +287,7 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         """A training step without updates of D: one of G, by its teacher's pictures. The losses are only logged."""
         minibatches, counts = self._minibatches(data)
         real, labels, weights = minibatches[-1]
-        real_logits = self.discriminator(with_labels(labels, real), training=False)
+        real_logits = output(self.discriminator, with_labels(labels, real), training=False)
         z = self._noise(real, labels)
         with tf.GradientTape() as tape:
             fake, layer_loss = with_layer_loss(self.generator, z)
@@ -314,9 +316,9 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
     def test_step(self, data):
         """The losses on held-out images, without updates. Penalties and gradients are logged in training only."""
         ((real, labels, weights),), counts = self._minibatches(data, steps=1)
-        fake = self.generator(self._noise(real, labels, self.evaluation_seed_generator), training=False)
-        real_logits = self.discriminator(with_labels(labels, real), training=False)
-        fake_logits = self.discriminator(with_labels(labels, fake), training=False)
+        fake = output(self.generator, self._noise(real, labels, self.evaluation_seed_generator), training=False)
+        real_logits = output(self.discriminator, with_labels(labels, real), training=False)
+        fake_logits = output(self.discriminator, with_labels(labels, fake), training=False)
         values = dict(
             d_loss=self.loss_pair.discriminator(real_logits, fake_logits, **weights),
             g_loss=self._generator_loss(real_logits, fake_logits, weights),
@@ -350,9 +352,9 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         labels = self.condition.check(labels)
         weights = self._check_weights(batches.check_weights(weights))
         automatic = any(map(automatic_share, self.penalties.values()))
-        counts = batches.count(images, self.condition.is_wrong(labels), steps, automatic)
+        counts = batches.count(images, self.condition.is_wrong(labels), steps, self.images_at_once, automatic)
         labels = self.condition.valid(labels)
-        parts = batches.minibatches(batches.never_empty([images, labels, weights]), steps)
+        parts = batches.minibatches(batches.never_empty([images, labels, weights]), steps, self.images_at_once)
         return [(x, label, {} if w is None else {"sample_weight": w}) for x, label, w in parts], batches.Counts(counts)
 
     def _check_weights(self, weights):
@@ -415,10 +417,11 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
             self._count(counts, summed.pop(0))
         objective, means, gradients = summed[0], summed[1 : len(values) + 1], summed[len(values) + 1 :]
         scale = optimizers.scale(optimizer)
-        norm = tf.linalg.global_norm(gradients) / scale
+        norm = optimizers.norm(gradients) / scale
         finite = ops.isfinite(norm + objective)
-        overflow = ops.isfinite(objective) & ~finite & (scale > 1.0)
-        replicas.apply_if(finite & counts.sound, optimizer, gradients, weights, then)
+        scales = isinstance(optimizer, keras.optimizers.LossScaleOptimizer)
+        overflow = ops.isfinite(objective) & ~finite & (scales and scale > 1.0)
+        replicas.apply_if(finite, counts.sound, optimizer, gradients, weights, then)
         self.skipped_steps.assign_add(ops.cast(~finite & ~overflow, self.skipped_steps.dtype))
         return Update(norm, overflow, dict(zip(values, means, strict=True)))
 

@@ -8,6 +8,7 @@ from keras import ops
 
 from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
+from keras_gan.layers import MinibatchStd
 
 
 def example(shape, labels=None, batch_size=1):
@@ -36,6 +37,15 @@ def _known_input(network, labels, name):
             "none of these."
         )
     return tuple(inputs[0][1:])
+
+
+def check_kind(network, role):
+    """Raises InputError for anything but a Keras model, such as the function that makes one."""
+    if not isinstance(network, keras.Model):
+        raise InputError(
+            f"the {role} is {network!r:.80}; expected a Keras model. Pass keras.Model(inputs, outputs), a "
+            "keras.Sequential, or what your function returns."
+        )
 
 
 def check_latent_dim(generator, latent_dim, condition):
@@ -108,21 +118,28 @@ def normalizes_batches(network):
     return any(isinstance(layer, keras.layers.BatchNormalization) for layer in compat.all_layers(network))
 
 
-def check_penalty_share(share, normalized):
+def compares_images(network):
+    """Whether a network's output for one image depends on the others in its batch, by batch normalisation or
+    `MinibatchStd`."""
+    layers = compat.all_layers(network)
+    return normalizes_batches(network) or any(isinstance(layer, MinibatchStd) for layer in layers)
+
+
+def check_penalty_share(share, discriminator):
     """The share of a batch at which penalties are computed. Raises InputError outside (0, 1].
 
-    Also below 1 where D has batch normalisation (`normalized`): a part of the batch has other statistics than the
-    whole, so that D would be another function there.
+    Also below 1 where D compares images: a part of the batch has other statistics than the whole, so that D would be
+    another function there.
     """
     if not 0 < share <= 1:
         raise InputError(
             f"penalty_share is {share}; expected more than 0 and at most 1. Use 1 to compute the penalties at all "
             "images."
         )
-    if share < 1 and normalized:
+    if share < 1 and compares_images(discriminator):
         raise InputError(
-            f"penalty_share is {share}, and the discriminator has batch normalisation, whose statistics are those of "
-            "the whole batch; expected 1. Leave penalty_share out."
+            f"penalty_share is {share}, and the discriminator has batch normalisation or MinibatchStd, whose "
+            "statistics are those of the whole batch; expected 1. Leave penalty_share out."
         )
     return share
 

@@ -100,6 +100,11 @@ def scale(optimizer: keras.optimizers.Optimizer):
     return tf.cast(optimizer.scale_loss(tf.ones(())), "float32")
 
 
+def norm(gradients: list):
+    """The norm over all gradients, without those that are None: a float32 scalar, whatever the weights' dtypes."""
+    return tf.linalg.global_norm([None if each is None else tf.cast(each, "float32") for each in gradients])
+
+
 def dense(gradients: list) -> list:
     """Converts gradients of embeddings, `tf.IndexedSlices`, to dense tensors, in which the rows of a class are summed.
 

@@ -251,9 +251,9 @@ class Passes:
         return sum((w * penalty.of_gradients(input_gradients[penalty.at]) for penalty, w in weights.items()), 0.0)
 
     def _automatic_weight(self, real):
-        """`penalties.automatic_weight` of the batch; the previous value where the batch holds a single image."""
-        single = ops.shape(real)[0] * replicas.count() < 2
-        weight = tf.where(single, self.counters.automatic_weight, automatic_weight(real))
+        """`penalties.automatic_weight` of the batch; the previous one where it holds a single image or a NaN."""
+        weight, single = automatic_weight(real), ops.shape(real)[0] * replicas.count() < 2
+        weight = tf.where(single | ~tf.math.is_finite(weight), self.counters.automatic_weight, weight)
         self.counters.automatic_weight.assign(weight)
         return weight
 
@@ -317,7 +317,12 @@ def with_labels(labels, x):
     return x if labels is None else [x, labels]
 
 
+def output(network, inputs, training: bool):
+    """A network's output in float32, in which losses and penalties are computed, as Keras computes its losses."""
+    return ops.cast(network(inputs, training=training), "float32")
+
+
 def with_layer_loss(network, inputs):
     """A network's output in training, and the sum of its layers' own losses (regularizers, `add_loss`)."""
-    outputs = network(inputs, training=True)
+    outputs = output(network, inputs, training=True)
     return outputs, sum((ops.sum(ops.cast(loss, "float32")) for loss in network.losses), 0.0)

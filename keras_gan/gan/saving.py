@@ -1,5 +1,7 @@
 """Saving a GAN: the methods that Keras calls to save and load models, and the state for checkpoints."""
 
+from pathlib import Path
+
 import keras
 
 from keras_gan._utils.errors import InputError
@@ -67,9 +69,19 @@ class Saving:
             if not part.taken:
                 raise InputError(
                     f"no layer of the {name} fits the other {name}; expected networks with layers in common. Use "
-                    "the same kind of networks (--preset)."
+                    "the same kind of networks (--preset), for images with as many channels."
                 )
         return taken
+
+    def save(self, filepath, *args, **options):
+        """Writes both networks, the average, the optimizers and their states into a .keras file, as `keras.Model.save`.
+
+        Raises:
+            InputError: for a file of HDF5, Keras's earlier format, which holds one network.
+        """
+        if Path(filepath).suffix.lower() in (".h5", ".hdf5"):
+            raise InputError(f"cannot save a GAN as {filepath}; expected a name that ends in .keras. Use gan.keras.")
+        super().save(filepath, *args, **options)
 
     def save_own_variables(self, store):
         for name, variable in self.training_state().items():

@@ -65,7 +65,12 @@ def check_samples(
     shape: tuple[int, ...], count: float, data_shape: tuple[int, ...], expected: int, data_name: str
 ) -> None:
     """Raises InputError if samples have a different shape from the data, or are fewer than expected."""
-    if tuple(shape) != tuple(data_shape) or count < expected:
+    if tuple(shape) != tuple(data_shape):
+        raise InputError(
+            f"samples of shape {(count, *shape)} for {data_name} of shape {tuple(data_shape)}; expected one shape. Use "
+            "samples of the data's size, grey or in colour as the data are."
+        )
+    if count < expected:
         raise InputError(
             f"samples of shape {(count, *shape)} for {data_name} of shape {tuple(data_shape)}; expected at least "
             f"{expected} samples of that shape. Provide more samples, or use a smaller count (--samples)."

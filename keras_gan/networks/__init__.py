@@ -140,7 +140,8 @@ def _sized(family, width):
     if not family.has_widths:
         sized = ", ".join(name for name, each in IMAGE_FAMILIES.items() if each.has_widths)
         raise InputError(
-            f"width {width} for networks of one size; expected one of the networks {sized}. Leave width (--width) out."
+            f"width {width} for networks of one size; expected one of the networks {sized}. Use one of these, or no "
+            "width."
         )
     return functools.partial(family.generator, width=width)
 

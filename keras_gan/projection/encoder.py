@@ -1,5 +1,6 @@
 """The encoder: a network from pictures to the latents, and classes, that drew them."""
 
+import os
 import zipfile
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ from keras import layers, ops
 from keras_gan import networks
 from keras_gan._utils import pixels, progress, seeding
 from keras_gan._utils.digests import weights_sha256
+from keras_gan._utils.errors import InputError
 from keras_gan._utils.files import replace
 from keras_gan.networks import IMAGE_FAMILIES
 from keras_gan.sampling import latents
@@ -91,12 +93,20 @@ def of_run(gan, file: Path, measure) -> tuple[Encoder, dict[str, np.ndarray]]:
         gan: the run's GAN.
         file: a .npz in the run folder.
         measure: function of an `Encoder` to arrays by name; none where they cannot be measured.
+
+    Raises:
+        InputError: where the encoder has to be trained, and the folder cannot be written.
     """
     found = _read(gan, file)
+    writable = os.access(file.parent, os.W_OK)
+    if not (found or writable):  # before minutes of training
+        raise InputError(
+            f"cannot write {file}, the run's encoder; expected a writable run folder. Copy the run and use that."
+        )
     known, measured = found or (train(gan, STEPS, 0), {})
     if not measured:
         measured = measure(known)
-        if measured or found is None:
+        if writable and (measured or found is None):
             write(file, known, measured, gan)
     return known, measured
 

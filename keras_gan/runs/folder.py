@@ -144,8 +144,17 @@ class Run:
                 f"{folder} exists and is not a run folder; expected a run or a new folder. Use another --run."
             )
         existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
+        if is_run(folder):
+            cls(folder).check_writable()
         if not existing.is_dir() or not os.access(existing, os.W_OK):
             raise InputError(f"cannot create {folder} in {existing}; expected a writable path. Use another --run.")
+
+    def check_writable(self) -> None:
+        """Raises InputError where nothing can be written into the folder, before long work whose results go there."""
+        if not os.access(self.path, os.W_OK):
+            raise InputError(
+                f"cannot write into {self.path}; expected a writable run folder. Copy the run and use that."
+            )
 
     @property
     def config_file(self) -> Path:

@@ -223,9 +223,13 @@ def columns(
         raise InputError(f"received {'neither' if n is None else 'both'} of n and z; expected one of them. Use n or z.")
     if z is not None:
         z = np.asarray(z, "float32")
-        if seed is not None or z.ndim != 2 or z.shape[1] != dim or not len(z) or not np.isfinite(z).all():
+        if seed is not None:
+            raise InputError(f"received z with seed {seed}; expected one of them. Use z alone.")
+        if z.ndim != 2 or z.shape[1] != dim or not len(z) or not np.isfinite(z).all():
+            what = "" if np.isfinite(z).all() else " with NaN or infinity"
             raise InputError(
-                f"z of shape {z.shape} with seed {seed}; expected finite numbers (n, {dim}), and no seed. Use z alone."
+                f"z of shape {z.shape}{what}; expected finite numbers (n, {dim}), n at least 1. Use latents of this "
+                "generator."
             )
         chosen = choose_labels(len(z), num_classes, labels)
     else:

@@ -162,8 +162,8 @@ def outcome(job: Job, was_finished: bool = False) -> str:
         )
     results = f"All results are on one page: {job.run_dir}/report.html."
     if was_finished:
-        more = f"Use --steps {2 * job.config.steps} to train longer, or --run auto to start another run."
-        text = f"nothing to do: {job.run_dir} has its {job.config.steps:,} steps already. {results} {more}"
+        more = f"Use --steps {2 * job.gan.step} to train longer, or --run auto to start another run."
+        text = f"nothing to do: {job.run_dir} has {job.gan.step:,} steps already. {results} {more}"
     else:
         more = "Run the command again with more --steps to continue."
         text = f"trained {job.gan.step:,} steps. {results} {more}"

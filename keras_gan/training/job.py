@@ -269,7 +269,7 @@ class Job:
 
     def is_the_example(self) -> bool:
         """Whether this is the 1-D example of the theory."""
-        return self.config.data in MIXTURES and self.source.shape == (1,)
+        return _is_the_example(self.config, self.source)
 
     @contextlib.contextmanager
     def _reporting_bad_input(self, saving: Checkpoints | None = None):
@@ -365,6 +365,11 @@ def prepare(
         config = dataclasses.replace(config, attributes=source.attribute_names)
     if config.attributes:
         data.check_attributes(source, config.attributes)
+    if _is_the_example(config, source) and (config.conditional or config.pack > 1):
+        raise InputError(
+            f"{config.data} with classes or packs; expected neither, since the theory is about single points. Leave "
+            "conditional (--conditional) and pack (--pack) out."
+        )
     if distribute.is_chief(strategy):
         (opening.warn_of_unequal_classes if config.conditional else opening.warn_of_unusable_labels)(source)
     if config.augment is None:  # decided once, since with more steps D must stay the same network
@@ -386,6 +391,10 @@ def _folder(config, run_dir):
         return Path(run_dir or standard)
     numbered = (standard.with_name(f"{standard.name}-{number}") for number in itertools.count(2))
     return next(folder for folder in itertools.chain([standard], numbered) if not folder.exists())
+
+
+def _is_the_example(config, source):
+    return config.data in MIXTURES and source.shape == (1,)
 
 
 def _check_replicas(config, count):

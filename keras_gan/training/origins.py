@@ -4,7 +4,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from keras_gan._utils import run_folders
+from keras_gan import schedules
+from keras_gan._utils import compat, run_folders
 from keras_gan._utils.digests import weights_sha256
 from keras_gan._utils.errors import InputError
 from keras_gan.gan import GAN
@@ -58,7 +59,7 @@ def digest(gan: GAN) -> str:
 
 def _take_optimizers(gan, other, path):
     for name in ("generator_optimizer", "discriminator_optimizer"):
-        ours, theirs = getattr(gan, name).variables, getattr(other, name).variables
+        ours, theirs = (_state(getattr(each, name)) for each in (gan, other))
         if [tuple(v.shape) for v in ours] != [tuple(v.shape) for v in theirs]:
             raise InputError(
                 f"the optimizers of {path} belong to other networks; expected the same networks. Leave "
@@ -66,3 +67,9 @@ def _take_optimizers(gan, other, path):
             )
         for mine, its in zip(ours, theirs, strict=True):
             mine.assign(its.numpy())
+
+
+def _state(optimizer):
+    """What an optimizer stores, without its learning rate, which is that of the new run."""
+    rate = compat.learning_rate_or_schedule(schedules.innermost(optimizer))
+    return [variable for variable in optimizer.variables if variable is not rate]

@@ -19,9 +19,11 @@ def find(run_dir: str | os.PathLike, locks=None, **settings) -> Fitted:
         settings: samples, factors and least_r2 of `directions.fit`.
 
     Raises:
-        InputError: as `directions.fit` and `training.load`.
+        InputError: as `directions.fit` and `training.load`, or where the run folder cannot be written.
     """
-    gan, run = load(run_dir), Run(run_dir)
+    run = Run(run_dir)
+    run.check_writable()
+    gan = load(run_dir)
     found = directions.find(gan, run, *open_both(run.config), locks=locks, **settings)
     reporting.write(run)
     return found
