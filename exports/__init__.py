@@ -9,6 +9,7 @@ import warnings
 from pathlib import Path
 
 from keras_gan._utils import lazy, progress
+from keras_gan._utils.choices import lookup
 from keras_gan._utils.errors import InputError, Notice
 from keras_gan._utils.files import replace
 
@@ -58,11 +59,13 @@ def export(gan, filepath: str | os.PathLike, format="saved_model", quantize="flo
 
     path = Path(filepath)
     path = path if path.name not in ("", "..") else path.resolve()
+    options = options or Options()
     check(path, format, quantize)
+    _check_options(canonical(format), quantize, options)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with progress.task(f"exporting {path.name}"):
-            report = _module(format).write(gan, path, quantize, options or Options())
+            report = _module(format).write(gan, path, quantize, options)
         replace(path.with_name(path.name + ".json"), lambda draft: draft.write_text(report.to_json(), "utf-8"))
     except OSError as error:
         raise InputError(
@@ -83,6 +86,25 @@ def check(filepath: str | os.PathLike, format: str, quantize: str = "float16") -
         InputError: where `export` would reject one of them.
     """
     _module(format).check(Path(filepath), quantize)
+
+
+def _check_options(format, quantize, options):
+    """Raises InputError for a mode or an option that the format does not have."""
+    from keras_gan.exports.edge import SIGNATURES
+    from keras_gan.exports.quantize import EIGHT_BITS, MODES
+
+    lookup(MODES, quantize, "quantization", ", ".join(MODES))
+    for name in options.signatures:
+        lookup(SIGNATURES, name, "signature", ", ".join(SIGNATURES))
+    if quantize in EIGHT_BITS and format in ("saved_model", "onnx"):
+        raise InputError(f"quantize={quantize!r} for {format}, in float32; expected tflite or web. Leave quantize out.")
+    if set(options.signatures) != set(SIGNATURES) and format != "tflite":
+        raise InputError(f"signatures for {format}; expected them for tflite. Leave signatures out.")
+    if options.tune_steps and not (format == "micro" or (quantize in EIGHT_BITS and format in ("tflite", "web"))):
+        raise InputError(
+            f"tune_steps={options.tune_steps} for {format} with quantize={quantize!r}; expected 8 bits. Use "
+            "quantize='int8', or leave tune_steps out."
+        )
 
 
 def canonical(format: str) -> str:

@@ -179,6 +179,8 @@ FILTERS = {
 def _what(shape):
     if len(shape) == 1:
         return f"vectors of {shape[0]} numbers"
+    if len(shape) != 3:
+        return f"arrays of shape {tuple(shape)}"
     kind = {1: "grey pictures", 3: "colour pictures"}.get(shape[2], f"pictures with {shape[2]} channels")
     return f"{kind}, {shape[0]} pixels high and {shape[1]} wide"
 

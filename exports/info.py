@@ -130,7 +130,11 @@ def _keras(path):
 
 def _input_shape(network):
     """The shape of a network's first input; for a discriminator, the shape of the data."""
-    first = next(layer for layer in network["config"]["layers"] if layer["class_name"] == "InputLayer")
+    config = network["config"]
+    layers = [layer for layer in config["layers"] if layer["class_name"] == "InputLayer"]
+    inputs = config.get("input_layers")  # of a functional model: the first is [name, 0, 0], in a list or alone
+    name = inputs and (inputs[0][0] if isinstance(inputs[0], list) else inputs[0])
+    first = next((layer for layer in layers if layer["config"]["name"] == name), layers[0])
     return first["config"]["batch_shape"][1:]
 
 

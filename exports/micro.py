@@ -5,6 +5,7 @@ program that draws the picture of a seed, and a README.md with figures and build
 file on this machine.
 """
 
+import math
 import re
 import tempfile
 from pathlib import Path
@@ -136,7 +137,7 @@ def _facts(content, about, report) -> dict:
         "name": one_line(about["name"]),
         "array": _array(content),
         "count": len(content),
-        "shape": shape if len(shape) == 3 else (1, shape[0], 1),
+        "shape": shape if len(shape) == 3 else (1, math.prod(shape), 1),
         "picture": len(shape) == 3 and shape[2] in (1, 3),
         "classes": about["num_classes"],
         "sliders": about["directions"] or [],

@@ -60,7 +60,7 @@ def export_run(
     files = [
         (format, mode, export_path(run_dir, format, mode, out, uint8, signatures, among_others=len(formats) > 1))
         for format in formats
-        for mode in (dict.fromkeys(modes) if has_modes(format) else modes[:1])
+        for mode in (dict.fromkeys(modes) if has_modes(format) else ["float16"])
     ]
     gan, run = gan or training.load(run_dir), Run(run_dir)
     about = exports.About.of(run, gan.step, license)

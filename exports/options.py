@@ -44,8 +44,8 @@ class Options:
         return other
 
     def once(self, gan, name, compute: Callable[[], T]) -> T:
-        """The result of `compute`, which is called once for the same name and weights of `gan`."""
-        key = weights_sha256(gan.ema_generator), name
+        """The result of `compute`, which is called once for the same name, and for the same weights and inputs."""
+        key = weights_sha256(gan.ema_generator), gan.latent, gan.num_classes, name
         if key not in self._shared:
             self._shared[key] = compute()
         return self._shared[key]

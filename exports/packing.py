@@ -7,6 +7,8 @@ from keras_gan._utils import compat
 from keras_gan.exports.metadata import NAME
 
 schema = compat.litert_schema()
+# Fields of the options of WHILE and IF that hold the number of another graph.
+CALLS = ("condSubgraphIndex", "bodySubgraphIndex", "thenSubgraphIndex", "elseSubgraphIndex")
 
 
 def pack(content: bytes, description: dict | None = None) -> bytes:
@@ -51,9 +53,16 @@ def only(content: bytes, signatures: Collection[str]) -> bytes:
     """
     model = compat.read_tflite(content)
     model.signatureDefs = [entry for entry in model.signatureDefs if entry.signatureKey.decode() in signatures]
-    model.subgraphs = [model.subgraphs[entry.subgraphIndex] for entry in model.signatureDefs]
-    for number, entry in enumerate(model.signatureDefs):
-        entry.subgraphIndex = number
+    kept = [entry.subgraphIndex for entry in model.signatureDefs]
+    for number in kept:  # which grows: the body of a loop is a graph too, and may contain another loop
+        kept += {index for index, _, _ in _called(model.subgraphs[number])} - set(kept)
+    places = {old: new for new, old in enumerate(kept)}
+    model.subgraphs = [model.subgraphs[number] for number in kept]
+    for entry in model.signatureDefs:
+        entry.subgraphIndex = places[entry.subgraphIndex]
+    for graph in model.subgraphs:
+        for index, options, field in _called(graph):
+            setattr(options, field, places[index])
     read = {tensor.buffer for graph in model.subgraphs for tensor in graph.tensors}
     read |= {entry.buffer for entry in model.metadata or ()}
     for number, buffer in enumerate(model.buffers):
@@ -61,6 +70,12 @@ def only(content: bytes, signatures: Collection[str]) -> bytes:
             buffer.data = None
     drop_unused_codes(model)
     return compat.write_tflite(model)
+
+
+def _called(graph) -> list[tuple]:
+    """The graphs that a graph's loops and branches call: index, and the options and the field that hold it."""
+    options = [operator.builtinOptions for operator in graph.operators]
+    return [(getattr(each, field), each, field) for each in options for field in CALLS if hasattr(each, field)]
 
 
 def drop_unused_codes(model) -> None:

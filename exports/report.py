@@ -320,10 +320,10 @@ def differences(outputs: np.ndarray, expected: np.ndarray) -> np.ndarray:
         expected: Keras's outputs, float32 (n, *data_shape).
 
     Returns:
-        Absolute differences, (n, *data_shape). Images are compared in [-1, 1], after clipping. Vectors are compared
+        Absolute differences, (n, *data_shape). Images are compared in [-1, 1], after clipping. Other data are compared
         relative to the largest expected value where that is above 1.
     """
-    if expected.ndim == 2:
+    if expected.ndim != 4:
         return np.abs(outputs - expected) / max(1.0, float(np.abs(expected).max()))
     if outputs.dtype == np.uint8:
         outputs, expected = pixels.floats(outputs), pixels.floats(pixels.to_uint8(expected))

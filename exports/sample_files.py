@@ -3,6 +3,7 @@
 import os
 import re
 import warnings
+import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from types import SimpleNamespace
@@ -180,7 +181,7 @@ def _latents_of(file) -> np.ndarray:
         found = np.load(file, allow_pickle=False)
         if not isinstance(found, np.ndarray) or found.dtype.kind not in "fiu" or found.ndim not in (1, 2):
             raise ValueError("no numbers (n, latent_dim)")
-    except (OSError, ValueError, EOFError) as error:
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
         why = first_line(error) if isinstance(error, OSError) else "it holds no numbers"
         raise InputError(
             f"{file} cannot be read as latents ({why}); expected a .npy with floats (n, latent_dim). Use "

@@ -83,6 +83,7 @@ def signatures(gan, uint8: bool = False, xp=GRAPH) -> dict:
 
     def generate(*inputs):
         outputs = gan.ema_generator(inputs[0] if len(inputs) == 1 else list(inputs), training=False)
+        outputs = tf.cast(outputs, "float32")
         return {OUTPUT: _to_uint8(outputs) if uint8 else outputs}
 
     def sample(seed, *label):
@@ -212,7 +213,7 @@ class Generator(FileGenerator):
                 f"{self.path} cannot be run ({first_line(error)}); expected a signature that takes latents. Export it "
                 "again."
             ) from error
-        if samples.dtype not in (np.uint8, np.float32) or samples.ndim not in (2, 4) or len(samples) != n:
+        if samples.dtype not in (np.uint8, np.float32) or len(samples) != n:
             raise InputError(
                 f"{self.path} gives {samples.dtype} of shape {samples.shape}; expected {n} images (n, height, width, "
                 "channels) or vectors (n, features), uint8 or float32. Export it again."

@@ -358,7 +358,7 @@ def test_only_the_first_samples_are_evaluated_so_more_change_nothing(reference):
 
 
 def test_samples_that_do_not_match_raise_an_error(reference):
-    with pytest.raises(InputError, match=r"shape \(397, 9, 9, 1\) for digits of shape \(8, 8, 1\); .*of the data's size"):
+    with pytest.raises(InputError, match=r"shape \(397, 9, 9, 1\) for digits of shape \(8, 8, 1\); .*data's size"):
         evaluate(np.zeros((397, 9, 9, 1), "uint8"), reference)
     with pytest.raises(InputError, match=r"shape \(396, 8, 8, 1\) .* expected at least 397 .*--samples"):
         evaluate(reference.baseline.images[:-1], reference)

@@ -10,6 +10,7 @@ from keras_gan._utils import pixels, progress
 from keras_gan._utils.errors import InputError
 from keras_gan.callbacks.every import Every
 from keras_gan.data import Source
+from keras_gan.data.arrays import check_array
 from keras_gan.data.source import from_array
 from keras_gan.doctor import ILL, Settings, Verdict
 from keras_gan.doctor.samples import RealData, features, measure
@@ -38,11 +39,14 @@ class Checks(Every):
         seed: seed of the latents, and of the choice of real data.
         run: the run folder with checks.csv; None to hold the rows in memory only.
         labels: integers (n,), the classes of an array; a source has its own.
+
+    Raises:
+        InputError: for data of another kind or shape.
     """
 
     def __init__(self, real: Source | np.ndarray, steps: int = 50, seed: int = 0, run: Run | None = None, labels=None):
         super().__init__(steps, run)
-        self.source = real if isinstance(real, Source) else from_array("real data", np.asarray(real), labels)
+        self.source = real if isinstance(real, Source) else _source(real, labels)
         self.real = RealData.of(_rows(self.source, seed))
         self.seed = seed
         self.run = run
@@ -70,6 +74,11 @@ class Checks(Every):
         return self.run.columns("checks") if self.run else _columns(self.table)
 
     def on_train_begin(self, logs=None):
+        if self.source.shape != self.model.data_shape:
+            raise InputError(
+                f"Checks received data of shape {self.source.shape} for a GAN of {self.model.data_shape}; expected the "
+                "training data. Use data of the networks' shape."
+            )
         super().on_train_begin(logs)
         # The row of step 0 exists already if the run was stopped before its first checkpoint.
         if self.last == 0 and not len(self.columns().get("step", ())):
@@ -168,11 +177,25 @@ class Doctor(Every):
             total, count = now - self.sums.get(tracker.name, 0.0)
             self.sums[tracker.name] = now
             means[tracker.name] = total / count if count else float("nan")
+        if not np.isfinite([totals for totals, _ in self.sums.values()]).all():
+            self.model.reset_metrics()  # or all means would be NaN up to the end of the epoch
+            self.sums = {}
         return means
 
 
 def _columns(table):
     return {name: np.array([row[name] for row in table], float) for name in table[0]} if table else {}
+
+
+def _source(real, labels):
+    """A source of an array. Raises InputError for anything else."""
+    if not hasattr(real, "__array__") or not hasattr(real, "shape"):
+        raise InputError(
+            f"Checks received {type(real).__name__} as real data; expected an array or a data.Source. Use "
+            "keras_gan.data.open_source."
+        )
+    labels = None if labels is None else np.asarray(labels)
+    return from_array("real data", check_array(np.asarray(real), "real data"), labels)
 
 
 def _rows(source, seed):

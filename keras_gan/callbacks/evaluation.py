@@ -37,7 +37,7 @@ class Evaluation(Every):
 
     Raises:
         InputError: if the metric is unknown or does not apply, if neither a lower nor a higher score is better, or if
-            `best` does not end in .keras.
+            `best` does not end in .keras or cannot be written.
 
     Example:
         >>> from keras_gan import GAN, callbacks, data, metrics, networks
@@ -79,6 +79,11 @@ class Evaluation(Every):
         self.best = None if best is None else Path(best)
         if self.best is not None and self.best.suffix != ".keras":
             raise InputError(f"best is {best}; expected a name that ends in .keras. Use best='{self.best.stem}.keras'.")
+        if self.best is not None and not os.access(self.best.absolute().parent, os.W_OK):
+            raise InputError(
+                f"best is {best}, whose folder does not exist or cannot be written; expected a writable folder. Create "
+                "it, or use another path."
+            )
         self.seed = seed
         self.record = record
         self.history = []

@@ -2,6 +2,7 @@
 
 import keras
 
+from keras_gan._utils.errors import InputError
 from keras_gan.runs import Run
 
 
@@ -11,10 +12,15 @@ class Every(keras.callbacks.Callback):
     Args:
         steps: the number of steps between two calls.
         run: the run folder, for its last step; None if there is none.
+
+    Raises:
+        InputError: for less than one step.
     """
 
     def __init__(self, steps: int, run: Run | None = None):
         super().__init__()
+        if steps < 1:
+            raise InputError(f"{type(self).__name__} received steps={steps}; expected at least 1. Use steps=100.")
         self.steps = steps
         self.end = run.config.steps if run else None
         self.last = 0

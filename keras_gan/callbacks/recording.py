@@ -77,13 +77,13 @@ class History(Every):
     Args:
         run: the run folder.
         steps: the number of steps between two rows.
-        batch_size: the number of images in a batch.
+        images: the number of images in a training step.
     """
 
-    def __init__(self, run: Run, steps: int, batch_size: int):
+    def __init__(self, run: Run, steps: int, images: int):
         super().__init__(steps, run)
         self.run = run
-        self.batch_size = batch_size
+        self.images = images
         self.before_s = 0.0  # time of training since the last row in an earlier process
 
     def on_train_begin(self, logs=None):
@@ -106,7 +106,7 @@ class History(Every):
         now = time.perf_counter()
         elapsed_s, self.since = now - self.since, now
         self.seconds += elapsed_s
-        rate = (step - self.row_step) * self.batch_size / elapsed_s
+        rate = (step - self.row_step) * self.images / elapsed_s
         self.row_step = step
         losses = {name: float(logs[name]) for name in LOGS}
         row = {"step": step, "seconds": self.seconds, "images_per_s": rate, **losses}
@@ -143,14 +143,14 @@ class Progress(keras.callbacks.Callback):
 
     Args:
         steps: the last step.
-        batch_size: the number of images in a batch.
+        images: the number of images in a training step.
         task: where the progress is shown; None for lines on standard error.
     """
 
-    def __init__(self, steps: int, batch_size: int, task: progress.Task | None = None):
+    def __init__(self, steps: int, images: int, task: progress.Task | None = None):
         super().__init__()
         self.steps = steps
-        self.batch_size = batch_size
+        self.images = images
         self.given = task
 
     def on_train_begin(self, logs=None):
@@ -165,7 +165,7 @@ class Progress(keras.callbacks.Callback):
             return
         rate = (step - self.first[1]) / max(now - self.first[0], 1e-9)  # steps a second
         losses = f"loss D {logs[DISCRIMINATOR_LOSS]:.3f}   G {logs[GENERATOR_LOSS]:.3f}"
-        self.task.update(step, f"{rate * self.batch_size:,.0f} images/s   {losses}")
+        self.task.update(step, f"{rate * self.images:,.0f} images/s   {losses}")
 
     def on_train_end(self, logs=None):
         self.own.close()

@@ -243,7 +243,7 @@ def check_array(array: np.ndarray, name: str) -> np.ndarray:
         )
     if array.ndim == 4:
         low, high = float(array.min()), float(array.max())
-        if not -1.0 <= low < 0.0 <= high <= 1.0:
+        if not (-1.0 <= low < 0.0 and high <= 1.0):
             raise InputError(
                 f"{name} has floats from {low:g} to {high:g}; expected [-1, 1]. Scale them, for example from [0, 1] by "
                 "x * 2 - 1."

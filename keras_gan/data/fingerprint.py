@@ -2,7 +2,7 @@
 
 For a folder it has the files, their sizes in bytes and their checksums. For arrays it has shape, dtype, and checksums
 of values and labels. For a dataset it has name and version. For all data it has the classes and the number of images in
-each.
+each, and a checksum of the attributes.
 """
 
 import hashlib
@@ -31,6 +31,9 @@ def of_source(source: Source) -> dict[str, Any]:
         found = source.read_fingerprint()
     else:
         found = of_array(source.array) if source.array is not None else {"kind": "data", "count": source.count}
+    if source.attributes is not None:
+        values = np.packbits(np.asarray(source.attributes, bool))
+        found = {**found, "attributes": [list(source.attribute_names), zlib.crc32(values)]}
     classes = None if source.labels is None else labels.counts(source.labels, source.class_names)
     if classes is None:
         return {**found, "classes": None, "labels": None}
@@ -69,6 +72,8 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
     Raises TypeError or ValueError for a damaged fingerprint.
     """
+    if "attributes" not in before:  # as in runs of earlier versions
+        now = {key: value for key, value in now.items() if key != "attributes"}
     if before == now:
         return []
     if before.get("kind") != now.get("kind"):
@@ -76,6 +81,8 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     same_files = before.get("kind") == "folder" and before.get("sha256") == now.get("sha256")
     # Classes of the same files may have fewer images, since damaged images can be left out.
     found = renamed(before["classes"], now["classes"]) or ([] if same_files else _recounted(before, now))
+    if before.get("attributes") != now.get("attributes"):
+        found.append("the attributes have changed")
     if same_files:
         return found
     if before.get("files") and now.get("files"):

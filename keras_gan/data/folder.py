@@ -33,8 +33,8 @@ def open_folder(path: Path, spec: DataSpec, like: Path | None = None) -> Source:
     Args:
         path: the folder.
         spec: how its images are read.
-        like: the folder of the training images; None if `path` is that folder. If given, its class numbers and its
-            scale of values without a defined range are used, and no table of attributes is read.
+        like: the folder of the training images; None if `path` is that folder. If given, its class numbers, its number
+            of channels and its scale of values without a defined range are used, and no table of attributes is read.
 
     Returns:
         A `Source`.
@@ -54,7 +54,8 @@ def open_folder(path: Path, spec: DataSpec, like: Path | None = None) -> Source:
     _warn(stray and f"{path}: left out {stray_images} in no class folder: {named(stray)}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         survey = _survey(pool, path, files)
-        opened = _Opened(path, spec, files, survey, _spans(pool, path, survey, like))
+        grey = _is_grey(survey.headers.values(), spec) if like is None else _has_grey(pool, like, spec)
+        opened = _Opened(path, spec, files, survey, _spans(pool, path, survey, like), grey)
         opened.read(pool)
     _check_damaged(survey.damaged, files, path, spec.skip_damaged)
     opened.warn(found.folders, unlabelled)
@@ -80,15 +81,12 @@ class Survey:
 class _Opened:
     """The images of a folder while they are read."""
 
-    def __init__(self, path, spec, files, survey, spans):
+    def __init__(self, path, spec, files, survey, spans, grey):
         self.path, self.spec, self.files, self.survey = path, spec, files, survey
         self.array, self.transparent = None, None
         if not survey.headers:
             _check_damaged(survey.damaged, files, path, spec.skip_damaged)
         size = spec.image_size or _common_size(survey.sizes(), path)
-        grey = not survey.those(lambda header: not header.grey)
-        if survey.those(lambda header: header.alpha) and not decoding.is_grey(spec.background):
-            grey = False
         self.shape = (*size, 1 if grey else 3)
         options = dict(grey=grey, size=size, crop=spec.crop, background=spec.background, spans=spans)
         self.decode = lambda file: decoding.decode(path / file, **options)
@@ -180,6 +178,19 @@ def _class_names(path, skip_damaged) -> list[str] | None:
             names[file.split(os.sep)[0]] = names[file.split(os.sep)[0]] or _is_readable(path / file)
         names = [name for name, readable in names.items() if readable]
     return sorted(names) if len(names) > 1 else None
+
+
+def _is_grey(headers, spec) -> bool:
+    """Whether images are opened with one channel: none has colour, also not that of its background."""
+    on_grey = decoding.is_grey(spec.background)
+    return all(header.grey and (on_grey or not header.alpha) for header in headers)
+
+
+def _has_grey(pool, path, spec) -> bool:
+    """Whether the images of a folder are opened with one channel; read up to the first that has colour."""
+    files = labels.group(listing.images(path).files)[0]
+    found = (header for _, header in _each(pool, lambda file: decoding.header(path / file), files, "reading headers"))
+    return _is_grey((header for header in found if not isinstance(header, Unreadable)), spec)
 
 
 def _is_readable(file) -> bool:

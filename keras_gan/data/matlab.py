@@ -20,7 +20,7 @@ NUMBERS = {1: "i1", 2: "u1", 3: "i2", 4: "u2", 5: "i4", 6: "u4", 7: "f4", 9: "f8
 MATRIX, COMPRESSED = 14, 15
 NUMERIC_CLASSES = range(6, 16)  # table 1-3: from mxDOUBLE_CLASS to mxUINT64_CLASS
 NAMED_CLASSES = range(1, 16)  # also cells, structures, objects, text and sparse arrays, with the same header
-COMPLEX = 0x800  # bit of the array flags
+COMPLEX, LOGICAL = 0x800, 0x200  # bits of the array flags
 HEADER_BYTES = 128
 
 
@@ -86,4 +86,4 @@ def _array(body, order) -> tuple[str, np.ndarray | None] | None:
     array = np.frombuffer(numbers, order + NUMBERS[kind])
     if min(shape, default=0) < 0 or array.size != math.prod(shape):
         raise ValueError(f"its array {name} of shape {tuple(shape)} has {array.size:,} numbers")
-    return name, array.reshape(shape, order="F")
+    return name, (array.astype(bool) if flags & LOGICAL else array).reshape(shape, order="F")

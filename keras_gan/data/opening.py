@@ -128,7 +128,8 @@ def _open(spec: DataSpec) -> Source | None:
     if path.suffix.lower() in ARRAY_FILES:
         return arrays.from_file(path, spec.image_size, spec.crop, split)
     if is_path(name):
-        return _open_folder(path, spec)
+        # ./mnist would otherwise have the name of a dataset, and with it the metrics of that dataset.
+        return _open_folder(path if is_path(str(path)) else path.absolute(), spec)
     if name.split("/")[0] not in catalog.names():
         choices = nearest(name, [*OWN, *catalog.names()])
         raise InputError(

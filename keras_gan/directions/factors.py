@@ -5,6 +5,9 @@ import numpy as np
 
 from keras_gan._utils import compat
 from keras_gan._utils.errors import InputError
+from keras_gan.sampling import latents
+
+PROBES, SAME, TINY = 16, 0.9999, 1e-12  # latents that show where z goes, the correlation of a multiple of a number of z
 
 
 def factorize(gan, count: int) -> dict[str, np.ndarray]:
@@ -42,14 +45,36 @@ def factorize(gan, count: int) -> dict[str, np.ndarray]:
 
 
 def _first_matrix(gan):
+    """The rows of the first dense layer of z by which it multiplies z, float64 (latent_dim, units)."""
     generator = getattr(gan, "ema_generator", None)
     layers = compat.all_layers(generator, include_self=False) if generator is not None else ()
-    dense = next((layer for layer in layers if isinstance(layer, keras.layers.Dense)), None)
-    rows = 0 if dense is None else dense.kernel.shape[0]
-    # A generator that takes labels appends their embedding to z.
-    if rows < gan.latent_dim or (rows > gan.latent_dim and gan.num_classes is None):
+    dense = [layer for layer in layers if isinstance(layer, keras.layers.Dense)]
+    if gan.num_classes is None:
+        found = [(layer, slice(None)) for layer in dense[:1] if layer.kernel.shape[0] == gan.latent_dim]
+    else:  # z and what is made of the label may come in any order
+        found = [(layer, rows) for layer in dense if (rows := _rows_of_z(gan, layer)) is not None]
+    if not found:
         raise InputError(
             "the generator does not begin with a dense layer of z; expected one, whose matrix gives the factors. Leave "
             "factors (--factors) out."
         )
-    return np.asarray(keras.ops.convert_to_numpy(dense.kernel), "float64")[: gan.latent_dim]
+    layer, rows = found[0]
+    return np.asarray(keras.ops.convert_to_numpy(layer.kernel), "float64")[rows]
+
+
+def _rows_of_z(gan, layer):
+    """Which inputs of a layer of a conditional generator are the numbers of z, or multiples of them; else None."""
+    try:
+        network = keras.Model(gan.ema_generator.inputs, layer.input)
+    except (AttributeError, ValueError):  # inside another network, or used several times
+        return None
+    z = latents.of_seeds(np.arange(PROBES, dtype="int32"), gan.latent_dim, gan.latent)
+    labels = np.zeros(PROBES, "int32")
+    seen = keras.ops.convert_to_numpy(network([z, labels], training=False))
+    if seen.ndim != 2:
+        return None
+    both = np.concatenate([z, seen], axis=1).astype("float64")
+    both -= both.mean(axis=0)
+    both /= np.maximum(np.linalg.norm(both, axis=0), TINY)
+    alike = np.abs(both[:, : gan.latent_dim].T @ both[:, gan.latent_dim :]) > SAME  # (latent_dim, inputs)
+    return alike.argmax(axis=1) if (alike.sum(axis=1) == 1).all() else None

@@ -200,7 +200,9 @@ class _Fit:
         names = self.readers.names
         weights, self.r2, self.largest, self.stds = self._regress()
         _check_locks(locks, names)
-        working = [name for name in names if self.r2[name] >= self.least_r2 * self.largest.get(name, 1.0)]
+        # An attribute that never changes has no weights, whatever the least R² is.
+        least = {name: self.least_r2 * self.largest.get(name, 1.0) for name in names if name in weights}
+        working = [name for name in least if self.r2[name] >= least[name]]
         factor = factors.factorize(self.gan, factor_count) if factor_count else {}
         weights = {**{name: weights[name] for name in working}, **factor}
         kinds = {name: reading.kind for reading in self.readers.readings for name in reading.names}

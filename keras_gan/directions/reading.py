@@ -63,8 +63,11 @@ def readers(
     Raises:
         InputError: where the data are vectors.
     """
-    if len(shape) != 3:
-        raise InputError(f"data of shape {shape}; expected images, which have attributes. Use a generator of images.")
+    if len(shape) != 3 or shape[2] not in (1, 3):
+        raise InputError(
+            f"data of shape {shape}; expected images, grey or in colour, which have attributes. Use a generator of "
+            "these."
+        )
     named = source is not None and getattr(source, "attributes", None) is not None
     # Pages show the first sliders where there are many: those with the names that the data have given.
     readings = [*([_attributes(source)] if named else []), _measured(shape[2])]

@@ -112,7 +112,7 @@ def rename(fitted: Fitted, names: dict[str, str]) -> Fitted:
     """
     for old, new in names.items():
         slider = fitted[old]
-        if new in fitted.names or not check_name(new):
+        if new in (*fitted.names, CLASS) or not check_name(new):
             raise InputError(
                 f"the new name {new!r:.70} for {slider.name}; expected a short name that no slider has. Use another "
                 "name."

@@ -21,8 +21,11 @@ def draw(found: Fitted, gan, run) -> None:
     strips = {f"{s.name} ±{s.limit:g}": _strip(found, s, gan) for s in found.sliders[:MOST_STRIPS]}
     names = [name for name in found.names if found.measurements[name].own_step is not None]
     tables = {title: _matrix(found, names, which) for title, which in TABLES.items()}
+    picture = run.path / "directions.png"
     if strips:
-        plots.sliders(strips, names, tables, run.path / "directions.png")
+        plots.sliders(strips, names, tables, picture)
+    else:
+        picture.unlink(missing_ok=True)  # of sliders that were found before
 
 
 TABLES = {"nothing locked": "unlocked", "locked": "cross_talk"}

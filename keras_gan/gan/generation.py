@@ -21,7 +21,7 @@ class Generation:
 
     def call(self, inputs, training=False):
         """The averaged generator: latents, or [latents, labels], to data, float32 (batch, *data_shape)."""
-        return self.ema_generator(inputs, training=False)
+        return ops.cast(self.ema_generator(inputs, training=False), "float32")
 
     def inputs(self, n, seed=None, labels=None):
         """The generator's inputs for n samples: latents float32 (n, latent_dim), or [latents, labels int32 (n,)].
@@ -52,7 +52,11 @@ class Generation:
         """
         if self.num_classes is not None and np.ndim(labels) == 2:
             z, _ = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, None, z)
-            samples = self._mixed(z, self._checked_shares(labels, len(z)))
+            shares = self._checked_shares(labels, len(z))
+            if not self._mixes_classes:
+                self.check_class_shares()
+                self._mixes_classes = True
+            samples = self._mixed(z, shares)
         else:
             columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
             samples = self._in_batches(columns, batch_size)
@@ -155,9 +159,13 @@ class Generation:
         return self._in_batches(generators.columns(self, inputs), batch_size)
 
     def _in_batches(self, columns, batch_size):
+        if batch_size < 1:
+            raise InputError(f"batch_size is {batch_size}; expected at least 1. Use batch_size=64.")
         starts = range(0, len(columns[0]), batch_size)
         parts = [self._compiled_call(*(column[start : start + batch_size] for column in columns)) for start in starts]
         return np.concatenate([part.numpy() for part in parts])
+
+    _mixes_classes = False  # whether `check_class_shares` has passed, which depends on the network alone
 
     # `exports.open_generator` replaces these attributes for the GAN of a run; see `generators.Generator`.
     class_names = None

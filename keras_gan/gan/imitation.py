@@ -47,6 +47,10 @@ class Imitation:
             InputError: where the GANs differ in latents, classes or data, or where weights or discriminator cannot be
                 used.
         """
+        if not hasattr(teacher, "ema_generator"):
+            raise InputError(
+                f"a teacher of class {type(teacher).__name__}; expected a GAN. Use keras_gan.training.load(RUN)."
+            )
         for name in ("latent", "latent_dim", "num_classes", "data_shape"):
             ours, theirs = getattr(student, name), getattr(teacher, name)
             if ours != theirs:

@@ -1,5 +1,6 @@
 """The table of metrics: each computes its numbers from a batch of samples and the reference."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -68,10 +69,12 @@ def _memorisation(batch, reference):
 def _memorised(samples, real):
     """Compares the distances from samples to training images with those from other real images.
 
-    `train_distance` is a ratio of two medians: near 0 for copies of training images, 1 for new real images.
+    `train_distance` is a ratio of two medians: near 0 for copies of training images, 1 for new real images. It is NaN
+    where at least half of the real images equal a training image.
     """
+    usual = float(np.median(real.distances))
     return {
-        "train_distance": float(np.median(samples.distances) / max(np.median(real.distances), 1e-12)),
+        "train_distance": float(np.median(samples.distances)) / usual if usual else math.nan,
         "memorised": neighbours.memorised(samples.distances, samples.spacings, real.copy_share),
     }
 

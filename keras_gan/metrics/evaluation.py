@@ -144,6 +144,8 @@ def _notes(reference):
             f"only {reference.count} samples for {reference.real.features.shape[1]} features: the Fréchet distances of "
             "the samples and of the baseline are much too large"
         )
+    if has_images(reference) and not np.median(reference.real_nearest.distances):
+        yield "no distance to the nearest training image: half of the real images or more equal a training image"
 
 
 def compare(samples: np.ndarray, real: np.ndarray, extractor: str = "none", seed: int = 0) -> Card:

@@ -14,6 +14,7 @@ from keras_gan.metrics.streams import Images, thumbnails
 
 K = 5  # neighbours; Naeem et al. 2020 choose it so that a perfect generator's coverage is near 1
 BLOCK_MB = 128  # of a distance matrix
+ROUNDING = 1e-12  # of a squared distance, as a share of the squared norms of both points
 BLOCK_BYTES = 2**26  # of training images, as floats, in one comparison
 QUERIES = 2_000  # samples whose nearest training image is searched: enough for a median and a share of 1 %
 
@@ -51,14 +52,18 @@ def fidelity_and_diversity(real: np.ndarray, fake: np.ndarray, k: int = K) -> di
 
     real, fake = flat(real), flat(fake)  # in the precision of the radii, or points at the edge of a ball would be lost
     real_radii, fake_radii = _radii(real, k), _radii(fake, k)
+    real_sizes, fake_sizes = (np.square(rows.astype("float64")).sum(axis=1) for rows in (real, fake))
     around_fake = np.zeros(len(fake), "int64")  # the number of real balls that contain each sample
     covered, recalled = [], []
     start = 0
     for distances in pairwise_distances_chunked(real, fake, working_memory=BLOCK_MB):
-        inside = distances <= real_radii[start : start + len(distances), None]
+        rows = slice(start, start + len(distances))
+        # Differences of large squares: equal points are up to this far apart, and may have a radius of 0.
+        squares = np.square(distances) - ROUNDING * (real_sizes[rows, None] + fake_sizes)
+        inside = squares <= np.square(real_radii[rows, None])
         around_fake += inside.sum(axis=0)
         covered.append(inside.any(axis=1))
-        recalled.append((distances <= fake_radii).any(axis=1))
+        recalled.append((squares <= np.square(fake_radii)).any(axis=1))
         start += len(distances)
     return {
         "precision": float(np.mean(around_fake > 0)),
@@ -223,7 +228,7 @@ class Nearest:
 def nearest_other(data: Images, k: int = 1) -> np.ndarray:
     """Returns the distance from each image to its k-th nearest neighbour in the same set, float64 (n,)."""
     rows = flat(data[:])
-    return _neighbours(rows, rows, k + 1)[0][:, k]
+    return _exact(rows, data, *_neighbours(rows, rows, k + 1))[0][:, k]
 
 
 def flat(data: np.ndarray) -> np.ndarray:

@@ -212,7 +212,7 @@ def check_data(train: Source, held_out: Source | None, count: int | None = None)
     if held_out is not None and held_out.shape != train.shape:
         raise InputError(
             f"held-out data of shape {held_out.shape} for training data of shape {train.shape}; expected equal "
-            "shapes. Use image_size (--image-size) to resize both."
+            "shapes. Use image_size (--image-size) to resize both, and as many channels in both."
         )
     wanted = count or default_count(train.name)
     counts = {"samples": wanted}

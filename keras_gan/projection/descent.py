@@ -89,7 +89,7 @@ def _descend(gan, z, labels, wanted, steps):
     @tf.function
     def step():
         with tf.GradientTape() as tape:
-            drawn = gan.ema_generator([variable, *known] if known else variable, training=False)
+            drawn = gan([variable, *known] if known else variable, training=False)
             # Sums over the starts, so that none slows another one down; means over the pixels.
             loss = sum(
                 ops.sum(ops.mean(ops.square(a - b), axis=(1, 2, 3)))
@@ -107,7 +107,7 @@ def _descend(gan, z, labels, wanted, steps):
 
 def _drawn(gan, z, labels):
     """The pictures of z, float32 (n, height, width, channels)."""
-    return gan.ema_generator.predict([z, labels] if labels is not None else z, verbose=0)
+    return gan.compute([z, labels] if labels is not None else z)
 
 
 def _errors(drawn, wanted):

@@ -65,10 +65,10 @@ def train(gan, steps: int, seed: int) -> Encoder:
     @tf.function
     def step(z, label):
         known = [] if gan.num_classes is None else [label]
-        drawn = gan.ema_generator([z, *known] if known else z, training=False)
+        drawn = gan([z, *known] if known else z, training=False)
         with tf.GradientTape() as tape:
             answer = network(drawn, training=True)
-            again = gan.ema_generator([answer[:, :dim], *known] if known else answer[:, :dim], training=False)
+            again = gan([answer[:, :dim], *known] if known else answer[:, :dim], training=False)
             loss = ops.mean(ops.square(again - drawn)) + SMALL_SHARE * ops.mean(ops.square(answer[:, :dim] - z))
             if known:
                 loss += ops.mean(keras.losses.sparse_categorical_crossentropy(label, answer[:, dim:], from_logits=True))
@@ -121,8 +121,8 @@ def _read(gan, file) -> tuple[Encoder, dict[str, np.ndarray]] | None:
             network.set_weights([_stored_weight(found, number) for number in range(len(network.weights))])
             names = [name for name in found.files if name.startswith(MEASURED)]
             return Encoder(network, gan.latent_dim), {name.removeprefix(MEASURED): found[name] for name in names}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):  # none yet, damaged, or of another version
-        return None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError):
+        return None  # there is none yet, or it is damaged or of another version
 
 
 def write(file: Path, encoder: Encoder, measured: dict[str, np.ndarray], gan, small: bool = False) -> None:

@@ -2,10 +2,11 @@
 
 import dataclasses
 import os
+import warnings
 from pathlib import Path
 
 from keras_gan import directions
-from keras_gan._utils.errors import InputError
+from keras_gan._utils.errors import InputError, Notice
 from keras_gan.config import TrainConfig
 from keras_gan.directions import record
 from keras_gan.gan import GAN, transfer
@@ -64,7 +65,20 @@ def start(gan: GAN, config: TrainConfig, recorded: Origin | None) -> Origin:
 
 
 def hand_on_sliders(run: Run) -> None:
-    """Gives a trained student its teacher's sliders, which move the same latents, unless it has its own."""
+    """Gives a trained student its teacher's sliders, which move the same latents, unless it has its own.
+
+    Sliders that were found at another step of the teacher are left out, with a `Notice`.
+    """
     teacher = Run(run.config.teacher)
-    if directions.load(run) is None and (found := directions.load(teacher)) is not None:
-        record.save(dataclasses.replace(found, step=run.config.steps), run)
+    if directions.load(run) is not None or (found := directions.load(teacher)) is None:
+        return
+    if found.step != run.origin.step:
+        warnings.warn(
+            Notice(
+                f"the sliders of {teacher.path} were found at step {found.step:,}, and the student learned from step "
+                f"{run.origin.step:,}: it gets none. Find its own with kgan directions."
+            ),
+            stacklevel=2,
+        )
+        return
+    record.save(dataclasses.replace(found, step=run.config.steps), run)

@@ -210,7 +210,7 @@ class Job:
             self._reporting_bad_input(saving),
             training_task(display, config.steps) as task,
         ):
-            shown = Progress(config.steps, config.batch_size, task)
+            shown = Progress(config.steps, images_per_step(config), task)
             self._train([guard, *recording, shown, Means(self._row_steps()), stop, saving])
         self.stopped_by = stop.signal
         if guard.verdict is None:
@@ -230,7 +230,7 @@ class Job:
 
     def _recording(self, run, extra):
         """The chief's callbacks that record and diagnose, in order, and those of them whose state is saved."""
-        history = History(run, self._row_steps(), self.config.batch_size)
+        history = History(run, self._row_steps(), images_per_step(self.config))
         checks, doctor = self._doctor(run)
         for callback in (history, checks):
             callback.restore(extra)
