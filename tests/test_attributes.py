@@ -13,7 +13,7 @@ from PIL import Image
 
 from keras_gan import data, metrics
 from keras_gan._utils.errors import InputError, Notice
-from keras_gan.data import attributes, catalog, source
+from keras_gan.data import attributes, catalog, fingerprint, source
 from keras_gan.data.source import from_array
 from keras_gan.metrics import classifiers, extractors
 
@@ -68,6 +68,19 @@ def test_a_table_comes_into_the_order_of_the_images(name, content, folder):
     np.testing.assert_array_equal(opened.attributes, EXPECTED)
     assert opened.attributes.dtype == bool and opened.attribute_names == ("Young", "Smiling")
     assert opened.array[:, 0, 0, 0].tolist() == [0, 1, 2]
+
+
+def test_changed_attributes_are_a_change_of_the_data(folder):
+    found = []
+    for table in (CSV, CSV, CSV.replace("1,0", "0,1"), CSV.replace("Young", "Old")):
+        (folder / "attributes.csv").write_text(table)
+        found.append(fingerprint.of_source(data.open_source(folder)))
+    first, same, swapped, renamed = found
+    assert fingerprint.differences(first, same) == []
+    assert fingerprint.differences(first, swapped) == ["the attributes have changed"]
+    assert fingerprint.differences(first, renamed) == ["the attributes have changed"]
+    earlier = {key: value for key, value in first.items() if key != "attributes"}
+    assert fingerprint.differences(earlier, swapped) == []  # of a version that did not save them
 
 
 def test_images_without_a_table_have_no_attributes(folder):

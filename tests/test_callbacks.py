@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+from keras_gan import InputError
 from keras_gan.callbacks import Every, Progress, Stop, Timer
 
 
@@ -95,6 +96,11 @@ class Noted(Every):
 
     def act(self, step, logs=None):
         self.steps_seen.append(step)
+
+
+def test_every_needs_a_step():
+    with pytest.raises(InputError, match="Every received steps=0; expected at least 1"):
+        Every(0)
 
 
 def test_every_acts_when_a_multiple_was_passed(tiny_gan):

@@ -246,6 +246,30 @@ def test_the_doctor_prints_one_line_without_a_run_folder(tiny_gan, images, strea
     assert text.count("\n") == 1 and text.endswith("\n") and len(text) < 80 + len(start)
 
 
+def test_one_step_that_is_not_finite_is_over_at_the_next_row(tiny_gan, images):
+    images = np.concatenate([images] * 3)
+    images[20:24] = np.nan  # batch 5 of 30, in one epoch
+    doctor = Doctor(2, stream=io.StringIO())
+    tiny_gan.fit(images, batch_size=4, shuffle=False, verbose=0, callbacks=[doctor])
+    finite = [np.isfinite(row["d_loss"]) for row in doctor.table]
+    assert finite == [row != 2 for row in range(15)]  # the row of steps 5 and 6
+    assert [verdict.name for verdict in doctor.verdicts()] != ["divergence"]
+
+
+@pytest.mark.parametrize(
+    "real, labels, message",
+    [
+        (np.zeros((8, 8, 8, 1), "int64"), None, "has dtype int64"),
+        ("a dataset", None, "Checks received str as real data"),
+        (np.linspace(-1, 1, 8 * 256, dtype="float32").reshape(8, 16, 16, 1), None, r"\(16, 16, 1\) for a GAN of"),
+    ],
+)
+def test_data_that_checks_cannot_use_are_refused(tiny_gan, images, real, labels, message):
+    with pytest.raises(InputError, match=message):
+        tiny_gan.fit(images, batch_size=4, verbose=0, callbacks=[Checks(real, labels=labels)])
+    assert Checks(images, labels=[0, 1] * 20).source.num_classes == 2
+
+
 def test_the_doctor_is_silent_before_there_is_evidence(tiny_gan, images):
     stream = io.StringIO()
     doctor = Doctor(2, stream=stream)

@@ -174,6 +174,22 @@ def test_a_run_samples_by_label_and_is_resumed(conditional_run, tmp_path):
     assert training.load(conditional_run).step == 6
 
 
+def test_shares_of_classes_need_an_embedding(tiny_discriminator):
+    z, label = keras.Input((2,)), keras.Input((), dtype="int32")
+    one_hot = keras.layers.CategoryEncoding(3, "one_hot")(keras.layers.Reshape((1,))(label))
+    x = keras.layers.Dense(64, "tanh")(keras.layers.Concatenate()([z, one_hot]))
+    image, label_of_image = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    logit = keras.layers.Add()([tiny_discriminator()(image), keras.layers.Embedding(3, 1)(label_of_image)])
+    gan = GAN(
+        keras.Model([z, label], keras.layers.Reshape((8, 8, 1))(x)),
+        keras.Model([image, label_of_image], logit),
+        num_classes=3,
+    )
+    assert gan.generate(3, seed=0, labels=2).shape == (3, 8, 8, 1)
+    with pytest.raises(InputError, match="no classes that can be mixed"):
+        gan.generate(3, seed=0, labels=np.eye(3, dtype="float32"))
+
+
 def test_an_animation_goes_from_class_to_class(conditional_run, tmp_path):
     """Of a run with a mixture of classes in between; a .tflite takes whole classes alone."""
     words = ["--label", "7", "--label", "1", "--frames", "4"]

@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from keras_gan import GAN, data, directions
 from keras_gan._utils.errors import InputError
 from keras_gan.cli.main import kgan
-from keras_gan.directions import Directions, Slider, fitting, morphology, reading, record
+from keras_gan.directions import Directions, Slider, factors, fitting, morphology, reading, record
 from keras_gan.exports import About, Options, edge
 from keras_gan.runs import Run
 from keras_gan.sampling import latents, sliders
@@ -242,6 +242,29 @@ def test_factors_are_the_directions_that_the_first_layer_amplifies_most(tiny_dis
     assert found.names == ("factor 1", "factor 2") and found.measurements["factor 1"].r2 is None
     with pytest.raises(InputError, match="expected 1 to 3"):
         directions.fit(gan, samples=100, factors=4)
+
+
+@pytest.mark.parametrize("first", ["z", "class", "apart"])
+def test_factors_are_those_of_z_wherever_the_class_enters(first):
+    """z before or after the embedding in one layer, or a layer of the class before that of z."""
+    z, label = keras.Input((3,)), keras.Input((), dtype="int32")
+    code = keras.layers.Embedding(2, 4)(label)
+    rows = {"z": slice(3), "class": slice(4, 7), "apart": slice(3)}[first]
+    of_z = keras.layers.Dense(64, use_bias=False)
+    if first == "apart":
+        x = keras.layers.Add()([keras.layers.Dense(64)(code), of_z(z)])
+    else:
+        x = of_z(keras.layers.Concatenate()([z, code] if first == "z" else [code, z]))
+    kernel = np.random.default_rng(0).normal(size=of_z.kernel.shape).astype("float32")
+    kernel[rows] = np.array([[2.0], [9.0], [1.0]]) * np.linalg.qr(np.random.default_rng(0).normal(size=(64, 3)))[0].T
+    of_z.set_weights([kernel])
+    image, label_of_image = keras.Input((8, 8, 1)), keras.Input((), dtype="int32")
+    logit = keras.layers.Dense(1)(keras.layers.Flatten()(image))
+    logit = keras.layers.Add()([logit, keras.layers.Embedding(2, 1)(label_of_image)])
+    networks = keras.Model([z, label], keras.layers.Reshape((8, 8, 1))(x)), keras.Model([image, label_of_image], logit)
+    found = factors.factorize(GAN(*networks, num_classes=2), 2)
+    np.testing.assert_allclose(found["factor 1"], [0, 1, 0], atol=1e-4)
+    np.testing.assert_allclose(found["factor 2"], [1, 0, 0], atol=1e-4)
 
 
 def test_a_generator_without_a_first_layer_has_no_factors():

@@ -242,6 +242,15 @@ def test_a_student_is_a_run_with_its_teachers_classes_and_sliders(teacher, tmp_p
     assert other.exit_code == 2 and "imitation: 20.0 -> 2.0" in other.output
 
 
+def test_sliders_of_another_step_are_not_handed_on(teacher, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    copied = Run(shutil.copytree(teacher, "digits"))
+    record.save(dataclasses.replace(directions.load(copied), step=2), copied)
+    done = run("distil", copied.path, "--width", 16, "--steps", 2)
+    assert done.exit_code == 0 and "were found at step 2, and the student learned from step 6" in done.output
+    assert directions.load(Run("runs/digits-16")) is None
+
+
 def test_a_student_of_a_student_has_its_own_weights_of_the_objective(teacher, tmp_path):
     first = distilling.configure(teacher, 32, steps=2, imitation=7.0, adversarial=1.0)
     job = training.prepare(first, tmp_path / "student")

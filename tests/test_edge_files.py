@@ -393,10 +393,59 @@ def test_signatures_are_kept_in_one_order(gan, tmp_path):
     assert set(report.signatures) == set(names)
 
 
-@pytest.mark.parametrize("names", [("sample",), (), ("serving_default",)])
+@pytest.mark.parametrize("names", [("sample",), ()])
 def test_a_file_without_generate_is_refused(gan, names, tmp_path):
     with pytest.raises(InputError, match="expected generate among them"):
         gan.export(tmp_path / "g.tflite", "tflite", options=Options(signatures=names))
+
+
+@pytest.mark.parametrize(
+    "format, mode, options, message",
+    [
+        (
+            "tflite",
+            "float16",
+            {"signatures": ("generate", "smaple")},
+            "signature 'smaple'; did you mean sample",
+        ),
+        (
+            "saved_model",
+            "float16",
+            {"signatures": ("generate",)},
+            "signatures for saved_model; expected them",
+        ),
+        ("saved_model", "int8", {}, "quantize='int8' for saved_model, in float32"),
+        ("onnx", "int9", {}, "unknown quantization 'int9'"),
+        ("tflite", "float16", {"tune_steps": 7}, "tune_steps=7 for tflite with quantize='float16'; expected 8 bits"),
+    ],
+)
+def test_options_that_a_format_does_not_have_are_refused(gan, format, mode, options, message, tmp_path):
+    name = {"tflite": "g.tflite", "onnx": "g.onnx"}.get(format, "g")
+    with pytest.raises(InputError, match=message):
+        gan.export(tmp_path / name, format, mode, Options(**options))
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_generator_with_a_loop_is_exported(tmp_path, tiny_discriminator):
+    z = keras.Input((3,))
+    x = keras.layers.GRU(8, return_sequences=True)(keras.layers.RepeatVector(8)(z))
+    looped = GAN(keras.Model(z, keras.layers.Reshape((8, 8, 1))(x)), tiny_discriminator())
+    names = ("generate", "sample_16")
+    report = looped.export(tmp_path / "g.tflite", "tflite", "float32", Options(signatures=names))
+    assert report.largest_error < 1e-5 and set(report.signatures) == set(names)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float64"])
+def test_generators_that_end_in_another_dtype_give_float32(dtype, tmp_path, tiny_discriminator):
+    z = keras.Input((3,))
+    x = keras.layers.Reshape((8, 8, 1))(keras.layers.Dense(64, "tanh")(z))
+    cast = GAN(keras.Model(z, keras.ops.cast(x, dtype)), tiny_discriminator())
+    assert cast.compute(cast.inputs(2, seed=0)).dtype == np.float32
+    report = cast.export(tmp_path / "g", "saved_model")
+    assert report.largest_error < 1e-3
+    np.testing.assert_array_equal(
+        exports.open_generator(tmp_path / "g", trust=True).generate(3, seed=1), cast.generate(3, seed=1)
+    )
 
 
 @pytest.mark.long

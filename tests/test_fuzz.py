@@ -726,6 +726,17 @@ def test_an_array_that_claims_more_than_its_file_holds(shape, tmp_path):
         refused(tmp_path / name, r"an array of shape .* needs .* and the file has [0-9]+\)")
 
 
+def test_logical_arrays_of_matlab_are_no_pixels(tmp_path):
+    from scipy.io import savemat
+
+    from keras_gan import data
+
+    savemat(tmp_path / "a.mat", {"images": noise(5, 8, 8) > 127})
+    refused(tmp_path / "a.mat", "has dtype bool; expected uint8 pixels")
+    savemat(tmp_path / "b.mat", {"images": noise(5, 8, 8), "labels": np.arange(5) > 2})
+    assert data.open_source(tmp_path / "b.mat").labels.tolist() == [0, 0, 0, 1, 1]
+
+
 @pytest.mark.parametrize("version", ["4", "7.3"])
 def test_versions_of_matlab_that_are_not_read(version, tmp_path):
     from scipy.io import savemat

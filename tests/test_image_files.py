@@ -572,6 +572,22 @@ def test_a_folder_with_train_and_test_uses_both(tmp_path, train, test):
     assert data.open_source(tmp_path / train, split="test").count == 3
 
 
+@pytest.mark.parametrize("colours", [("RGB", "L"), ("L", "RGB")])
+def test_held_out_images_have_the_channels_of_the_training_images(tmp_path, colours):
+    for folder, mode in zip(("train", "test"), colours, strict=True):
+        (tmp_path / folder).mkdir()
+        for number in range(3):
+            Image.new(mode, (8, 8), 90).save(tmp_path / folder / f"{number}.png")
+    found, held_out = (data.open_source(tmp_path, split=split) for split in ("train", "test"))
+    assert found.shape == held_out.shape == (8, 8, 3 if colours[0] == "RGB" else 1)
+
+
+def test_a_folder_with_the_name_of_a_dataset_is_not_that_dataset(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    write_classes(tmp_path / "digits", cat=3)
+    assert data.open_source("./digits").name == str(tmp_path / "digits")
+
+
 def test_a_class_called_train_among_others_is_a_class(tmp_path):
     assert data.open_source(write_classes(tmp_path, bus=2, train=2)).class_names == ("bus", "train")
 

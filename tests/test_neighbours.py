@@ -41,6 +41,20 @@ def test_fidelity_and_diversity_against_direct_loops(n, m, k):
     assert all(0 < found[name] < 1 for name in ("recall", "coverage"))  # neither is at its end
 
 
+def test_equal_points_are_at_distance_zero():
+    """Icons, discrete vectors: real and generated points are draws of the same twenty."""
+    kinds = 3 * draws(20, 64)
+    real, fake = (kinds[np.random.default_rng(seed).integers(20, size=600)] for seed in (1, 2))
+    found = fidelity_and_diversity(real, fake)
+    assert (found["precision"], found["recall"], found["coverage"]) == (1.0, 1.0, 1.0)
+    shares = [np.mean([(side == kind).all(axis=1) for kind in kinds], axis=1) for side in (real, fake)]
+    assert found["density"] == pytest.approx(600 * (shares[0] @ shares[1]) / 5)  # all equal ones are in a ball
+    assert not neighbours.nearest_other(real).any()
+    images = np.random.default_rng(0).integers(0, 256, (100, 8, 8, 1), dtype="uint8")
+    assert duplicates(np.repeat(images[:1], 300, axis=0), np.repeat(images, 3, axis=0)) == 1.0
+    assert duplicates(images, np.repeat(images, 3, axis=0)) == 0.0
+
+
 def test_by_hand_on_a_line():
     # Real balls for k = 1: 0 ± 1, 1 ± 1, 3 ± 2, 10 ± 7. Fake balls: 2 ± 1, 3 ± 1, 30 ± 27.
     real, fake = np.array([[0], [1], [3], [10]], "float32"), np.array([[2], [3], [30]], "float32")

@@ -94,6 +94,14 @@ def test_history_has_every_column_and_step(trained):
     assert all(np.isfinite(column).all() for column in history.values())
 
 
+def test_the_rate_counts_the_images_of_all_discriminator_steps(tmp_path):
+    settings = {"steps": 20, "batch_size": 8, "discriminator_steps": 3, "latent_dim": 4}
+    training.train(training.configure("digits", "lean", **settings), tmp_path / "run")
+    history = Run(tmp_path / "run").history()
+    steps, seconds = (np.diff([0, *history[name]]) for name in ("step", "seconds"))
+    np.testing.assert_allclose(history["images_per_s"], 3 * 8 * steps / seconds, rtol=1e-3)
+
+
 def test_events_hold_what_history_holds(trained):
     history = Run(trained.run_dir).history()
     (file,) = (trained.run_dir / "events").iterdir()

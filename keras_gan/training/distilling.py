@@ -72,7 +72,7 @@ def hand_on_sliders(run: Run) -> None:
     teacher = Run(run.config.teacher)
     if directions.load(run) is not None or (found := directions.load(teacher)) is None:
         return
-    if found.step != run.origin.step:
+    if found.step not in (None, run.origin.step):
         warnings.warn(
             Notice(
                 f"the sliders of {teacher.path} were found at step {found.step:,}, and the student learned from step "
