@@ -21,6 +21,7 @@ from keras_gan.exports.about import describe
 from keras_gan.exports.edge import GENERATE, INPUT, LABEL, SAMPLE, SEED
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import MODES
+from keras_gan.exports.replacing import check_file
 from keras_gan.exports.report import ExportReport, verify
 
 OPSETS = {
@@ -48,8 +49,7 @@ def check(path: Path, quantize: str) -> None:
     onnx_runtime.check_packages(*onnx_runtime.PACKAGES)
     if path.suffix != ".onnx":
         raise InputError(f"{path} does not end in .onnx; expected a name that does. Use {path.stem}.onnx.")
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected the name of a file. Give another name.")
+    check_file(path)
 
 
 def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:

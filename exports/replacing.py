@@ -1,9 +1,18 @@
-"""Folders that an export replaces as a whole."""
+"""Files and folders that an export replaces."""
 
 from collections.abc import Iterable
 from pathlib import Path
 
 from keras_gan._utils.errors import InputError
+from keras_gan.exports.metadata import NAME
+
+
+def check_file(path: Path) -> None:
+    """Raises InputError for a folder, and for a file that is no export, which would be lost."""
+    if path.is_dir():
+        raise InputError(f"{path} is a folder; expected the name of a file. Give another name.")
+    if path.is_file() and NAME.encode() not in path.read_bytes():  # the description in an export has this name
+        raise InputError(f"{path} exists and is no export; expected a new file, or an export. Give another name.")
 
 
 def check_alone(folder: Path, found: Iterable[str], own: Iterable[str], foreign: str, what: str) -> None:

@@ -32,6 +32,7 @@ from keras_gan.exports import (
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
 from keras_gan.exports.quantize import EIGHT_BITS, INT8_STATIC, MODES, SEEDED
+from keras_gan.exports.replacing import check_file
 from keras_gan.exports.report import ExportReport, verify
 from keras_gan.exports.trial import UnusableFile
 from keras_gan.sampling import latents
@@ -47,8 +48,7 @@ def check(path: Path, quantize: str) -> None:
         raise InputError(
             f"{path} does not end in .tflite; expected a name that does. Use {path.stem}.tflite, or a folder, {path}/."
         )
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; expected the name of a file. Give another name.")
+    check_file(path)
 
 
 def write(gan, path: Path, quantize: str, options: Options) -> ExportReport:

@@ -426,6 +426,15 @@ def test_options_that_a_format_does_not_have_are_refused(gan, format, mode, opti
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("format", ["tflite", "onnx"])
+def test_a_file_that_is_no_export_is_not_replaced(gan, format, tmp_path):
+    file = tmp_path / f"mine.{format}"
+    file.write_bytes(b"not an export")
+    with pytest.raises(InputError, match="exists and is no export"):
+        gan.export(file, format)
+    assert file.read_bytes() == b"not an export" and list(tmp_path.iterdir()) == [file]
+
+
 def test_a_generator_with_a_loop_is_exported(tmp_path, tiny_discriminator):
     z = keras.Input((3,))
     x = keras.layers.GRU(8, return_sequences=True)(keras.layers.RepeatVector(8)(z))

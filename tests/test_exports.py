@@ -124,11 +124,11 @@ def test_operations_that_are_not_builtin_are_rejected(tmp_path):
 def test_a_generator_that_gives_nan_is_rejected_and_the_old_file_stays(tmp_path):
     gan = built("goodfellow2014")
     path = tmp_path / "g.tflite"
-    path.write_bytes(b"before")
+    path.write_bytes(b"keras_gan, before")
     gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))
     with pytest.raises(InputError, match="Keras's generator itself gives NaN or infinity; .*lower learning rates"):
         gan.export(path, "tflite")
-    assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"before"
+    assert [file.name for file in tmp_path.iterdir()] == ["g.tflite"] and path.read_bytes() == b"keras_gan, before"
 
 
 @pytest.mark.long

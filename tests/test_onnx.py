@@ -186,7 +186,7 @@ def test_operations_that_onnx_does_not_have_are_rejected(tmp_path):
 
 def test_a_graph_that_differs_or_gives_nan_is_rejected_and_the_old_file_stays(tmp_path, monkeypatch):
     gan, path = built(), tmp_path / "g.onnx"
-    path.write_bytes(b"before")
+    path.write_bytes(b"keras_gan, before")
     with monkeypatch.context() as patched:
         patched.setitem(MODES, "float32", dataclasses.replace(MODES["float32"], largest_error=1e-12))
         with pytest.raises(InputError, match=r"differs from Keras by .* \(largest\); expected at most 1e-12"):
@@ -194,7 +194,7 @@ def test_a_graph_that_differs_or_gives_nan_is_rejected_and_the_old_file_stays(tm
     gan.ema_generator.weights[0].assign(np.full(gan.ema_generator.weights[0].shape, np.nan, "float32"))
     with pytest.raises(InputError, match="NaN or infinity; expected finite"):
         gan.export(path, "onnx")
-    assert [file.name for file in tmp_path.iterdir()] == ["g.onnx"] and path.read_bytes() == b"before"
+    assert [file.name for file in tmp_path.iterdir()] == ["g.onnx"] and path.read_bytes() == b"keras_gan, before"
 
 
 def test_paths_that_cannot_be_used(gan, tmp_path):
