@@ -46,6 +46,12 @@ class Settings:
     reconstruction: bool = False  # measure how near the generator comes to real images; see `projection`
     trust: bool = False  # whether to open a file that can run code; see `exports.open_generator`
 
+    def __post_init__(self):
+        for name, least in (("samples", 1), ("seed", 0)):
+            value = getattr(self, name)
+            if value is not None and value < least:
+                raise InputError(f"{name} is {value}; expected at least {least}. Use --{name} {least} or more.")
+
 
 def evaluate(
     source: str | os.PathLike, settings: Settings | None = None, out: str | os.PathLike | None = None
@@ -91,7 +97,7 @@ def evaluate(
     if settings.reconstruction:
         card = dataclasses.replace(card, scores=(*card.scores, _reconstruction(run, origin.generator)))
     _write(card, batch, out)
-    if run:
+    if run and out == path / METRICS_FILE:
         reporting.write(run)
     return card
 

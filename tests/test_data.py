@@ -182,10 +182,10 @@ def test_digits_are_scikit_learns_in_the_full_range():
 
 def test_digits_are_resized():
     assert data.open_source("digits", image_size=(12, 9)).shape == (12, 9, 1)
-    assert data.open_source("digits", image_size=16).shape == (16, 16, 1)
+    assert data.open_source("digits", image_size=np.int64(16)).shape == (16, 16, 1)
 
 
-@pytest.mark.parametrize("size", [0, (8, 0), (1, 2, 3), ()])
+@pytest.mark.parametrize("size", [0, (8, 0), (1, 2, 3), (), "64", (8.0, 8.0)])
 def test_an_invalid_size_raises_an_error(size):
     with pytest.raises(InputError, match="expected one positive side, or .height, width.*--image-size"):
         data.open_source("digits", image_size=size)

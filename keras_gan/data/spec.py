@@ -2,6 +2,7 @@
 
 import dataclasses
 from dataclasses import dataclass
+from numbers import Integral
 
 from keras_gan._utils.errors import InputError
 
@@ -47,10 +48,10 @@ def check_size(image_size) -> tuple[int, int] | None:
     """Returns an image size as (height, width), given one side, a pair, or None. Raises InputError if it is invalid."""
     if image_size is None:
         return None
-    size = (image_size, image_size) if isinstance(image_size, int) else tuple(image_size)
-    if len(size) != 2 or min(size) < 1:
+    size = (image_size, image_size) if isinstance(image_size, Integral) else tuple(image_size)
+    if len(size) != 2 or not all(isinstance(side, Integral) and side > 0 for side in size):
         raise InputError(
             f"image size {image_size}; expected one positive side, or (height, width). Use for example 32 or (48, 32) "
             "(--image-size 32 or 48x32)."
         )
-    return size
+    return int(size[0]), int(size[1])

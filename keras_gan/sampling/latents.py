@@ -6,6 +6,7 @@ logarithm, sine and cosine, which differ by platform. Where a generator takes a 
 """
 
 import math
+from numbers import Integral
 from types import ModuleType
 
 import numpy as np
@@ -38,7 +39,7 @@ def draw(n: int, dim: int, distribution: str = "normal", seed: int | None = None
 
 def check_count(n: int, dim: int) -> int:
     """Returns n. Raises InputError where it is less than 1, or too many for latents of this dimension."""
-    if not 1 <= n <= LARGEST_VALUES // dim:
+    if not isinstance(n, Integral) or not 1 <= n <= LARGEST_VALUES // dim:
         raise InputError(f"asked for {n} samples; expected 1 to {LARGEST_VALUES // dim}. Use n (--n) in that range.")
     return n
 
@@ -56,10 +57,12 @@ def first_seed(n: int, first: int | None = None) -> int:
         InputError: where the n consecutive seeds from it do not all lie in 0 to 2³¹ - 1.
     """
     largest = LARGEST_SEED - n + 1
-    if largest < 0:
-        raise InputError(f"asked for {n:,} samples; expected at most {LARGEST_SEED + 1:,}. Use n (--n) in that range.")
+    if not isinstance(n, Integral) or largest < 0:
+        raise InputError(
+            f"asked for {n:,} samples; expected a whole number, at most {LARGEST_SEED + 1:,}. Use n (--n) in that range."
+        )
     first = int(np.random.default_rng().integers(largest + 1)) if first is None else first
-    if not 0 <= first <= largest:
+    if not isinstance(first, Integral) or not 0 <= first <= largest:
         raise InputError(f"seed is {first}; expected 0 to {largest} for n={n:,}. Use seed (--seed) in that range.")
     return first
 
