@@ -71,7 +71,7 @@ def test_a_sample_is_the_same_in_parts_alone_and_moved(conditional):
         (2.5, 0, "asked for 2.5 samples"),
         (5, 1.5, "seed is 1.5"),
         (5, -1, "seed is -1"),
-        (2**31 + 5, None, "at most 2,147,483,648"),
+        (2**31 + 5, None, "up to 2,147,483,648"),
         (5, 2**31 - 4, "seed is 2147483644; expected 0 to 2147483643"),
     ],
 )

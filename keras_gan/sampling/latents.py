@@ -59,7 +59,7 @@ def first_seed(n: int, first: int | None = None) -> int:
     largest = LARGEST_SEED - n + 1
     if not isinstance(n, Integral) or largest < 0:
         raise InputError(
-            f"asked for {n:,} samples; expected a whole number, at most {LARGEST_SEED + 1:,}. Use n (--n) in that range."
+            f"asked for {n:,} samples; expected a whole number up to {LARGEST_SEED + 1:,}. Use n (--n) in that range."
         )
     first = int(np.random.default_rng().integers(largest + 1)) if first is None else first
     if not isinstance(first, Integral) or not 0 <= first <= largest:
