@@ -178,10 +178,10 @@ def test_whether_d_augments_is_decided_once(tmp_path):
         config = training.configure("digits", "lean", image_size=28, steps=steps, latent_dim=2)
         return training.prepare(config, tmp_path / "run")
 
-    assert prepared(3_000).config.augment  # 192,000 images of 1,797: seen more than 100 times each
+    assert prepared(6_000).config.augment  # 384,000 images of 1,797: seen more than 200 times each
     short = prepared(100)
     Run.create(tmp_path / "run", short.config, short.source)
-    assert short.config.augment is False and prepared(3_000).config.augment is False
+    assert short.config.augment is False and prepared(6_000).config.augment is False
 
 
 def test_load_gives_the_trained_gan(trained):
@@ -326,9 +326,9 @@ def test_logs_and_snapshots_are_on_time_with_several_steps_at_once(tmp_path):
 def test_few_images_that_are_seen_often_are_augmented():
     config = training.configure("digits", steps=31_250)  # of 32: a million images
     assert augments(config, (28, 28, 1), 9_999) and not augments(config, (28, 28, 1), 10_000)
-    assert not augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 960)  # 100 times each
-    assert augments(dataclasses.replace(config, steps=3_000), (28, 28, 1), 959)
-    assert augments(dataclasses.replace(config, steps=1_500, discriminator_steps=2), (28, 28, 1), 959)
+    assert not augments(dataclasses.replace(config, steps=6_000), (28, 28, 1), 960)  # 200 times each
+    assert augments(dataclasses.replace(config, steps=6_000), (28, 28, 1), 959)
+    assert augments(dataclasses.replace(config, steps=3_000, discriminator_steps=2), (28, 28, 1), 959)
     assert not augments(config, (8, 8, 1), 100) and not augments(config, (2,), 100)
     assert not augments(dataclasses.replace(config, augment=False), (28, 28, 1), 10)
     forced = dataclasses.replace(config, augment=True)

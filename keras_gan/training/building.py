@@ -15,7 +15,7 @@ from keras_gan.metrics.streams import Stream
 from keras_gan.networks import perceptrons
 from keras_gan.presets import preset
 
-FEW_IMAGES, OFTEN = 10_000, 100  # D memorises fewer images than this that it sees more often (Zhao et al. 2020)
+FEW_IMAGES, OFTEN = 10_000, 200  # D memorises fewer images than this (Zhao et al. 2020) that it sees more often
 SMALL_PIXELS = 16 * 16  # up to this size Python's overhead of a step exceeds its computation
 
 
@@ -104,8 +104,9 @@ def computation(data_shape: tuple[int, ...], strategy) -> dict[str, str]:
 def augments(config: TrainConfig, data_shape: tuple[int, ...], data_count: int) -> bool:
     """Whether to use DiffAugment: as the config says, or, for None, with few images that are seen often and not tiny.
 
-    D learns less from an augmented image, so short trainings are better without. On 1,797 digits of 8×8 pixels, of
-    which a cutout leaves little, it reduced quality (benchmarks/RESULTS.md).
+    D learns less from an augmented image, so short trainings are better without: on 3,000 photos still when each had
+    been seen 200 times. On 1,797 digits of 8×8 pixels, of which a cutout leaves little, it reduced quality
+    (benchmarks/RESULTS.md).
     """
     if config.augment is None:
         few = data_count < FEW_IMAGES and config.steps * images_per_step(config) > OFTEN * data_count
