@@ -96,8 +96,8 @@ class Pack(keras.layers.Layer):
     """Stacks `size` adjacent images along the channels, so that D sees several at once and notices missing modes.
 
     Use it as the first layer of a discriminator, or as the one after augmentation. D then returns one logit for each
-    pack. `GAN` passes real and generated images through D as one batch: where `size` divides the batch size, no pack
-    contains both. Penalties still take the norm of D's gradient for each image, so that r1 is 1/size of its value on
+    pack. `GAN` passes real and generated images through D as one batch of whole packs, of which none contains both;
+    images that are left over are dropped. Penalties still take the norm of D's gradient for each image, so that r1 is 1/size of its value on
     whole packs.
 
     Args:

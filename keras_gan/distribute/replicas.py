@@ -51,8 +51,9 @@ def _reduced(how, values):
 def apply_if(finite, sound, optimizer, gradients: list, weights: list, then: Callable[[], None]) -> None:
     """Applies gradients that `total` has summed and calls `then()`, on every replica, if they are finite and sound.
 
-    Otherwise the optimizer only counts the step, so that its schedule continues. It does not where it starts averages
-    of the weights with its first update, or needs each of the steps whose gradients it accumulates.
+    Otherwise the optimizer only counts the step, so that its schedule continues. It does not count a step before the
+    first update with `use_ema`, which starts the averages, nor any with `gradient_accumulation_steps`, since an update
+    needs the gradients of all its steps.
 
     A `keras.optimizers.LossScaleOptimizer` receives the gradients even where they are not finite: it then lowers its
     scale and updates nothing.
