@@ -1,7 +1,5 @@
 """kgan demo: a generator's images with sliders, and the 1-D game, in a browser."""
 
-from pathlib import Path
-
 import click
 
 from keras_gan._utils import pretrained
@@ -44,8 +42,6 @@ def demo(source, host, port, game, picture):
 
     if game and (source or picture):
         raise InputError("--game shows the 1-D game alone; expected no run and no --picture. Leave --game out.")
-    if picture and not Path(picture).is_file():
-        raise InputError(f"{picture} is no file; expected a picture. Check the path.")
     if source is None and picture is None and not game:
         source = pretrained.RUNS / pretrained.names()[0] / pretrained.GENERATOR  # the file needs no preparation
     serve(source, host, port, picture)

@@ -31,7 +31,7 @@ from keras_gan.exports import (
 )
 from keras_gan.exports.about import describe
 from keras_gan.exports.options import Options
-from keras_gan.exports.quantize import EIGHT_BITS, INT8_STATIC, MODES, SEEDED
+from keras_gan.exports.quantize import INT8_STATIC, MODES, SEEDED
 from keras_gan.exports.replacing import check_file
 from keras_gan.exports.report import ExportReport, verify
 from keras_gan.exports.trial import UnusableFile
@@ -97,11 +97,6 @@ def tuned(gan, quantize, options):
     """The GAN, or what stands for it after the fine-tuning that the options ask for."""
     if not options.tune_steps:
         return gan
-    if quantize not in EIGHT_BITS:
-        raise InputError(
-            f"tune_steps for {quantize}; expected one of {', '.join(EIGHT_BITS)}. Use quantize=int8 (--quantize int8), "
-            "or leave tune_steps (--tune) out."
-        )
     return options.once(gan, ("tuned", quantize), lambda: tuning.tuned(gan, options.tune_steps, quantize))
 
 

@@ -97,8 +97,8 @@ class Pack(keras.layers.Layer):
 
     Use it as the first layer of a discriminator, or as the one after augmentation. D then returns one logit for each
     pack. `GAN` passes real and generated images through D as one batch of whole packs, of which none contains both;
-    images that are left over are dropped. Penalties still take the norm of D's gradient for each image, so that r1 is 1/size of its value on
-    whole packs.
+    images that are left over are dropped. Penalties still take the norm of D's gradient for each image, so that r1 is
+    1/size of its value on whole packs.
 
     Args:
         size: images in a pack, at least 1.

@@ -451,6 +451,7 @@ def test_an_own_picture_that_cannot_be_used_gives_one_line(shown, tmp_path, monk
         (["--picture", "mine.png"], "without a run; expected a run of images"),
         ([str(shown.path / "demo" / "averaged.tflite"), "--picture", "mine.png"], "which is no run; expected a run"),
         ([str(shown.path), "--picture", str(tmp_path / "text.png")], "text.png cannot be used"),
+        ([str(shown.path), "--picture", "mine.png"], "mine.png is no file; expected a picture"),
     ):
         ended = CliRunner().invoke(kgan, ["demo", *words, "--port", "0"])
         assert ended.exit_code == 2 and message in ended.stderr.splitlines()[-1]

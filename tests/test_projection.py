@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 
 import keras
 import numpy as np
@@ -217,9 +218,11 @@ def test_samples_of_chosen_seeds_of_shorter_latents_and_of_more_frames(digits_ru
 def test_a_run_that_can_only_be_read_is_refused_before_the_training(digits_run, tmp_path, monkeypatch):
     monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)  # whatever the rights of who runs the tests
     Image.new("L", (8, 8)).save(tmp_path / "me.png")
-    refused = run("project", digits_run, tmp_path / "me.png", "--out", tmp_path / "out")
+    copied = shutil.copytree(digits_run, tmp_path / "run")
+    (copied / run_projection.ENCODER).unlink(missing_ok=True)
+    refused = run("project", copied, tmp_path / "me.png", "--out", tmp_path / "out")
     assert refused.exit_code == 2 and "cannot write" in refused.output and "Copy the run" in refused.output
-    refused = run("directions", digits_run)
+    refused = run("directions", copied)
     assert refused.exit_code == 2 and "cannot write into" in refused.output and "Copy the run" in refused.output
 
 

@@ -324,7 +324,7 @@ def test_logs_and_snapshots_are_on_time_with_several_steps_at_once(tmp_path):
 
 
 def test_few_images_that_are_seen_often_are_augmented():
-    config = training.configure("digits", steps=31_250)  # of 32: a million images
+    config = training.configure("digits", steps=62_500)  # of 32: two million images
     assert augments(config, (28, 28, 1), 9_999) and not augments(config, (28, 28, 1), 10_000)
     assert not augments(dataclasses.replace(config, steps=6_000), (28, 28, 1), 960)  # 200 times each
     assert augments(dataclasses.replace(config, steps=6_000), (28, 28, 1), 959)

@@ -13,7 +13,7 @@ from urllib.parse import urlsplit
 
 from keras_gan._utils import compat, silence
 from keras_gan._utils.errors import InputError, first_line, how_to_install
-from keras_gan._utils.run_folders import check_exists
+from keras_gan._utils.run_folders import check_exists, is_run
 
 LOOPBACK, DEFAULT_PORT, LARGEST_PORT = "127.0.0.1", 8501, 65_535
 APP = Path(__file__).with_name("app.py")
@@ -64,6 +64,8 @@ def serve(
         raise InputError(f"Streamlit is not installed; expected for the demo. {how_to_install('demo')}.")
     if source is not None:
         check_exists(source)
+        if picture is not None and is_run(source) and not Path(picture).is_file():
+            raise InputError(f"{picture} is no file; expected a picture. Check the path.")
     elif picture is not None:
         raise InputError(f"--picture {picture} without a run; expected a run of images. Give one, such as avatars.")
     print("starting the pages of the demo …" if source is None else f"opening {source} …", flush=True)

@@ -14,7 +14,7 @@ from keras_gan.metrics.streams import Images, thumbnails
 
 K = 5  # neighbours; Naeem et al. 2020 choose it so that a perfect generator's coverage is near 1
 BLOCK_MB = 128  # of a distance matrix
-ROUNDING = 1e-12  # of a squared distance, as a share of the squared norms of both points
+EDGE, ROUNDING = 1e-6, 1e-12  # rounding of a squared distance, as shares of itself and of both squared norms
 BLOCK_BYTES = 2**26  # of training images, as floats, in one comparison
 QUERIES = 2_000  # samples whose nearest training image is searched: enough for a median and a share of 1 %
 
@@ -58,8 +58,9 @@ def fidelity_and_diversity(real: np.ndarray, fake: np.ndarray, k: int = K) -> di
     start = 0
     for distances in pairwise_distances_chunked(real, fake, working_memory=BLOCK_MB):
         rows = slice(start, start + len(distances))
-        # Differences of large squares: equal points are up to this far apart, and may have a radius of 0.
-        squares = np.square(distances) - ROUNDING * (real_sizes[rows, None] + fake_sizes)
+        # These distances are rounded, and the radii are exact: a point at the edge of a ball counts as inside, and so
+        # does one in the centre of a ball of radius 0.
+        squares = np.square(distances) * (1 - EDGE) - ROUNDING * (real_sizes[rows, None] + fake_sizes)
         inside = squares <= np.square(real_radii[rows, None])
         around_fake += inside.sum(axis=0)
         covered.append(inside.any(axis=1))
