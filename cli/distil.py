@@ -43,8 +43,8 @@ def distil(run, width, run_dir, **settings):
     """Train a smaller generator, the student, that draws RUN's pictures: the same seeds, classes and sliders.
 
     RUN has the preset resnet or resnet-light. The student learns these pictures, and their feature maps in RUN's
-    discriminator. The same command continues a student that
-    was stopped. Its learning rate falls over --steps, so with more of them it rises again.
+    discriminator. The same command continues a student that was stopped. Its learning rate falls over --steps, so with
+    more of them it rises again.
     """
     check_run(run)  # raises before TensorFlow is imported for nothing
     training = load_training()
