@@ -96,11 +96,12 @@ def _check_options(format, quantize, options):
     lookup(MODES, quantize, "quantization", ", ".join(MODES))
     for name in options.signatures:
         lookup(SIGNATURES, name, "signature", ", ".join(SIGNATURES))
-    if quantize in EIGHT_BITS and format in ("saved_model", "onnx"):
+    eight_bits = quantize in EIGHT_BITS
+    if eight_bits and not has_modes(format) and format != "micro":
         raise InputError(f"quantize={quantize!r} for {format}, in float32; expected tflite or web. Leave quantize out.")
     if set(options.signatures) != set(SIGNATURES) and format != "tflite":
         raise InputError(f"signatures for {format}; expected them for tflite. Leave signatures out.")
-    if options.tune_steps and not (format == "micro" or (quantize in EIGHT_BITS and format in ("tflite", "web"))):
+    if options.tune_steps and not (format == "micro" or (eight_bits and has_modes(format))):
         raise InputError(
             f"tune_steps={options.tune_steps} for {format} with quantize={quantize!r}; expected 8 bits. Use "
             "quantize='int8', or leave tune_steps out."
@@ -124,6 +125,11 @@ def canonical(format: str) -> str:
         names = ", ".join(FORMATS)
         raise InputError(f"format {format!r} is unknown; expected one of {names}. Use one of these names.")
     return name
+
+
+def has_modes(format: str) -> bool:
+    """Whether a format stores its weights in a mode that the user chooses; others have one of their own."""
+    return canonical(format) in ("tflite", "web")
 
 
 def _module(format):

@@ -60,7 +60,7 @@ def export_run(
     files = [
         (format, mode, export_path(run_dir, format, mode, out, uint8, signatures, among_others=len(formats) > 1))
         for format in formats
-        for mode in (dict.fromkeys(modes) if has_modes(format) else ["float16"])
+        for mode in (dict.fromkeys(modes) if exports.has_modes(format) else ["float16"])
     ]
     gan, run = gan or training.load(run_dir), Run(run_dir)
     about = exports.About.of(run, gan.step, license)
@@ -84,15 +84,10 @@ def export_run(
             reporting.write(run)
 
 
-def has_modes(format: str) -> bool:
-    """Whether a format stores its weights in a mode that the user chooses; others have float32."""
-    return exports.canonical(format) in ("tflite", "web")
-
-
 def check_modes(formats: Sequence[str], modes: Sequence[str], out: str | os.PathLike | None = None) -> None:
     """Raises InputError where no format has modes, or several files would be written to one place."""
     count = len(set(modes))
-    if modes and not any(map(has_modes, formats)):
+    if modes and not any(map(exports.has_modes, formats)):
         named = " and ".join(formats)
         raise InputError(f"--quantize for {named}, in float32; expected it for tflite or web. Leave it out.")
     if count > 1 and "web" in formats:
@@ -116,8 +111,8 @@ def check_signatures(formats: Sequence[str], signatures: Sequence[str]) -> None:
 
 def check_tuning(formats: Sequence[str], modes: Sequence[str], tune_steps: int) -> None:
     """Raises InputError where a file that would not be fine-tuned is among those to write."""
-    stored = [mode for mode in modes if any(map(has_modes, formats))]
-    others = [name for name in formats if not has_modes(name) and name != "micro"]
+    stored = [mode for mode in modes if any(map(exports.has_modes, formats))]
+    others = [name for name in formats if not exports.has_modes(name) and name != "micro"]
     if tune_steps and (wrong := others + [mode for mode in stored if mode not in EIGHT_BITS]):
         raise InputError(
             f"--tune for {' and '.join(wrong)}; expected it for {', '.join(EIGHT_BITS)} and micro. Use --quantize "

@@ -46,7 +46,8 @@ def open_folder(path: Path, spec: DataSpec, like: Path | None = None) -> Source:
     decoding.prepare()
     found = listing.images(path)
     _warn(listing.notice(found, path))
-    names = _class_names(like, spec.skip_damaged) if like else None
+    training = labels.group(listing.images(like).files) if like else None
+    names = _class_names(like, training, spec.skip_damaged) if like else None
     files, stray, unlabelled = labels.group(found.files, names or None)
     if like and not names:
         files, stray, unlabelled = found.files, [], "the training images have no classes"
@@ -54,8 +55,9 @@ def open_folder(path: Path, spec: DataSpec, like: Path | None = None) -> Source:
     _warn(stray and f"{path}: left out {stray_images} in no class folder: {named(stray)}")
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         survey = _survey(pool, path, files)
-        grey = _is_grey(survey.headers.values(), spec) if like is None else _has_grey(pool, like, spec)
-        opened = _Opened(path, spec, files, survey, _spans(pool, path, survey, like), grey)
+        spans = _spans(pool, path, survey, like, training and training[0])
+        grey = _has_grey(pool, like, training[0], spec) if like else _is_grey(survey.headers.values(), spec)
+        opened = _Opened(path, spec, files, survey, spans, grey)
         opened.read(pool)
     _check_damaged(survey.damaged, files, path, spec.skip_damaged)
     opened.warn(found.folders, unlabelled)
@@ -167,9 +169,9 @@ def _number(count, one, several) -> str:
     return f"1 {one}" if count == 1 else f"{count:,} {several}"
 
 
-def _class_names(path, skip_damaged) -> list[str] | None:
+def _class_names(path, grouped, skip_damaged) -> list[str] | None:
     """Returns the class names that `open_folder` finds in a folder of training images; None without classes."""
-    files, _, unlabelled = labels.group(listing.images(path).files)
+    files, _, unlabelled = grouped
     if unlabelled is not None:
         return None
     names = dict.fromkeys(file.split(os.sep)[0] for file in files)
@@ -186,9 +188,8 @@ def _is_grey(headers, spec) -> bool:
     return all(header.grey and (on_grey or not header.alpha) for header in headers)
 
 
-def _has_grey(pool, path, spec) -> bool:
+def _has_grey(pool, path, files, spec) -> bool:
     """Whether the images of a folder are opened with one channel; read up to the first that has colour."""
-    files = labels.group(listing.images(path).files)[0]
     found = (header for _, header in _each(pool, lambda file: decoding.header(path / file), files, "reading headers"))
     return _is_grey((header for header in found if not isinstance(header, Unreadable)), spec)
 
@@ -211,10 +212,10 @@ def _survey(pool, path, files) -> Survey:
     return survey
 
 
-def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
+def _spans(pool, path, survey, like=None, training=None) -> dict[str, tuple[float, float]]:
     """Returns the values that become 0 and 255 for integers and floats without a defined range.
 
-    If the folder `like` has such images, they decide.
+    If the files `training` in the folder `like` have such images, they decide.
     """
     spans = {}
     for kind in ("integers", "floats"):
@@ -239,7 +240,7 @@ def _spans(pool, path, survey, like=None) -> dict[str, tuple[float, float]]:
     if like and spans:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Notice)  # opening the training images has shown it already
-            spans |= _spans(pool, like, _survey(pool, like, labels.group(listing.images(like).files)[0]))
+            spans |= _spans(pool, like, _survey(pool, like, training))
     return spans
 
 

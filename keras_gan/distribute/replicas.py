@@ -82,11 +82,11 @@ def apply_if(finite, sound, optimizer, gradients: list, weights: list, then: Cal
             updates.assign_add(tf.cast(not optimizer.use_ema or updates > 0, updates.dtype))
 
     def decide(finite, sound, gradients, each):
-        actions = [lambda: each(update, (gradients,)), lambda: each(then)]
+        apply, follow = (lambda: each(update, (gradients,))), (lambda: each(then))
         if scales:
-            _either(sound, [actions[0], lambda: _either(finite, actions[1:])])
+            _either(sound, [apply, lambda: _either(finite, [follow])])
         else:
-            _either(finite & sound, actions, skip)
+            _either(finite & sound, [apply, follow], skip)
 
     if not tf.distribute.has_strategy():
         decide(finite, sound, gradients, lambda function, args=(): function(*args))

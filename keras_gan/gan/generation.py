@@ -53,9 +53,7 @@ class Generation:
         if self.num_classes is not None and np.ndim(labels) == 2:
             z, _ = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, None, z)
             shares = self._checked_shares(labels, len(z))
-            if not self._mixes_classes:
-                self.check_class_shares()
-                self._mixes_classes = True
+            self.check_class_shares()
             samples = self._mixed(z, shares)
         else:
             columns = latents.columns(n, self.latent_dim, self.latent, seed, self.num_classes, labels, z)
@@ -71,17 +69,20 @@ class Generation:
         """Checks that `generate` can mix classes: that they enter the generator through a `keras.layers.Embedding`.
 
         The check is by numbers: with the rows of the embedding in reverse order, each class has to give the picture of
-        the opposite class.
+        the opposite class. It is made once, since it depends on the network alone.
 
         Raises:
             InputError: where that is not so, or the generator takes no labels.
         """
+        if self._mixes_classes:
+            return
         if self.num_classes is not None:
             z, labels = self.inputs(self.num_classes, seed=0)
             reverse = np.eye(self.num_classes, dtype="float32")[::-1]
             if self._embeddings and np.allclose(
                 self._mixed(z, reverse[labels]), self.compute([z, labels[::-1]]), atol=1e-3
             ):
+                self._mixes_classes = True
                 return
         raise InputError(
             "the generator has no classes that can be mixed; expected one whose labels enter through one "
@@ -165,7 +166,7 @@ class Generation:
         parts = [self._compiled_call(*(column[start : start + batch_size] for column in columns)) for start in starts]
         return np.concatenate([part.numpy() for part in parts])
 
-    _mixes_classes = False  # whether `check_class_shares` has passed, which depends on the network alone
+    _mixes_classes = False  # whether `check_class_shares` has passed
 
     # `exports.open_generator` replaces these attributes for the GAN of a run; see `generators.Generator`.
     class_names = None

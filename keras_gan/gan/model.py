@@ -178,10 +178,11 @@ class GAN(Generation, Fitting, Passes, Saving, keras.Model):
         self.jit_choice = jit_compile  # saved unresolved, so that "auto" is decided again where the model is loaded
         self.loss_pair = losses.resolve(recipe.loss if loss is None else loss)
         known = name_in(self.loss_pair, LOSSES)
+        compares = network_checks.compares_images(self.discriminator)
         if penalty_share is None:
-            ours = penalties is None and not network_checks.compares_images(self.discriminator)
+            ours = penalties is None and not compares
             penalty_share = default_penalty_share(recipe, known) if ours else 1.0
-        self.penalty_share = network_checks.check_penalty_share(penalty_share, self.discriminator)
+        self.penalty_share = network_checks.check_penalty_share(penalty_share, compares)
         if penalties is None:
             penalties = default_penalties(recipe, known)
         self.penalties = resolve_penalties(penalties)

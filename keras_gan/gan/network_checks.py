@@ -125,18 +125,18 @@ def compares_images(network):
     return normalizes_batches(network) or any(isinstance(layer, MinibatchStd) for layer in layers)
 
 
-def check_penalty_share(share, discriminator):
+def check_penalty_share(share, compares):
     """The share of a batch at which penalties are computed. Raises InputError outside (0, 1].
 
-    Also below 1 where D compares images: a part of the batch has other statistics than the whole, so that D would be
-    another function there.
+    Also below 1 where D compares images (`compares`): a part of the batch has other statistics than the whole, so that
+    D would be another function there.
     """
     if not 0 < share <= 1:
         raise InputError(
             f"penalty_share is {share}; expected more than 0 and at most 1. Use 1 to compute the penalties at all "
             "images."
         )
-    if share < 1 and compares_images(discriminator):
+    if share < 1 and compares:
         raise InputError(
             f"penalty_share is {share}, and the discriminator has batch normalisation or MinibatchStd, whose "
             "statistics are those of the whole batch; expected 1. Leave penalty_share out."

@@ -139,13 +139,12 @@ class Run:
             changes = run._changes(source)
             run._check_settings(config, source, fewer_is_fine=config.skip_damaged and changes == [])
             run._check_data(changes)
+            run.check_writable()
         elif folder.exists() and (not folder.is_dir() or any(not f.name.startswith(".") for f in folder.iterdir())):
             raise InputError(
                 f"{folder} exists and is not a run folder; expected a run or a new folder. Use another --run."
             )
         existing = next(each for each in (folder, *folder.absolute().parents) if each.exists())
-        if is_run(folder):
-            cls(folder).check_writable()
         if not existing.is_dir() or not os.access(existing, os.W_OK):
             raise InputError(f"cannot create {folder} in {existing}; expected a writable path. Use another --run.")
 
