@@ -49,7 +49,7 @@ def check_size(image_size) -> tuple[int, int] | None:
     if image_size is None:
         return None
     size = (image_size, image_size) if isinstance(image_size, Integral) else tuple(image_size)
-    if len(size) != 2 or not all(isinstance(side, Integral) and side > 0 for side in size):
+    if len(size) != 2 or not all(isinstance(side, Integral) and int(side) > 0 for side in size):
         raise InputError(
             f"image size {image_size}; expected one positive side, or (height, width). Use for example 32 or (48, 32) "
             "(--image-size 32 or 48x32)."
